@@ -1,0 +1,1 @@
+"""All SQL: one function per question or move. They take a connection and never commit."""

@@ -1,0 +1,232 @@
+"""Finish and put back: how attempts end. Every write names the job's fence.
+
+Everything owed because of an end commits with it: result, attempt, final state, terminal event
+and the delivery to the receiver. A claim that was superseded writes nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from schemas.claim import Claim
+from schemas.events import OutboxKind
+from schemas.job_states import AttemptOutcome, JobState
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A terminal event: its id, type and exact bytes, and where it goes (or nowhere)."""
+
+    id: UUID
+    type: str
+    body: bytes
+    delivery_id: UUID | None = None
+    url: str | None = None
+    origin: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The end of a job. ``body``, ``artifacts``, ``error`` are JSON texts."""
+
+    claim: Claim
+    state: JobState
+    outcome: AttemptOutcome
+    finished_at: datetime
+    event: Event
+    body: str | None = None
+    artifacts: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PutBack:
+    """The end of an attempt whose job goes on: later (``delay``), or at once (``None``).
+
+    Attributes:
+        counts: Whether the attempt counts against ``max_attempts``.
+        error: JSON text of the attempt's error, if it had one.
+    """
+
+    claim: Claim
+    outcome: AttemptOutcome
+    delay: timedelta | None
+    counts: bool
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What a finish did.
+
+    Attributes:
+        jobs: The jobs that these claims ended, now or in an earlier call whose answer was
+            lost. A job that is missing was superseded: its attempt's work is void.
+        unparked: A flow that stood at its limit may release again.
+    """
+
+    jobs: set[UUID]
+    unparked: bool
+
+
+# The park is lifted under a lock taken in key order: two finishers of the same flows cannot
+# wait for each other. Dispatchers never wait (SKIP LOCKED).
+_FINISH: Final = text("""
+WITH x AS MATERIALIZED (
+  SELECT * FROM unnest(
+    CAST(:ids AS uuid[]), CAST(:fences AS int[]), CAST(:states AS smallint[]),
+    CAST(:outcomes AS smallint[]), CAST(:finished AS timestamptz[]), CAST(:bodies AS text[]),
+    CAST(:artifacts AS text[]), CAST(:errors AS text[]), CAST(:events AS uuid[]),
+    CAST(:types AS text[]), CAST(:event_bodies AS bytea[]), CAST(:deliveries AS uuid[]),
+    CAST(:urls AS text[]), CAST(:origins AS text[]))
+  AS x(job_id, fence, state, outcome, finished_at, body, artifacts, error, event_id, type,
+       event_body, delivery_id, url, origin)),
+d AS (
+  DELETE FROM live USING x
+  WHERE live.job_id = x.job_id AND live.fence = x.fence AND live.state = 4
+  RETURNING x.*, live.lane, live.tenant_id, live.attempt, live.session_id, live.started_at),
+r AS (
+  INSERT INTO result (job_id, fence, body, artifacts)
+  SELECT job_id, fence, CAST(body AS jsonb), CAST(artifacts AS jsonb) FROM d WHERE outcome = 1),
+a AS (
+  INSERT INTO attempt (job_id, fence, n, outcome, session_id, started_at, ended_at, detail)
+  SELECT job_id, fence, attempt, outcome, session_id, started_at, finished_at,
+    CAST(error AS jsonb) FROM d),
+j AS (
+  UPDATE job SET final_state = d.state, started_at = d.started_at,
+    finished_at = d.finished_at, attempts = d.attempt, error = CAST(d.error AS jsonb)
+  FROM d WHERE job.id = d.job_id AND job.id BETWEEN :low AND :high),
+o AS (
+  INSERT INTO outbox (job_id, id, kind, type, at, body)
+  SELECT job_id, event_id, :terminal, type, finished_at, event_body FROM d),
+w AS (
+  INSERT INTO delivery (id, event_id, job_id, tenant_id, url, origin)
+  SELECT delivery_id, event_id, job_id, tenant_id, url, origin FROM d
+  WHERE delivery_id IS NOT NULL),
+k AS MATERIALIZED (
+  SELECT f.lane, f.tenant_id FROM flow f
+  JOIN (SELECT DISTINCT lane, tenant_id FROM d) t
+    ON t.lane = f.lane AND t.tenant_id = f.tenant_id
+  WHERE f.park_reason = 1 AND f.parked_until IS NOT NULL
+  ORDER BY f.lane, f.tenant_id FOR NO KEY UPDATE OF f),
+f AS (
+  UPDATE flow SET parked_until = NULL, park_reason = NULL FROM k
+  WHERE flow.lane = k.lane AND flow.tenant_id = k.tenant_id)
+SELECT job_id, EXISTS (SELECT 1 FROM k) AS unparked FROM d
+""")
+
+# The answer to an earlier commit was lost: the attempt row under my fence says that it was me.
+_MINE: Final = text("""
+SELECT a.job_id FROM attempt a
+JOIN unnest(CAST(:ids AS uuid[]), CAST(:fences AS int[]), CAST(:outcomes AS smallint[]))
+  AS x(job_id, fence, outcome)
+  ON x.job_id = a.job_id AND x.fence = a.fence AND x.outcome = a.outcome
+""")
+
+_PUT_BACK: Final = text("""
+WITH x AS MATERIALIZED (
+  SELECT * FROM unnest(
+    CAST(:ids AS uuid[]), CAST(:fences AS int[]), CAST(:outcomes AS smallint[]),
+    CAST(:delays AS interval[]), CAST(:counts AS boolean[]), CAST(:errors AS text[]))
+  AS x(job_id, fence, outcome, delay, counts, error)),
+old AS MATERIALIZED (
+  SELECT l.job_id, l.attempt, l.session_id, l.started_at FROM live l JOIN x
+    ON x.job_id = l.job_id AND x.fence = l.fence
+  WHERE l.state = 4 ORDER BY l.job_id FOR NO KEY UPDATE OF l),
+u AS (
+  UPDATE live SET
+    state = CASE WHEN x.delay IS NULL THEN 2 ELSE 1 END,
+    run_at = now() + x.delay, fence = live.fence + 1, session_id = NULL, started_at = NULL,
+    failures = live.failures + CAST(x.counts AS int),
+    attempt = live.attempt - CAST(x.outcome = 6 AS int)
+  FROM x JOIN old ON old.job_id = x.job_id
+  WHERE live.job_id = x.job_id AND live.fence = x.fence AND live.state = 4
+  RETURNING live.job_id, live.lane, live.tenant_id, x.fence, x.outcome, x.delay, x.error,
+    old.attempt, old.session_id, old.started_at),
+a AS (
+  INSERT INTO attempt (job_id, fence, n, outcome, session_id, started_at, detail)
+  SELECT job_id, fence, attempt, outcome, session_id, started_at, CAST(error AS jsonb) FROM u)
+SELECT job_id, lane, tenant_id, delay IS NULL AS ready FROM u
+""")
+
+
+async def finish_jobs(connection: AsyncConnection, endings: Sequence[Ending]) -> Finished:
+    """End jobs for good, and let flows go on that waited at their limit."""
+    ids = [ending.claim.job_id for ending in endings]
+    rows = await connection.execute(
+        _FINISH, {**_columns(endings), "low": min(ids), "high": max(ids)}
+    )
+    found = {row.job_id: row.unparked for row in rows}
+    ended = set(found)
+    if len(ended) < len(ids):
+        missing = [ending for ending in endings if ending.claim.job_id not in ended]
+        ended |= await _ended_before(connection, missing)
+    return Finished(ended, any(found.values()))
+
+
+async def put_back(
+    connection: AsyncConnection, attempts: Sequence[PutBack]
+) -> dict[UUID, tuple[int, int] | None]:
+    """End attempts whose jobs run again, each under a new fence.
+
+    Returns:
+        Per job that was put back: the flow ``(lane, tenant)`` to wake if it is ready at once,
+        else ``None``. A job that is missing was superseded.
+    """
+    rows = await connection.execute(
+        _PUT_BACK,
+        {
+            "ids": [a.claim.job_id for a in attempts],
+            "fences": [a.claim.fence for a in attempts],
+            "outcomes": [int(a.outcome) for a in attempts],
+            "delays": [a.delay for a in attempts],
+            "counts": [a.counts for a in attempts],
+            "errors": [a.error for a in attempts],
+        },
+    )
+    found: dict[UUID, tuple[int, int] | None] = {
+        row.job_id: (row.lane, row.tenant_id) if row.ready else None for row in rows
+    }
+    missing = [a for a in attempts if a.claim.job_id not in found]
+    if missing:
+        found |= dict.fromkeys(await _ended_before(connection, missing))
+    return found
+
+
+async def _ended_before(
+    connection: AsyncConnection, ends: Sequence[Ending | PutBack]
+) -> set[UUID]:
+    rows = await connection.execute(
+        _MINE,
+        {
+            "ids": [end.claim.job_id for end in ends],
+            "fences": [end.claim.fence for end in ends],
+            "outcomes": [int(end.outcome) for end in ends],
+        },
+    )
+    return {row.job_id for row in rows}
+
+
+def _columns(endings: Sequence[Ending]) -> dict[str, Any]:
+    return {
+        "ids": [e.claim.job_id for e in endings],
+        "fences": [e.claim.fence for e in endings],
+        "states": [int(e.state) for e in endings],
+        "outcomes": [int(e.outcome) for e in endings],
+        "finished": [e.finished_at for e in endings],
+        "bodies": [e.body for e in endings],
+        "artifacts": [e.artifacts for e in endings],
+        "errors": [e.error for e in endings],
+        "events": [e.event.id for e in endings],
+        "types": [e.event.type for e in endings],
+        "event_bodies": [e.event.body for e in endings],
+        "deliveries": [e.event.delivery_id for e in endings],
+        "urls": [e.event.url for e in endings],
+        "origins": [e.event.origin for e in endings],
+        "terminal": int(OutboxKind.TERMINAL),
+    }

@@ -1,0 +1,123 @@
+"""Jobs as callers see them. Every query is of one tenant."""
+
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from schemas import generation, lanes
+from schemas.generation import Kind
+from schemas.job import Artifact, JobRecord
+from schemas.job_states import JobState, JobStatus, status_of
+from schemas.lanes import Lane
+
+_COLUMNS: Final = """
+SELECT j.id, j.tenant_id, j.kind, j.model, j.lane, j.priority, j.created_at, j.end_user,
+  j.metadata AS labels, j.final_state, j.finished_at, j.error,
+  COALESCE(j.started_at, l.started_at) AS started_at,
+  COALESCE(l.attempt, j.attempts) AS attempts, l.state AS live_state,
+  p.body AS payload, r.body AS result, r.artifacts,
+  l.state = 2 AND NOT EXISTS (
+    SELECT 1 FROM session s WHERE j.lane = ANY (s.lanes) AND NOT s.draining
+      AND s.expires_at > clock_timestamp()) AS no_worker,
+  f.park_reason
+FROM job j
+LEFT JOIN live l ON l.job_id = j.id
+LEFT JOIN payload p ON p.job_id = j.id
+LEFT JOIN result r ON r.job_id = j.id
+LEFT JOIN flow f ON f.lane = j.lane AND f.tenant_id = j.tenant_id AND l.state = 2
+"""
+
+_ONE: Final = text(_COLUMNS + "WHERE j.id = :id AND j.tenant_id = :tenant_id")
+
+_FILTERS: Final = """
+WHERE j.tenant_id = :tenant_id
+  AND j.id < COALESCE(CAST(:before AS uuid), 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+  AND j.id > COALESCE(CAST(:after AS uuid), '00000000-0000-0000-0000-000000000000')
+  AND (CAST(:lane AS smallint) IS NULL OR j.lane = :lane)
+  AND (CAST(:kind AS smallint) IS NULL OR j.kind = :kind)
+  AND (CAST(:finals AS smallint[]) IS NULL OR j.final_state = ANY (:finals))
+  AND (CAST(:lives AS smallint[]) IS NULL OR l.state = ANY (:lives))
+ORDER BY j.id DESC LIMIT :limit
+"""
+_PAGE: Final = text(_COLUMNS + _FILTERS)
+
+
+async def get_job(
+    connection: AsyncConnection, tenant_id: int, job_id: UUID
+) -> JobRecord | None:
+    """Return a tenant's job, or ``None`` if the tenant has no such job."""
+    found = await connection.execute(_ONE, {"id": job_id, "tenant_id": tenant_id})
+    row = found.one_or_none()
+    return _record(row) if row else None
+
+
+async def list_jobs(
+    connection: AsyncConnection,
+    tenant_id: int,
+    *,
+    limit: int,
+    before: UUID | None = None,
+    after: UUID | None = None,
+    status: JobStatus | None = None,
+    lane: Lane | None = None,
+    kind: Kind | None = None,
+) -> list[JobRecord]:
+    """Return a tenant's jobs, newest first, older than ``before`` and newer than ``after``."""
+    states = [state for state in JobState if status is None or status_of(state) is status]
+    finals = [int(state) for state in states if state.final]
+    lives = [int(state) for state in states if not state.final]
+    rows = await connection.execute(
+        _PAGE,
+        {
+            "tenant_id": tenant_id,
+            "before": before,
+            "after": after,
+            "lane": lane.number if lane else None,
+            "kind": kind.number if kind else None,
+            "finals": finals if status and finals else None,
+            "lives": lives if status and lives else None,
+            "limit": limit,
+        },
+    )
+    return [_record(row) for row in rows]
+
+
+def _record(row: Row[Any]) -> JobRecord:
+    state = JobState(row.final_state if row.final_state is not None else row.live_state)
+    payload: dict[str, Any] = row.payload or {}
+    return JobRecord(
+        id=row.id,
+        tenant_id=row.tenant_id,
+        kind=generation.BY_NUMBER[row.kind],
+        model=row.model,
+        lane=lanes.BY_NUMBER[row.lane],
+        priority=row.priority,
+        state=state,
+        created_at=row.created_at,
+        input=payload.get("input", {}),
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        attempts=row.attempts,
+        metadata=row.labels or {},
+        end_user=row.end_user,
+        error=row.error,
+        artifacts=[Artifact(**artifact) for artifact in row.artifacts or ()],
+        text=(row.result or {}).get("text"),
+        waiting_on=_waiting_on(row, state),
+    )
+
+
+def _waiting_on(row: Row[Any], state: JobState) -> str | None:
+    if state is JobState.SCHEDULED:
+        return "schedule"
+    if state is JobState.HELD:
+        return "review"
+    if state is JobState.RELEASED:
+        return "lane"
+    if state is not JobState.READY:
+        return None
+    if row.no_worker:
+        return "no_worker"
+    return "tenant_limit" if row.park_reason == 1 else "lane"

@@ -1,0 +1,78 @@
+"""Start: the compare-and-set that turns a pointer into the right to run an attempt."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from schemas import generation, lanes
+from schemas.claim import Claim, Pointer
+
+# A row that this session started already is granted again: the answer to an earlier commit may
+# have been lost. The caller knows what it runs and asks only once for a pointer.
+# The bounds on the partition key let PostgreSQL leave out all partitions but the jobs' own.
+_START: Final = text("""
+WITH p AS MATERIALIZED (
+  SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:fences AS int[])) AS p(job_id, fence)),
+u AS (
+  UPDATE live SET state = 4, session_id = :session, lease_until = NULL,
+    attempt = live.attempt + CAST(live.state = 3 AS int),
+    started_at = CASE live.state WHEN 3 THEN clock_timestamp() ELSE live.started_at END
+  FROM p, session se
+  WHERE live.job_id = p.job_id AND live.fence = p.fence
+    AND (live.state = 3 OR (live.state = 4 AND live.session_id = :session))
+    AND se.id = :session AND se.expires_at > clock_timestamp()
+  RETURNING live.job_id, live.fence, live.lane, live.tenant_id, live.priority, live.attempt,
+    live.failures, live.started_at, live.cancel)
+SELECT u.*, j.kind, j.model, j.created_at, j.end_user, j.metadata AS labels, pl.body
+FROM u JOIN job j ON j.id = u.job_id JOIN payload pl ON pl.job_id = u.job_id
+WHERE j.id BETWEEN :low AND :high AND pl.job_id BETWEEN :low AND :high
+""")
+
+
+async def start_attempts(
+    connection: AsyncConnection, session: int, pointers: Sequence[Pointer]
+) -> dict[UUID, Claim]:
+    """Start the jobs that still stand at their pointers' fences.
+
+    Returns:
+        The claims that were granted. A pointer without one is stale, or ``session`` expired:
+        drop it, the ledger knows what to do.
+    """
+    ids = [pointer.job_id for pointer in pointers]
+    rows = await connection.execute(
+        _START,
+        {
+            "ids": ids,
+            "fences": [pointer.fence for pointer in pointers],
+            "session": session,
+            "low": min(ids),
+            "high": max(ids),
+        },
+    )
+    return {row.job_id: claim_of_row(row, session) for row in rows}
+
+
+def claim_of_row(row: Row[Any], session: int) -> Claim:
+    """Return the claim that a row of ``live``, ``job`` and ``payload`` describes."""
+    return Claim(
+        job_id=row.job_id,
+        fence=row.fence,
+        session_id=session,
+        tenant_id=row.tenant_id,
+        kind=generation.BY_NUMBER[row.kind],
+        model=row.model,
+        lane=lanes.BY_NUMBER[row.lane],
+        priority=row.priority,
+        attempt=row.attempt,
+        failures=row.failures,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        input=row.body["input"],
+        metadata=row.labels or {},
+        end_user=row.end_user,
+        webhook=row.body.get("webhook"),
+        cancel=row.cancel,
+    )

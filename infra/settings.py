@@ -1,0 +1,241 @@
+"""The settings: read once per process at its entry, validated together, handed down.
+
+Order, first wins: arguments, ``GENQ_*`` environment, ``GENQ_*_FILE`` (secrets mounted as
+files), ``.env``, the TOML file that ``GENQ_CONFIG`` names, defaults.
+"""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self, TypeVar
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from schemas.errors import SettingsError
+from schemas.generation import Kind
+from schemas.lanes import DEFAULT_WEIGHTS, Lane
+from schemas.model_catalog import ModelServer
+
+PREFIX: Final = "GENQ_"
+CONFIG_VARIABLE: Final = "GENQ_CONFIG"
+# Read by the command line, in genq/cli, never by a service process.
+CLI_VARIABLES: Final = frozenset({"GENQ_API_KEY", "GENQ_URL", "GENQ_PROFILE"})
+
+
+def _plain_seconds(value: Any) -> Any:
+    """Let ``12.5`` stand for seconds beside ISO 8601 (``PT12.5S``, ``P30D``)."""
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+Seconds = Annotated[timedelta, BeforeValidator(_plain_seconds), Field(gt=timedelta(0))]
+
+
+class _DatabaseSettings(BaseSettings):
+    """What migrations need: they run before the rest of an installation is configured."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True, populate_by_name=True
+    )
+
+    # --- where things are
+    database_url: SecretStr = Field(description="PostgreSQL 18 or newer, postgresql://…")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Add mounted secrets and the TOML file."""
+        del file_secret_settings
+        sources = [init_settings, env_settings, _SecretFiles(settings_cls), dotenv_settings]
+        config = os.environ.get(CONFIG_VARIABLE)
+        if config:
+            sources.append(TomlConfigSettingsSource(settings_cls, Path(config)))
+        return tuple(sources)
+
+
+class Settings(_DatabaseSettings):
+    """Everything an operator can decide. Each field is the variable ``GENQ_<NAME>``."""
+
+    # --- where things are
+    database_pool_size: int = Field(10, ge=1, description="connections per process")
+    broker_url: SecretStr = Field(description="redis:// (Valkey, Redis) for the Celery lanes")
+    valkey_url: SecretStr | None = Field(
+        None, description="redis:// for doorbells and progress; the broker's if not set"
+    )
+    object_store: str = Field(
+        description="file:///folder, or s3://bucket/prefix", pattern=r"^(file:///|s3://)"
+    )
+    s3_endpoint: str | None = Field(None, description="for stores other than AWS")
+    s3_region: str = Field("us-east-1", description="signing region")
+    s3_access_key: SecretStr | None = Field(None, description="AWS's own chain if not set")
+    s3_secret_key: SecretStr | None = Field(None, description="goes with the access key")
+    public_url: str = Field("http://127.0.0.1:8080", description="where clients reach the API")
+
+    # --- the API
+    api_host: str = Field("127.0.0.1", description="address the API listens on")
+    api_port: int = Field(8080, ge=0, le=65535, description="port the API listens on")
+    max_body_bytes: int = Field(1 << 20, ge=1024, description="largest request body")
+    key_pepper: SecretStr = Field(min_length=16, description="keys the digests of API keys")
+
+    # --- models
+    model_servers: tuple[ModelServer, ...] = Field((), description="see the TOML example")
+
+    # --- the queue
+    lane_weights: dict[Lane, int] = Field(
+        default_factory=lambda: dict(DEFAULT_WEIGHTS), description="shares of the slots"
+    )
+    tenant_max_inflight: int = Field(1000, ge=1, description="of a new tenant, per lane")
+    release_ttl: Seconds = Field(timedelta(seconds=10), description="released, not started")
+    session_ttl: Seconds = Field(timedelta(seconds=20), description="a silent worker's life")
+    poll_interval: Seconds = Field(timedelta(milliseconds=250), description="without a doorbell")
+    max_attempts: int = Field(4, ge=1, le=100, description="failed attempts before giving up")
+    max_lost: int = Field(3, ge=1, le=100, description="worker deaths before giving up")
+    retry_base: Seconds = Field(timedelta(seconds=2), description="first back-off, doubled")
+    retry_cap: Seconds = Field(timedelta(minutes=5), description="longest back-off")
+    image_timeout: Seconds = Field(timedelta(minutes=15), description="wall time of an attempt")
+    chat_timeout: Seconds = Field(timedelta(minutes=15), description="wall time of an attempt")
+
+    # --- the worker
+    slots: int = Field(200, ge=1, le=10_000, description="jobs at once per worker process")
+    lanes: tuple[Lane, ...] = Field(tuple(Lane), description="lanes a worker takes")
+    drain_grace: Seconds = Field(timedelta(seconds=30), description="finish before stopping")
+
+    # --- delivery
+    outbound_allow: tuple[IPv4Network | IPv6Network, ...] = Field(
+        (), description="private networks that webhooks may reach, as CIDRs"
+    )
+    webhook_timeout: Seconds = Field(timedelta(seconds=15), description="one whole attempt")
+
+    # --- housekeeping and telemetry
+    retention: Seconds = Field(timedelta(days=30), description="finished jobs are kept")
+    idempotency_ttl: Seconds = Field(timedelta(hours=24), description="keys are remembered")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="")
+    log_format: Literal["auto", "json", "console"] = Field("auto", description="auto: by TTY")
+    log_prompts: bool = Field(False, description="write prompts to the log")
+    metrics_port: int = Field(0, ge=0, le=65535, description="dispatch, work, deliver; 0: none")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if any(weight < 1 for weight in self.lane_weights.values()):
+            raise ValueError("lane_weights: every weight must be 1 or more, or a lane starves")
+        if set(self.lane_weights) != set(Lane):
+            raise ValueError(f"lane_weights: name all of {', '.join(Lane)}")
+        if (self.s3_access_key is None) != (self.s3_secret_key is None):
+            raise ValueError("s3_access_key and s3_secret_key go together")
+        names = [server.name for server in self.model_servers]
+        if len(names) != len(set(names)):
+            raise ValueError("model_servers: two servers share a name")
+        return self
+
+    def doorbell_url(self) -> str:
+        """Return the Valkey that carries doorbells."""
+        return (self.valkey_url or self.broker_url).get_secret_value()
+
+    def attempt_timeout(self, kind: Kind) -> timedelta:
+        """Return the wall time of one attempt of ``kind``."""
+        return {Kind.IMAGE: self.image_timeout, Kind.CHAT: self.chat_timeout}[kind]
+
+
+class _SecretFiles(PydanticBaseSettingsSource):
+    """``GENQ_X_FILE`` names a file that holds the value of ``GENQ_X``."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        del field
+        path = os.environ.get(f"{PREFIX}{field_name.upper()}_FILE")
+        return (Path(path).read_text().strip() if path else None), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        names = self.settings_cls.model_fields
+        found = {name: self.get_field_value(None, name)[0] for name in names}
+        return {name: value for name, value in found.items() if value is not None}
+
+
+_Read = TypeVar("_Read", bound=BaseSettings)
+
+
+def read_settings(**overrides: Any) -> Settings:
+    """Read the settings of this process; called once, at its entry.
+
+    Raises:
+        SettingsError: Unknown, missing or contradicting settings, all of them named.
+    """
+    return _read(Settings, overrides)
+
+
+def read_database_url() -> str:
+    """Read where the database is, and nothing else, by the same rules as ``read_settings``.
+
+    Raises:
+        SettingsError: ``GENQ_DATABASE_URL`` is missing, or an unknown setting is present.
+    """
+    return _read(_DatabaseSettings, {}).database_url.get_secret_value()
+
+
+def _read(kind: type[_Read], overrides: Mapping[str, Any]) -> _Read:
+    config = os.environ.get(CONFIG_VARIABLE)
+    try:
+        _refuse_unknown_variables(os.environ)
+        if config:
+            _refuse_unknown_keys(config)
+        return kind(**overrides)
+    except ValidationError as error:
+        raise SettingsError(_explain(error)) from None
+    except OSError as error:
+        raise SettingsError(f"cannot read {error.filename}: {error.strerror}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{config}: not valid TOML: {error}") from None
+
+
+def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    known |= {name + "_FILE" for name in known} | {CONFIG_VARIABLE} | CLI_VARIABLES
+    unknown = [n for n in environment if n.startswith(PREFIX) and n not in known]
+    if unknown:
+        raise SettingsError("; ".join(_suggest(name, known) for name in sorted(unknown)))
+
+
+def _refuse_unknown_keys(config: str) -> None:
+    with Path(config).open("rb") as file:
+        keys = tomllib.load(file)
+    known = set(Settings.model_fields)
+    unknown = [key for key in keys if key not in known]
+    if unknown:
+        raise SettingsError(f"{config}: " + "; ".join(_suggest(key, known) for key in unknown))
+
+
+def _suggest(name: str, known: set[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"unknown setting {name}" + (f"; did you mean {close[0]}?" if close else "")
+
+
+def _explain(error: ValidationError) -> str:
+    lines: list[str] = []
+    for fault in error.errors(include_input=False, include_url=False):
+        place = ".".join(str(part) for part in fault["loc"])
+        name = PREFIX + str(fault["loc"][0]).upper() if fault["loc"] else "settings"
+        if fault["type"] == "missing" and len(fault["loc"]) == 1:
+            what = "is not set (to run everything on this machine: genq up)"
+        else:
+            what = fault["msg"].removeprefix("Value error, ")
+        lines.append(f"{name}{'' if '.' not in place else f' ({place})'}: {what}")
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""The dispatcher: releases ready jobs to the lanes, fairly and within limits."""

@@ -1,0 +1,22 @@
+"""Group released pointers into messages. Pure."""
+
+from collections.abc import Sequence
+
+from infra.broker import LARGEST_CARRIER, Carrier
+from schemas.claim import Pointer
+from schemas.lanes import Lane
+
+
+def load_carriers(lane: Lane, pointers: Sequence[Pointer], *, workers: int) -> list[Carrier]:
+    """Spread one lane's pointers over messages.
+
+    One job travels alone and at once. Of more, every worker shall get a message, and no
+    message is so large that it hides work from a worker with free slots.
+    """
+    if not pointers:
+        return []
+    size = min(LARGEST_CARRIER, -(-len(pointers) // max(1, workers)))
+    return [
+        Carrier(lane, tuple(pointers[start : start + size]))
+        for start in range(0, len(pointers), size)
+    ]

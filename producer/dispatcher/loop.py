@@ -1,0 +1,157 @@
+"""The dispatcher's life: wake, take turns while there is work, look again in any case."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Final
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from infra.clock import Clock
+from infra.doorbells import DELIVER, DONE, ROOM, WAKE, Bell, Doorbells
+from infra.postgres.flows import FlowKey
+from infra.settings import Settings
+from infra.telemetry.metrics import DISPATCH_TICK_SECONDS
+from producer.dispatcher.reaper import OldestWaiting, audit_flows, keep_house, reap
+from producer.dispatcher.turn import Publish, Turn, put_to_sleep, take_turn
+from schemas.errors import BrokerUnavailableError, DatabaseUnavailableError
+from schemas.ids import format_id
+
+# Two turns begin at least this far apart; a single job on an idle system waits for nothing.
+_PACE: Final = 0.005
+# With a live doorbell the own look is a safety net, without one it is the bell.
+_NET: Final = 1.0
+_REAP_EVERY: Final = timedelta(milliseconds=500)
+_AUDIT_EVERY: Final = timedelta(seconds=30)
+_HOUSE_EVERY: Final = timedelta(minutes=10)
+_AFTER_FAILURE: Final = 0.5
+_EMPTY_FOR: Final = 0.2
+_MANY: Final = 256
+
+_log: Final = structlog.get_logger()
+
+
+class _EmptyFlows:
+    """Flows that looked empty. Each is put to sleep a moment later, if it still is.
+
+    At once would cost two statements a job while a lone tenant submits steadily; much later
+    would let an idle flow keep a low virtual time and spend it as credit.
+    """
+
+    def __init__(self) -> None:
+        self._flows: set[FlowKey] = set()
+        self._since = 0.0
+
+    def __bool__(self) -> bool:
+        return bool(self._flows)
+
+    def add(self, flows: frozenset[FlowKey], now: float) -> None:
+        if not self._flows:
+            self._since = now
+        self._flows |= flows
+
+    def due(self, now: float) -> bool:
+        old = bool(self._flows) and now - self._since > _EMPTY_FOR
+        return old or len(self._flows) > _MANY
+
+    def take(self) -> set[FlowKey]:
+        flows, self._flows = self._flows, set()
+        return flows
+
+
+class Dispatcher:
+    """One dispatcher; any number may run, and none is the leader."""
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        settings: Settings,
+        doorbells: Doorbells,
+        clock: Clock,
+        *,
+        publish: Publish,
+        oldest_waiting: OldestWaiting,
+    ) -> None:
+        self._engine = engine
+        self._settings = settings
+        self._doorbells = doorbells
+        self._clock = clock
+        self._publish = publish
+        self._oldest_waiting = oldest_waiting
+        self._empty = _EmptyFlows()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Dispatch until ``stop`` is set."""
+        async with self._doorbells.listen(WAKE) as bell:
+            tasks = [
+                asyncio.create_task(self._dispatch(bell)),
+                asyncio.create_task(self._every(_REAP_EVERY, self._reap)),
+                asyncio.create_task(self._every(_AUDIT_EVERY, self._audit)),
+                asyncio.create_task(self._every(_HOUSE_EVERY, self._keep_house)),
+            ]
+            stopped = asyncio.create_task(stop.wait())
+            await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
+            for task in [stopped, *tasks]:
+                task.cancel()
+            outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, Exception):
+                raise outcome
+
+    async def _dispatch(self, bell: Bell) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            begun = loop.time()
+            try:
+                turn = await take_turn(self._engine, self._settings, self._publish)
+                DISPATCH_TICK_SECONDS.observe(loop.time() - begun)
+                self._empty.add(turn.drained, loop.time())
+                if self._empty.due(loop.time()):
+                    await put_to_sleep(self._engine, self._empty.take())
+                if not turn.more:
+                    await self._wait(bell, turn)
+            except (DatabaseUnavailableError, BrokerUnavailableError) as error:
+                _log.warning("turn_failed", code=error.code, reason=error.message)
+                await asyncio.sleep(_AFTER_FAILURE)
+                continue
+            pause = begun + _PACE - loop.time()
+            if pause > 0:
+                await asyncio.sleep(pause)
+            bell.drain()
+
+    async def _wait(self, bell: Bell, turn: Turn) -> None:
+        """Wait for a reason to take another turn, or for the time of the own look."""
+        loop = asyncio.get_running_loop()
+        interval = self._settings.poll_interval.total_seconds()
+        until = loop.time() + (max(_NET, interval) if bell.connected else interval)
+        while (left := until - loop.time()) > 0:
+            ring = await bell.wait(min(left, _EMPTY_FOR) if self._empty else left)
+            if ring is None and self._empty:
+                await put_to_sleep(self._engine, self._empty.take())
+            elif ring is None or ring.message != ROOM or turn.starved:
+                return
+
+    async def _reap(self) -> None:
+        reaped = await reap(self._engine, self._settings, self._oldest_waiting)
+        if reaped.woken:
+            await self._doorbells.ring(WAKE)
+        if reaped.ended:
+            await self._doorbells.ring(DELIVER)
+            await self._doorbells.ring(
+                DONE, " ".join(format_id("job", job_id) for job_id in reaped.ended)
+            )
+
+    async def _audit(self) -> None:
+        await audit_flows(self._engine)
+
+    async def _keep_house(self) -> None:
+        await keep_house(self._engine, self._settings, self._clock)
+
+    async def _every(self, interval: timedelta, duty: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await duty()
+            except (DatabaseUnavailableError, BrokerUnavailableError) as error:
+                _log.warning("duty_failed", code=error.code, reason=error.message)
+            await asyncio.sleep(interval.total_seconds())

@@ -1,0 +1,53 @@
+"""The right to run, and to finish, one attempt of one job."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from schemas.generation import Kind
+from schemas.lanes import Lane
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """What a broker message carries for one job."""
+
+    job_id: UUID
+    fence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A started attempt. Every write of a worker names its job and fence.
+
+    Attributes:
+        job_id: The job.
+        fence: The release that this attempt belongs to; a later release makes it void.
+        session_id: The worker process that started it.
+        attempt: How many times the job was started, this one included.
+        failures: Attempts so far that count against ``max_attempts``, without this one.
+        started_at: PostgreSQL's time at the start.
+        input: The model parameters, as they were accepted.
+        webhook: ``{"url", "events"}`` if the job's end is to be announced.
+        cancel: The caller already asked to cancel.
+    """
+
+    job_id: UUID
+    fence: int
+    session_id: int
+    tenant_id: int
+    kind: Kind
+    model: str
+    lane: Lane
+    priority: int
+    attempt: int
+    failures: int
+    created_at: datetime
+    started_at: datetime
+    input: Mapping[str, Any]
+    metadata: Mapping[str, str]
+    end_user: str | None = None
+    webhook: Mapping[str, Any] | None = None
+    cancel: bool = False

@@ -1,0 +1,53 @@
+"""Public ids: a prefix and 26 characters that carry a UUID, in time order.
+
+The characters are Crockford base32 in lower case, most significant first, as the TypeID
+specification 0.3 writes them: 128 bits in 26 characters, so the first is 0 to 7. Two ids of
+one prefix sort as their UUIDv7 keys sort.
+"""
+
+from typing import Final, Literal
+from uuid import UUID
+
+ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+SUFFIX_LENGTH: Final = 26
+
+Prefix = Literal["job", "batch", "file", "evt", "whe", "err", "req", "key"]
+
+_VALUES: Final = {character: value for value, character in enumerate(ALPHABET)}
+# OpenAI's clients look at "file-…"; every other prefix is joined by an underscore.
+_JOINT: Final = {"file": "-"}
+
+
+class InvalidIdError(ValueError):
+    """The text is not an id of the wanted prefix."""
+
+
+def format_id(prefix: Prefix, key: UUID) -> str:
+    """Return the public id of ``key``, such as ``job_01kb…``."""
+    number = key.int
+    characters = [""] * SUFFIX_LENGTH
+    for place in range(SUFFIX_LENGTH - 1, -1, -1):
+        characters[place] = ALPHABET[number & 31]
+        number >>= 5
+    return prefix + _JOINT.get(prefix, "_") + "".join(characters)
+
+
+def parse_id(prefix: Prefix, text: str) -> UUID:
+    """Return the key inside the public id ``text``.
+
+    Raises:
+        InvalidIdError: Another prefix, another length, or a character outside the alphabet.
+    """
+    start = prefix + _JOINT.get(prefix, "_")
+    suffix = text.removeprefix(start)
+    if len(suffix) != SUFFIX_LENGTH or len(text) != len(start) + SUFFIX_LENGTH:
+        raise InvalidIdError(f"expected {start} and {SUFFIX_LENGTH} characters")
+    number = 0
+    for character in suffix:
+        value = _VALUES.get(character)
+        if value is None:
+            raise InvalidIdError(f"character {character!r} does not occur in ids")
+        number = (number << 5) | value
+    if number >> 128:
+        raise InvalidIdError("the first character is past 7")
+    return UUID(int=number)

@@ -1,0 +1,205 @@
+"""A job as callers ask for it and as they see it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
+
+from schemas.errors import ErrorRecord
+from schemas.events import TERMINAL_TYPES, EventType
+from schemas.generation import Kind
+from schemas.ids import format_id
+from schemas.job_states import JobState, JobStatus, status_of
+from schemas.lanes import DEFAULT_LANE, DEFAULT_PRIORITY, LOWEST_PRIORITY, Lane
+
+MAX_METADATA_KEYS: Final = 16
+MAX_URL_CHARACTERS: Final = 2_048
+
+
+class WebhookTarget(BaseModel):
+    """Where the job's events go."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: Annotated[str, Field(pattern=r"^https?://[^\s/?#]+", max_length=MAX_URL_CHARACTERS)]
+    events: Annotated[tuple[EventType, ...], Field(min_length=1)] = TERMINAL_TYPES
+
+
+class JobRequest(BaseModel):
+    """The body of ``POST /v1/jobs``. ``input`` is checked by kind: see ``schemas.generation``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Kind
+    input: dict[str, JsonValue]
+    model: Annotated[str, Field(min_length=1, max_length=128)] | None = None
+    lane: Lane = DEFAULT_LANE
+    priority: Annotated[int, Field(ge=0, le=LOWEST_PRIORITY, strict=True)] = DEFAULT_PRIORITY
+    webhook: WebhookTarget | None = None
+    metadata: Annotated[
+        dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)]],
+        Field(max_length=MAX_METADATA_KEYS),
+    ] = {}
+    end_user: Annotated[str, Field(min_length=1, max_length=128)] | None = None
+
+    @field_validator("metadata", "end_user", mode="after")
+    @classmethod
+    def _no_nul(cls, value: Any) -> Any:
+        # PostgreSQL's text and jsonb cannot hold U+0000.
+        if "\x00" in repr(value).replace("\\x00", "\x00"):
+            raise ValueError("must not contain the character U+0000")
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """One stored output. ``key`` is its place in the object store and is never shown."""
+
+    index: int
+    key: str
+    content_type: str
+    bytes: int
+    sha256: str
+    width: int | None = None
+    height: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """Everything that is known of a job, whoever read it: the source of every view of it."""
+
+    id: UUID
+    tenant_id: int
+    kind: Kind
+    model: str
+    lane: Lane
+    priority: int
+    state: JobState
+    created_at: datetime
+    input: Mapping[str, Any]
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    attempts: int = 0
+    metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+    end_user: str | None = None
+    error: ErrorRecord | None = None
+    artifacts: Sequence[Artifact] = ()
+    text: str | None = None
+    waiting_on: str | None = None
+
+
+class ArtifactView(BaseModel):
+    """One output as callers see it; ``url`` stays valid, the bytes behind it are signed anew."""
+
+    index: int
+    url: str
+    content_type: str
+    bytes: int
+    sha256: str
+    width: int | None
+    height: int | None
+
+
+class OutputView(BaseModel):
+    """What the job made. ``text`` is there for kinds that answer in words."""
+
+    artifacts: list[ArtifactView]
+    text: str | None = None
+
+
+class ErrorView(BaseModel):
+    """Why the job failed."""
+
+    code: str
+    message: str
+    category: str
+    severity: str
+    retryable: bool
+    error_id: str
+
+
+class UrlsView(BaseModel):
+    """Where to go next; null where this release has no such route."""
+
+    get: str
+    cancel: str | None
+    events: str | None
+
+
+class JobView(BaseModel):
+    """A job in answers and events."""
+
+    id: str
+    object: Literal["job"]
+    kind: Kind
+    model: str
+    status: JobStatus
+    waiting_on: str | None
+    lane: Lane
+    priority: int
+    created_at: str
+    started_at: str | None
+    finished_at: str | None
+    input: dict[str, Any]
+    output: OutputView | None
+    error: ErrorView | None
+    attempts: int
+    metadata: dict[str, str]
+    end_user: str | None
+    urls: UrlsView
+
+
+def iso_ms(at: datetime) -> str:
+    """Return ``at`` as ISO 8601 in UTC with milliseconds, such as 2026-11-20T10:00:00.123Z."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+
+
+def job_view(job: JobRecord, public_url: str) -> dict[str, Any]:
+    """Return the JSON form of ``job``: exactly the fields of ``JobView``.
+
+    Args:
+        job: What is known.
+        public_url: Where callers reach the API, without a final slash.
+    """
+    own_url = f"{public_url}/v1/jobs/{format_id('job', job.id)}"
+    return {
+        "id": format_id("job", job.id),
+        "object": "job",
+        "kind": job.kind.value,
+        "model": job.model,
+        "status": status_of(job.state).value,
+        "waiting_on": job.waiting_on,
+        "lane": job.lane.value,
+        "priority": job.priority,
+        "created_at": iso_ms(job.created_at),
+        "started_at": iso_ms(job.started_at) if job.started_at else None,
+        "finished_at": iso_ms(job.finished_at) if job.finished_at else None,
+        "input": dict(job.input),
+        "output": _output_view(job, own_url),
+        "error": job.error,
+        "attempts": job.attempts,
+        "metadata": dict(job.metadata),
+        "end_user": job.end_user,
+        "urls": {"get": own_url, "cancel": None, "events": None},
+    }
+
+
+def _output_view(job: JobRecord, own_url: str) -> dict[str, Any] | None:
+    if job.state is not JobState.SUCCEEDED:
+        return None
+    artifacts = [
+        {
+            "index": artifact.index,
+            "url": f"{own_url}/artifacts/{artifact.index}",
+            "content_type": artifact.content_type,
+            "bytes": artifact.bytes,
+            "sha256": artifact.sha256,
+            "width": artifact.width,
+            "height": artifact.height,
+        }
+        for artifact in job.artifacts
+    ]
+    return {"artifacts": artifacts, "text": job.text}

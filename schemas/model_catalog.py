@@ -1,0 +1,48 @@
+"""Model servers and the models they offer, as configured."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from schemas.generation import Kind
+
+
+class ModelSpec(BaseModel):
+    """A model that callers may name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[str, Field(min_length=1, max_length=128)]
+    kind: Kind
+
+
+class ModelServer(BaseModel):
+    """An HTTP server that speaks OpenAI's API.
+
+    Attributes:
+        name: How logs and metrics call it.
+        base_url: Up to and including ``/v1``.
+        api_key: Sent as the bearer token.
+        models: What it offers; the first of a kind is that kind's default.
+        concurrency: The most calls in flight from one worker process.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+    base_url: Annotated[str, Field(pattern=r"^https?://")]
+    api_key: SecretStr = SecretStr("none")
+    models: Annotated[tuple[ModelSpec, ...], Field(min_length=1)]
+    concurrency: Annotated[int, Field(ge=1, le=10_000)] = 256
+
+
+def default_model(servers: Sequence[ModelServer], kind: Kind) -> str | None:
+    """Return the first configured model of ``kind``."""
+    return next((m.name for s in servers for m in s.models if m.kind is kind), None)
+
+
+def servers_of(servers: Sequence[ModelServer], model: str, kind: Kind) -> list[ModelServer]:
+    """Return the servers that offer ``model`` for ``kind``, in configured order."""
+    wanted = ModelSpec(name=model, kind=kind)
+    return [server for server in servers if wanted in server.models]

@@ -1,0 +1,1 @@
+"""Table definitions, private to ``infra.postgres`` and ``migrations``."""

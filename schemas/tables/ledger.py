@@ -1,0 +1,102 @@
+"""The ledger: what is written at submit, once per attempt and once at the end, and kept."""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB, UUID
+
+from schemas.tables.metadata import by_range, metadata
+
+_NOW = text("now()")
+
+job = Table(
+    "job",
+    metadata,
+    Column("id", UUID(), primary_key=True),
+    Column("tenant_id", BigInteger, nullable=False),
+    Column("lane", SmallInteger, nullable=False),
+    Column("kind", SmallInteger, nullable=False),
+    Column("pool", SmallInteger, nullable=False, server_default=text("0")),
+    Column("priority", SmallInteger, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("batch_id", UUID()),
+    Column("end_user", Text),
+    Column("metadata", JSONB, key="labels"),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
+    Column("deadline", DateTime(timezone=True)),
+    Column("attempts", SmallInteger, nullable=False, server_default=text("0")),
+    Column("final_state", SmallInteger),
+    Column("started_at", DateTime(timezone=True)),
+    Column("finished_at", DateTime(timezone=True)),
+    Column("error", JSONB),
+    **by_range("job"),
+)
+# Every listing is of one tenant, newest first.
+Index("ix_job_tenant_id_id", job.c.tenant_id, job.c.id)
+
+payload = Table(
+    "payload",
+    metadata,
+    Column("job_id", UUID(), primary_key=True),
+    Column("body", JSONB, nullable=False),
+    **by_range("payload"),
+)
+
+result = Table(
+    "result",
+    metadata,
+    Column("job_id", UUID(), primary_key=True),
+    Column("fence", Integer, nullable=False),
+    Column("body", JSONB),
+    Column("artifacts", JSONB),
+    **by_range("result"),
+)
+
+attempt = Table(
+    "attempt",
+    metadata,
+    Column("job_id", UUID(), primary_key=True),
+    Column("fence", Integer, primary_key=True),
+    Column("n", SmallInteger, nullable=False),
+    Column("outcome", SmallInteger, nullable=False),
+    Column("session_id", BigInteger),
+    Column("started_at", DateTime(timezone=True)),
+    Column("ended_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
+    Column("detail", JSONB),
+    **by_range("attempt"),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("job_id", UUID(), primary_key=True),
+    Column("id", UUID(), primary_key=True),
+    Column("kind", SmallInteger, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False, server_default=_NOW),
+    # The event exactly as it is signed and sent, by every delivery and replay.
+    Column("body", LargeBinary, nullable=False),
+    **by_range("outbox"),
+)
+# Belt and braces: one terminal event per job.
+Index("uq_outbox_terminal", outbox.c.job_id, unique=True, postgresql_where=text("kind = 1"))
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("tenant_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("key", Text, primary_key=True),
+    Column("request_hash", LargeBinary, nullable=False),
+    Column("job_id", UUID(), nullable=False),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+)
+Index("ix_idempotency_expires_at", idempotency.c.expires_at)

@@ -1,0 +1,44 @@
+"""Who may ask: tenants and their API keys."""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import UUID
+
+from schemas.tables.metadata import metadata
+
+tenant = Table(
+    "tenant",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    # Share among the tenants of a lane; 1000 is one ordinary share.
+    Column("weight", Integer, nullable=False, server_default=text("1000")),
+    # The most jobs released or running at once in one lane.
+    Column("max_inflight", Integer, nullable=False),
+    Column("webhook_secret", Text, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
+)
+
+api_key = Table(
+    "api_key",
+    metadata,
+    Column("id", UUID(), primary_key=True, server_default=text("uuidv7()")),
+    Column("tenant_id", BigInteger, ForeignKey("tenant.id"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    # The first characters, so that people can tell keys apart; the rest is never kept.
+    Column("prefix", Text, nullable=False),
+    # HMAC-SHA256 of the key under the installation's pepper.
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
+    Column("revoked_at", DateTime(timezone=True)),
+)

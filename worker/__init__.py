@@ -1,0 +1,1 @@
+"""What happens to a job: the Celery worker, its asyncio pool, the pipeline, and delivery."""

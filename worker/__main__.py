@@ -1,0 +1,74 @@
+"""`python -P -m worker`: one Celery worker with the asyncio pool, until SIGTERM."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, Final
+
+from celery import signals
+
+from infra.settings import Settings, read_settings
+from infra.telemetry.logging import configure_logging
+from infra.telemetry.metrics import serve_metrics
+from schemas.errors import GenqError, SettingsError
+from worker.app import create_worker_app
+
+_BAD_SETTINGS: Final = 8
+_CANNOT_START: Final = 1
+
+
+def work(settings: Settings) -> int:
+    """Run a worker until it is told to stop; return the exit code."""
+    app = create_worker_app(settings)
+
+    def attach(sender: Any, **_: object) -> None:
+        sender.pool.attach(sender)
+
+    def announce(sender: Any, **_: object) -> None:
+        del sender
+        worker.pool.announce_drain()
+
+    # Celery's own log set-up would fight with ours.
+    signals.setup_logging.connect(lambda **_: None, weak=False)
+    signals.worker_ready.connect(attach, weak=False)
+    signals.worker_shutting_down.connect(announce, weak=False)
+    worker: Any = app.Worker(
+        hostname=f"genq-{os.getpid()}@%h",
+        concurrency=settings.slots,
+        loglevel="WARNING",
+        quiet=True,
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+    )
+    worker.start()
+    return worker.exitcode or 0
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Read arguments and settings, and work; return the exit code."""
+    parser = argparse.ArgumentParser(prog="genq work", description=__doc__)
+    parser.add_argument("--lanes", help="comma-separated, e.g. turbo,fast")
+    parser.add_argument("--slots", type=int, help="jobs at once")
+    asked = parser.parse_args(arguments)
+    overrides: dict[str, Any] = {}
+    if asked.slots is not None:
+        overrides["slots"] = asked.slots
+    if asked.lanes is not None:
+        overrides["lanes"] = [lane.strip() for lane in asked.lanes.split(",")]
+    try:
+        settings = read_settings(**overrides)
+        configure_logging(settings, process="work")
+        serve_metrics(settings.metrics_port)
+        return work(settings)
+    except SettingsError as error:
+        sys.stderr.write(f"{error.message}\n")
+        return _BAD_SETTINGS
+    except GenqError as error:
+        sys.stderr.write(f"the worker cannot start: {error.message}\n")
+        return _CANNOT_START
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,128 @@
+"""The composition root of a worker: what attempts need, made on the pool's loop."""
+
+import asyncio
+import os
+import threading
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from typing import Final
+
+import structlog
+from celery import Celery
+
+from infra.broker import TASK_NAME, create_celery
+from infra.clock import SystemClock
+from infra.doorbells import READY, WAKE, Doorbells
+from infra.http.outbound import OutboundPolicy
+from infra.objectstore.opening import open_store
+from infra.postgres.engine import create_engine
+from infra.settings import Settings
+from infra.telemetry.metrics import LOOP_LAG_SECONDS
+from schemas.claim import Pointer
+from schemas.generation import Kind
+from worker.attempts import AttemptRunner
+from worker.pipeline.run import build_stages
+from worker.providers.opening import open_providers
+from worker.session import SessionKeeper
+
+_LAG_EVERY_SECONDS: Final = 1.0
+_STUCK: Final = 70
+
+_log: Final = structlog.get_logger()
+
+
+class WorkerService:
+    """Everything between the pool and an attempt; satisfies ``worker.pool.Service``."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.slots = settings.slots
+        self.drain_seconds = settings.drain_grace.total_seconds()
+        self._settings = settings
+        self._closing = AsyncExitStack()
+        self._runner: AttemptRunner | None = None
+        self._session: SessionKeeper | None = None
+
+    async def start(self) -> None:
+        """Open everything, the session last: from then on jobs are released for its slots."""
+        settings = self._settings
+        engine = create_engine(settings, process="work")
+        self._closing.push_async_callback(engine.dispose)
+        doorbells = await self._closing.enter_async_context(Doorbells(settings.doorbell_url()))
+        store = open_store(settings)
+        self._closing.push_async_callback(store.close)
+        providers = await open_providers(
+            settings.model_servers,
+            policy=OutboundPolicy(settings.outbound_allow),
+            clock=SystemClock(),
+            silence=max(settings.attempt_timeout(kind) for kind in Kind),
+        )
+        self._closing.push_async_callback(providers.close)
+        stages = build_stages(settings.model_servers, providers=providers, store=store)
+        session = SessionKeeper(
+            engine, settings, lanes=settings.lanes, on_lost=self._abandon
+        )
+        self._runner = AttemptRunner(engine, settings, doorbells, session, stages)
+        self._watch_loop()
+        await session.start()
+        self._session = session
+        # Work may have been waiting for a worker.
+        await doorbells.ring(WAKE, READY)
+
+    async def run(self, pointers: Sequence[Pointer]) -> None:
+        """Run the attempts of one message."""
+        if self._runner is not None:
+            await self._runner.run(pointers)
+
+    async def drain(self) -> None:
+        """Take nothing new, and let dispatchers know."""
+        if self._runner is not None:
+            await self._runner.drain()
+
+    async def stop(self) -> None:
+        """End the session and close everything; attempts have ended by now."""
+        if self._runner is not None:
+            await self._runner.close()
+        if self._session is not None:
+            await self._session.close()
+        await self._closing.aclose()
+        _log.info("worker_stopped")
+
+    def _abandon(self) -> None:
+        if self._runner is not None:
+            self._runner.abandon()
+
+    def _watch_loop(self) -> None:
+        """Measure the loop's lag; a loop that is stuck for a session's life ends the process.
+
+        Its jobs are then recovered by the ledger, and a supervisor starts a fresh worker.
+        """
+        loop = asyncio.get_running_loop()
+        limit = self._settings.session_ttl.total_seconds()
+        stopped = threading.Event()
+        self._closing.callback(stopped.set)
+
+        def watch() -> None:
+            while not stopped.wait(_LAG_EVERY_SECONDS):
+                answered = threading.Event()
+                asked = loop.time()
+                loop.call_soon_threadsafe(answered.set)
+                if not answered.wait(limit) and not stopped.is_set():
+                    _log.critical("loop_stuck", seconds=limit)
+                    os._exit(_STUCK)
+                LOOP_LAG_SECONDS.set(loop.time() - asked)
+
+        threading.Thread(target=watch, name="loop-watch", daemon=True).start()
+
+
+def create_worker_app(settings: Settings) -> Celery:
+    """Return the Celery application of a worker, with its one task and its service."""
+    app = create_celery(settings, lanes=settings.lanes)
+    app.service = WorkerService(settings)
+
+    @app.task(name=TASK_NAME)
+    def run(pointers: object) -> None:
+        """Stand for the pool, which runs the pointers itself: Celery must know the name."""
+        del pointers
+        raise RuntimeError(f"{TASK_NAME} runs in worker.pool:AsyncioPool only")
+
+    return app

@@ -1,0 +1,169 @@
+"""Writes the ends of attempts, many in one statement, and tells who waits for them."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, Final
+
+import orjson
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from infra.doorbells import DELIVER, DONE, READY, ROOM, WAKE, Doorbells, Ring
+from infra.endings import ending_of
+from infra.group_commit import GroupCommit
+from infra.new_ids import new_key
+from infra.postgres.engine import transaction
+from infra.postgres.finish import Ending, PutBack, finish_jobs, put_back
+from infra.postgres.flows import wake_flows
+from infra.settings import Settings
+from infra.telemetry.metrics import (
+    ATTEMPTS,
+    JOB_RUN_SECONDS,
+    JOB_TOTAL_SECONDS,
+    JOBS_FINISHED,
+    SUPERSEDED_WRITES,
+)
+from schemas.claim import Claim
+from schemas.errors import DatabaseUnavailableError, ErrorRecord, GenqError
+from schemas.ids import format_id
+from schemas.job_states import AttemptOutcome, JobState, status_of
+from worker.pipeline.job_run import JobRun
+from worker.pipeline.outcome import Decision, GiveUp, Interrupted, Refuse, Retry, Succeed
+
+_log: Final = structlog.get_logger()
+
+
+class AttemptEnds:
+    """The one place where a worker writes that an attempt is over."""
+
+    def __init__(self, engine: AsyncEngine, settings: Settings, doorbells: Doorbells) -> None:
+        self._engine = engine
+        self._public_url = settings.public_url
+        self._doorbells = doorbells
+        self._rings: set[asyncio.Task[None]] = set()
+        # As long as the session may live without PostgreSQL; later the fence would refuse it.
+        patience = settings.session_ttl
+        self._finishes = GroupCommit[Ending, bool](
+            self._finish, name="finish", patience=patience
+        )
+        self._put_backs = GroupCommit[PutBack, bool](
+            self._put_back, name="put_back", patience=patience
+        )
+
+    async def record(self, run: JobRun, decision: Decision, took: timedelta) -> None:
+        """Write what was decided. An attempt that was superseded leaves no trace but a count."""
+        claim = run.claim
+        error = _record_of(decision)
+        try:
+            if isinstance(decision, Retry | Interrupted):
+                written = await self._put_backs.add(_put_back_of(claim, decision, error))
+            else:
+                ending = self._ending(run, decision, took, error)
+                written = await self._finishes.add(ending)
+        except DatabaseUnavailableError:
+            _log.exception("end_not_written")
+            return
+        if not written:
+            SUPERSEDED_WRITES.inc()
+            _log.warning("attempt_superseded", fence=claim.fence)
+            return
+        _observe(claim, decision, took, error)
+
+    async def close(self) -> None:
+        """Wait for what is being written."""
+        await self._finishes.close()
+        await self._put_backs.close()
+        if self._rings:
+            await asyncio.wait(self._rings)
+
+    def _ending(
+        self,
+        run: JobRun,
+        decision: Succeed | Refuse | GiveUp,
+        took: timedelta,
+        error: ErrorRecord | None,
+    ) -> Ending:
+        return ending_of(
+            run.claim,
+            state=_final_state(decision),
+            outcome=_outcome_of(decision),
+            # PostgreSQL's clock at the start, this machine's stopwatch since.
+            finished_at=run.claim.started_at + took,
+            public_url=self._public_url,
+            artifacts=run.artifacts if error is None else (),
+            result=run.result() if error is None else None,
+            error=error,
+        )
+
+    async def _finish(self, endings: Sequence[Ending]) -> Sequence[bool]:
+        async with transaction(self._engine) as connection:
+            finished = await finish_jobs(connection, endings)
+        rings = [Ring(WAKE, READY if finished.unparked else ROOM)]
+        if finished.jobs:
+            ids = " ".join(format_id("job", job_id) for job_id in finished.jobs)
+            rings.append(Ring(DONE, ids))
+        if any(ending.event.url for ending in endings):
+            rings.append(Ring(DELIVER, ""))
+        self._ring(rings)
+        return [ending.claim.job_id in finished.jobs for ending in endings]
+
+    async def _put_back(self, attempts: Sequence[PutBack]) -> Sequence[bool]:
+        async with transaction(self._engine) as connection:
+            flows = await put_back(connection, attempts)
+            await wake_flows(connection, [flow for flow in flows.values() if flow])
+        self._ring([Ring(WAKE, READY)])
+        return [attempt.claim.job_id in flows for attempt in attempts]
+
+    def _ring(self, rings: Sequence[Ring]) -> None:
+        # Beside the callers, not before them: no attempt waits for Valkey.
+        task = asyncio.create_task(self._doorbells.ring_all(rings))
+        self._rings.add(task)
+        task.add_done_callback(self._rings.discard)
+
+
+def _put_back_of(
+    claim: Claim, decision: Retry | Interrupted, error: ErrorRecord | None
+) -> PutBack:
+    if isinstance(decision, Interrupted):
+        return PutBack(claim, AttemptOutcome.INTERRUPTED, delay=None, counts=False)
+    text = orjson.dumps(error).decode()
+    return PutBack(claim, decision.outcome, decision.delay, decision.counts, text)
+
+
+def _final_state(decision: Succeed | Refuse | GiveUp) -> JobState:
+    if isinstance(decision, Succeed):
+        return JobState.SUCCEEDED
+    return decision.state if isinstance(decision, Refuse) else JobState.DEAD
+
+
+def _outcome_of(decision: Decision) -> AttemptOutcome:
+    if isinstance(decision, Succeed):
+        return AttemptOutcome.OK
+    return AttemptOutcome.INTERRUPTED if isinstance(decision, Interrupted) else decision.outcome
+
+
+def _record_of(decision: Decision) -> ErrorRecord | None:
+    error: GenqError | None = getattr(decision, "error", None)
+    return error.record(format_id("err", new_key())) if error else None
+
+
+def _observe(
+    claim: Claim, decision: Decision, took: timedelta, error: ErrorRecord | None
+) -> None:
+    lane, kind = claim.lane.value, claim.kind.value
+    outcome = _outcome_of(decision)
+    ATTEMPTS.labels(outcome.name.lower(), error["code"] if error else "").inc()
+    JOB_RUN_SECONDS.labels(lane, kind).observe(took.total_seconds())
+    facts: dict[str, Any] = {"took_ms": round(took.total_seconds() * 1000, 1)}
+    if error:
+        facts |= {"error_code": error["code"], "error_id": error["error_id"]}
+    if isinstance(decision, Retry):
+        facts["retry_in_s"] = round(decision.delay.total_seconds(), 3)
+    if not isinstance(decision, Retry | Interrupted):
+        status = status_of(_final_state(decision)).value
+        JOBS_FINISHED.labels(lane, kind, status).inc()
+        total = claim.started_at + took - claim.created_at
+        JOB_TOTAL_SECONDS.labels(lane, kind).observe(total.total_seconds())
+        facts["status"] = status
+    _log.info("attempt_ended", outcome=outcome.name.lower(), **facts)

@@ -1,0 +1,172 @@
+"""Runs attempts: start by compare-and-set, stages under the wall time, one fenced end.
+
+Starts and ends of many attempts share statements. What an attempt's end means is decided in
+``worker.pipeline.outcome``; what it writes is built in ``infra.endings``.
+"""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import timedelta
+from typing import Final
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from infra.doorbells import Doorbells
+from infra.group_commit import GroupCommit
+from infra.postgres.engine import transaction
+from infra.postgres.flows import wake_flows
+from infra.postgres.release import return_releases
+from infra.postgres.start import start_attempts
+from infra.settings import Settings
+from infra.telemetry.metrics import JOB_WAIT_SECONDS, SLOTS, SLOTS_BUSY, STALE_POINTERS
+from schemas.claim import Claim, Pointer
+from schemas.errors import DatabaseUnavailableError
+from schemas.ids import format_id
+from worker.attempt_ends import AttemptEnds
+from worker.pipeline.job_run import JobRun
+from worker.pipeline.outcome import RetryPolicy, decide
+from worker.pipeline.run import Stage, run_stages
+from worker.session import SessionKeeper
+
+_log: Final = structlog.get_logger()
+
+
+class AttemptRunner:
+    """Takes pointers and sees each through to an end, or drops it.
+
+    Args:
+        engine: The way to PostgreSQL.
+        settings: Slots, time limits, retry policy.
+        doorbells: Rung after each group of ends.
+        session: Whose attempts these are.
+        stages: The pipeline.
+    """
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        settings: Settings,
+        doorbells: Doorbells,
+        session: SessionKeeper,
+        stages: Sequence[Stage],
+    ) -> None:
+        self._engine = engine
+        self._settings = settings
+        self._session = session
+        self._stages = tuple(stages)
+        self._policy = RetryPolicy(
+            settings.max_attempts, settings.retry_base, settings.retry_cap
+        )
+        self._slots = asyncio.Semaphore(settings.slots)
+        self._in_hand: set[Pointer] = set()
+        self._running: dict[Pointer, asyncio.Task[None]] = {}
+        self._abandoned: set[Pointer] = set()
+        self._draining = False
+        self._starts = GroupCommit[Pointer, Claim | None](
+            self._start, name="start", patience=settings.session_ttl
+        )
+        self.ends = AttemptEnds(engine, settings, doorbells)
+        SLOTS.set(settings.slots)
+
+    async def run(self, pointers: Sequence[Pointer]) -> None:
+        """Run the attempts of these pointers, as slots fall free; return when all ended."""
+        # A pointer that is in hand already came twice: the second finds nothing to do.
+        fresh = [pointer for pointer in pointers if pointer not in self._in_hand]
+        self._in_hand.update(fresh)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for pointer in fresh:
+                    group.create_task(self._run_pointer(pointer))
+        finally:
+            self._in_hand.difference_update(fresh)
+
+    def abandon(self) -> None:
+        """Stop every attempt without a word: the session is lost, others will run them."""
+        for pointer, task in self._running.items():
+            self._abandoned.add(pointer)
+            task.cancel()
+
+    async def drain(self) -> None:
+        """Start nothing new."""
+        self._draining = True
+        await self._session.drain()
+
+    async def close(self) -> None:
+        """Wait for what is being written."""
+        await self._starts.close()
+        await self.ends.close()
+
+    async def _run_pointer(self, pointer: Pointer) -> None:
+        async with self._slots:
+            if self._draining:
+                await self._return(pointer)
+                return
+            claim = await self._claim(pointer)
+            if claim is None:
+                STALE_POINTERS.inc()
+                return
+            task = asyncio.current_task()
+            if task is not None:
+                self._running[pointer] = task
+            try:
+                with SLOTS_BUSY.track_inprogress():
+                    await self._attempt(claim)
+            finally:
+                self._running.pop(pointer, None)
+                self._abandoned.discard(pointer)
+
+    async def _claim(self, pointer: Pointer) -> Claim | None:
+        try:
+            return await self._starts.add(pointer)
+        except DatabaseUnavailableError:
+            # Patience lasts as long as the session could: what may have been started under it
+            # is recovered when the session expires.
+            _log.warning("start_failed", job_id=format_id("job", pointer.job_id))
+            return None
+
+    async def _start(self, pointers: Sequence[Pointer]) -> Sequence[Claim | None]:
+        session = self._session.id
+        if session is None:
+            raise DatabaseUnavailableError("this worker has no session")
+        async with transaction(self._engine) as connection:
+            claims = await start_attempts(connection, session, pointers)
+        return [claims.get(pointer.job_id) for pointer in pointers]
+
+    async def _return(self, pointer: Pointer) -> None:
+        with suppress(DatabaseUnavailableError):
+            async with transaction(self._engine) as connection:
+                await wake_flows(connection, await return_releases(connection, [pointer]))
+
+    async def _attempt(self, claim: Claim) -> None:
+        structlog.contextvars.bind_contextvars(
+            job_id=format_id("job", claim.job_id),
+            attempt=claim.attempt,
+            tenant_id=claim.tenant_id,
+            lane=claim.lane.value,
+        )
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        waited = claim.started_at - claim.created_at
+        if claim.attempt == 1:
+            JOB_WAIT_SECONDS.labels(claim.lane.value, claim.kind.value).observe(
+                waited.total_seconds()
+            )
+        run = JobRun(claim)
+        error: BaseException | None = None
+        try:
+            async with asyncio.timeout(
+                self._settings.attempt_timeout(claim.kind).total_seconds()
+            ):
+                run = await run_stages(run, self._stages)
+        except asyncio.CancelledError as cancelled:
+            if Pointer(claim.job_id, claim.fence) in self._abandoned:
+                _log.warning("attempt_abandoned")
+                return
+            error = cancelled
+        except Exception as failure:  # noqa: BLE001 - outcome.decide says what it means
+            error = failure
+        decision = decide(error, claim, self._policy, random.random())  # noqa: S311 - jitter
+        await self.ends.record(run, decision, timedelta(seconds=loop.time() - begun))

@@ -1,0 +1,221 @@
+"""A Celery pool of asyncio tasks: one loop in one thread, one task per pointer.
+
+Celery hands a pool a synchronous tracer, through which nothing can be awaited. genq needs none
+of what the tracer does (results, callbacks, chords), so the message is decoded here, its
+pointers are awaited, and Celery's own callbacks then acknowledge it. Nothing of Celery is
+patched.
+"""
+
+import asyncio
+import itertools
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Protocol, cast
+from uuid import UUID
+
+import structlog
+import uvloop
+from billiard.einfo import ExceptionInfo
+from billiard.exceptions import Terminated
+from celery.concurrency.base import BasePool
+from celery.concurrency.prefork import _run_ready_callbacks  # pyright: ignore[reportPrivateUsage] - what prefork's own drain uses
+from kombu.asynchronous import get_event_loop
+from kombu.serialization import loads, prepare_accept_content
+
+from schemas.claim import Pointer
+
+_START_SECONDS: Final = 60.0
+_CANCEL_SECONDS: Final = 5.0
+_LOOK_SECONDS: Final = 0.02
+
+_log: Final = structlog.get_logger()
+
+
+class Service(Protocol):
+    """What the pool runs. All coroutines are awaited on the pool's loop."""
+
+    slots: int
+    drain_seconds: float
+
+    async def start(self) -> None:
+        """Open what attempts need."""
+        ...
+
+    async def run(self, pointers: Sequence[Pointer]) -> None:
+        """Start and run the attempts of one message; return when all have ended."""
+        ...
+
+    async def drain(self) -> None:
+        """Take nothing new."""
+        ...
+
+    async def stop(self) -> None:
+        """Interrupt what still runs, and close."""
+        ...
+
+
+class Handle:
+    """What Celery keeps of a message in hand."""
+
+    __slots__ = ("__weakref__", "pid", "pointers", "task")
+
+    def __init__(self, pid: int, pointers: Sequence[Pointer]) -> None:
+        self.pid = pid
+        self.pointers = pointers
+        self.task: asyncio.Task[None] | None = None
+
+    def terminate(self, signal: object = None) -> None:
+        """Do nothing: a job is cancelled in the ledger, never through the broker."""
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Do nothing: nobody waits for a message."""
+
+
+class AsyncioPool(BasePool):
+    """The pool. ``app.service`` is what it runs."""
+
+    signal_safe = False
+    body_can_be_buffer = True
+
+    def on_start(self) -> None:
+        """Start the loop and the service; a service that cannot start ends the worker."""
+        self._service: Service = cast("Any", self.app).service
+        self._handles: dict[int, Handle] = {}
+        self._numbers = itertools.count(1)
+        self._consumer: Any = None
+        self._accept = prepare_accept_content(self.app.conf.accept_content)
+        self._loop = uvloop.new_event_loop()
+        self._thread = threading.Thread(target=self._run_loop, name="attempts", daemon=True)
+        self._thread.start()
+        self._await(self._service.start(), _START_SECONDS)
+
+    def attach(self, consumer: Any) -> None:
+        """Remember the consumer, whose prefetch follows the free slots."""
+        self._consumer = consumer
+
+    def announce_drain(self) -> None:
+        """Take nothing new, as of now; safe in a signal handler."""
+        self._loop.call_soon_threadsafe(
+            lambda: self._loop.create_task(self._service.drain())  # type: ignore[arg-type] - the service's coroutine
+        )
+
+    def on_apply(
+        self,
+        target: object,
+        args: Sequence[Any] | None = None,
+        kwargs: object = None,
+        callback: Callable[..., None] | None = None,
+        accept_callback: Callable[..., None] | None = None,
+        error_callback: Callable[..., None] | None = None,
+        **_: object,
+    ) -> Handle:
+        """Begin to run a message; called in Celery's thread, never blocks it."""
+        del target, kwargs
+        handle = Handle(next(self._numbers), self._pointers_of(args or ()))
+        self._handles[handle.pid] = handle
+        self._follow_slots()
+        if accept_callback:
+            accept_callback(handle.pid, time.monotonic())
+        self._loop.call_soon_threadsafe(self._spawn, handle, callback, error_callback)
+        return handle
+
+    def terminate_job(self, pid: int, signal: object = None) -> None:
+        """Cancel the attempts of one message."""
+        handle = self._handles.get(pid)
+        if handle and handle.task:
+            self._loop.call_soon_threadsafe(handle.task.cancel)
+
+    def on_stop(self) -> None:
+        """Let attempts end for the grace period, then interrupt the rest."""
+        self._await_handles(self._service.drain_seconds)
+        for handle in list(self._handles.values()):
+            if handle.task:
+                self._loop.call_soon_threadsafe(handle.task.cancel)
+        self._await_handles(_CANCEL_SECONDS)
+        self._await(self._service.stop(), _CANCEL_SECONDS)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(_CANCEL_SECONDS)
+
+    on_terminate = on_stop
+
+    def _run_loop(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_forever()
+
+    def _await(self, coroutine: Any, seconds: float) -> None:
+        asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(seconds)
+
+    def _pointers_of(self, args: Sequence[Any]) -> list[Pointer]:
+        """Decode ``(name, id, request, body, content type, encoding)``; raises on nonsense."""
+        _name, _id, _request, body, content_type, encoding = args
+        if content_type:
+            (pairs,), _kwargs, _embedded = loads(
+                body, content_type, encoding, accept=self._accept
+            )
+        else:
+            (pairs,), _kwargs, _embedded = body
+        return [Pointer(UUID(job_id), int(fence)) for job_id, fence in pairs]
+
+    def _spawn(
+        self,
+        handle: Handle,
+        callback: Callable[..., None] | None,
+        error_callback: Callable[..., None] | None,
+    ) -> None:
+        handle.task = self._loop.create_task(self._run(handle, callback, error_callback))
+
+    async def _run(
+        self,
+        handle: Handle,
+        callback: Callable[..., None] | None,
+        error_callback: Callable[..., None] | None,
+    ) -> None:
+        begun = time.monotonic()
+        try:
+            await self._service.run(handle.pointers)
+        except asyncio.CancelledError:
+            self._report(error_callback, _terminated())
+        except Exception:
+            # The ledger decides what becomes of the jobs; the message is done with either way.
+            _log.exception("carrier_failed", jobs=len(handle.pointers))
+            self._report(callback, (1, ExceptionInfo(), time.monotonic() - begun))
+        else:
+            self._report(callback, (0, None, time.monotonic() - begun))
+        finally:
+            self._handles.pop(handle.pid, None)
+            self._follow_slots()
+
+    def _report(self, callback: Callable[..., None] | None, outcome: object) -> None:
+        if callback:
+            callback(outcome)
+
+    def _follow_slots(self) -> None:
+        """Make Celery's prefetch count jobs: a message is taken only for a free slot."""
+        consumer = self._consumer
+        if consumer is None or getattr(consumer, "qos", None) is None:
+            return
+        handles = list(self._handles.values())
+        free = self._service.slots - sum(len(handle.pointers) for handle in handles)
+        # Assignment is atomic, and Celery's loop compares it before every read of the socket.
+        consumer.qos.value = max(1, len(handles) + max(0, free))
+
+    def _await_handles(self, seconds: float) -> None:
+        """Wait in Celery's thread, doing what its loop would do: heartbeats and acks."""
+        hub = get_event_loop()
+        until = time.monotonic() + seconds
+        pause = threading.Event()
+        while self._handles and time.monotonic() < until:
+            if hub is not None:
+                hub.fire_timers()
+                _run_ready_callbacks(hub)
+            pause.wait(_LOOK_SECONDS)
+        if hub is not None:
+            _run_ready_callbacks(hub)
+
+
+def _terminated() -> ExceptionInfo:
+    try:
+        raise Terminated(15)
+    except Terminated:
+        return ExceptionInfo()
