@@ -9,7 +9,7 @@ import random
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -29,9 +29,18 @@ from worker.attempt_ends import AttemptEnds
 from worker.pipeline.job_run import JobRun
 from worker.pipeline.outcome import RetryPolicy, decide
 from worker.pipeline.run import Stage, run_stages
-from worker.session import SessionKeeper
 
 _log: Final = structlog.get_logger()
+
+
+class Session(Protocol):
+    """Whose attempts these are. ``id`` is ``None`` while there is no valid session."""
+
+    id: int | None
+
+    async def drain(self) -> None:
+        """Say that this worker takes nothing new."""
+        ...
 
 
 class AttemptRunner:
@@ -50,7 +59,7 @@ class AttemptRunner:
         engine: AsyncEngine,
         settings: Settings,
         doorbells: Doorbells,
-        session: SessionKeeper,
+        session: Session,
         stages: Sequence[Stage],
     ) -> None:
         self._engine = engine

@@ -191,9 +191,7 @@ async def lanes_after(
         depth: Where counting stops.
     """
     after = lane or Lane(-1, "")
-    rows = await connection.execute(
-        _AFTER, {**after._asdict(), "most": most, "depth": depth}
-    )
+    rows = await connection.execute(_AFTER, {**after._asdict(), "most": most, "depth": depth})
     return {Lane(row.tenant_id, row.origin): row.due for row in rows}
 
 
@@ -270,9 +268,8 @@ async def record_outcomes(
 
 
 async def hand_back(connection: AsyncConnection, leases: Sequence[tuple[UUID, int]]) -> None:
-    """Give up leases ``(delivery, fence)`` whose outcome is unknown: others may send at once."""
+    """Give up leases ``(delivery, fence)`` of unknown outcome: others may send at once."""
     await connection.execute(
         _HAND_BACK,
         {"ids": [lease[0] for lease in leases], "fences": [lease[1] for lease in leases]},
     )
-

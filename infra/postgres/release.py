@@ -90,14 +90,16 @@ WHERE lane = :lane AND active AND parked_until IS NULL
 ORDER BY vtime LIMIT :flows FOR NO KEY UPDATE SKIP LOCKED
 """)
 
+# A flow's jobs start at its virtual time, or at the lane's if it rested; the lane's own time is
+# the start of the last job served. So a flow that returns stands beside the busy ones.
 _RELEASE: Final = text("""
 WITH r AS MATERIALIZED (
-  SELECT x.t, x.w, x.q, x.m - (
+  SELECT x.t, x.w, x.q, GREATEST(x.s, :v) AS start, x.m - (
     SELECT count(*) FROM (
       SELECT 1 FROM live l WHERE l.lane = :lane AND l.tenant_id = x.t AND l.state IN (3, 4)
       LIMIT x.m) busy) AS room
   FROM unnest(CAST(:tenants AS bigint[]), CAST(:weights AS int[]), CAST(:limits AS int[]),
-              CAST(:quotas AS int[])) AS x(t, w, m, q)),
+              CAST(:quotas AS int[]), CAST(:vtimes AS bigint[])) AS x(t, w, m, q, s)),
 j AS MATERIALIZED (
   SELECT x.job_id FROM r CROSS JOIN LATERAL (
     SELECT l.job_id FROM live l
@@ -107,21 +109,22 @@ j AS MATERIALIZED (
 u AS (
   UPDATE live SET state = 3, fence = fence + 1, lease_until = now() + :ttl
   FROM j WHERE live.job_id = j.job_id
-  RETURNING live.job_id, live.tenant_id, live.fence),
+  RETURNING live.job_id, live.tenant_id, live.fence, live.priority),
 n AS (
-  SELECT r.t, r.w, r.room, count(u.job_id) AS got FROM r LEFT JOIN u ON u.tenant_id = r.t
-  GROUP BY r.t, r.w, r.room),
+  SELECT r.t, r.room, r.start, :scale / r.w AS cost, count(u.job_id) AS got
+  FROM r LEFT JOIN u ON u.tenant_id = r.t GROUP BY r.t, r.w, r.room, r.start),
 f AS (
   UPDATE flow SET
-    vtime = GREATEST(flow.vtime, :v) + n.got * (:scale / n.w),
+    vtime = n.start + n.got * n.cost,
     parked_until = CASE WHEN n.room <= n.got THEN now() + :park END,
     park_reason = CASE WHEN n.room <= n.got THEN :full END
   FROM n WHERE flow.lane = :lane AND flow.tenant_id = n.t AND (n.got > 0 OR n.room <= 0)),
 c AS (
-  UPDATE lane_clock SET v = GREATEST(lane_clock.v, :v),
+  UPDATE lane_clock SET
+    v = GREATEST(v, (SELECT max(n.start + (n.got - 1) * n.cost) FROM n WHERE n.got > 0)),
     pass = GREATEST(pass, :floor) + :stride * (SELECT count(*) FROM u)
   WHERE lane = :lane AND EXISTS (SELECT 1 FROM u))
-SELECT job_id, fence, tenant_id FROM u
+SELECT job_id, fence, tenant_id FROM u ORDER BY priority, job_id
 """)
 
 _UNPARK: Final = text("""
@@ -191,7 +194,8 @@ async def release_jobs(
             "limits": [quota.flow.max_inflight for quota in quotas],
             "quotas": [quota.jobs for quota in quotas],
             "ttl": lease,
-            "v": max(lane.v, min(quota.flow.vtime for quota in quotas)),
+            "vtimes": [quota.flow.vtime for quota in quotas],
+            "v": lane.v,
             "scale": VTIME_SCALE,
             "park": _PARK,
             "full": PARKED_FULL,

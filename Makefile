@@ -1,0 +1,48 @@
+# Everything a contributor types. Each target prepares the environment that it needs.
+
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+WORKERS ?= 2
+BIN := .venv/bin
+export UV_PROJECT_ENVIRONMENT := .venv
+export UV_PYTHON_DOWNLOADS := never
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test check bench fmt
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/.ready ## Install genq and its tools into .venv
+
+.venv/.ready: pyproject.toml uv.lock
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: make setup PYTHON=/path/to/python3" >&2; exit 1; }
+	test -x $(BIN)/uv || { $(PYTHON) -m venv .venv && \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9'; }
+	$(BIN)/uv sync --quiet --locked --all-extras --inexact
+	@touch $@
+
+demo: setup ## Run two jobs through the whole system; the images land in demo-output
+	$(BIN)/genq demo --output demo-output
+
+up: setup ## Run all of genq on this machine until Ctrl-C
+	$(BIN)/genq up
+
+test: setup ## Run every test, against real servers (WORKERS=2)
+	$(BIN)/pytest -n $(WORKERS)
+
+check: setup ## Check format, lint, imports, types, dependencies, architecture
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/basedpyright
+	$(BIN)/deptry .
+	$(BIN)/pytest -q tests/architecture
+
+bench: setup ## Measure throughput, latency and CPU per job on this machine
+	$(BIN)/python -P -m tests.bench
+
+fmt: setup ## Format the code, mend what ruff can mend, write the reference tables
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+	$(BIN)/python -P -m tests.architecture.reference

@@ -1,0 +1,1 @@
+"""How the tables move: Alembic revisions, and the command that applies them."""
