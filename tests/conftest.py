@@ -1,4 +1,4 @@
-"""Loads every module of tests/fixtures.
+"""Loads the modules of tests/fixtures that declare fixtures; tests import the others.
 
 Where a test lives says what it may use: unit (no servers), contract (one seam, every
 implementation), lifecycle (one promise per file), api, faults (processes that die), docs,
@@ -10,5 +10,5 @@ from pathlib import Path
 pytest_plugins = [
     f"tests.fixtures.{file.stem}"
     for file in sorted((Path(__file__).parent / "fixtures").glob("*.py"))
-    if file.stem != "__init__"
+    if "@pytest.fixture" in file.read_text(encoding="utf-8")
 ]
