@@ -3,10 +3,12 @@
 import argparse
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any, Final
 
 from celery import signals
+from celery.exceptions import SecurityWarning
 
 from infra.settings import Settings, read_settings
 from infra.telemetry.logging import configure_logging
@@ -29,6 +31,8 @@ def work(settings: Settings) -> int:
         del sender
         worker.pool.announce_drain()
 
+    # Running as root in a container is the operator's choice; messages are JSON, never pickle.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
     # Celery's own log set-up would fight with ours.
     signals.setup_logging.connect(lambda **_: None, weak=False)
     signals.worker_ready.connect(attach, weak=False)

@@ -84,6 +84,8 @@ class AsyncioPool(BasePool):
         self._handles: dict[int, Handle] = {}
         self._numbers = itertools.count(1)
         self._consumer: Any = None
+        self._hub: Any = None
+        self._draining: asyncio.Task[None] | None = None
         self._accept = prepare_accept_content(self.app.conf.accept_content)
         self._loop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._run_loop, name="attempts", daemon=True)
@@ -91,14 +93,21 @@ class AsyncioPool(BasePool):
         self._await(self._service.start(), _START_SECONDS)
 
     def attach(self, consumer: Any) -> None:
-        """Remember the consumer, whose prefetch follows the free slots."""
+        """Remember the consumer, whose prefetch follows the free slots, and its loop."""
         self._consumer = consumer
+        self._hub = get_event_loop()
 
     def announce_drain(self) -> None:
         """Take nothing new, as of now; safe in a signal handler."""
-        self._loop.call_soon_threadsafe(
-            lambda: self._loop.create_task(self._service.drain())  # type: ignore[arg-type] - the service's coroutine
-        )
+        self._loop.call_soon_threadsafe(self._begin_drain)
+
+    def _begin_drain(self) -> None:
+        self._draining = self._loop.create_task(self._service.drain())
+        hub = self._hub
+        if hub is not None:
+            # Celery's loop sleeps until its socket or its next timer has something; a signal
+            # alone does not wake it.
+            hub.call_soon(_nothing)
 
     def on_apply(
         self,
@@ -212,6 +221,10 @@ class AsyncioPool(BasePool):
             pause.wait(_LOOK_SECONDS)
         if hub is not None:
             _run_ready_callbacks(hub)
+
+
+def _nothing() -> None:
+    """Wake a loop."""
 
 
 def _terminated() -> ExceptionInfo:

@@ -50,6 +50,8 @@ def create_engine(settings: Settings, *, process: str) -> AsyncEngine:
         engine_url(settings.database_url.get_secret_value()),
         pool_size=settings.database_pool_size,
         max_overflow=0,
+        # Bound values include prompts, and exceptions are logged.
+        hide_parameters=True,
         pool_timeout=_POOL_TIMEOUT_SECONDS,
         connect_args={
             "connect_timeout": _CONNECT_TIMEOUT_SECONDS,

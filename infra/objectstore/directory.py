@@ -1,0 +1,135 @@
+"""Objects as files in one folder: the default of ``genq up``, and of one-machine installations.
+
+A file appears under its name only when all its bytes are on the disk. There are no files about
+files: the type follows from the ending.
+"""
+
+import asyncio
+import errno
+import os
+import secrets
+from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO, Final, TypeVar
+
+from infra.objectstore.keys import check_key, check_type, content_type_of
+from infra.objectstore.store import CHUNK_BYTES, StoredObject
+from infra.telemetry.metrics import OBJECT_STORE_SECONDS
+from schemas.errors import ObjectMissingError, ObjectStoreError
+
+_Result = TypeVar("_Result")
+_THREADS: Final = 8
+_PUT_SECONDS: Final = OBJECT_STORE_SECONDS.labels("put")
+_GET_SECONDS: Final = OBJECT_STORE_SECONDS.labels("get")
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FORBIDDEN: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+class DirectoryStore:
+    """An ``ObjectStore`` over a local folder. Several processes may share one folder."""
+
+    def __init__(self, root: Path) -> None:
+        """Make ``root`` if it is not there.
+
+        Raises:
+            ObjectStoreError: It cannot be made or is not a folder.
+        """
+        self._root = root
+        # Bounded: a slow disk must hold up eight writes, not every thread of the process.
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="objects")
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise explain(error, root) from error
+
+    async def put(self, key: str, data: bytes, content_type: str) -> None:
+        """See ``ObjectStore.put``."""
+        check_key(key)
+        check_type(key, content_type)
+        with _PUT_SECONDS.time():
+            await self._in_thread(lambda: write_whole(self._root / key, data))
+
+    async def get(self, key: str) -> StoredObject:
+        """See ``ObjectStore.get``."""
+        check_key(key)
+        with _GET_SECONDS.time():
+            file, size = await self._in_thread(lambda: _open(self._root / key))
+            data = self._chunks(file)
+            # Started, so that closing or dropping it closes the file.
+            await anext(data)
+        return StoredObject(data, size, content_type_of(key))
+
+    async def presign(self, key: str, *, filename: str, content_type: str) -> None:
+        """Return ``None``: files have no URLs, the API streams them."""
+        check_key(key)
+        del filename, content_type
+
+    async def close(self) -> None:
+        """See ``ObjectStore.close``."""
+        await asyncio.to_thread(self._threads.shutdown)
+
+    async def _chunks(self, file: BinaryIO) -> AsyncGenerator[bytes]:
+        with file:
+            yield b""
+            while chunk := await self._in_thread(lambda: file.read(CHUNK_BYTES)):
+                yield chunk
+
+    async def _in_thread(self, work: Callable[[], _Result]) -> _Result:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        except OSError as error:
+            raise explain(error, self._root) from error
+        except RuntimeError as error:
+            raise ObjectStoreError(
+                "the object store is closed; this process is stopping"
+            ) from error
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write ``data`` so that ``path`` is absent, old or complete, even after a power cut."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # In the same folder, hence the same file system, and gone when the folder is deleted.
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        with partial.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            partial.unlink()
+        raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the new name itself survive; the file's own fsync covers only its bytes."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _open(path: Path) -> tuple[BinaryIO, int]:
+    try:
+        file = path.open("rb")
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        raise ObjectMissingError(
+            f"no object at {path}; retention may have removed it"
+        ) from None
+    return file, os.fstat(file.fileno()).st_size
+
+
+def explain(error: OSError, root: Path) -> ObjectStoreError:
+    """Return what a person can do about ``error``."""
+    if error.errno in _FULL:
+        advice = "the disk is full; free space on it, or move GENQ_OBJECT_STORE"
+    elif error.errno in _FORBIDDEN:
+        advice = "genq may not use it; give its user write permission there"
+    else:
+        advice = "see whether GENQ_OBJECT_STORE names a folder on a healthy disk"
+    return ObjectStoreError(f"object folder {root}: {error.strerror}: {advice}")

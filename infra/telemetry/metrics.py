@@ -1,0 +1,171 @@
+"""Every metric that genq exposes: name, unit, labels, meaning. Declared here and nowhere else.
+
+No label names a tenant or a job, because each value would be a new time series for ever.
+Durations are seconds, sizes bytes; a counter's exposed name ends in ``_total``.
+"""
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import Final
+
+from prometheus_client import Counter, Gauge, Histogram, Info, start_http_server
+
+from schemas.errors import SettingsError
+
+# From one millisecond (what genq adds to a job) to half an hour (what a job may take).
+_JOB_BUCKETS: Final = (
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800,
+)  # fmt: skip
+_CALL_BUCKETS: Final = (
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60,
+)  # fmt: skip
+_ROW_BUCKETS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+# --- jobs ----------------------------------------------------------------------------------
+
+JOBS_SUBMITTED: Final = Counter(
+    "genq_jobs_submitted", "Jobs accepted and stored.", ["lane", "kind"]
+)
+JOBS_FINISHED: Final = Counter(
+    "genq_jobs_finished",
+    "Jobs that reached a final state; outcome is that state.",
+    ["lane", "kind", "outcome"],
+)
+JOBS: Final = Gauge(
+    "genq_jobs", "Jobs that have not ended, as counted in PostgreSQL.", ["lane", "state"]
+)
+QUEUE_OLDEST_JOB_AGE_SECONDS: Final = Gauge(
+    "genq_queue_oldest_job_age_seconds", "Age of the oldest job that is ready to run.", ["lane"]
+)
+JOB_WAIT_SECONDS: Final = Histogram(
+    "genq_job_wait_seconds",
+    "From submit to the start of the first attempt.",
+    ["lane", "kind"],
+    buckets=_JOB_BUCKETS,
+)
+JOB_RUN_SECONDS: Final = Histogram(
+    "genq_job_run_seconds",
+    "From the start of an attempt to its end.",
+    ["lane", "kind"],
+    buckets=_JOB_BUCKETS,
+)
+JOB_TOTAL_SECONDS: Final = Histogram(
+    "genq_job_total_seconds",
+    "From submit to the final state.",
+    ["lane", "kind"],
+    buckets=_JOB_BUCKETS,
+)
+ATTEMPTS: Final = Counter(
+    "genq_attempts",
+    "Attempts that ended; error_code is empty for success.",
+    ["outcome", "error_code"],
+)
+
+# --- the queue -----------------------------------------------------------------------------
+
+RELEASED: Final = Counter(
+    "genq_jobs_released", "Jobs handed to the broker by the dispatcher.", ["lane"]
+)
+DISPATCH_TICK_SECONDS: Final = Histogram(
+    "genq_dispatch_tick_seconds", "One look of the dispatcher.", buckets=_CALL_BUCKETS
+)
+STALE_POINTERS: Final = Counter(
+    "genq_stale_pointers",
+    "Broker messages whose job was no longer theirs to start. Harmless; many: a slow broker.",
+)
+SUPERSEDED_WRITES: Final = Counter(
+    "genq_superseded_writes",
+    "Results of attempts that another attempt had replaced meanwhile. Discarded.",
+)
+REAPED: Final = Counter(
+    "genq_jobs_reaped", "Jobs taken back from where they got stuck.", ["reason"]
+)
+SLEEPING_FLOWS_FOUND: Final = Counter(
+    "genq_sleeping_flows_found",
+    "Flows with ready jobs that nothing had woken; the dispatcher's sweep found them.",
+)
+GROUP_COMMIT_ROWS: Final = Histogram(
+    "genq_group_commit_rows",
+    "Rows written by one statement.",
+    ["statement"],
+    buckets=_ROW_BUCKETS,
+)
+
+# --- the worker ----------------------------------------------------------------------------
+
+SLOTS: Final = Gauge("genq_worker_slots", "Jobs that this worker can run at once.")
+SLOTS_BUSY: Final = Gauge("genq_worker_slots_busy", "Jobs that this worker runs now.")
+PROVIDER_REQUEST_SECONDS: Final = Histogram(
+    "genq_provider_request_seconds",
+    "One call of a model server, failures included.",
+    ["server", "operation"],
+    buckets=_JOB_BUCKETS,
+)
+OBJECT_STORE_SECONDS: Final = Histogram(
+    "genq_storage_operation_seconds",
+    "One operation of the object store: put, get or presign. A get ends at its first byte.",
+    ["operation"],
+    buckets=_CALL_BUCKETS,
+)
+
+# --- delivery ------------------------------------------------------------------------------
+
+WEBHOOK_ATTEMPTS: Final = Counter(
+    "genq_webhook_attempts", "Webhook requests sent or refused.", ["outcome"]
+)
+WEBHOOK_DELIVERY_SECONDS: Final = Histogram(
+    "genq_webhook_delivery_seconds",
+    "From the event's commit to its acceptance by the receiver.",
+    buckets=_JOB_BUCKETS,
+)
+OUTBOX_BACKLOG: Final = Gauge(
+    "genq_outbox_backlog", "Deliveries that are owed, as counted in PostgreSQL."
+)
+OUTBOX_OLDEST_AGE_SECONDS: Final = Gauge(
+    "genq_outbox_oldest_age_seconds", "Age of the oldest delivery that is owed."
+)
+
+# --- every process -------------------------------------------------------------------------
+
+HTTP_REQUESTS: Final = Counter(
+    "genq_http_requests",
+    "Requests answered by the API; route is its template, never the path.",
+    ["route", "method", "status"],
+)
+HTTP_REQUEST_SECONDS: Final = Histogram(
+    "genq_http_request_seconds",
+    "From the request's head to the answer's head.",
+    ["route"],
+    buckets=_CALL_BUCKETS,
+)
+LOOP_LAG_SECONDS: Final = Gauge(
+    "genq_loop_lag_seconds", "How late the event loop runs what is due."
+)
+BUILD: Final = Info("genq_build", "The genq that runs.")
+
+
+def serve_metrics(port: int) -> None:
+    """Answer ``GET /metrics`` on 127.0.0.1 from a thread of its own; port 0 serves nothing.
+
+    Raises:
+        SettingsError: The port is taken or may not be opened.
+    """
+    if port == 0:
+        return
+    try:
+        start_http_server(port, addr="127.0.0.1")
+    except OSError as error:
+        raise SettingsError(
+            f"GENQ_METRICS_PORT={port} cannot be opened on 127.0.0.1 ({error.strerror}); give "
+            "each process of this machine a free port of its own, or 0 for none"
+        ) from None
+
+
+def installed_version() -> str:
+    """Return the version of the installed genq, or ``unknown`` in a bare checkout."""
+    try:
+        return version("genq")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+BUILD.info({"version": installed_version()})
