@@ -1,1 +1,1 @@
-"""How we reach the outside: settings, PostgreSQL, Valkey, broker, object store, HTTP, telemetry."""
+"""How we reach the outside: settings, servers, broker, object store, HTTP, telemetry."""

@@ -115,10 +115,12 @@ class CarrierPublisher:
 
     def __init__(self, settings: Settings) -> None:
         self._app = create_celery(settings)
+        # kombu's stubs are older than Producer.batch.
+        self._producers: Any = self._app.producer_pool
         url = settings.broker_url.get_secret_value()
         self._looks = urlsplit(url).scheme in {"redis", "rediss"}
         self._url = url
-        self._redis: Redis[bytes] | None = None
+        self._redis: Redis | None = None
 
     def publish(self, carriers: Sequence[Carrier]) -> None:
         """Send the carriers in one batch.
@@ -128,7 +130,7 @@ class CarrierPublisher:
         """
         try:
             with (
-                self._app.producer_pool.acquire(block=True, timeout=2) as producer,
+                self._producers.acquire(block=True, timeout=2) as producer,
                 producer.batch(_PUBLISH_BATCH),
             ):
                 for carrier in carriers:
@@ -157,7 +159,7 @@ class CarrierPublisher:
             return []
         try:
             if self._redis is None:
-                self._redis = Redis.from_url(  # pyright: ignore[reportUnknownMemberType] - redis-py types its keywords as Any
+                self._redis = Redis.from_url(  # pyright: ignore[reportUnknownMemberType] - untyped keywords
                     self._url, socket_timeout=2, socket_connect_timeout=2
                 )
             # Celery pushes on the left and consumes on the right.

@@ -6,7 +6,7 @@ not pass a transaction pooler.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
@@ -73,7 +73,8 @@ class Doorbells:
     """One process's line to Valkey's channels."""
 
     def __init__(self, url: str) -> None:
-        self._redis: Redis[str] = Redis.from_url(  # pyright: ignore[reportUnknownMemberType] - redis-py types its keywords as Any
+        # redis-py leaves its keyword arguments untyped, and with them every method.
+        self._redis: Any = Redis.from_url(  # pyright: ignore[reportUnknownMemberType] - untyped keywords
             url,
             decode_responses=True,
             socket_timeout=_TIMEOUT_SECONDS,
@@ -119,7 +120,7 @@ class Doorbells:
             raise ValkeyUnavailableError(f"Valkey: {type(error).__name__}") from error
 
     @contextlib.asynccontextmanager
-    async def listen(self, *channels: str) -> AsyncIterator[Bell]:
+    async def listen(self, *channels: str) -> AsyncGenerator[Bell]:
         """Listen until the block ends; connections that break are made again."""
         bell = Bell()
         listener = asyncio.create_task(self._listen(bell, channels))

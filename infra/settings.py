@@ -107,7 +107,9 @@ class Settings(_DatabaseSettings):
     tenant_max_inflight: int = Field(1000, ge=1, description="of a new tenant, per lane")
     release_ttl: Seconds = Field(timedelta(seconds=10), description="released, not started")
     session_ttl: Seconds = Field(timedelta(seconds=20), description="a silent worker's life")
-    poll_interval: Seconds = Field(timedelta(milliseconds=250), description="without a doorbell")
+    poll_interval: Seconds = Field(
+        timedelta(milliseconds=250), description="without a doorbell"
+    )
     max_attempts: int = Field(4, ge=1, le=100, description="failed attempts before giving up")
     max_lost: int = Field(3, ge=1, le=100, description="worker deaths before giving up")
     retry_base: Seconds = Field(timedelta(seconds=2), description="first back-off, doubled")

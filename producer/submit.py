@@ -2,6 +2,7 @@
 
 import asyncio
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -28,6 +29,8 @@ from schemas.job_states import JobState
 from schemas.model_catalog import default_model, servers_of
 
 _PATIENCE: Final = timedelta(seconds=2)
+# The character as JSON writes it; behind an odd backslash it is the text "\\u0000" instead.
+_NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +78,32 @@ class Submitter:
         """
         parameters = check_input(request)
         model = self._model(request)
-        new = self._new_job(tenant, request, model, parameters, idempotency_key, body_hash)
+        new = self._new_job(
+            tenant,
+            request,
+            model=model,
+            parameters=parameters,
+            key=idempotency_key,
+            body_hash=body_hash,
+        )
         while True:
             created_at = await self._inserts.add(new)
             if created_at is not None:
                 JOBS_SUBMITTED.labels(request.lane.value, request.kind.value).inc()
                 return Submitted(
-                    _record(new.id, tenant, request, model, parameters, created_at), False
+                    _record(
+                        new.id,
+                        tenant,
+                        request,
+                        model=model,
+                        parameters=parameters,
+                        created_at=created_at,
+                    ),
+                    replayed=False,
                 )
             earlier = await self._earlier(tenant, idempotency_key or "", body_hash)
             if earlier is not None:
-                return Submitted(earlier, True)
+                return Submitted(earlier, replayed=True)
 
     async def close(self) -> None:
         """Wait for what is being written."""
@@ -105,8 +123,9 @@ class Submitter:
             offered = sorted(
                 {m.name for s in servers for m in s.models if m.kind is request.kind}
             )
-            message = f"no model {model!r} for kind {request.kind.value}; there is " + ", ".join(
-                offered or ["none"]
+            message = (
+                f"no model {model!r} for kind {request.kind.value}; there is "
+                + ", ".join(offered or ["none"])
             )
             raise UnknownModelError(message, fields=[FieldError("/model", message)])
         return model
@@ -115,6 +134,7 @@ class Submitter:
         self,
         tenant: Tenant,
         request: JobRequest,
+        *,
         model: str,
         parameters: Mapping[str, Any],
         key: str | None,
@@ -190,7 +210,7 @@ def check_input(request: JobRequest) -> Mapping[str, Any]:
             f"{faults[0].pointer}: {faults[0].message}",
             fields=faults,
         ) from None
-    if b"\\u0000" in orjson.dumps(parameters):
+    if _NUL.search(orjson.dumps(parameters)):
         raise InputError(
             "input contains the character U+0000; remove it",
             fields=[FieldError("/input", "must not contain U+0000")],
@@ -215,6 +235,7 @@ def _record(
     job_id: UUID,
     tenant: Tenant,
     request: JobRequest,
+    *,
     model: str,
     parameters: Mapping[str, Any],
     created_at: datetime,

@@ -1,1 +1,4 @@
-"""What things are: states, errors, events, wire shapes, tables. Pure: no I/O, no clock, no randomness."""
+"""What things are: states, errors, events, wire shapes, tables.
+
+Pure: no I/O, no clock, no randomness.
+"""

@@ -1,4 +1,4 @@
-"""What a job asks of a model, per kind: OpenAI's parameter names, checked before anything is stored.
+"""What a job asks of a model, per kind, in OpenAI's parameter names, checked before storage.
 
 Unknown parameters are refused, so that a typing mistake cannot silently cost an image;
 parameters that only one model server knows travel in ``extra_body``, as in the OpenAI SDK.
@@ -29,7 +29,9 @@ class Kind(StrEnum):
 
 
 _NUMBERS: Final[Mapping[Kind, int]] = MappingProxyType({Kind.IMAGE: 1, Kind.CHAT: 2})
-BY_NUMBER: Final[Mapping[int, Kind]] = MappingProxyType({n: kind for kind, n in _NUMBERS.items()})
+BY_NUMBER: Final[Mapping[int, Kind]] = MappingProxyType(
+    {n: kind for kind, n in _NUMBERS.items()}
+)
 
 
 class ImageInput(BaseModel):

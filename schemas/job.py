@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
@@ -27,9 +28,23 @@ class WebhookTarget(BaseModel):
     url: Annotated[str, Field(pattern=r"^https?://[^\s/?#]+", max_length=MAX_URL_CHARACTERS)]
     events: Annotated[tuple[EventType, ...], Field(min_length=1)] = TERMINAL_TYPES
 
+    @field_validator("url", mode="after")
+    @classmethod
+    def _readable(cls, url: str) -> str:
+        # The job's end takes it apart, and must not fail over it.
+        try:
+            parts = urlsplit(url)
+            readable = url.isprintable() and " " not in url and bool(parts.hostname)
+            readable = readable and parts.port != 0
+        except ValueError:
+            readable = False
+        if not readable:
+            raise ValueError("must be a URL such as https://host/path, its spaces escaped")
+        return url
+
 
 class JobRequest(BaseModel):
-    """The body of ``POST /v1/jobs``. ``input`` is checked by kind: see ``schemas.generation``."""
+    """The body of ``POST /v1/jobs``; ``input`` is checked by kind in ``schemas.generation``."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -47,9 +62,10 @@ class JobRequest(BaseModel):
 
     @field_validator("metadata", "end_user", mode="after")
     @classmethod
-    def _no_nul(cls, value: Any) -> Any:
+    def _no_nul(cls, value: dict[str, str] | str | None) -> dict[str, str] | str | None:
         # PostgreSQL's text and jsonb cannot hold U+0000.
-        if "\x00" in repr(value).replace("\\x00", "\x00"):
+        texts = [*value, *value.values()] if isinstance(value, dict) else [value or ""]
+        if any("\x00" in text for text in texts):
             raise ValueError("must not contain the character U+0000")
         return value
 
@@ -69,7 +85,7 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True)
 class JobRecord:
-    """Everything that is known of a job, whoever read it: the source of every view of it."""
+    """Everything that is known of a job, whoever read it; every view is made of it."""
 
     id: UUID
     tenant_id: int
@@ -92,7 +108,7 @@ class JobRecord:
 
 
 class ArtifactView(BaseModel):
-    """One output as callers see it; ``url`` stays valid, the bytes behind it are signed anew."""
+    """One output as callers see it; ``url`` stays valid, what it leads to is signed anew."""
 
     index: int
     url: str

@@ -31,7 +31,9 @@ _NUMBERS: Final[Mapping[Lane, int]] = MappingProxyType(
     {Lane.TURBO: 1, Lane.FAST: 2, Lane.RELAX: 3, Lane.BATCH: 4}
 )
 
-BY_NUMBER: Final[Mapping[int, Lane]] = MappingProxyType({n: lane for lane, n in _NUMBERS.items()})
+BY_NUMBER: Final[Mapping[int, Lane]] = MappingProxyType(
+    {n: lane for lane, n in _NUMBERS.items()}
+)
 
 # Shares of the worker slots while every lane has a backlog; an idle lane's share goes to the
 # others, so batch gets at least 1/15 and never more than what nobody else wants.

@@ -44,5 +44,8 @@ def default_model(servers: Sequence[ModelServer], kind: Kind) -> str | None:
 
 def servers_of(servers: Sequence[ModelServer], model: str, kind: Kind) -> list[ModelServer]:
     """Return the servers that offer ``model`` for ``kind``, in configured order."""
-    wanted = ModelSpec(name=model, kind=kind)
-    return [server for server in servers if wanted in server.models]
+    return [
+        server
+        for server in servers
+        if any(spec.name == model and spec.kind is kind for spec in server.models)
+    ]

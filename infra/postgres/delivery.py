@@ -132,7 +132,8 @@ _NEXT: Final = text("""
 SELECT next_at - clock_timestamp() FROM delivery WHERE next_at > now() ORDER BY next_at LIMIT 1
 """)
 
-# Past its lifetime a delivery ends with this attempt, whatever the schedule says.
+# Past its lifetime a delivery ends with this attempt, whatever the schedule says. The number of
+# an attempt is a smallint, which a receiver that asks for a second's patience all day outgrows.
 _RECORD: Final = text("""
 WITH x AS MATERIALIZED (
   SELECT * FROM unnest(
@@ -158,7 +159,7 @@ later AS (
 known AS (SELECT * FROM ended UNION ALL SELECT * FROM later),
 logged AS (
   INSERT INTO delivery_attempt (event_id, delivery_id, n, outcome, status, detail, duration_ms)
-  SELECT event_id, id, fence, outcome, status, detail, duration_ms FROM known
+  SELECT event_id, id, LEAST(fence, 32767), outcome, status, detail, duration_ms FROM known
   ON CONFLICT DO NOTHING)
 SELECT id FROM known
 """)

@@ -1,6 +1,6 @@
 """The way to PostgreSQL: the engine, and the transaction that says when it is unreachable."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -72,7 +72,7 @@ def _note_lost_connection(context: object) -> None:
 
 
 @asynccontextmanager
-async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+async def transaction(engine: AsyncEngine) -> AsyncGenerator[AsyncConnection]:
     """Open a transaction, commit it at the end.
 
     Raises:

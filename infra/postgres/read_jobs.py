@@ -87,6 +87,7 @@ async def list_jobs(
 def _record(row: Row[Any]) -> JobRecord:
     state = JobState(row.final_state if row.final_state is not None else row.live_state)
     payload: dict[str, Any] = row.payload or {}
+    result: dict[str, Any] = row.result or {}
     return JobRecord(
         id=row.id,
         tenant_id=row.tenant_id,
@@ -104,7 +105,7 @@ def _record(row: Row[Any]) -> JobRecord:
         end_user=row.end_user,
         error=row.error,
         artifacts=[Artifact(**artifact) for artifact in row.artifacts or ()],
-        text=(row.result or {}).get("text"),
+        text=result.get("text"),
         waiting_on=_waiting_on(row, state),
     )
 

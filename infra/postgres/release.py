@@ -147,14 +147,10 @@ async def capacity(connection: AsyncConnection) -> Capacity:
     """Return how much may be released, and which lanes have something to release."""
     rows = (await connection.execute(_CAPACITY)).all()
     lanes = tuple(
-        LaneState(
-            BY_NUMBER[row.lane], row.turn, row.v, row.backlogged, row.slots, row.inflight
-        )
+        LaneState(BY_NUMBER[row.lane], row.turn, row.v, row.backlogged, row.slots, row.inflight)
         for row in rows
     )
-    return Capacity(
-        lanes, rows[0].all_slots if rows else 0, rows[0].workers if rows else 0
-    )
+    return Capacity(lanes, rows[0].all_slots if rows else 0, rows[0].workers if rows else 0)
 
 
 async def lock_flows(connection: AsyncConnection, lane: Lane, limit: int) -> list[LockedFlow]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, Select, insert, select
+from sqlalchemy import Executable, Row, insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -74,7 +74,7 @@ async def add_key(
     return row.scalar_one()
 
 
-async def _one(connection: AsyncConnection, query: Select[Any]) -> Tenant | None:
+async def _one(connection: AsyncConnection, query: Executable) -> Tenant | None:
     row: Row[Any] | None = (await connection.execute(query)).one_or_none()
     if row is None:
         return None

@@ -95,9 +95,7 @@ async def keep_house(engine: AsyncEngine, settings: Settings, clock: Clock) -> N
         _log.info("partitions_moved", made=made, dropped=dropped)
 
 
-async def _rescue(
-    engine: AsyncEngine, late: list[int], oldest_waiting: OldestWaiting
-) -> int:
+async def _rescue(engine: AsyncEngine, late: list[int], oldest_waiting: OldestWaiting) -> int:
     try:
         waiting = {n: await oldest_waiting(lanes.BY_NUMBER[n]) for n in late}
     except BrokerUnavailableError as error:
@@ -116,9 +114,7 @@ async def _rescue(
 async def _since(
     connection: AsyncConnection, waiting: Mapping[int, list[UUID]]
 ) -> dict[int, datetime]:
-    leases = {
-        lane: await lease_of(connection, jobs) for lane, jobs in waiting.items() if jobs
-    }
+    leases = {lane: await lease_of(connection, jobs) for lane, jobs in waiting.items() if jobs}
     return {lane: lease for lane, lease in leases.items() if lease is not None}
 
 

@@ -1,4 +1,4 @@
-"""One MetaData for all tables: names of constraints, and which tables are partitioned by time."""
+"""One MetaData for all tables; names of constraints; which tables are partitioned by time."""
 
 from typing import Any, Final
 

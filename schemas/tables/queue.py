@@ -81,12 +81,10 @@ Index(
     flow.c.vtime,
     postgresql_where=text("active AND parked_until IS NULL"),
 )
-Index(
-    "ix_flow_parked", flow.c.parked_until, postgresql_where=text("parked_until IS NOT NULL")
-)
+Index("ix_flow_parked", flow.c.parked_until, postgresql_where=text("parked_until IS NOT NULL"))
 
-# v: the lane's virtual time, to which a returning flow is clamped. pass: the lane's own place in
-# the weighted rotation of lanes.
+# v: the lane's virtual time, to which a returning flow is clamped. pass: the lane's own place
+# in the weighted rotation of lanes.
 lane_clock = Table(
     "lane_clock",
     metadata,

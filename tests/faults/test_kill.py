@@ -114,9 +114,7 @@ def test_a_worker_told_to_stop_finishes_what_it_runs(settings: Settings) -> None
         await all_running(running)
 
         stopping = asyncio.create_task(running.stop("work"))
-        await running.until(
-            "the session drains", lambda: count(running, DRAINING, 1)
-        )
+        await running.until("the session drains", lambda: count(running, DRAINING, 1))
         running.model.gate.set()
         exit_code = await stopping
         await running.until_all_ended()

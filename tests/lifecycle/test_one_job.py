@@ -40,7 +40,9 @@ def test_the_event_carries_the_job_but_not_its_prompt(genq: Harness) -> None:
 
     genq.run_until_idle()
 
-    (row,) = genq.sql("SELECT id, body FROM outbox WHERE job_id = :id", id=parse_id("job", job_id))
+    (row,) = genq.sql(
+        "SELECT id, body FROM outbox WHERE job_id = :id", id=parse_id("job", job_id)
+    )
     event = orjson.loads(bytes(row.body))
     assert event["type"] == "job.succeeded"
     assert event["data"]["id"] == job_id

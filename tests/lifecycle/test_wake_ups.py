@@ -36,7 +36,8 @@ def test_submitters_and_bedtime_at_once_leave_no_sleeping_work(genq: Harness) ->
             await genq.submit_async(tenant=f"t{number}")
             async with transaction(engine) as connection:
                 await connection.exec_driver_sql(
-                    f"DELETE FROM live WHERE tenant_id = {tenants[number].id} AND random() < 0.7"
+                    "DELETE FROM live WHERE random() < 0.7"
+                    f" AND tenant_id = {tenants[number].id}"
                 )
         await engine.dispose()
 
