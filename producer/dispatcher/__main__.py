@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Final
 from uuid import UUID
 
@@ -19,7 +20,7 @@ from infra.settings import Settings, read_settings
 from infra.telemetry.logging import configure_logging
 from infra.telemetry.metrics import serve_metrics
 from producer.dispatcher.loop import Dispatcher
-from schemas.errors import SettingsError
+from schemas.errors import BrokerUnavailableError, SettingsError
 from schemas.lanes import Lane
 
 _BAD_SETTINGS: Final = 8
@@ -43,6 +44,9 @@ async def dispatch(settings: Settings) -> None:
         return await loop.run_in_executor(thread, publisher.oldest_waiting, lane)
 
     try:
+        # A broker that is away now is no reason not to start.
+        with suppress(BrokerUnavailableError):
+            await loop.run_in_executor(thread, publisher.warm_up)
         async with Doorbells(settings.doorbell_url()) as doorbells:
             dispatcher = Dispatcher(
                 engine,
