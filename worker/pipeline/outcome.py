@@ -1,0 +1,146 @@
+"""What an attempt's end means for its job. Pure, and the only retry mechanism there is.
+
+The SDK's retries, Celery's retries, ETA and countdown are off: a delay is a row.
+"""
+
+from asyncio import CancelledError
+from dataclasses import dataclass
+from datetime import timedelta
+
+from schemas.claim import Claim
+from schemas.errors import (
+    BlockedContentError,
+    GenqError,
+    InternalError,
+    ModelRateLimitedError,
+    ModelTimeoutError,
+)
+from schemas.job_states import AttemptOutcome, JobState
+from worker.pipeline.backoff import full_jitter
+from worker.pipeline.cancelled import JobCancelledError
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often and how slowly a job is tried again.
+
+    Attributes:
+        max_attempts: Failed attempts, the first included, after which a job is dead.
+        base: The ceiling of the first delay; it doubles from try to try.
+        cap: The highest ceiling.
+    """
+
+    max_attempts: int
+    base: timedelta
+    cap: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Succeed:
+    """The job is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Another attempt, ``delay`` from now. ``counts`` if this one used up a failure."""
+
+    delay: timedelta
+    outcome: AttemptOutcome
+    counts: bool
+    error: GenqError
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """The job ends in ``state`` because no other attempt could end better."""
+
+    state: JobState
+    outcome: AttemptOutcome
+    error: GenqError
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """The job is dead: its last permitted attempt failed with ``error``."""
+
+    outcome: AttemptOutcome
+    error: GenqError
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """The worker stops; the job goes on elsewhere, and this attempt costs it nothing."""
+
+
+Decision = Succeed | Retry | Refuse | GiveUp | Interrupted
+
+
+def decide(
+    error: BaseException | None, claim: Claim, policy: RetryPolicy, random: float
+) -> Decision:
+    """Return what becomes of a job whose attempt ended.
+
+    Args:
+        error: What ended the attempt; None for success. A ``TimeoutError`` is the attempt's
+            wall time. A ``CancelledError`` is the caller's wish if ``claim.cancel`` says so,
+            and otherwise the worker's shutdown.
+        claim: The attempt.
+        policy: How often and how slowly.
+        random: Uniform in [0, 1).
+    """
+    if error is None:
+        return Succeed()
+    if isinstance(error, CancelledError) and claim.cancel:
+        return _refuse(JobCancelledError())
+    if not isinstance(error, Exception):
+        return Interrupted()
+    known = classify(error)
+    if not known.retryable:
+        return _refuse(known)
+    return _try_again(known, claim, policy, random)
+
+
+def classify(error: Exception) -> GenqError:
+    """Return the taxonomy's form of what a stage raised; its message may be published."""
+    if isinstance(error, GenqError):
+        return error
+    if isinstance(error, TimeoutError):
+        return ModelTimeoutError(
+            "the attempt reached its time limit before the model server had answered: submit "
+            "the job again later, or ask for less"
+        )
+    # The text of an unexpected exception may hold anything, a prompt or a path included.
+    return InternalError(
+        "genq failed while it ran the job; the operator finds the cause in the worker's log "
+        "under this error's id"
+    )
+
+
+def _refuse(error: GenqError) -> Refuse:
+    if isinstance(error, JobCancelledError):
+        return Refuse(JobState.CANCELLED, AttemptOutcome.CANCELLED, error)
+    if isinstance(error, BlockedContentError):
+        return Refuse(JobState.BLOCKED, AttemptOutcome.BLOCKED, error)
+    return Refuse(JobState.FAILED, AttemptOutcome.ERROR, error)
+
+
+def _try_again(
+    error: GenqError, claim: Claim, policy: RetryPolicy, random: float
+) -> Retry | GiveUp:
+    counts = not isinstance(error, ModelRateLimitedError)
+    outcome = _outcome_of(error)
+    if counts and claim.failures + 1 >= policy.max_attempts:
+        return GiveUp(outcome, error)
+    tried = claim.failures if counts else claim.attempt - 1
+    delay = full_jitter(tried, base=policy.base, cap=policy.cap, random=random)
+    if error.retry_after is not None:
+        delay = max(delay, error.retry_after)
+    return Retry(delay, outcome, counts, error)
+
+
+def _outcome_of(error: GenqError) -> AttemptOutcome:
+    if isinstance(error, ModelRateLimitedError):
+        return AttemptOutcome.RATE_LIMITED
+    if isinstance(error, ModelTimeoutError):
+        return AttemptOutcome.TIMEOUT
+    return AttemptOutcome.ERROR

@@ -1,0 +1,1 @@
+"""The stages, one file each. ``worker.pipeline.run`` alone knows their order."""

