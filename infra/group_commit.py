@@ -97,6 +97,7 @@ class GroupCommit(Generic[Row, Outcome]):
         self._rows_written.observe(len(group))
         try:
             outcomes = await self._persist([row for row, _ in group])
+            answered = list(zip(group, outcomes, strict=True))
         except DatabaseUnavailableError as error:
             for _, future in group:
                 _fail(future, error)
@@ -108,7 +109,7 @@ class GroupCommit(Generic[Row, Outcome]):
             for member in group:
                 await self._write_group([member])
         else:
-            for (_, future), outcome in zip(group, outcomes, strict=True):
+            for (_, future), outcome in answered:
                 if not future.done():
                     future.set_result(outcome)
 

@@ -6,8 +6,9 @@ files), ``.env``, the TOML file that ``GENQ_CONFIG`` names, defaults.
 
 import difflib
 import os
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
@@ -16,10 +17,12 @@ from typing import Annotated, Any, Final, Literal, Self, TypeVar
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
+    DotEnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+from pydantic_settings import SettingsError as UnparsedError
 
 from schemas.errors import SettingsError
 from schemas.generation import Kind
@@ -27,7 +30,9 @@ from schemas.lanes import DEFAULT_WEIGHTS, Lane
 from schemas.model_catalog import ModelServer
 
 PREFIX: Final = "GENQ_"
+ENV_FILE: Final = ".env"
 CONFIG_VARIABLE: Final = "GENQ_CONFIG"
+_HEAVIEST: Final = 1_000
 # Read by the command line, in genq/cli, never by a service process.
 CLI_VARIABLES: Final = frozenset({"GENQ_API_KEY", "GENQ_URL", "GENQ_PROFILE"})
 
@@ -42,14 +47,18 @@ def _plain_seconds(value: Any) -> Any:
     return value
 
 
-Seconds = Annotated[timedelta, BeforeValidator(_plain_seconds), Field(gt=timedelta(0))]
+# Any date that is reckoned with a duration must be a date.
+_CENTURY: Final = timedelta(days=36_500)
+Seconds = Annotated[
+    timedelta, BeforeValidator(_plain_seconds), Field(gt=timedelta(0), le=_CENTURY)
+]
 
 
 class _DatabaseSettings(BaseSettings):
     """What migrations need: they run before the rest of an installation is configured."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True, populate_by_name=True
+        env_prefix=PREFIX, env_file=ENV_FILE, extra="ignore", frozen=True, populate_by_name=True
     )
 
     # --- where things are
@@ -119,7 +128,9 @@ class Settings(_DatabaseSettings):
 
     # --- the worker
     slots: int = Field(200, ge=1, le=10_000, description="jobs at once per worker process")
-    lanes: tuple[Lane, ...] = Field(tuple(Lane), description="lanes a worker takes")
+    lanes: tuple[Lane, ...] = Field(
+        tuple(Lane), min_length=1, description="lanes a worker takes"
+    )
     drain_grace: Seconds = Field(timedelta(seconds=30), description="finish before stopping")
 
     # --- delivery
@@ -138,8 +149,10 @@ class Settings(_DatabaseSettings):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if any(weight < 1 for weight in self.lane_weights.values()):
-            raise ValueError("lane_weights: every weight must be 1 or more, or a lane starves")
+        if not all(1 <= weight <= _HEAVIEST for weight in self.lane_weights.values()):
+            raise ValueError(
+                f"lane_weights: every weight must be 1 to {_HEAVIEST}, or a lane starves"
+            )
         if set(self.lane_weights) != set(Lane):
             raise ValueError(f"lane_weights: name all of {', '.join(Lane)}")
         if (self.s3_access_key is None) != (self.s3_secret_key is None):
@@ -162,13 +175,20 @@ class _SecretFiles(PydanticBaseSettingsSource):
     """``GENQ_X_FILE`` names a file that holds the value of ``GENQ_X``."""
 
     def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
-        del field
         path = os.environ.get(f"{PREFIX}{field_name.upper()}_FILE")
-        return (Path(path).read_text().strip() if path else None), field_name, False
+        if not path:
+            return None, field_name, False
+        value: Any = _text_of(path).strip()
+        if self.field_is_complex(field):
+            try:
+                value = self.decode_complex_value(field_name, field, value)
+            except ValueError as error:
+                raise UnparsedError(f'field "{field_name}"') from error
+        return value, field_name, False
 
     def __call__(self) -> dict[str, Any]:
-        names = self.settings_cls.model_fields
-        found = {name: self.get_field_value(None, name)[0] for name in names}
+        fields = self.settings_cls.model_fields
+        found = {name: self.get_field_value(field, name)[0] for name, field in fields.items()}
         return {name: value for name, value in found.items() if value is not None}
 
 
@@ -196,29 +216,45 @@ def read_database_url() -> str:
 def _read(kind: type[_Read], overrides: Mapping[str, Any]) -> _Read:
     config = os.environ.get(CONFIG_VARIABLE)
     try:
-        _refuse_unknown_variables(os.environ)
+        _refuse_unknown_variables([*os.environ, *_names_in_env_file(kind, overrides)])
         if config:
             _refuse_unknown_keys(config)
         return kind(**overrides)
     except ValidationError as error:
         raise SettingsError(_explain(error)) from None
+    except UnparsedError as error:
+        raise SettingsError(_explain_unparsed(error)) from None
     except OSError as error:
         raise SettingsError(f"cannot read {error.filename}: {error.strerror}") from None
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{config}: not valid TOML: {error}") from None
 
 
-def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
+def _text_of(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise SettingsError(f"{path}: not UTF-8 text") from None
+
+
+def _names_in_env_file(kind: type[BaseSettings], overrides: Mapping[str, Any]) -> set[str]:
+    file = overrides.get("_env_file", ENV_FILE)
+    try:
+        return {name.upper() for name in DotEnvSettingsSource(kind, env_file=file).env_vars}
+    except UnicodeDecodeError:
+        raise SettingsError(f"{file}: not UTF-8 text") from None
+
+
+def _refuse_unknown_variables(names: Iterable[str]) -> None:
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     known |= {name + "_FILE" for name in known} | {CONFIG_VARIABLE} | CLI_VARIABLES
-    unknown = [n for n in environment if n.startswith(PREFIX) and n not in known]
+    unknown = {name for name in names if name.startswith(PREFIX)} - known
     if unknown:
         raise SettingsError("; ".join(_suggest(name, known) for name in sorted(unknown)))
 
 
 def _refuse_unknown_keys(config: str) -> None:
-    with Path(config).open("rb") as file:
-        keys = tomllib.load(file)
+    keys = tomllib.loads(_text_of(config))
     known = set(Settings.model_fields)
     unknown = [key for key in keys if key not in known]
     if unknown:
@@ -228,6 +264,13 @@ def _refuse_unknown_keys(config: str) -> None:
 def _suggest(name: str, known: set[str]) -> str:
     close = difflib.get_close_matches(name, known, n=1)
     return f"unknown setting {name}" + (f"; did you mean {close[0]}?" if close else "")
+
+
+def _explain_unparsed(error: UnparsedError) -> str:
+    # pydantic-settings names the field in its message only.
+    field = re.search(r'field "(\w+)"', str(error))
+    name = PREFIX + field[1].upper() if field else "a setting"
+    return f'{name}: not valid JSON; lists and tables are JSON, such as ["turbo", "fast"]'
 
 
 def _explain(error: ValidationError) -> str:

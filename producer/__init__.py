@@ -1,0 +1,1 @@
+"""Every door in (HTTP API, and more to come), and the dispatcher."""

@@ -23,7 +23,7 @@ from infra.postgres.tenants import Tenant
 from infra.settings import Settings
 from infra.telemetry.metrics import JOBS_SUBMITTED
 from schemas.errors import FieldError, IdempotencyConflictError, InputError, UnknownModelError
-from schemas.generation import INPUTS, wire_parameters
+from schemas.generation import INPUTS, refuse_repeated, wire_parameters
 from schemas.job import JobRecord, JobRequest
 from schemas.job_states import JobState
 from schemas.model_catalog import default_model, servers_of
@@ -210,11 +210,15 @@ def check_input(request: JobRequest) -> Mapping[str, Any]:
             f"{faults[0].pointer}: {faults[0].message}",
             fields=faults,
         ) from None
-    if _NUL.search(orjson.dumps(parameters)):
-        raise InputError(
-            "input contains the character U+0000; remove it",
-            fields=[FieldError("/input", "must not contain U+0000")],
-        )
+    refuse_repeated(parameters.get("extra_body") or {}, request.kind)
+    try:
+        as_json = orjson.dumps(parameters)
+    except orjson.JSONEncodeError:
+        message = "input holds a number that does not fit into 64 bits; write it as a string"
+        raise InputError(message, fields=[FieldError("/input", message)]) from None
+    if _NUL.search(as_json):
+        message = "input contains the character U+0000; remove it"
+        raise InputError(message, fields=[FieldError("/input", message)])
     return parameters
 
 

@@ -97,8 +97,7 @@ class InternalError(GenqError):
     """A fault of genq itself."""
 
 
-# --- input ---------------------------------------------------------------------------------
-
+# --- input
 
 class InputError(GenqError):
     """The request is wrong; it must change before it can succeed."""
@@ -221,6 +220,21 @@ class ModelTimeoutError(ModelUnavailableError):
     """The attempt's wall time passed."""
 
     code = "model_timeout"
+
+
+# --- business logic -----------------------------------------------------------------------
+
+
+class JobCancelledError(GenqError):
+    """The caller cancelled the job."""
+
+    code = "job_cancelled"
+    category = Category.BUSINESS_LOGIC
+    severity = Severity.LOW
+    retryable = False
+
+    def __init__(self) -> None:
+        super().__init__("the job was cancelled at its caller's request")
 
 
 # --- infrastructure ------------------------------------------------------------------------

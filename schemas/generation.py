@@ -11,6 +11,8 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from schemas.errors import FieldError, InputError
+
 MAX_PROMPT_CHARACTERS: Final = 32_000
 MAX_IMAGES: Final = 10
 MAX_MESSAGES: Final = 1_000
@@ -90,6 +92,9 @@ INPUTS: Final[Mapping[Kind, type[ImageInput | ChatInput]]] = MappingProxyType(
     {Kind.IMAGE: ImageInput, Kind.CHAT: ChatInput}
 )
 
+# What genq itself decides about a call. A streamed answer, for one, could not be read.
+_OURS: Final = frozenset({"model", "stream", "stream_options", "user"})
+
 
 class Usage(BaseModel):
     """What an attempt consumed, as far as the model server told."""
@@ -104,3 +109,21 @@ class Usage(BaseModel):
 def wire_parameters(checked: ImageInput | ChatInput) -> dict[str, Any]:
     """Return the parameters that were given, as JSON types, for storage and the model call."""
     return checked.model_dump(mode="json", exclude_unset=True, exclude_none=True)
+
+
+def refuse_repeated(extra_body: Mapping[str, Any], kind: Kind) -> None:
+    """Hold ``extra_body`` to parameters that nothing else decides or checks.
+
+    Raises:
+        InputError: It repeats a parameter of its own right, whose limits it would evade.
+    """
+    repeated = sorted(_OURS.union(INPUTS[kind].model_fields).intersection(extra_body))
+    if repeated:
+        raise InputError(
+            f"extra_body may not hold {', '.join(repeated)}: set them as parameters of input, "
+            "model or end_user, where they are checked",
+            fields=[
+                FieldError(f"/input/extra_body/{name}", "is a parameter of its own")
+                for name in repeated
+            ],
+        )

@@ -76,7 +76,7 @@ WITH u AS (
   UPDATE live SET state = 2, fence = live.fence + 1, session_id = NULL, started_at = NULL,
     lost = live.lost + 1
   FROM unnest(CAST(:ids AS uuid[]), CAST(:fences AS int[]), CAST(:sessions AS bigint[]),
-    CAST(:started AS timestamptz[]), CAST(:attempts AS smallint[]))
+    CAST(:started AS timestamptz[]), CAST(:attempts AS int[]))
     AS x(job_id, fence, session_id, started_at, n)
   WHERE live.job_id = x.job_id AND live.fence = x.fence AND live.state = 4
   RETURNING live.job_id, x.fence, x.n, x.session_id, x.started_at, live.lane, live.tenant_id),

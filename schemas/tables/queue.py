@@ -32,10 +32,10 @@ live = Table(
     Column("not_before", DateTime(timezone=True)),
     Column("deadline", DateTime(timezone=True)),
     Column("fence", Integer, nullable=False, server_default=text("0")),
-    Column("attempt", SmallInteger, nullable=False, server_default=text("0")),
+    Column("attempt", Integer, nullable=False, server_default=text("0")),
     # Attempts that count against max_attempts; attempt counts every start.
-    Column("failures", SmallInteger, nullable=False, server_default=text("0")),
-    Column("lost", SmallInteger, nullable=False, server_default=text("0")),
+    Column("failures", Integer, nullable=False, server_default=text("0")),
+    Column("lost", Integer, nullable=False, server_default=text("0")),
     Column("session_id", BigInteger),
     Column("lease_until", DateTime(timezone=True)),
     Column("started_at", DateTime(timezone=True)),

@@ -12,12 +12,12 @@ from schemas.errors import (
     BlockedContentError,
     GenqError,
     InternalError,
+    JobCancelledError,
     ModelRateLimitedError,
     ModelTimeoutError,
 )
 from schemas.job_states import AttemptOutcome, JobState
 from worker.pipeline.backoff import full_jitter
-from worker.pipeline.cancelled import JobCancelledError
 
 
 @dataclass(frozen=True, slots=True)

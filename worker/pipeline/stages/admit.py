@@ -2,9 +2,8 @@
 
 from pydantic import ValidationError
 
-from schemas.errors import FieldError, InputError
+from schemas.errors import FieldError, InputError, JobCancelledError
 from schemas.generation import INPUTS
-from worker.pipeline.cancelled import JobCancelledError
 from worker.pipeline.job_run import JobRun
 
 

@@ -12,6 +12,7 @@ from schemas.errors import (
     GenqError,
     InputError,
     InternalError,
+    JobCancelledError,
     ModelAuthError,
     ModelBadAnswerError,
     ModelError,
@@ -25,7 +26,6 @@ from schemas.errors import (
 from schemas.job_states import AttemptOutcome, JobState
 from tests.fixtures.claims import image_claim
 from worker.pipeline.backoff import full_jitter
-from worker.pipeline.cancelled import JobCancelledError
 from worker.pipeline.outcome import (
     GiveUp,
     Interrupted,

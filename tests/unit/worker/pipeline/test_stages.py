@@ -10,11 +10,16 @@ from PIL import Image
 from infra.objectstore.keys import object_key
 from infra.objectstore.store import StoredObject
 from schemas.claim import Claim
-from schemas.errors import InputError, InternalError, ObjectStoreError, UnknownModelError
+from schemas.errors import (
+    InputError,
+    InternalError,
+    JobCancelledError,
+    ObjectStoreError,
+    UnknownModelError,
+)
 from schemas.generation import Kind, Usage
 from schemas.model_catalog import ModelServer, ModelSpec
 from tests.fixtures.claims import chat_claim, image_claim
-from worker.pipeline.cancelled import JobCancelledError
 from worker.pipeline.job_run import JobRun
 from worker.pipeline.run import build_stages, run_stages
 from worker.pipeline.server_load import ServerLoad

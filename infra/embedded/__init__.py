@@ -1,0 +1,1 @@
+"""`genq up`: servers, simulator and genq's own processes, kept alive on one machine."""

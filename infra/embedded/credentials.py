@@ -1,0 +1,69 @@
+"""The secrets of an embedded installation: made once, kept in its folder."""
+
+import base64
+import json
+import secrets
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Final, cast
+
+from infra.api_keys import new_api_key
+from infra.embedded.data_folder import write_private
+from schemas.errors import SettingsError
+
+_SECRET_BYTES: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a start needs to be the same installation as the one before.
+
+    Attributes:
+        api_key: The key that `genq up` prints.
+        key_pepper: Keys the digests of API keys.
+        webhook_secret: Signs the webhooks of the embedded tenant, ``whsec_…``.
+        valkey_password: Other users of the machine reach the same loopback.
+    """
+
+    api_key: str
+    key_pepper: str
+    webhook_secret: str
+    valkey_password: str
+
+
+def read_or_make_credentials(path: Path) -> Credentials:
+    """Return the folder's secrets, made and stored if there are none.
+
+    Raises:
+        SettingsError: The file is damaged.
+    """
+    found: dict[str, str] | None
+    try:
+        found = _checked(json.loads(path.read_text()))
+    except FileNotFoundError:
+        made = _make()
+        write_private(path, json.dumps(asdict(made), indent=1) + "\n")
+        return made
+    except ValueError:
+        found = None
+    if found is None:
+        raise SettingsError(
+            f"{path} is damaged; restore it, or delete it to be given a new API key"
+        )
+    return Credentials(**found)
+
+
+def _checked(found: object) -> dict[str, str] | None:
+    names = {field.name for field in fields(Credentials)}
+    stored = cast("dict[str, object]", found) if isinstance(found, dict) else {}
+    texts = {n: v for n, v in stored.items() if n in names and isinstance(v, str)}
+    return texts if texts.keys() == names else None
+
+
+def _make() -> Credentials:
+    return Credentials(
+        api_key=new_api_key(),
+        key_pepper=secrets.token_hex(_SECRET_BYTES),
+        webhook_secret="whsec_" + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode(),
+        valkey_password=secrets.token_hex(_SECRET_BYTES),
+    )

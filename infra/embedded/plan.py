@@ -1,0 +1,78 @@
+"""The processes of genq as launches, and the order in which they are stopped."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from infra.embedded.addresses import LOOPBACK, reached_at
+from infra.embedded.child_settings import ChildSettings, metrics_environment
+from infra.embedded.launch import Launch, Probe, StopPhase, always_ready
+from infra.embedded.probes import answers, takes_jobs, works_with_database
+
+SERVICES: Final = ("api", "dispatch", "work", "deliver")
+_API_SECONDS: Final = 1.0
+_AFTER_DRAIN_SECONDS: Final = 1.0
+_SIMULATOR_SECONDS: Final = 0.5
+_POSTGRES_SECONDS: Final = 1.0
+
+
+def python(module: str, *arguments: str) -> tuple[str, ...]:
+    """Return the command line of one of our modules, blind to the current folder."""
+    return (sys.executable, "-P", "-m", module, *arguments)
+
+
+def migrate(told: ChildSettings) -> Launch:
+    """Return how the tables are brought up to date."""
+    return Launch("migrations", python("migrations", "upgrade"), told.environment, always_ready)
+
+
+def simulate(told: ChildSettings, port: int) -> Launch:
+    """Return how the development model server is started."""
+    return Launch(
+        "simulator",
+        python("infra.simulator", "--host", LOOPBACK, "--port", str(port)),
+        told.environment,
+        answers(LOOPBACK, port, "/v1/models"),
+    )
+
+
+def serve(told: ChildSettings, engine: AsyncEngine) -> Sequence[Launch]:
+    """Return how genq's own processes are started, in any order."""
+    settings = told.settings
+    answering = answers(reached_at(settings.api_host), settings.api_port, "/readyz")
+    programs: dict[str, tuple[str, Probe]] = {
+        "dispatch": ("producer.dispatcher", works_with_database(engine, "genq dispatch")),
+        "work": ("worker", takes_jobs(engine)),
+        "deliver": ("worker.delivery", works_with_database(engine, "genq deliver")),
+        "api": ("producer.api", answering),
+    }
+    return [
+        Launch(
+            name,
+            python(module),
+            metrics_environment(told.environment, settings, number),
+            ready,
+        )
+        for number, (name, (module, ready)) in enumerate(programs.items())
+    ]
+
+
+def stop_order(drain_seconds: float) -> Sequence[StopPhase]:
+    """Return how to stop and lose nothing, within ten seconds for a drain of six.
+
+    First nothing new comes in, then what runs may finish, then what it needs goes away.
+    """
+    return (
+        StopPhase(("api",), ("api",), _API_SECONDS, force=False),
+        StopPhase(SERVICES[1:], SERVICES, drain_seconds + _AFTER_DRAIN_SECONDS),
+        StopPhase(("simulator", "valkey"), ("simulator", "valkey"), _SIMULATOR_SECONDS),
+        StopPhase(("postgres",), ("postgres",), _POSTGRES_SECONDS),
+    )
+
+
+def log_names(logs: Path) -> dict[str, Path]:
+    """Return the logs in which a warning is for the user, by process."""
+    return {name: logs / f"{name}.log" for name in (*SERVICES, "simulator", "up")}

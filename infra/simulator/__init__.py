@@ -1,0 +1,1 @@
+"""The development simulator: an OpenAI-compatible model server that needs no model."""

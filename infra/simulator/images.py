@@ -1,0 +1,93 @@
+"""``POST /v1/images/generations``: pictures from the gallery, joined into OpenAI's answer."""
+
+import re
+from typing import Final
+
+import orjson
+
+from infra.simulator.gallery import Gallery, Picture
+from infra.simulator.painting.dice import fixed_number
+from infra.simulator.prose import count_tokens
+from infra.simulator.refusal import bad_value
+from infra.simulator.reply import Reply
+from infra.simulator.wire import LARGEST_SIDE, SMALLEST_SIDE, ImageBody
+
+_DEFAULT_SIZE: Final = "512x512"
+_SIZE: Final = re.compile(r"([1-9]\d{1,3})x([1-9]\d{1,3})", re.ASCII)
+_PIXELS_PER_TOKEN: Final = 1024
+_QUALITY: Final = 90
+
+
+def ordered(body: ImageBody) -> list[Picture]:
+    """Return the pictures that a body asks for.
+
+    Raises:
+        RefusalError: 400; the size is none, or something is asked that cannot be simulated.
+    """
+    if body.stream:
+        raise bad_value("stream", "The simulator does not stream images; leave 'stream' out.")
+    if not body.prompt.strip():
+        raise bad_value("prompt", "Invalid value for 'prompt': it must not be blank.")
+    width, height = _sides(body.size)
+    seed = fixed_number(body.prompt) if body.seed is None else body.seed
+    output_format = body.output_format or "png"
+    given = _QUALITY if body.output_compression is None else body.output_compression
+    # A PNG has no quality; leaving it out lets such calls share one cached picture.
+    quality = _QUALITY if output_format == "png" else max(1, given)
+    return [
+        Picture(body.prompt, seed, index, width, height, output_format, quality)
+        for index in range(body.n or 1)
+    ]
+
+
+def _sides(size: str | None) -> tuple[int, int]:
+    text = _DEFAULT_SIZE if size in {None, "auto"} else str(size)
+    sides = _SIZE.fullmatch(text)
+    if sides:
+        width, height = int(sides[1]), int(sides[2])
+        if all(SMALLEST_SIDE <= side <= LARGEST_SIDE for side in (width, height)):
+            return width, height
+    raise bad_value(
+        "size",
+        f"Invalid value: '{text}'. Supported values are: 'auto' and 'WIDTHxHEIGHT' with "
+        f"sides of {SMALLEST_SIDE} to {LARGEST_SIDE}.",
+    )
+
+
+async def answer_images(
+    body: ImageBody, gallery: Gallery, *, created: int, origin: str
+) -> Reply:
+    """Return OpenAI's answer with the pictures in it, or with URLs under ``origin``."""
+    pictures = ordered(body)
+    parts = [b'{"created":%d,"background":"opaque","data":[' % created]
+    for picture in pictures:
+        encoded = await gallery.base64(picture)
+        if body.response_format == "url":
+            url = f"{origin}/images/{gallery.publish(picture)}"
+            parts += [orjson.dumps({"url": url}), b","]
+        else:
+            parts += [b'{"b64_json":"', encoded, b'"}', b","]
+    return Reply([*parts[:-1], _tail(body, pictures)])
+
+
+def _tail(body: ImageBody, pictures: list[Picture]) -> bytes:
+    first = pictures[0]
+    asked = count_tokens(body.prompt)
+    drawn = len(pictures) * -(-first.width * first.height // _PIXELS_PER_TOKEN)
+    quality = body.quality if body.quality in {"low", "medium", "high"} else "medium"
+    rest = orjson.dumps(
+        {
+            "output_format": first.output_format,
+            "quality": quality,
+            "size": f"{first.width}x{first.height}",
+            "usage": {
+                "input_tokens": asked,
+                "input_tokens_details": {"image_tokens": 0, "text_tokens": asked},
+                "output_tokens": drawn,
+                "output_tokens_details": {"image_tokens": drawn, "text_tokens": 0},
+                "total_tokens": asked + drawn,
+            },
+            "genq": {"simulator": True, "seed": first.seed},
+        }
+    )
+    return b"]," + rest[1:]
