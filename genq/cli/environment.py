@@ -1,0 +1,13 @@
+"""The environment variables that the SDK and the command line heed; nothing else reads them."""
+
+import os
+from typing import Final
+
+URL: Final = "GENQ_URL"
+API_KEY: Final = "GENQ_API_KEY"
+PROFILE: Final = "GENQ_PROFILE"
+
+
+def given(name: str) -> str | None:
+    """Return the variable's value; an empty one counts as not set."""
+    return os.environ.get(name) or None

@@ -1,0 +1,81 @@
+"""What an exit code means, and what to do about each error: the only such table.
+
+The README of genq/ shows the same codes; a test holds the two together.
+"""
+
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import Final
+
+from genq.errors import (
+    ApiError,
+    AuthenticationError,
+    BlockedError,
+    ConfigurationError,
+    GenqError,
+    InvalidRequestError,
+    JobBlockedError,
+    JobFailedError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitedError,
+    ServerError,
+    ServerUnreachableError,
+    UnexpectedAnswerError,
+    WaitTimeoutError,
+)
+from genq.webhook import WebhookInvalidError
+
+
+class ExitCode(IntEnum):
+    """How a command ended."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    NOT_FOUND = 3
+    AUTH = 4
+    UNREACHABLE = 5
+    RATE_LIMITED = 6
+    BLOCKED = 7
+    CONFIG = 8
+    TIMED_OUT = 124
+    INTERRUPTED = 130
+
+
+# The first class that fits decides; the next step is shown below the error.
+_MEANINGS: Final[Sequence[tuple[type[GenqError], ExitCode, str]]] = (
+    (JobBlockedError, ExitCode.BLOCKED, "change the prompt and submit again"),
+    (JobFailedError, ExitCode.FAILED, ""),
+    (WaitTimeoutError, ExitCode.TIMED_OUT, "genq jobs get {job_id} --wait"),
+    (BlockedError, ExitCode.BLOCKED, "change the prompt and submit again"),
+    (AuthenticationError, ExitCode.AUTH, "pass --api-key, set GENQ_API_KEY, or run `genq up`"),
+    (PermissionDeniedError, ExitCode.AUTH, "use a key that may do this"),
+    (NotFoundError, ExitCode.NOT_FOUND, ""),
+    (RateLimitedError, ExitCode.RATE_LIMITED, "wait, then run the same command again"),
+    (ServerError, ExitCode.UNREACHABLE, "the fault is the server's: see its log"),
+    (InvalidRequestError, ExitCode.USAGE, ""),
+    (ServerUnreachableError, ExitCode.UNREACHABLE, "genq up, or name another server: --url"),
+    (UnexpectedAnswerError, ExitCode.UNREACHABLE, "check --url, GENQ_URL or the profile"),
+    (ConfigurationError, ExitCode.CONFIG, ""),
+    (WebhookInvalidError, ExitCode.CONFIG, ""),
+)
+
+
+def code_of(error: GenqError) -> ExitCode:
+    """Return the exit code that stands for ``error``."""
+    found = (code for kind, code, _ in _MEANINGS if isinstance(error, kind))
+    return next(found, ExitCode.FAILED)
+
+
+def next_step(error: GenqError) -> str:
+    """Return the command or act that helps, or an empty text."""
+    if isinstance(error, RateLimitedError) and error.retry_after is not None:
+        return f"wait {error.retry_after:g} s, then run the same command again"
+    if isinstance(error, NotFoundError):
+        return "genq jobs list" if error.code == "not_found" else ""
+    hint = next((text for kind, _, text in _MEANINGS if isinstance(error, kind)), "")
+    fault = error.error_id or error.request_id if isinstance(error, ApiError) else None
+    if isinstance(error, ServerError) and fault:
+        return f"{hint} for {fault}"
+    return hint.format(job_id=error.job_id) if isinstance(error, WaitTimeoutError) else hint

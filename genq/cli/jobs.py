@@ -1,0 +1,110 @@
+"""`genq jobs list` and `genq jobs get`."""
+
+from itertools import islice
+from typing import Annotated, Final
+
+import typer
+
+from genq.cli import options
+from genq.cli.examples import one_of
+from genq.cli.screen import describe, print_data, print_json, print_table, tell
+from genq.cli.submit import finish, show_result
+from genq.client import Genq
+from genq.models import KINDS, LANES, STATUSES, Job
+
+_PAGE: Final = 100
+
+Limit = Annotated[int, typer.Option("--limit", min=1, help="How many, newest first.")]
+After = Annotated[
+    str | None, typer.Option("--after", metavar="ID", help="Go on with jobs older than this.")
+]
+Status = Annotated[
+    str | None, typer.Option("--status", metavar="STATUS", help="Such as queued or failed.")
+]
+OfKind = Annotated[str | None, typer.Option("--kind", metavar="KIND", help="image or chat.")]
+JobId = Annotated[str, typer.Argument(metavar="ID", help="job_…")]
+
+
+def list_jobs(
+    *,
+    status: Status = None,
+    lane: options.Lane = None,
+    kind: OfKind = None,
+    limit: Limit = 20,
+    after: After = None,
+    as_json: options.AsJson = False,
+    url: options.Url = None,
+    api_key: options.ApiKey = None,
+) -> None:
+    """List jobs, newest first."""
+    one_of(status, STATUSES, "--status")
+    one_of(lane, LANES, "--lane")
+    one_of(kind, KINDS, "--kind")
+    with Genq(api_key, url) as client:
+        page = client.jobs.list(
+            limit=min(limit + 1, _PAGE), after=after, status=status, lane=lane, kind=kind
+        )
+        # One more than asked for tells whether there are more.
+        found = list(islice(page, limit + 1))
+    shown = found[:limit]
+    if as_json:
+        for job in shown:
+            print_json(job.raw)
+        return
+    if not shown:
+        tell('no such jobs; make one: genq submit "a red kite over the sea"')
+        return
+    print_table(("id", "status", "kind", "lane", "created", "model"), [_row(j) for j in shown])
+    if len(found) > limit:
+        tell(f"more: genq jobs list --after {shown[-1].id}")
+
+
+def get_job(
+    job_id: JobId,
+    *,
+    wait: options.Wait = False,
+    timeout: options.Timeout = None,
+    output: options.Output = None,
+    as_json: options.AsJson = False,
+    url: options.Url = None,
+    api_key: options.ApiKey = None,
+) -> None:
+    """Show one job; --wait for what it makes."""
+    with Genq(api_key, url) as client:
+        job = client.jobs.get(job_id)
+        if wait or timeout is not None:
+            finish(client, job, timeout=timeout, output=output, as_json=as_json)
+        elif output:
+            show_result(client, job, output=output, as_json=as_json)
+        elif as_json:
+            print_json(job.raw)
+        else:
+            _show(job)
+
+
+def _row(job: Job) -> tuple[str, ...]:
+    created = job.created_at.strftime("%d %b %H:%M:%SZ")
+    return (job.id, job.status, job.kind, job.lane, created, job.model)
+
+
+def _show(job: Job) -> None:
+    lines = {
+        "id": job.id,
+        "status": describe(job),
+        "kind": f"{job.kind} by {job.model}",
+        "lane": f"{job.lane}, priority {job.priority}",
+        "created": job.created_at.isoformat(),
+        "started": job.started_at.isoformat() if job.started_at else "",
+        "finished": job.finished_at.isoformat() if job.finished_at else "",
+        "attempts": str(job.attempts) if job.attempts else "",
+        "error": f"{job.error.code}: {job.error.message}" if job.error else "",
+        "metadata": ", ".join(f"{name}={value}" for name, value in job.metadata.items()),
+    }
+    for name, value in lines.items():
+        if value:
+            print_data(f"{name:<9} {value}")
+    if job.output:
+        for artifact in job.output.artifacts:
+            print_data(f"artifact  {artifact.index}  {artifact.content_type}  {artifact.url}")
+        if job.output.text is not None:
+            print_data(f"text      {job.output.text}")

@@ -1,0 +1,56 @@
+"""The flags that commands share."""
+
+from typing import Annotated
+
+import typer
+
+Url = Annotated[
+    str | None,
+    typer.Option("--url", metavar="URL", help="The server; else GENQ_URL, else the profile."),
+]
+ApiKey = Annotated[
+    str | None,
+    typer.Option("--api-key", metavar="KEY", help="Else GENQ_API_KEY, else the profile."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
+Kind = Annotated[str, typer.Option("--kind", metavar="KIND", help="image or chat.")]
+Model = Annotated[
+    str | None, typer.Option("--model", metavar="NAME", help="Else the server's default.")
+]
+Lane = Annotated[
+    str | None, typer.Option("--lane", metavar="LANE", help="turbo, fast, relax or batch.")
+]
+Images = Annotated[
+    int | None, typer.Option("-n", metavar="COUNT", min=1, max=10, help="How many images.")
+]
+Size = Annotated[
+    str | None, typer.Option("--size", metavar="WxH", help="Of an image, such as 1024x768.")
+]
+Seed = Annotated[
+    int | None,
+    typer.Option("--seed", metavar="NUMBER", min=0, help="The same seed draws the same image."),
+]
+Priority = Annotated[
+    int | None,
+    typer.Option("--priority", metavar="0-9", min=0, max=9, help="Within the lane; 0 first."),
+]
+WebhookUrl = Annotated[
+    str | None, typer.Option("--webhook", metavar="URL", help="Tell this URL when it ends.")
+]
+Metadata = Annotated[
+    list[str] | None,
+    typer.Option("--metadata", metavar="KEY=VALUE", help="Your own words; may be repeated."),
+]
+EndUser = Annotated[
+    str | None, typer.Option("--end-user", metavar="NAME", help="Who of your users asked.")
+]
+Wait = Annotated[bool, typer.Option("--wait", help="Wait until the job has ended.")]
+Timeout = Annotated[
+    float | None,
+    typer.Option("--timeout", metavar="SECONDS", min=0, help="Wait no longer: exit code 124."),
+]
+Output = Annotated[
+    str | None,
+    typer.Option("-o", "--output", metavar="PATH", help="Save what it made: a file or folder."),
+]
+Host = Annotated[str, typer.Option("--host", help="The address to listen on.")]

@@ -1,0 +1,168 @@
+"""What is printed: data on stdout, all else on stderr, colour only in a terminal."""
+
+import json
+import sys
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, Self
+
+from genq.models import Job
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.status import Status
+
+
+def print_data(text: str) -> None:
+    """Write one piece of data to stdout, at once; a terminal gets no control characters."""
+    shown = _printable(text) if sys.stdout.isatty() else text
+    sys.stdout.write(f"{shown}\n")
+    sys.stdout.flush()
+
+
+def print_json(found: object) -> None:
+    """Write one JSON value in one line to stdout, at once."""
+    print_data(json.dumps(found, ensure_ascii=False, separators=(",", ":")))
+
+
+def tell(text: str) -> None:
+    """Write a remark to stderr; a terminal gets no control characters."""
+    shown = _printable(text) if sys.stderr.isatty() else text
+    sys.stderr.write(f"{shown}\n")
+    sys.stderr.flush()
+
+
+def _moving_console() -> "Console | None":
+    """Return a rich console on stderr if that is a terminal that can redraw a line."""
+    if not sys.stderr.isatty():
+        return None
+    from rich.console import Console  # noqa: PLC0415 - only in a terminal
+
+    # Rich itself heeds NO_COLOR, and knows a TERM that cannot move its cursor.
+    console = Console(stderr=True, highlight=False)
+    return console if console.is_interactive else None
+
+
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Write rows to stdout: a coloured table in a terminal, aligned plain columns elsewhere."""
+    if sys.stdout.isatty():
+        from rich.console import Console  # noqa: PLC0415 - only in a terminal
+        from rich.table import Table  # noqa: PLC0415 - only in a terminal
+        from rich.text import Text  # noqa: PLC0415 - only in a terminal
+
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        for heading in headings:
+            table.add_column(heading, no_wrap=True, overflow="ellipsis")
+        for row in rows:
+            # What people wrote into their jobs is neither rich's markup nor ours to obey.
+            table.add_row(*(Text(_printable(cell)) for cell in row))
+        Console(highlight=False).print(table)
+        return
+    lines = [headings, *rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(headings))]
+    for line in lines:
+        cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
+        print_data("  ".join(cells).rstrip())
+
+
+class Watcher(Protocol):
+    """Hears of a job's states."""
+
+    def __call__(self, job: Job) -> None:
+        """Show the job's state."""
+        ...
+
+
+@contextmanager
+def watching(job_id: str) -> Generator[Watcher]:
+    """Show on stderr how a job fares: in a terminal one moving line, else a line per change."""
+    console = _moving_console()
+    if console is None:
+        yield lambda job: tell(f"{job.id}  {describe(job)}")
+        return
+    from rich.progress import (  # noqa: PLC0415 - only in a terminal
+        Progress,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(f"{job_id}  queued", total=None)
+
+        def show(job: Job) -> None:
+            progress.update(task, description=f"{job.id}  {describe(job)}")
+
+        yield show
+
+
+def _printable(text: str) -> str:
+    # What a model or another person wrote must not move the cursor or retitle the window.
+    return "".join(c for c in text if c.isprintable() or c in "\n\t")
+
+
+def describe(job: Job) -> str:
+    """Return the job's state in a few words."""
+    words = [job.status]
+    if job.status == "queued" and job.waiting_on:
+        words.append(f"(waiting on {job.waiting_on.replace('_', ' ')})")
+    if job.attempts > 1:
+        words.append(f"attempt {job.attempts}")
+    return " ".join(words)
+
+
+def print_lines(lines: Sequence[str]) -> None:
+    """Write lines to stdout; in a terminal, headings (no indent, no dot) are bold."""
+    if not sys.stdout.isatty():
+        for line in lines:
+            print_data(line)
+        return
+    from rich.console import Console  # noqa: PLC0415 - only in a terminal
+    from rich.text import Text  # noqa: PLC0415 - only in a terminal
+
+    console = Console(highlight=False)
+    for line in lines:
+        heading = bool(line) and not line.startswith(" ") and not line.endswith(".")
+        console.print(Text(_printable(line), style="bold" if heading else ""), soft_wrap=True)
+
+
+class Steps:
+    """Tells on stderr what is being done and what has been; in a terminal it moves."""
+
+    def __init__(self) -> None:
+        self._status: Status | None = None
+
+    def __enter__(self) -> Self:
+        console = _moving_console()
+        if console is None:
+            tell("starting the servers")
+        else:
+            self._status = console.status("starting the servers")
+            self._status.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._status is not None:
+            self._status.stop()
+
+    def doing(self, what: str) -> None:
+        """Say what happens now."""
+        if self._status is not None:
+            self._status.update(what)
+        else:
+            tell(f"         {what}")
+
+    def done(self, what: str, seconds: float) -> None:
+        """Say what has happened and how long it took."""
+        line = f"{seconds:7.3f}s {what}"
+        if self._status is not None:
+            self._status.console.print(line, markup=False)
+        else:
+            tell(line)

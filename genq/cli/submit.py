@@ -1,0 +1,127 @@
+"""`genq submit`: one job from the command line, and its result on disk."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+import typer
+
+from genq.cli import options
+from genq.cli.examples import one_of
+from genq.cli.saving import save_outputs
+from genq.cli.screen import print_data, print_json, tell, watching
+from genq.client import Genq
+from genq.models import KINDS, LANES, Job
+
+Prompt = Annotated[
+    str, typer.Argument(metavar="PROMPT", help="What to make; - reads it from stdin.")
+]
+
+
+def submit(
+    prompt: Prompt,
+    *,
+    kind: options.Kind = "image",
+    model: options.Model = None,
+    images: options.Images = None,
+    size: options.Size = None,
+    seed: options.Seed = None,
+    lane: options.Lane = None,
+    priority: options.Priority = None,
+    webhook: options.WebhookUrl = None,
+    metadata: options.Metadata = None,
+    end_user: options.EndUser = None,
+    wait: options.Wait = False,
+    timeout: options.Timeout = None,
+    output: options.Output = None,
+    as_json: options.AsJson = False,
+    url: options.Url = None,
+    api_key: options.ApiKey = None,
+) -> None:
+    """Queue a job; --wait for what it makes.
+
+    Prints the id. With --wait, images are saved and their paths printed; a chat's answer is
+    printed. -o and --timeout imply --wait.
+    """
+    one_of(lane, LANES, "--lane")
+    asked = _input(kind, prompt, {"n": images, "size": size, "seed": seed})
+    with Genq(api_key, url) as client:
+        job = client.jobs.create(
+            kind=kind,
+            input=asked,
+            model=model,
+            lane=lane,
+            priority=priority,
+            webhook=webhook,
+            metadata=_metadata(metadata or []),
+            end_user=end_user,
+        )
+        if wait or output or timeout is not None:
+            finish(client, job, timeout=timeout, output=output, as_json=as_json)
+        elif as_json:
+            print_json(job.raw)
+        else:
+            print_data(job.id)
+            tell(f"{job.status} on lane {job.lane}; next: genq jobs get {job.id} --wait")
+
+
+def finish(
+    client: Genq, job: Job, *, timeout: float | None, output: str | None, as_json: bool
+) -> None:
+    """Wait for the job, save and print what it made.
+
+    Raises:
+        JobFailedError: It ended without a result.
+        WaitTimeoutError: ``timeout`` seconds have passed.
+    """
+    try:
+        with watching(job.id) as show:
+            ended = client.jobs.wait(job.id, timeout=timeout, on_change=show)
+    except KeyboardInterrupt:
+        tell(f"{job.id} goes on without you; later: genq jobs get {job.id} --wait")
+        raise
+    show_result(client, ended, output=output, as_json=as_json)
+
+
+def show_result(client: Genq, job: Job, *, output: str | None, as_json: bool) -> None:
+    """Save and print what a job that has ended made.
+
+    Raises:
+        JobFailedError: It ended without a result.
+    """
+    if as_json:
+        saved = save_outputs(client, job, output) if output and job.succeeded else []
+        print_json({**job.raw, "saved": [str(path) for path in saved]})
+        job.require_success()
+        return
+    made = job.require_success()
+    for path in save_outputs(client, job, output):
+        print_data(str(path))
+    if made.text is not None and not output:
+        print_data(made.text)
+
+
+def _input(kind: str, prompt: str, parameters: Mapping[str, object]) -> Mapping[str, object]:
+    one_of(kind, KINDS, "--kind")
+    text = sys.stdin.read().strip() if prompt == "-" else prompt
+    if not text.strip():
+        raise typer.BadParameter("it is empty; say what to make.", param_hint="PROMPT")
+    given = {name: value for name, value in parameters.items() if value is not None}
+    if kind == "image":
+        return {"prompt": text, **given}
+    wrong = [{"n": "-n", "size": "--size"}[name] for name in given if name != "seed"]
+    if wrong:
+        raise typer.BadParameter(
+            "only images have it; drop it, or --kind.", param_hint=wrong[0]
+        )
+    return {"messages": [{"role": "user", "content": text}], **given}
+
+
+def _metadata(pairs: Sequence[str]) -> Mapping[str, str] | None:
+    words: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise typer.BadParameter(f"{pair!r} is not KEY=VALUE.", param_hint="--metadata")
+        words[name] = value
+    return words or None

@@ -1,0 +1,67 @@
+"""Receivers trust a webhook only if genq signed exactly these bytes a moment ago."""
+
+import base64
+from collections.abc import Mapping
+
+import pytest
+
+from genq import WebhookInvalidError, verify_webhook
+from infra.clock import SystemClock
+from schemas.signature import format_secret, sign
+
+SECRET = format_secret(b"k" * 32)
+OTHER = format_secret(b"o" * 32)
+BODY = '{"id": "evt_1", "type": "job.succeeded", "data": {"text": "Käse"}}'.encode()
+
+
+def headers(body: bytes = BODY, secret: str = SECRET, age: int = 0) -> dict[str, str]:
+    now = int(SystemClock().now().timestamp())
+    return sign(secret, message_id="evt_1", at_seconds=now - age, body=body)
+
+
+def test_a_signed_event_is_returned() -> None:
+    event = verify_webhook(BODY, headers(), SECRET)
+
+    assert event["type"] == "job.succeeded"
+
+
+def test_header_names_may_be_in_any_case_and_the_body_text() -> None:
+    shouted = {name.title(): value for name, value in headers().items()}
+
+    assert verify_webhook(BODY.decode(), shouted, SECRET)["id"] == "evt_1"
+
+
+def test_either_secret_verifies_while_one_is_replaced() -> None:
+    assert verify_webhook(BODY, headers(), f"{OTHER} {SECRET}")["id"] == "evt_1"
+
+
+@pytest.mark.parametrize(
+    ("body", "sent", "secret", "reason"),
+    [
+        (BODY + b" ", headers(), SECRET, "No matching signature"),
+        (BODY, headers(), OTHER, "No matching signature"),
+        (BODY, headers(age=600), SECRET, "too old"),
+        (BODY, headers(age=-600), SECRET, "too new"),
+        (BODY, {}, SECRET, "Missing required headers"),
+        (BODY, {**headers(), "webhook-signature": "v1"}, SECRET, "Malformed"),
+        (BODY, {**headers(), "webhook-signature": "v1,\u20ac"}, SECRET, "Malformed"),
+        (BODY, {**headers(), "webhook-signature": "v2,abc"}, SECRET, "No matching"),
+        (BODY, {**headers(), "webhook-timestamp": "soon"}, SECRET, "Invalid Signature"),
+        (b"\xff", headers(b"\xff"), SECRET, "Malformed"),
+        (BODY, headers(), "", "no signing secret"),
+        (BODY, headers(), "whsec_", "secret is not valid"),
+        (BODY, headers(), "whsec_a", "secret is not valid"),
+        (BODY, headers(), "whsec_\u20ac", "secret is not valid"),
+    ],
+)
+def test_everything_else_is_refused_with_a_reason(
+    body: bytes, sent: Mapping[str, str], secret: str, reason: str
+) -> None:
+    with pytest.raises(WebhookInvalidError, match=reason):
+        verify_webhook(body, sent, secret)
+
+
+@pytest.mark.parametrize("body", [b"[]", b"hello", base64.b64encode(b"x")])
+def test_a_signed_body_that_is_no_event_is_refused(body: bytes) -> None:
+    with pytest.raises(WebhookInvalidError, match="not a JSON object"):
+        verify_webhook(body, headers(body), SECRET)
