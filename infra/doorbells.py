@@ -140,6 +140,7 @@ class Doorbells:
             try:
                 async with self._redis.pubsub() as subscription:
                     await subscription.subscribe(*channels)
+                    await _await_confirmations(subscription, len(channels))
                     bell.connected = True
                     # Something may have happened while nobody listened.
                     bell.put(Ring(channels[0], ""))
@@ -149,6 +150,13 @@ class Doorbells:
                     _log.warning("doorbells_lost", error_type=type(error).__name__)
                 bell.connected = False
             await asyncio.sleep(_RECONNECT_SECONDS)
+
+
+async def _await_confirmations(subscription: Any, channels: int) -> None:
+    # A look before the server listens for us would miss what happens in between.
+    for _ in range(channels):
+        if await subscription.get_message(timeout=_TIMEOUT_SECONDS) is None:
+            raise TimeoutError("Valkey did not confirm a subscription")
 
 
 async def _forward(subscription: Any, bell: Bell) -> None:

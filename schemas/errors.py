@@ -97,8 +97,6 @@ class InternalError(GenqError):
     """A fault of genq itself."""
 
 
-# --- input
-
 class InputError(GenqError):
     """The request is wrong; it must change before it can succeed."""
 

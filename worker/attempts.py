@@ -27,7 +27,7 @@ from schemas.errors import DatabaseUnavailableError
 from schemas.ids import format_id
 from worker.attempt_ends import AttemptEnds
 from worker.pipeline.job_run import JobRun
-from worker.pipeline.outcome import RetryPolicy, decide
+from worker.pipeline.outcome import Decision, RetryPolicy, decide
 from worker.pipeline.run import Stage, run_stages
 
 _log: Final = structlog.get_logger()
@@ -177,5 +177,14 @@ class AttemptRunner:
             error = cancelled
         except Exception as failure:  # noqa: BLE001 - outcome.decide says what it means
             error = failure
-        decision = decide(error, claim, self._policy, random.random())  # noqa: S311 - jitter
-        await self.ends.record(run, decision, timedelta(seconds=loop.time() - begun))
+        took = timedelta(seconds=loop.time() - begun)
+        try:
+            await self.ends.record(run, self._decide(error, claim), took)
+        except Exception as refusal:  # noqa: BLE001 - whatever it is, the job must not hang
+            # PostgreSQL does not take what the model gave. Without an end the job would count
+            # as running for as long as this worker lives. No traceback: it quotes the result.
+            _log.critical("end_refused", error_type=type(refusal).__name__)
+            await self.ends.record(JobRun(claim), self._decide(refusal, claim), took)
+
+    def _decide(self, error: BaseException | None, claim: Claim) -> Decision:
+        return decide(error, claim, self._policy, random.random())  # noqa: S311 - jitter
