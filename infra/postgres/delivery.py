@@ -159,7 +159,7 @@ later AS (
 known AS (SELECT * FROM ended UNION ALL SELECT * FROM later),
 logged AS (
   INSERT INTO delivery_attempt (event_id, delivery_id, n, outcome, status, detail, duration_ms)
-  SELECT event_id, id, LEAST(fence, 32767), outcome, status, detail, duration_ms FROM known
+  SELECT event_id, id, fence, outcome, status, detail, duration_ms FROM known
   ON CONFLICT DO NOTHING)
 SELECT id FROM known
 """)

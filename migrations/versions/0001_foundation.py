@@ -209,11 +209,12 @@ _STATEMENTS: Final = (
       )
     """,
     "CREATE INDEX ix_delivery_next_at ON delivery (next_at)",
+    "CREATE INDEX ix_delivery_lane ON delivery (tenant_id, origin, next_at)",
     """
     CREATE TABLE delivery_attempt (
       event_id UUID NOT NULL,
       delivery_id UUID NOT NULL,
-      n SMALLINT NOT NULL,
+      n INTEGER NOT NULL,
       outcome TEXT NOT NULL,
       status SMALLINT,
       detail TEXT,

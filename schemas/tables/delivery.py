@@ -34,13 +34,15 @@ delivery = Table(
     **HOT,
 )
 Index("ix_delivery_next_at", delivery.c.next_at)
+# A backlog of one receiver must not be read to find what others are owed.
+Index("ix_delivery_lane", delivery.c.tenant_id, delivery.c.origin, delivery.c.next_at)
 
 delivery_attempt = Table(
     "delivery_attempt",
     metadata,
     Column("event_id", UUID(), primary_key=True),
     Column("delivery_id", UUID(), primary_key=True),
-    Column("n", SmallInteger, primary_key=True, autoincrement=False),
+    Column("n", Integer, primary_key=True, autoincrement=False),
     Column("outcome", Text, nullable=False),
     Column("status", SmallInteger),
     Column("detail", Text),

@@ -120,6 +120,50 @@ def test_a_stopping_process_hands_back_what_it_could_not_finish(settings: Settin
     asyncio.run(play())
 
 
+def test_what_was_leased_ahead_is_handed_back_when_the_receiver_slows_down(
+    settings: Settings,
+) -> None:
+    async def play() -> None:
+        brief = timedelta(milliseconds=300)
+        hang = Answer(hang=True)
+        async with (
+            Receiver(Answer(), otherwise=hang) as receiver,
+            open_deliveries(settings, webhook_timeout=brief) as deliveries,
+        ):
+            await deliveries.owe(receiver.url, times=11)
+            loop = deliveries.loop(per_lane=1)
+            await deliveries.deliver(loop)
+            await deliveries.deliver(loop)
+            # One was taken, one timed out, and nine were leased and never sent.
+            assert len(receiver.requests) == 2
+            rows = await deliveries.rows()
+            assert [row.lease_until for row in rows] == [None] * 10
+            assert sorted(row.attempt for row in rows) == [0] * 9 + [1]
+            assert {row.fence for row in rows} == {1}
+
+    asyncio.run(play())
+
+
+def test_a_stopping_process_hands_back_what_it_leased_ahead(settings: Settings) -> None:
+    async def play() -> None:
+        slow = Answer(delay=timedelta(milliseconds=200))
+        async with (
+            Receiver(Answer(), slow) as receiver,
+            open_deliveries(settings) as deliveries,
+        ):
+            await deliveries.owe(receiver.url, times=11)
+            loop = deliveries.loop(per_lane=1)
+            await deliveries.deliver(loop)
+            await loop.look()
+            await receiver.wait_for(2)
+            await loop.stop(MINUTE)
+            assert len(receiver.requests) == 2
+            rows = await deliveries.rows()
+            assert [(row.lease_until, row.fence) for row in rows] == [(None, 1)] * 9
+
+    asyncio.run(play())
+
+
 def test_a_stopping_process_finishes_what_ends_in_time(settings: Settings) -> None:
     async def play() -> None:
         slow = Answer(delay=timedelta(milliseconds=200))

@@ -1,4 +1,4 @@
-"""What this process holds of each lane: in flight, or leased ahead and waiting. Pure, in memory.
+"""What this process holds of each lane: in flight, or leased ahead and waiting. In memory.
 
 A lane whose receiver does not answer in time shrinks to one delivery in flight, so that a few
 dead receivers cannot fill the process; each success doubles it again up to the limit. A lane
@@ -6,7 +6,7 @@ whose receiver answers at once gets leases ahead, so that it does not wait for t
 between one handful of deliveries and the next.
 """
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -24,7 +24,7 @@ class _Window:
     size: int
     in_flight: int = 0
     quick: bool = False
-    # Whether the last look found as many as it was allowed to take.
+    # Whether the last look saw more than it leased.
     more: bool = False
     waiting: deque[Owed] = field(default_factory=deque[Owed])
 
@@ -96,12 +96,20 @@ class Lanes:
                     free -= extra
         return widened
 
-    def add(self, owed: Sequence[Owed], shares: Mapping[Lane, int]) -> None:
-        """Take what was leased under ``shares``; ``next_of`` gives it out again."""
-        found = Counter(one.lane for one in owed)
-        for lane, share in shares.items():
-            window = self._windows.setdefault(lane, _Window(self._per_lane))
-            window.more = found[lane] >= share
+    def add(
+        self, owed: Sequence[Owed], *, due: Mapping[Lane, int], shares: Mapping[Lane, int]
+    ) -> None:
+        """Take what was leased; ``next_of`` gives it out again.
+
+        Args:
+            owed: The leased deliveries.
+            due: What the look saw of each lane.
+            shares: The most that it asked for, of each lane.
+        """
+        for lane, count in due.items():
+            if lane in shares or lane in self._windows:
+                window = self._windows.setdefault(lane, _Window(self._per_lane))
+                window.more = count > shares.get(lane, 0)
         for one in owed:
             self._windows[one.lane].waiting.append(one)
         self._waiting += len(owed)
@@ -109,7 +117,8 @@ class Lanes:
     def next_of(self, lane: Lane) -> Owed | None:
         """Return the next delivery of ``lane`` if it may begin, and count it as in flight."""
         window = self._windows[lane]
-        if not window.waiting or window.in_flight >= window.size:
+        # A lane with something waiting has something in flight, whose end begins the next.
+        if not window.waiting or window.in_flight >= window.size or self.free <= 0:
             return None
         window.in_flight += 1
         self._in_flight += 1
@@ -141,21 +150,20 @@ class Lanes:
         return none_free or (window.more and len(window.waiting) <= AHEAD // 2)
 
     def give_up(self, lane: Lane) -> list[Owed]:
-        """Return what waits in ``lane`` and cannot begin, if its receiver is not quick now.
+        """Return what waits in ``lane`` if its receiver is no longer quick.
 
-        It might wait longer than its lease lasts.
+        Its leases, begun so late, might end before the attempts do.
         """
         window = self._windows[lane]
-        if window.quick:
-            return []
-        return self._empty(window, keep=window.size - window.in_flight)
+        return [] if window.quick else self._empty(window)
 
     def give_up_all(self) -> list[Owed]:
         """Return everything that has not begun."""
         return [one for window in self._windows.values() for one in self._empty(window)]
 
-    def _empty(self, window: _Window, *, keep: int = 0) -> list[Owed]:
-        given_up = [window.waiting.pop() for _ in range(len(window.waiting) - max(0, keep))]
+    def _empty(self, window: _Window) -> list[Owed]:
+        given_up = list(window.waiting)
+        window.waiting.clear()
         self._waiting -= len(given_up)
         return given_up
 

@@ -21,12 +21,14 @@ class Taken:
 
     Attributes:
         owed: The deliveries.
+        due: How many were seen of each lane.
         shares: The most that was asked for, of each lane.
         unfinished: A round of the lanes stopped for lack of time rather than of room; look
             again at once.
     """
 
     owed: Sequence[Owed]
+    due: Mapping[Lane, int]
     shares: Mapping[Lane, int]
     unfinished: bool
 
@@ -61,7 +63,7 @@ class Leases:
             due, shares, unfinished = await self._go_round(connection)
         shares = self._lanes.share_ahead(due, shares)
         owed = await lease_due(connection, shares, lease=self._lease)
-        return Taken(owed, shares, unfinished)
+        return Taken(owed, due, shares, unfinished)
 
     async def _go_round(
         self, connection: AsyncConnection

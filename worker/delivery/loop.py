@@ -24,12 +24,11 @@ from infra.postgres.delivery import (
     record_outcomes,
 )
 from infra.postgres.engine import transaction
-from infra.telemetry.metrics import WEBHOOK_ATTEMPTS, WEBHOOK_DELIVERY_SECONDS
 from schemas.errors import DatabaseUnavailableError
-from schemas.ids import format_id
 from worker.delivery.lanes import Lanes
 from worker.delivery.leases import Leases
-from worker.delivery.schedule import OVERLOADS, Decision, Outcome, Result, decide
+from worker.delivery.records import record_of, tell
+from worker.delivery.schedule import OVERLOADS, Outcome, Result, decide
 from worker.delivery.sender import Sender
 
 # A lease outlives the attempt by this much, for its outcome to be recorded.
@@ -46,7 +45,7 @@ _IDLE_POLL: Final = 1.0
 _BUSY_POLL: Final = 0.25
 _FIRST_BACK_OFF: Final = 0.5
 _LONGEST_BACK_OFF: Final = 5.0
-_HAND_BACK_SECONDS: Final = 2.0
+_LAST_WORD_SECONDS: Final = 2.0
 # A receiver that answers faster than this can be leased for ahead.
 _QUICK: Final = timedelta(milliseconds=250)
 
@@ -95,7 +94,9 @@ class DeliveryLoop:
         self._chance = chance
         self._lanes = Lanes(most=limits.most, per_lane=limits.per_lane)
         self._leases = Leases(self._lanes, lease=limits.lease)
-        self._in_flight: dict[asyncio.Task[None], Owed] = {}
+        # From the first byte to the record of the outcome, and those of them without one yet.
+        self._in_flight: set[asyncio.Task[None]] = set()
+        self._sending: dict[asyncio.Task[None], Owed] = {}
         self._records = GroupCommit(
             self._write,
             name="delivery",
@@ -146,7 +147,7 @@ class DeliveryLoop:
             taken = await self._leases.take(connection)
             nothing = not (taken.owed or taken.unfinished)
             due_in = await next_due_in(connection) if nothing else None
-        self._lanes.add(taken.owed, taken.shares)
+        self._lanes.add(taken.owed, due=taken.due, shares=taken.shares)
         for lane in taken.shares:
             self._begin(lane)
         if taken.unfinished:
@@ -157,26 +158,19 @@ class DeliveryLoop:
         return _IDLE_POLL if due_in is None else min(due_in.total_seconds(), _IDLE_POLL)
 
     async def settle(self) -> None:
-        """Wait until everything in flight has been sent and recorded."""
-        while self._in_flight:
-            await asyncio.wait(list(self._in_flight))
+        """Wait until everything leased has been sent and recorded, or handed back."""
+        while self._in_flight or self._chores:
+            await asyncio.wait(self._in_flight | self._chores)
 
     async def _deliver(self, owed: Owed) -> None:
         result = await self._send(owed)
+        if (task := asyncio.current_task()) is not None:
+            self._sending.pop(task, None)
         decision = decide(
             result, failures=owed.failures, at=self._clock.now(), chance=self._chance()
         )
-        _tell(owed, result, decision)
-        record = AttemptRecord(
-            delivery_id=owed.id,
-            fence=owed.fence,
-            outcome=decision.outcome.value,
-            status=result.status,
-            detail=_detail(result, decision),
-            duration=result.duration,
-            delay=decision.delay,
-            failures=decision.failures,
-        )
+        tell(owed, result, decision)
+        record = record_of(owed, result, decision)
         try:
             known = await self._records.add(record)
         except DatabaseUnavailableError as error:
@@ -200,8 +194,9 @@ class DeliveryLoop:
     def _begin(self, lane: Lane) -> None:
         while (owed := self._lanes.next_of(lane)) is not None:
             task = asyncio.create_task(self._deliver(owed))
-            self._in_flight[task] = owed
-            task.add_done_callback(self._in_flight.pop)
+            self._in_flight.add(task)
+            self._sending[task] = owed
+            task.add_done_callback(self._ended)
 
     def _end(self, lane: Lane, result: Result) -> None:
         late = result.outcome in OVERLOADS
@@ -214,7 +209,7 @@ class DeliveryLoop:
         if given_up:
             task = asyncio.create_task(self._hand_back(given_up))
             self._chores.add(task)
-            task.add_done_callback(self._chores.discard)
+            task.add_done_callback(self._handed_back)
         self._begin(lane)
 
     async def _write(self, records: Sequence[AttemptRecord]) -> Sequence[bool]:
@@ -237,20 +232,34 @@ class DeliveryLoop:
     async def stop(self, grace: timedelta) -> None:
         """Begin nothing more, wait ``grace`` for what is in flight, hand back the rest."""
         await self._hand_back(self._lanes.give_up_all())
-        if self._in_flight:
-            await asyncio.wait(list(self._in_flight), timeout=grace.total_seconds())
-        unsure = dict(self._in_flight)
-        for task in unsure:
+        await self._wait_for_all(grace.total_seconds())
+        cut_off = dict(self._sending)
+        for task in cut_off:
             task.cancel()
-        await asyncio.gather(*unsure, *self._chores, return_exceptions=True)
-        await self._hand_back(list(unsure.values()))
+        await self._wait_for_all(_LAST_WORD_SECONDS)
+        for task in self._in_flight | self._chores:
+            task.cancel()
+        await asyncio.gather(*self._in_flight, *self._chores, return_exceptions=True)
+        await self._hand_back(list(cut_off.values()))
+
+    async def _wait_for_all(self, seconds: float) -> None:
+        if self._in_flight:
+            await asyncio.wait(self._in_flight, timeout=seconds)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._in_flight.discard(task)
+        self._sending.pop(task, None)
+
+    def _handed_back(self, task: asyncio.Task[None]) -> None:
+        self._chores.discard(task)
+        self._awake.set()
 
     async def _hand_back(self, owed: Sequence[Owed]) -> None:
         if not owed:
             return
         leases = [(one.id, one.fence) for one in owed]
         try:
-            async with asyncio.timeout(_HAND_BACK_SECONDS), transaction(self._engine) as c:
+            async with asyncio.timeout(_LAST_WORD_SECONDS), transaction(self._engine) as c:
                 await hand_back(c, leases)
         except (DatabaseUnavailableError, TimeoutError):
             _log.warning("leases_left_to_run_out", deliveries=len(leases))
@@ -263,37 +272,6 @@ def _tell_of_failed_look(error: Exception) -> None:
         _log.warning("delivery_waits_for_database", error=error.message)
     else:
         _log.error("delivery_look_failed", exc_info=error)
-
-
-def _detail(result: Result, decision: Decision) -> str | None:
-    if decision.outcome is result.outcome:
-        return result.detail
-    return ": ".join(part for part in (result.outcome.value, result.detail) if part)
-
-
-def _tell(owed: Owed, result: Result, decision: Decision) -> None:
-    WEBHOOK_ATTEMPTS.labels(result.outcome.value).inc()
-    log = _log.bind(
-        event_id=format_id("evt", owed.event_id),
-        job_id=format_id("job", owed.job_id),
-        tenant_id=owed.lane.tenant_id,
-        attempt=owed.fence,
-        origin=owed.lane.origin,
-        status=result.status,
-        duration_ms=result.duration // timedelta(milliseconds=1),
-    )
-    if decision.outcome is Outcome.SUCCESS:
-        WEBHOOK_DELIVERY_SECONDS.observe((owed.age + result.duration).total_seconds())
-        log.info("webhook_delivered", event_type=owed.event_type)
-    elif decision.delay is None:
-        log.warning("webhook_given_up", outcome=decision.outcome.value, reason=result.detail)
-    else:
-        log.info(
-            "webhook_attempt_failed",
-            outcome=decision.outcome.value,
-            reason=result.detail,
-            again_in_s=round(decision.delay.total_seconds(), 1),
-        )
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:
