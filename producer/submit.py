@@ -18,7 +18,7 @@ from infra.group_commit import GroupCommit
 from infra.new_ids import new_key
 from infra.postgres.engine import transaction
 from infra.postgres.read_jobs import get_job
-from infra.postgres.submit import NewJob, forget_expired_key, insert_jobs, known_key
+from infra.postgres.submit import NewJob, forget_key, insert_jobs, known_key
 from infra.postgres.tenants import Tenant
 from infra.settings import Settings
 from infra.telemetry.metrics import JOBS_SUBMITTED
@@ -178,14 +178,18 @@ class Submitter:
             if known is None:
                 return None
             if known.expired:
-                await forget_expired_key(connection, tenant.id, key)
+                await forget_key(connection, tenant.id, key)
                 return None
             if known.request_hash != body_hash:
                 raise IdempotencyConflictError(
                     "this Idempotency-Key was used with another body; send the same body, or"
                     " another key"
                 )
-            return await get_job(connection, tenant.id, known.job_id)
+            job = await get_job(connection, tenant.id, known.job_id)
+            if job is None:
+                # Retention dropped the job before the key's time was over.
+                await forget_key(connection, tenant.id, key)
+            return job
 
 
 def check_input(request: JobRequest) -> Mapping[str, Any]:

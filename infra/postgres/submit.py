@@ -105,7 +105,8 @@ WHERE tenant_id = :tenant_id AND key = :key
 """)
 
 _FORGET: Final = text("""
-DELETE FROM idempotency WHERE tenant_id = :tenant_id AND key = :key AND expires_at <= now()
+DELETE FROM idempotency i WHERE tenant_id = :tenant_id AND key = :key AND (
+  expires_at <= now() OR NOT EXISTS (SELECT 1 FROM job WHERE id = i.job_id))
 """)
 
 
@@ -156,6 +157,6 @@ async def known_key(connection: AsyncConnection, tenant_id: int, key: str) -> Kn
     return KnownKey(row.job_id, bytes(row.request_hash), row.expired) if row else None
 
 
-async def forget_expired_key(connection: AsyncConnection, tenant_id: int, key: str) -> None:
-    """Free an idempotency key whose time is over."""
+async def forget_key(connection: AsyncConnection, tenant_id: int, key: str) -> None:
+    """Free an idempotency key whose time is over, or whose job is gone."""
     await connection.execute(_FORGET, {"tenant_id": tenant_id, "key": key})

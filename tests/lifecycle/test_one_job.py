@@ -83,6 +83,16 @@ def test_an_expired_idempotency_key_is_free_again(genq: Harness) -> None:
     assert again != first
 
 
+def test_an_idempotency_key_whose_job_was_dropped_is_free_again(genq: Harness) -> None:
+    first = genq.submit(key="kite-1")
+    for table in ("live", "payload", "job"):
+        genq.sql(f"DELETE FROM {table}")
+
+    again = genq.submit(key="kite-1")
+
+    assert again != first
+
+
 def test_an_idempotency_key_with_another_body_is_refused(genq: Harness) -> None:
     genq.submit(key="kite-1")
     genq.sql("UPDATE idempotency SET request_hash = '\\x00'")

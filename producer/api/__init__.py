@@ -1,0 +1,1 @@
+"""The HTTP API: every answer, status and header that a client of genq can see."""

@@ -1,0 +1,140 @@
+"""The FastAPI application: which route does what, and what the document says of it.
+
+Routes take the raw request and return finished bytes: FastAPI's own parsing and serialising
+would do a second time what pydantic and orjson did already, at twice the cost of a submit.
+"""
+
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from infra.postgres.tenants import Tenant
+from infra.telemetry.metrics import installed_version
+from producer.api import document
+from producer.api.access_log import AccessLog
+from producer.api.artifacts import send_artifact
+from producer.api.health import livez, readyz
+from producer.api.jobs import list_some_jobs, show_job, submit_job
+from producer.api.metrics_page import BacklogGauges, show_metrics
+from producer.api.operations import (
+    LIST_JOBS,
+    LIVEZ,
+    METRICS,
+    READYZ,
+    SEND_ARTIFACT,
+    SHOW_JOB,
+    SUBMIT_JOB,
+    Operation,
+)
+from producer.api.problems import (
+    answer_error,
+    answer_http_exception,
+    answer_invalid_request,
+)
+from producer.api.services import Services
+from schemas.errors import GenqError
+
+Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
+TenantRoute = Callable[[Services, Tenant, Request], Awaitable[Response]]
+
+
+class DirectRoute(APIRoute):
+    """A route whose endpoint gets the request itself, without FastAPI's machinery around it."""
+
+    def __init__(self, path: str, endpoint: Endpoint, **options: Any) -> None:
+        super().__init__(path, endpoint, **options)
+        self.app = _serve(endpoint)
+
+
+def _serve(endpoint: Endpoint) -> ASGIApp:
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        response = await endpoint(Request(scope, receive, send))
+        await response(scope, receive, send)
+
+    return serve
+
+
+class Api(FastAPI):
+    """FastAPI with a complete document."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the OpenAPI document."""
+        generated = super().openapi()
+        if not document.is_complete(generated):
+            document.complete(generated)
+        return generated
+
+
+def create_app(services: Services) -> FastAPI:
+    """Return the application that serves ``services``."""
+    app = Api(
+        title="genq",
+        summary="A self-hosted queue for generation jobs.",
+        version=installed_version(),
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        servers=[{"url": services.public_url}],
+        openapi_tags=document.TAGS,
+        # FastAPI's documentation pages load scripts from a foreign server.
+        docs_url=None,
+        redoc_url=None,
+        # A redirect would be built from the Host header, which anyone can write.
+        redirect_slashes=False,
+        # Asks three OpenTelemetry providers per request whether they are there.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+        exception_handlers={
+            GenqError: answer_error,
+            HTTPException: answer_http_exception,
+            RequestValidationError: answer_invalid_request,
+        },
+    )
+    app.add_middleware(AccessLog, clock=services.clock)
+    for operation, route in _TENANT_ROUTES:
+        _add(app, operation, _of_tenant(services, route))
+    gauges = BacklogGauges()
+    _add(app, LIVEZ, partial(livez, services))
+    _add(app, READYZ, partial(readyz, services))
+    _add(app, METRICS, partial(show_metrics, services, gauges))
+    return app
+
+
+_TENANT_ROUTES: Final[tuple[tuple[Operation, TenantRoute], ...]] = (
+    (SUBMIT_JOB, submit_job),
+    (LIST_JOBS, list_some_jobs),
+    (SHOW_JOB, show_job),
+    (SEND_ARTIFACT, send_artifact),
+)
+
+
+def _of_tenant(services: Services, route: TenantRoute) -> Endpoint:
+    async def answer(request: Request) -> Response:
+        tenant = await services.keys.tenant_of(request.headers.get("authorization"))
+        return await route(services, tenant, request)
+
+    return answer
+
+
+def _add(app: FastAPI, operation: Operation, endpoint: Endpoint) -> None:
+    app.router.add_api_route(
+        operation.path,
+        endpoint,
+        methods=[operation.method],
+        name=operation.name,
+        operation_id=operation.name,
+        tags=[operation.tag],
+        summary=operation.summary,
+        description=operation.description,
+        status_code=int(next(iter(operation.answers))),
+        responses=operation.responses(),
+        openapi_extra=operation.extra(),
+        response_class=Response,
+        response_model=None,
+        route_class_override=DirectRoute,
+    )

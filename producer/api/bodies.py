@@ -1,0 +1,181 @@
+"""JSON in and out: read within the limit, parsed once, refused with the place of each fault.
+
+orjson parses (it refuses NaN, infinities and half surrogates by itself), pydantic checks. Two
+more things are refused wherever they stand: U+0000, which PostgreSQL's jsonb cannot hold, and
+nesting that would be too deep for one of the libraries on the way.
+"""
+
+import difflib
+import inspect
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, TypeVar, cast, get_args
+
+import orjson
+from pydantic import BaseModel, ValidationError
+from starlette.requests import ClientDisconnect, Request
+
+from producer.api.problems import UnsupportedMediaTypeError
+from schemas.errors import FieldError, InputError, PayloadTooLargeError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+_NUL_ESCAPE: Final = b"\\u0000"
+_DEEPEST: Final = 64
+_POINTER_STEPS: Final = 4
+
+
+async def read_json(request: Request, limit: int) -> Any:
+    """Return the parsed JSON body.
+
+    Args:
+        request: Whose body has not been read yet.
+        limit: The most bytes it may have.
+
+    Raises:
+        UnsupportedMediaTypeError: It is not declared as JSON, or it is compressed.
+        PayloadTooLargeError: It is larger than ``limit``; no more than that is held.
+        InputError: It is not JSON, or holds U+0000.
+        ClientDisconnect: The client left before it was complete.
+    """
+    _require_json(request)
+    body = await _read(request, limit)
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise InputError(f"the body is not valid JSON: {error}") from None
+    # The bytes tell cheaply that nearly every body needs no walk.
+    if _NUL_ESCAPE in body or body.count(b"[") + body.count(b"{") > _DEEPEST:
+        faults = list(_unstorable(value))
+        if faults:
+            raise InputError("the body cannot be stored", fields=faults)
+    return value
+
+
+def check(model: type[Model], value: Any) -> Model:
+    """Return ``value`` as ``model``.
+
+    Raises:
+        InputError: It does not fit; every fault is named.
+    """
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        faults = field_errors(error, model)
+        raise InputError("the body is not acceptable", fields=faults) from None
+
+
+def field_errors(error: ValidationError, model: type[BaseModel]) -> list[FieldError]:
+    """Return the faults in a ``model`` as JSON pointers, with suggestions for unknown names."""
+    found: dict[str, str] = {}
+    for fault in error.errors(include_input=False, include_url=False):
+        place = fault["loc"]
+        if fault["type"] == "extra_forbidden":
+            found[_pointer(place)] = _unknown(place, model)
+        else:
+            message = fault["msg"].removeprefix("Value error, ")
+            found.setdefault(_pointer(place), message)
+    return [FieldError(pointer, message) for pointer, message in found.items()]
+
+
+def encode(value: Mapping[str, Any]) -> bytes:
+    """Return JSON bytes.
+
+    PostgreSQL writes 1e30 in full, as an integer that orjson refuses to write again.
+    """
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def did_you_mean(name: str, known: Sequence[str]) -> str:
+    """Return ``; did you mean x?``, or the known names if none is close."""
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(known))}"
+
+
+def _require_json(request: Request) -> None:
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding != "identity":
+        raise UnsupportedMediaTypeError(
+            f"Content-Encoding {encoding} is not accepted; send the body as it is"
+        )
+    declared = request.headers.get("content-type")
+    if declared is None:
+        return
+    media_type = declared.partition(";")[0].strip().lower()
+    if media_type == "application/json":
+        return
+    if not (media_type.startswith("application/") and media_type.endswith("+json")):
+        raise UnsupportedMediaTypeError(
+            f"Content-Type {media_type or 'of no value'} is not accepted; "
+            "send JSON with Content-Type: application/json"
+        )
+
+
+async def _read(request: Request, limit: int) -> bytes:
+    too_large = PayloadTooLargeError(f"the body may have {limit} bytes at the most")
+    declared = request.headers.get("content-length", "")
+    if declared.isascii() and declared.isdigit() and int(declared) > limit:
+        raise too_large
+    received = b""
+    while True:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        received += message.get("body", b"")
+        if len(received) > limit:
+            raise too_large
+        if not message.get("more_body", False):
+            return received
+
+
+def _unknown(place: Sequence[str | int], model: type[BaseModel]) -> str:
+    fields = _fields_at(place[:-1], model)
+    hint = f"; {did_you_mean(str(place[-1]), fields)}" if fields else ""
+    return f"unknown field{hint}"
+
+
+def _fields_at(place: Sequence[str | int], model: type[BaseModel]) -> list[str]:
+    """Return the field names of the model that stands at ``place`` inside ``model``."""
+    current: type[BaseModel] | None = model
+    for step in place:
+        field = current.model_fields.get(str(step)) if current else None
+        if field is not None:
+            current = _model_in(field.annotation)
+        elif not isinstance(step, int):
+            return []
+    return list(current.model_fields) if current else []
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if inspect.isclass(annotation) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((m for a in get_args(annotation) if (m := _model_in(a)) is not None), None)
+
+
+def _pointer(place: Sequence[str | int]) -> str:
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in place)
+
+
+def _unstorable(value: object) -> Iterator[FieldError]:
+    pending: list[tuple[tuple[str | int, ...], object]] = [((), value)]
+    while pending:
+        place, current = pending.pop()
+        if len(place) > _DEEPEST:
+            start = _pointer(place[:_POINTER_STEPS])
+            yield FieldError(start, f"must not be nested deeper than {_DEEPEST} levels")
+            return
+        if isinstance(current, dict):
+            members = cast("dict[str, object]", current)
+            pending.extend(((*place, name), member) for name, member in members.items())
+            found = any("\x00" in name for name in members)
+        elif isinstance(current, list):
+            items = cast("list[object]", current)
+            pending.extend(((*place, n), item) for n, item in enumerate(items))
+            found = False
+        else:
+            found = isinstance(current, str) and "\x00" in current
+        if found:
+            yield FieldError(_pointer(place), "must not contain the character U+0000")

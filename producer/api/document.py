@@ -1,0 +1,203 @@
+"""The OpenAPI document: what FastAPI cannot see, as the routes read and write raw bytes."""
+
+from collections.abc import Sequence
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
+
+from producer.api.examples import CHAT_REQUEST, IMAGE_REQUEST, JOB, PROBLEM
+from producer.api.pages import DEFAULT_LIMIT, LARGEST_LIMIT
+from producer.api.preferences import LONGEST_IDEMPOTENCY_KEY, LONGEST_WAIT_SECONDS
+from producer.api.problems import MEDIA_TYPE
+from schemas.generation import ChatInput, ImageInput, Kind
+from schemas.job import JobRequest, JobView
+from schemas.job_states import JobStatus
+from schemas.lanes import Lane
+
+SECURITY_SCHEME: Final = "bearer"
+
+TAGS: Final = [
+    {"name": "jobs", "description": "Submit generation jobs, follow them, fetch results."},
+    {"name": "operations", "description": "Probes and metrics. No key needed."},
+]
+
+
+class FieldFault(BaseModel):
+    """One fault in a request: where (JSON pointer; ``/query/…``, ``/headers/…``) and what."""
+
+    pointer: str
+    message: str
+
+
+class OpenAIError(BaseModel):
+    """The same error as OpenAI's clients read it."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str
+
+
+class Problem(BaseModel):
+    """Any error of this API (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str | None
+    code: str
+    category: str
+    severity: str
+    retryable: bool
+    errors: list[FieldFault]
+    error_id: str
+    error: OpenAIError
+
+
+class JobPage(BaseModel):
+    """One page of jobs, newest first. ``next`` goes into ``after``."""
+
+    object: Literal["list"]
+    data: list[JobView]
+    has_more: bool
+    next: str | None
+
+
+class ReadinessCheck(BaseModel):
+    """One thing that the API needs."""
+
+    name: str
+    status: Literal["ok", "failed"]
+    latency_ms: float
+    error: str | None
+
+
+class Readiness(BaseModel):
+    """Whether the API can do its work."""
+
+    status: Literal["ok", "unavailable"]
+    checks: list[ReadinessCheck]
+
+
+_MODELS: Final[list[tuple[type[BaseModel], JsonSchemaMode]]] = [
+    (JobRequest, "validation"),
+    (ImageInput, "validation"),
+    (ChatInput, "validation"),
+    (JobView, "serialization"),
+    (JobPage, "serialization"),
+    (Problem, "serialization"),
+    (Readiness, "serialization"),
+]
+
+
+def complete(document: dict[str, Any]) -> None:
+    """Add the schemas and the security scheme to what FastAPI generated."""
+    _, schema = models_json_schema(_MODELS, ref_template="#/components/schemas/{model}")
+    schemas: dict[str, Any] = schema["$defs"]
+    schemas["JobRequest"]["properties"]["input"] = {
+        "description": "The model's parameters, by kind.",
+        "anyOf": [reference("ImageInput"), reference("ChatInput")],
+    }
+    schemas["JobRequest"]["examples"] = [IMAGE_REQUEST, CHAT_REQUEST]
+    schemas["JobView"]["examples"] = [JOB]
+    schemas["Problem"]["examples"] = [PROBLEM]
+    components: dict[str, Any] = document.setdefault("components", {})
+    components.setdefault("schemas", {}).update(schemas)
+    components.setdefault("securitySchemes", {})[SECURITY_SCHEME] = {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API key, gq_…",
+    }
+
+
+def is_complete(document: dict[str, Any]) -> bool:
+    """Return whether ``complete`` has seen this document."""
+    return SECURITY_SCHEME in document.get("components", {}).get("securitySchemes", {})
+
+
+def reference(name: str) -> dict[str, str]:
+    """Return a reference to a schema of the document."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def answer(
+    description: str,
+    schema: str | None,
+    *,
+    media_type: str = "application/json",
+    headers: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Return one successful answer of the document."""
+    content = {"schema": reference(schema)} if schema else {}
+    told: dict[str, Any] = {"description": description, "content": {media_type: content}}
+    if headers:
+        told["headers"] = {name: _HEADERS[name] for name in headers}
+    return told
+
+
+def problems(**reasons: str) -> dict[int | str, dict[str, Any]]:
+    """Return the error answers of an operation, as ``_404="no such job"``."""
+    return {
+        int(status.removeprefix("_")): {
+            "description": reason,
+            "content": {MEDIA_TYPE: {"schema": reference("Problem")}},
+        }
+        for status, reason in reasons.items()
+    }
+
+
+def parameter(place: str, name: str, description: str, **schema: Any) -> dict[str, Any]:
+    """Return one parameter of the document."""
+    return {
+        "in": place,
+        "name": name,
+        "description": description,
+        "required": place == "path",
+        "schema": {"type": "string", **schema},
+    }
+
+
+JOB_ID: Final = parameter("path", "job_id", "The job's id, job_…", pattern="^job_[0-9a-z]{26}$")
+ARTIFACT_INDEX: Final = parameter(
+    "path", "index", "Place among the job's artifacts, from 0.", type="integer", minimum=0
+)
+PREFER: Final = parameter(
+    "header",
+    "Prefer",
+    f"wait=n holds the answer for up to n seconds, {LONGEST_WAIT_SECONDS} at the most, until "
+    "the job has ended.",
+    examples=["wait=30"],
+)
+IDEMPOTENCY_KEY: Final = parameter(
+    "header",
+    "Idempotency-Key",
+    "The same key with the same body is the same job, for a day.",
+    minLength=1,
+    maxLength=LONGEST_IDEMPOTENCY_KEY,
+)
+LISTING: Final = [
+    parameter(
+        "query",
+        "limit",
+        "How many jobs.",
+        type="integer",
+        minimum=1,
+        maximum=LARGEST_LIMIT,
+        default=DEFAULT_LIMIT,
+    ),
+    parameter("query", "after", "The 'next' of the page before."),
+    parameter("query", "status", "Only jobs of this status.", enum=list(JobStatus)),
+    parameter("query", "lane", "Only jobs of this lane.", enum=list(Lane)),
+    parameter("query", "kind", "Only jobs of this kind.", enum=list(Kind)),
+]
+
+_TEXT: Final = {"type": "string"}
+_HEADERS: Final[dict[str, dict[str, Any]]] = {
+    "Location": {"description": "The job's URL.", "schema": _TEXT},
+    "Preference-Applied": {"description": "The wait that was granted.", "schema": _TEXT},
+    "Idempotent-Replayed": {"description": "true if the key was known.", "schema": _TEXT},
+    "ETag": {"description": "Changes with the job.", "schema": _TEXT},
+    "Link": {"description": 'The next page, rel="next".', "schema": _TEXT},
+}

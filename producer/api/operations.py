@@ -1,0 +1,154 @@
+"""The routes as the OpenAPI document tells of them: one value per operation."""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from producer.api.document import (
+    ARTIFACT_INDEX,
+    IDEMPOTENCY_KEY,
+    JOB_ID,
+    LISTING,
+    PREFER,
+    SECURITY_SCHEME,
+    answer,
+    problems,
+    reference,
+)
+
+Answers = dict[int | str, dict[str, Any]]
+
+_KEY_NEEDED: Final = problems(
+    _401="No key, or an unknown one.",
+    _500="A fault of genq; the log has it under error_id.",
+    _503="A server that genq needs is away; see Retry-After.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One method of one path.
+
+    Attributes:
+        name: The operation's id, stable for generated clients.
+        body: The schema of the request's body.
+        tag: ``jobs`` needs a key, ``operations`` does not.
+    """
+
+    name: str
+    path: str
+    summary: str
+    description: str
+    answers: Answers
+    method: str = "GET"
+    tag: str = "jobs"
+    parameters: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    body: str | None = None
+
+    def responses(self) -> Answers:
+        """Return every answer, errors included."""
+        return self.answers | (_KEY_NEEDED if self.tag == "jobs" else {})
+
+    def extra(self) -> dict[str, Any]:
+        """Return what else the document says of the operation."""
+        extra: dict[str, Any] = {"parameters": self.parameters}
+        extra["security"] = [{SECURITY_SCHEME: []}] if self.tag == "jobs" else []
+        if self.body is not None:
+            content = {"application/json": {"schema": reference(self.body)}}
+            extra["requestBody"] = {"required": True, "content": content}
+        return extra
+
+
+SUBMIT_JOB: Final = Operation(
+    name="submit_job",
+    method="POST",
+    path="/v1/jobs",
+    summary="Submit a job",
+    description="Once this has answered, the job is durable and will end exactly once.",
+    parameters=[IDEMPOTENCY_KEY, PREFER],
+    body="JobRequest",
+    answers={
+        202: answer(
+            "The job is accepted.",
+            "JobView",
+            headers=("Location", "Preference-Applied", "Idempotent-Replayed"),
+        ),
+        200: answer(
+            "The job ended while the caller waited.",
+            "JobView",
+            headers=("Location", "Preference-Applied", "Idempotent-Replayed"),
+        ),
+    }
+    | problems(
+        _400="The body is wrong; errors[] says where.",
+        _404="No model server offers this model.",
+        _413="The body is too large.",
+        _415="The body is not JSON.",
+        _422="The Idempotency-Key was used with another body.",
+    ),
+)
+LIST_JOBS: Final = Operation(
+    name="list_jobs",
+    path="/v1/jobs",
+    summary="List jobs",
+    description="Newest first, by key: a page does not shift when jobs arrive.",
+    parameters=LISTING,
+    answers={200: answer("One page of jobs.", "JobPage", headers=("Link",))}
+    | problems(_400="A query parameter is wrong."),
+)
+SHOW_JOB: Final = Operation(
+    name="get_job",
+    path="/v1/jobs/{job_id}",
+    summary="Look at a job",
+    description="With Prefer: wait=n, as soon as it has ended. With If-None-Match, cheaply.",
+    parameters=[JOB_ID, PREFER],
+    answers={
+        200: answer("The job.", "JobView", headers=("ETag", "Preference-Applied")),
+        304: {"description": "It is as the caller knows it."},
+    }
+    | problems(_404="This tenant has no such job."),
+)
+SEND_ARTIFACT: Final = Operation(
+    name="get_artifact",
+    path="/v1/jobs/{job_id}/artifacts/{index}",
+    summary="Fetch an artifact",
+    description="The URL is stable; S3 stores answer with a redirect to a freshly signed one.",
+    parameters=[JOB_ID, ARTIFACT_INDEX],
+    answers={
+        200: answer("The bytes.", None, media_type="*/*", headers=("ETag",)),
+        206: answer("The bytes of one Range.", None, media_type="*/*", headers=("ETag",)),
+        302: {"description": "The bytes are at Location for the next minutes."},
+        304: {"description": "The caller has the bytes."},
+    }
+    | problems(
+        _404="No such job, or it has fewer artifacts.",
+        _409="The job has not ended, or has not succeeded.",
+        _416="The Range begins past the end.",
+    ),
+)
+LIVEZ: Final = Operation(
+    name="livez",
+    path="/livez",
+    tag="operations",
+    summary="Is the process alive?",
+    description="Asks no other server.",
+    answers={200: answer("It is.", None, media_type="application/json")},
+)
+READYZ: Final = Operation(
+    name="readyz",
+    path="/readyz",
+    tag="operations",
+    summary="Can the API do its work?",
+    description="Asks the database, its migrations, Valkey and the object store.",
+    answers={
+        200: answer("It can.", "Readiness"),
+        503: answer("It cannot; the failed checks say why.", "Readiness"),
+    },
+)
+METRICS: Final = Operation(
+    name="metrics",
+    path="/metrics",
+    tag="operations",
+    summary="Metrics for Prometheus",
+    description="This process's counters, and the backlog as PostgreSQL counts it.",
+    answers={200: answer("Prometheus's text format.", None, media_type="text/plain")},
+)

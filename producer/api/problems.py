@@ -1,0 +1,256 @@
+"""Errors as HTTP answers: the only table from an error's code to its status.
+
+The body is RFC 9457's problem+json and carries OpenAI's ``error`` object beside it, so that one
+body serves every client.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+import orjson
+import structlog
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Scope
+
+from infra.new_ids import new_key
+from schemas.errors import (
+    FieldError,
+    GenqError,
+    InputError,
+    InternalError,
+    NotFoundError,
+    Severity,
+)
+from schemas.ids import format_id
+
+MEDIA_TYPE: Final = "application/problem+json"
+REQUEST_ID: Final = "genq.request_id"
+PROBLEM_CODE: Final = "genq.problem_code"
+ERROR_ID: Final = "genq.error_id"
+
+_AWAY: Final = "a server that genq needs is away; try again"
+# All that a stranger learns of a fault of ours; the log has the rest, under the error's id.
+FAULT: Final = "something went wrong inside genq; the operator finds it in the log by error_id"
+
+_SHOWN_FIELDS: Final = 20
+_TOLD_FIELDS: Final = 3
+_SERVER_ERROR: Final = 500
+_UNAVAILABLE_RETRY_SECONDS: Final = 2
+
+_log = structlog.get_logger()
+
+
+# --- errors that only HTTP has --------------------------------------------------------------
+
+
+class MethodNotAllowedError(InputError):
+    """The route exists, with other methods."""
+
+    code = "method_not_allowed"
+
+
+class UnsupportedMediaTypeError(InputError):
+    """The body is not JSON, or it is encoded."""
+
+    code = "unsupported_media_type"
+
+
+class RangeNotSatisfiableError(InputError):
+    """The wanted range begins past the end of an object of ``size`` bytes."""
+
+    code = "range_not_satisfiable"
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"the artifact has {size} bytes")
+        self.size = size
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a code means in HTTP.
+
+    Attributes:
+        detail: All that a client is told, where the error's own message is for the operator:
+            it may name folders, hosts and settings. The log has it, under the error's id.
+    """
+
+    status: int
+    title: str
+    detail: str | None = None
+
+
+MEANINGS: Final[Mapping[str, Meaning]] = MappingProxyType(
+    {
+        "invalid_request": Meaning(400, "Invalid request"),
+        "outbound_refused": Meaning(400, "Refused address"),
+        "content_blocked": Meaning(400, "Blocked content"),
+        "model_refused_content": Meaning(400, "Content refused by the model"),
+        "model_rejected_request": Meaning(400, "Request rejected by the model"),
+        "invalid_api_key": Meaning(401, "Invalid API key"),
+        "not_found": Meaning(404, "Not found"),
+        "model_not_found": Meaning(404, "Unknown model"),
+        "object_missing": Meaning(404, "Object missing", "the bytes are no longer stored"),
+        "method_not_allowed": Meaning(405, "Method not allowed"),
+        "artifact_not_available": Meaning(409, "Artifact not available"),
+        "job_cancelled": Meaning(409, "Job cancelled"),
+        "payload_too_large": Meaning(413, "Body too large"),
+        "unsupported_media_type": Meaning(415, "Unsupported media type"),
+        "range_not_satisfiable": Meaning(416, "Range not satisfiable"),
+        "idempotency_key_reused": Meaning(422, "Idempotency key reused"),
+        "internal_error": Meaning(500, "Internal error", FAULT),
+        "invalid_settings": Meaning(500, "Invalid settings", FAULT),
+        "worker_lost": Meaning(500, "Worker lost"),
+        "model_key_rejected": Meaning(502, "Model server refused genq's key"),
+        "model_bad_answer": Meaning(502, "Bad answer of the model server"),
+        "model_unavailable": Meaning(502, "Model server unavailable"),
+        "model_rate_limited": Meaning(503, "Model server is busy"),
+        "broker_unavailable": Meaning(503, "Broker unavailable", _AWAY),
+        "valkey_unavailable": Meaning(503, "Valkey unavailable", _AWAY),
+        "object_store_unavailable": Meaning(503, "Object store unavailable", _AWAY),
+        "database_unavailable": Meaning(503, "Database unavailable", _AWAY),
+        "model_timeout": Meaning(504, "Model server timed out"),
+    }
+)
+
+
+def status_of_code(code: str) -> int:
+    """Return the HTTP status that answers an error of this code."""
+    return MEANINGS[code].status if code in MEANINGS else _SERVER_ERROR
+
+
+def problem_body(error: GenqError, *, error_id: str, request_id: str | None) -> dict[str, Any]:
+    """Return the JSON body that tells a client of ``error``.
+
+    Args:
+        error: What went wrong.
+        error_id: ``err_…``, shared with the log.
+        request_id: ``X-Request-Id`` of this exchange.
+    """
+    code = error.code if error.code in MEANINGS else "internal_error"
+    meaning = MEANINGS[code]
+    detail = meaning.detail or error.message
+    ours = meaning.status >= _SERVER_ERROR
+    fields = error.fields[:_SHOWN_FIELDS]
+    return {
+        "type": f"urn:genq:error:{code}",
+        "title": meaning.title,
+        "status": meaning.status,
+        "detail": detail,
+        "instance": request_id,
+        "code": code,
+        "category": error.category.value,
+        "severity": error.severity.value,
+        "retryable": error.retryable,
+        "errors": [{"pointer": f.pointer, "message": f.message} for f in fields],
+        "error_id": error_id,
+        "error": {
+            "message": _message(detail, fields),
+            "type": "server_error" if ours else "invalid_request_error",
+            "param": _parameter(fields[0]) if fields else None,
+            "code": code,
+        },
+    }
+
+
+def problem_response(
+    error: GenqError, scope: Scope, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Return the answer to a request that failed with ``error``, and log it if it is ours.
+
+    The code and the error's id are left in ``scope`` for the request's own log line.
+    """
+    error_id = format_id("err", new_key())
+    body = problem_body(error, error_id=error_id, request_id=scope.get(REQUEST_ID))
+    scope[PROBLEM_CODE] = body["code"]
+    scope[ERROR_ID] = error_id
+    status: int = body["status"]
+    if status >= _SERVER_ERROR or error.severity in {Severity.HIGH, Severity.CRITICAL}:
+        _log_failure(error, error_id, body["code"])
+    return Response(
+        orjson.dumps(body),
+        status_code=status,
+        media_type=MEDIA_TYPE,
+        headers={**_headers_of(error, status), **(headers or {})},
+    )
+
+
+def _log_failure(error: GenqError, error_id: str, code: str) -> None:
+    fields = {"error_id": error_id, "code": code, "message": error.message}
+    if code == InternalError.code:
+        _log.error("request_failed", **fields, exc_info=error)
+    else:
+        # Known and expected of a bad day: a traceback per request would drown the log.
+        cause = type(error.__cause__).__name__ if error.__cause__ else None
+        _log.error("request_failed", **fields, cause=cause)
+
+
+async def answer_error(request: Request, error: Exception) -> Response:
+    """Answer a ``GenqError`` that a route raised."""
+    known = error if isinstance(error, GenqError) else InternalError(FAULT)
+    return problem_response(known, request.scope)
+
+
+async def answer_http_exception(request: Request, error: Exception) -> Response:
+    """Answer what the router itself refuses: unknown routes and methods."""
+    status = error.status_code if isinstance(error, HTTPException) else _SERVER_ERROR
+    sent = (error.headers if isinstance(error, HTTPException) else None) or {}
+    place = f"{request.method} {request.url.path}"
+    match status:
+        case 404:
+            known: GenqError = NotFoundError(
+                f"there is no {place}; GET /openapi.json lists every route"
+            )
+        case 405:
+            known = MethodNotAllowedError(
+                f"there is no {place}; this path takes {sent.get('Allow', 'other methods')}"
+            )
+        case _ if status < _SERVER_ERROR:
+            known = InputError(str(getattr(error, "detail", "the request is not acceptable")))
+        case _:
+            known = InternalError(FAULT)
+    return problem_response(known, request.scope, sent)
+
+
+async def answer_invalid_request(request: Request, error: Exception) -> Response:
+    """Answer what FastAPI's own validation refuses, in place of its 422."""
+    found: Sequence[Any] = error.errors() if isinstance(error, RequestValidationError) else ()
+    faults = [
+        FieldError("".join(f"/{part}" for part in fault["loc"] if part != "body"), fault["msg"])
+        for fault in found
+    ]
+    known = InputError("the request is not acceptable", fields=faults)
+    return problem_response(known, request.scope)
+
+
+def _headers_of(error: GenqError, status: int) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    if error.retry_after is not None:
+        headers["retry-after"] = str(max(1, math.ceil(error.retry_after.total_seconds())))
+    elif status == MEANINGS["database_unavailable"].status:
+        headers["retry-after"] = str(_UNAVAILABLE_RETRY_SECONDS)
+    if isinstance(error, RangeNotSatisfiableError):
+        headers["content-range"] = f"bytes */{error.size}"
+    if status == MEANINGS["invalid_api_key"].status:
+        headers["www-authenticate"] = 'Bearer realm="genq"'
+    return headers
+
+
+def _message(detail: str, fields: Sequence[FieldError]) -> str:
+    # OpenAI's clients show this one string and nothing else.
+    new = [field for field in fields if field.message not in detail]
+    faults = [f"{field.pointer}: {field.message}" for field in new[:_TOLD_FIELDS]]
+    return "; ".join([detail, *faults])
+
+
+def _parameter(field: FieldError) -> str:
+    """Return the field as OpenAI names it: ``input.messages.0.role``."""
+    names = field.pointer.lstrip("/").split("/")
+    if names[0] in {"query", "headers"}:
+        names = names[1:]
+    return ".".join(name.replace("~1", "/").replace("~0", "~") for name in names)

@@ -1,0 +1,64 @@
+"""What the routes work with: made once per process, handed to each of them."""
+
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from infra.clock import Clock, SystemClock
+from infra.doorbells import Doorbells
+from infra.objectstore.opening import open_store
+from infra.objectstore.store import ObjectStore
+from infra.postgres.engine import create_engine
+from infra.settings import Settings
+from producer.api.auth import KeyRing
+from producer.api.waiters import Waiters
+from producer.submit import Submitter
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The long-lived parts of one API process."""
+
+    settings: Settings
+    clock: Clock
+    engine: AsyncEngine
+    doorbells: Doorbells
+    store: ObjectStore
+    submitter: Submitter
+    keys: KeyRing
+    waiters: Waiters
+
+    @property
+    def public_url(self) -> str:
+        """Where clients reach the API, without a final slash."""
+        return self.settings.public_url.rstrip("/")
+
+
+@asynccontextmanager
+async def open_services(settings: Settings) -> AsyncGenerator[Services]:
+    """Make the services of one process; close them, last made first, at the end.
+
+    Servers need not be up: connections are made when first used.
+    """
+    async with AsyncExitStack() as stack:
+        clock = SystemClock()
+        engine = create_engine(settings, process="api")
+        stack.push_async_callback(engine.dispose)
+        store = open_store(settings)
+        stack.push_async_callback(store.close)
+        doorbells = await stack.enter_async_context(Doorbells(settings.doorbell_url()))
+        submitter = Submitter(engine, settings, doorbells)
+        stack.push_async_callback(submitter.close)
+        waiters = await stack.enter_async_context(Waiters(doorbells))
+        yield Services(
+            settings=settings,
+            clock=clock,
+            engine=engine,
+            doorbells=doorbells,
+            store=store,
+            submitter=submitter,
+            keys=KeyRing(engine, settings.key_pepper.get_secret_value(), clock),
+            waiters=waiters,
+        )

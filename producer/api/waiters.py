@@ -1,0 +1,143 @@
+"""Requests that wait for a job's end: one listener wakes exactly those that it concerns.
+
+The doorbell only says "look": the answer always comes from PostgreSQL. While Valkey cannot be
+reached, each waiter looks every second.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Generator
+from typing import Final, Self
+
+from starlette.types import Receive
+
+from infra.doorbells import DONE, Bell, Doorbells, Ring
+from schemas.errors import DatabaseUnavailableError
+from schemas.ids import format_id
+from schemas.job import JobRecord
+
+# Without the doorbell, and with it (a ring can be lost with the connection that carried it).
+_LOOK_SECONDS: Final = 1.0
+_SAFETY_SECONDS: Final = 5.0
+_BELL_SECONDS: Final = 30.0
+
+
+class Waiters:
+    """Everybody in this process who waits for a job; an async context manager.
+
+    Args:
+        doorbells: Where ends of jobs are announced.
+    """
+
+    def __init__(self, doorbells: Doorbells) -> None:
+        self._doorbells = doorbells
+        self._waiting: dict[str, set[asyncio.Event]] = {}
+        self._bell: Bell | None = None
+        self._listener: asyncio.Task[None] | None = None
+        self._closing = False
+
+    async def __aenter__(self) -> Self:
+        """Begin to listen."""
+        self._listener = asyncio.create_task(self._listen())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Send everybody home and stop listening."""
+        self.release()
+        if self._listener is not None:
+            self._listener.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._listener
+
+    def release(self) -> None:
+        """Let every waiter answer with what is known: the process is about to stop."""
+        self._closing = True
+        self._wake_all()
+
+    @property
+    def waiting(self) -> int:
+        """How many jobs are waited for."""
+        return len(self._waiting)
+
+    async def ended(
+        self,
+        job: JobRecord,
+        look: Callable[[], Awaitable[JobRecord | None]],
+        *,
+        seconds: float,
+        receive: Receive,
+    ) -> JobRecord:
+        """Return the job as soon as it has ended, or as it is when the time is over.
+
+        Ends early if the client hangs up or the process stops. A database that is away does
+        not end the wait: the job was accepted, and the caller must hear that.
+
+        Args:
+            job: What is known of it.
+            look: Reads it anew.
+            seconds: The longest wait.
+            receive: The request's ASGI channel, its body read already.
+        """
+        loop = asyncio.get_running_loop()
+        give_up = loop.time() + seconds
+        with self._expecting(format_id("job", job.id)) as rung:
+            left = asyncio.create_task(_hang_up(receive, rung))
+            try:
+                while True:
+                    # Cleared before the look: a ring during it must not be forgotten.
+                    rung.clear()
+                    with contextlib.suppress(DatabaseUnavailableError):
+                        job = await look() or job
+                    rest = give_up - loop.time()
+                    if job.state.final or self._closing or left.done() or rest <= 0:
+                        return job
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(min(rest, self._pause())):
+                            await rung.wait()
+            finally:
+                left.cancel()
+
+    def _pause(self) -> float:
+        listening = self._bell is not None and self._bell.connected
+        return _SAFETY_SECONDS if listening else _LOOK_SECONDS
+
+    @contextlib.contextmanager
+    def _expecting(self, job_id: str) -> Generator[asyncio.Event]:
+        rung = asyncio.Event()
+        waiting = self._waiting.setdefault(job_id, set())
+        waiting.add(rung)
+        try:
+            yield rung
+        finally:
+            waiting.discard(rung)
+            if not waiting:
+                self._waiting.pop(job_id, None)
+
+    async def _listen(self) -> None:
+        async with self._doorbells.listen(DONE) as bell:
+            self._bell = bell
+            while True:
+                ring = await bell.wait(_BELL_SECONDS)
+                if ring is not None:
+                    self._heard(ring)
+
+    def _heard(self, ring: Ring) -> None:
+        if not ring.message:
+            # The line was down: anything may have ended meanwhile.
+            self._wake_all()
+            return
+        for job_id in ring.message.split():
+            for rung in self._waiting.get(job_id, ()):
+                rung.set()
+
+    def _wake_all(self) -> None:
+        for waiting in self._waiting.values():
+            for rung in waiting:
+                rung.set()
+
+
+async def _hang_up(receive: Receive, rung: asyncio.Event) -> None:
+    """Wait for the client to leave, then ring."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    rung.set()
