@@ -49,7 +49,7 @@ class Fault(BaseModel):
         code: The error's ``code``, in place of the usual one.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     on: Literal["images", "chat", "embeddings", "moderations", "any"] = "any"
     kind: FaultKind
@@ -73,7 +73,7 @@ class Script(BaseModel):
         faults: Tried in order; the first that hits a call decides.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     latency: Annotated[float, Field(ge=0, le=MAX_SECONDS)] | None = None
     latency_jitter: Annotated[float, Field(ge=0, le=MAX_SECONDS)] = 0.0

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from PIL import Image, ImageChops
+from PIL import Image, ImageChops, ImageDraw
 
 from infra.simulator.painting.arranging import Entry
 from infra.simulator.painting.canvas import Point, fade
@@ -25,6 +25,7 @@ _SHINING: Final[Mapping[str, float]] = MappingProxyType(
 # Two colours nearer than this look like one.
 _ALIKE: Final = 120
 _STRING_STEPS: Final = 24
+_BEAM_STEPS: Final = 40
 
 
 def paint_entry(view: View, entry: Entry, ground: Ground) -> None:
@@ -128,13 +129,16 @@ def _float(view: View, entry: Entry, layer: Image.Image, corner: Point) -> None:
 
 def _beams(view: View, entry: Entry) -> None:
     """Send two beams of light out of a lighthouse, fading as they go."""
-    x, y = entry.x, entry.foot - entry.size * 0.865
-    reach, steps = view.width * 0.9, 18
+    mask = Image.new("L", (max(2, view.width // 4), max(2, view.height // 4)))
+    draw = ImageDraw.Draw(mask)
+    x, y = entry.x / 4, (entry.foot - entry.size * 0.865) / 4
+    reach = mask.width * 0.9
     for side, slope in ((-1, -0.1), (1, 0.07)):
-        for n in range(steps):
-            near, far = n / steps, (n + 1) / steps
+        for n in range(_BEAM_STEPS):
+            near, far = n / _BEAM_STEPS, (n + 1) / _BEAM_STEPS
             corners = [
                 (x + side * reach * t, y + reach * t * (slope + spread))
                 for t, spread in ((near, -0.09), (far, -0.09), (far, 0.09), (near, 0.09))
             ]
-            view.canvas.draw.polygon(corners, fill=(*LAMP, round(105 * (1 - near) ** 1.7)))
+            draw.polygon(corners, fill=round(115 * (1 - near) ** 1.7))
+    view.canvas.stain(mask, LAMP, 0, view.height)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Final
 
@@ -185,7 +186,7 @@ def read_prompt(prompt: str) -> Wish:
     """Return what ``prompt`` asks for; words nobody knows are left out."""
     words = _WORD.findall(prompt[:_READ_CHARACTERS].lower().replace("-", " "))
     reader = _Reader()
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for word, following in pairwise([*words, ""]):
         reader.take(word, following)
     places, tints = reader.places, reader.tints
     if "snow" in places and (elsewhere := [place for place in places if place != "snow"]):
