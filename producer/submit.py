@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from infra.doorbells import READY, WAKE, Doorbells
 from infra.group_commit import GroupCommit
 from infra.new_ids import new_key
-from infra.postgres.engine import transaction
+from infra.postgres.engine import single_statements, transaction
 from infra.postgres.read_jobs import get_job
 from infra.postgres.submit import NewJob, forget_key, insert_jobs, known_key
 from infra.postgres.tenants import Tenant
@@ -46,6 +46,7 @@ class Submitter:
 
     def __init__(self, engine: AsyncEngine, settings: Settings, doorbells: Doorbells) -> None:
         self._engine = engine
+        self._statements = single_statements(engine)
         self._settings = settings
         self._doorbells = doorbells
         self._rings: set[asyncio.Task[None]] = set()
@@ -161,7 +162,7 @@ class Submitter:
         )
 
     async def _insert(self, jobs: Sequence[NewJob]) -> Sequence[datetime | None]:
-        async with transaction(self._engine) as connection:
+        async with transaction(self._statements) as connection:
             created = await insert_jobs(
                 connection, jobs, idempotency_ttl=self._settings.idempotency_ttl
             )

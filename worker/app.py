@@ -47,6 +47,8 @@ class WorkerService:
         settings = self._settings
         engine = create_engine(settings, process="work")
         self._closing.push_async_callback(engine.dispose)
+        starting = create_engine(settings, process="work starts", durable=False)
+        self._closing.push_async_callback(starting.dispose)
         doorbells = await self._closing.enter_async_context(Doorbells(settings.doorbell_url()))
         store = open_store(settings)
         self._closing.push_async_callback(store.close)
@@ -59,7 +61,9 @@ class WorkerService:
         self._closing.push_async_callback(providers.close)
         stages = build_stages(settings.model_servers, providers=providers, store=store)
         session = SessionKeeper(engine, settings, lanes=settings.lanes, on_lost=self._abandon)
-        self._runner = AttemptRunner(engine, settings, doorbells, session, stages)
+        self._runner = AttemptRunner(
+            engine, settings, doorbells, session, stages, starting=starting
+        )
         self._watch_loop()
         await session.start()
         self._session = session

@@ -13,7 +13,7 @@ from infra.doorbells import DELIVER, DONE, READY, ROOM, WAKE, Doorbells, Ring
 from infra.endings import ending_of
 from infra.group_commit import GroupCommit
 from infra.new_ids import new_key
-from infra.postgres.engine import transaction
+from infra.postgres.engine import single_statements, transaction
 from infra.postgres.finish import Ending, PutBack, finish_jobs, put_back
 from infra.postgres.flows import wake_flows
 from infra.settings import Settings
@@ -39,6 +39,7 @@ class AttemptEnds:
 
     def __init__(self, engine: AsyncEngine, settings: Settings, doorbells: Doorbells) -> None:
         self._engine = engine
+        self._statements = single_statements(engine)
         self._public_url = settings.public_url
         self._doorbells = doorbells
         self._rings: set[asyncio.Task[None]] = set()
@@ -97,7 +98,7 @@ class AttemptEnds:
         )
 
     async def _finish(self, endings: Sequence[Ending]) -> Sequence[bool]:
-        async with transaction(self._engine) as connection:
+        async with transaction(self._statements) as connection:
             finished = await finish_jobs(connection, endings)
         rings = [Ring(WAKE, READY if finished.unparked else ROOM)]
         if finished.jobs:

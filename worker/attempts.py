@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from infra.doorbells import Doorbells
 from infra.group_commit import GroupCommit
-from infra.postgres.engine import transaction
+from infra.postgres.engine import single_statements, transaction
 from infra.postgres.flows import wake_flows
 from infra.postgres.release import return_releases
 from infra.postgres.start import start_attempts
@@ -52,6 +52,7 @@ class AttemptRunner:
         doorbells: Rung after each group of ends.
         session: Whose attempts these are.
         stages: The pipeline.
+        starting: The engine for starts, if another; its commits need not be durable.
     """
 
     def __init__(
@@ -61,8 +62,11 @@ class AttemptRunner:
         doorbells: Doorbells,
         session: Session,
         stages: Sequence[Stage],
+        *,
+        starting: AsyncEngine | None = None,
     ) -> None:
         self._engine = engine
+        self._starting = single_statements(starting or engine)
         self._settings = settings
         self._session = session
         self._stages = tuple(stages)
@@ -140,7 +144,7 @@ class AttemptRunner:
         session = self._session.id
         if session is None:
             raise DatabaseUnavailableError("this worker has no session")
-        async with transaction(self._engine) as connection:
+        async with transaction(self._starting) as connection:
             claims = await start_attempts(connection, session, pointers)
         return [claims.get(pointer.job_id) for pointer in pointers]
 

@@ -89,6 +89,7 @@ class AsyncioPool(BasePool):
         self._consumer: Any = None
         self._hub: Any = None
         self._draining: asyncio.Task[None] | None = None
+        self._stopped = False
         self._accept = prepare_accept_content(self.app.conf.accept_content)
         self._loop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._run_loop, name="attempts", daemon=True)
@@ -145,6 +146,10 @@ class AsyncioPool(BasePool):
             if handle.task:
                 self._loop.call_soon_threadsafe(handle.task.cancel)
         self._await_handles(_CANCEL_SECONDS)
+        # Celery stops and then terminates a pool, and a second signal does so in the midst.
+        if self._stopped:
+            return
+        self._stopped = True
         self._await(self._service.stop(), _CANCEL_SECONDS)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_CANCEL_SECONDS)
@@ -159,15 +164,16 @@ class AsyncioPool(BasePool):
         asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(seconds)
 
     def _pointers_of(self, args: Sequence[Any]) -> list[Pointer]:
-        """Decode ``(name, id, request, body, content type, encoding)``; raises on nonsense."""
-        _name, _id, _request, body, content_type, encoding = args
-        if content_type:
-            (pairs,), _kwargs, _embedded = loads(
-                body, content_type, encoding, accept=self._accept
-            )
-        else:
+        """Decode ``(name, id, request, body, content type, encoding)``; nonsense is empty."""
+        try:
+            _name, _id, _request, body, content_type, encoding = args
+            if content_type:
+                body = loads(body, content_type, encoding, accept=self._accept)
             (pairs,), _kwargs, _embedded = body
-        return [Pointer(UUID(job_id), int(fence)) for job_id, fence in pairs]
+            return [Pointer(UUID(job_id), int(fence)) for job_id, fence in pairs]
+        except Exception as error:  # noqa: BLE001 - here it would end this worker, and the next
+            _log.critical("carrier_unreadable", error_type=type(error).__name__)
+            return []
 
     def _spawn(
         self,

@@ -50,6 +50,7 @@ class SessionKeeper:
         self._lanes = lanes
         self._on_lost = on_lost
         self._valid_until = 0.0
+        self._draining = False
         self._keeper: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -63,6 +64,7 @@ class SessionKeeper:
 
     async def drain(self) -> None:
         """Say that nothing new is taken; if PostgreSQL is away, the expiry will say it."""
+        self._draining = True
         if self.id is not None:
             with contextlib.suppress(DatabaseUnavailableError):
                 async with transaction(self._engine) as connection:
@@ -82,7 +84,7 @@ class SessionKeeper:
     async def _open(self) -> None:
         asked = asyncio.get_running_loop().time()
         async with transaction(self._engine) as connection:
-            self.id = await open_session(
+            session = await open_session(
                 connection,
                 host=socket.gethostname(),
                 pid=os.getpid(),
@@ -90,6 +92,9 @@ class SessionKeeper:
                 lanes=self._lanes,
                 ttl=self._settings.session_ttl,
             )
+            if self._draining:
+                await drain_session(connection, session)
+        self.id = session
         self._prolong(asked)
         _log.info("session_opened", session=self.id)
 
@@ -107,6 +112,8 @@ class SessionKeeper:
                     await self._renew()
             except (DatabaseUnavailableError, TimeoutError):
                 _log.warning("session_not_renewed", session=self.id)
+            except Exception:  # noqa: BLE001 - without a keeper the worker would idle for ever
+                _log.exception("session_not_renewed", session=self.id)
             if self.id is not None and loop.time() >= self._valid_until:
                 self._lose()
 

@@ -3,6 +3,7 @@
 import errno
 import secrets
 import socket
+from collections.abc import Collection
 from typing import Final
 
 from schemas.errors import SettingsError
@@ -26,8 +27,8 @@ def url_of(host: str, port: int) -> str:
     return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
 
 
-def claim_port(host: str, port: int) -> int:
-    """Return ``port`` if it is free on ``host``, or a free one for 0.
+def claim_port(host: str, port: int, *, but: Collection[int] = ()) -> int:
+    """Return ``port`` if it is free on ``host``, or for 0 a free one that is not in ``but``.
 
     Raises:
         SettingsError: It is taken, or ``host`` is no address of this machine.
@@ -37,6 +38,8 @@ def claim_port(host: str, port: int) -> int:
         return port
     for _ in range(_TRIES):
         chosen = secrets.choice(_PORTS)
+        if chosen in but:
+            continue
         try:
             _try(host, chosen)
         except _TakenError:

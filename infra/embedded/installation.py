@@ -69,8 +69,8 @@ def prepare_installation(
     credentials = read_or_make_credentials(folder.credentials_file)
     host = given.api_host if options.host is None else options.host
     port = claim_port(host, given.api_port if options.port is None else options.port)
-    valkey_port = claim_port(LOOPBACK, 0)
-    simulator_port = claim_port(LOOPBACK, 0)
+    valkey_port = claim_port(LOOPBACK, 0, but={port})
+    simulator_port = claim_port(LOOPBACK, 0, but={port, valkey_port})
     url = url_of(host, port)
     told = build_child_settings(
         inherited,

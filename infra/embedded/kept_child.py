@@ -22,7 +22,6 @@ _HEALTHY_SECONDS: Final = 30.0
 _LOOK_SECONDS: Final = 0.05
 _HARMLESS_DEATHS: Final = 4
 _BAD_SETTINGS: Final = 8
-_KILL_SECONDS: Final = 1.0
 
 
 def next_pause(pause: float, lived: float) -> float:
@@ -100,22 +99,23 @@ class KeptChild:
     async def wait(self) -> None:
         """Wait until it has ended after it was asked to."""
         if self._keeper is not None:
-            await asyncio.shield(self._keeper)
+            # Unlike awaiting it, this can be given up without ending it.
+            await asyncio.wait([self._keeper])
 
     async def end(self) -> bool:
         """End it by force; tell whether that was needed."""
         self.ask()
         if self._keeper is None or self._keeper.done():
             return False
-        for number in (self.launch.last_signal, signal.SIGKILL):
-            if number == signal.SIGKILL and self._process is not None:
+        for number, seconds in ((self.launch.last_signal, 1.0), (signal.SIGKILL, 5.0)):
+            if self._process is None:
+                break
+            if number == signal.SIGKILL:
                 kill_group(self._process.pid)
             self._signal(number)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_KILL_SECONDS):
-                    await self.wait()
-                return True
+            await asyncio.wait([self._keeper], timeout=seconds)
         self._keeper.cancel()
+        await asyncio.wait([self._keeper])
         return True
 
     async def _keep(self) -> None:

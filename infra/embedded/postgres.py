@@ -26,6 +26,7 @@ from schemas.errors import SettingsError
 SUPERUSER: Final = "postgres"
 NAME: Final = "genq"
 _HERE: Final = Path("/proc/self/cwd")
+_INITDB_SECONDS: Final = 60.0
 _SOCKET: Final = ".s.PGSQL.5432"
 # A Unix socket's address has 108 bytes on Linux, 104 on macOS.
 _LONGEST_ADDRESS: Final = 100
@@ -121,6 +122,11 @@ def url_of_cluster(folder: Path, *, user: str = NAME, database: str = NAME) -> s
     return f"postgresql://{user}@/{database}?host={quote(str(_short(folder)))}"
 
 
+def forget_url_of_cluster(folder: Path) -> None:
+    """Remove what ``url_of_cluster`` made outside of ``folder``."""
+    _link_to(folder).unlink(missing_ok=True)
+
+
 async def open_cluster(folder: Path, log_file: Path) -> Cluster:
     """Return the cluster in ``folder``, made if there is none.
 
@@ -170,7 +176,7 @@ async def _make(folder: Path, programs: Path, run_as: RunAs | None, log_file: Pa
         folder=draft,
         run_as=run_as,
     )
-    await run_to_end(launch, log_file)
+    await run_to_end(launch, log_file, _INITDB_SECONDS)
     draft.rename(folder)
 
 
@@ -190,14 +196,19 @@ def _short(folder: Path) -> Path:
     """
     if len(os.fsencode(folder / _SOCKET)) <= _LONGEST_ADDRESS:
         return folder
-    private = Path(tempfile.gettempdir()) / f"genq-{os.getuid()}"
+    private = _link_to(folder).parent
     private.mkdir(mode=0o700, exist_ok=True)
     found = private.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
         raise SettingsError(f"{private} must be a folder of this user alone (0700); remove it")
-    link = private / sha256(os.fsencode(folder)).hexdigest()[:16]
+    link = _link_to(folder)
     draft = link.with_name(f".{link.name}.{os.getpid()}")
     draft.unlink(missing_ok=True)
     draft.symlink_to(folder)
     draft.replace(link)
     return link
+
+
+def _link_to(folder: Path) -> Path:
+    name = sha256(os.fsencode(folder)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"genq-{os.getuid()}" / name

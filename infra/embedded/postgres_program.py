@@ -72,19 +72,27 @@ def runnable(installed: Path, run_as: RunAs | None, cache: Path = _CACHE) -> Pat
 
 
 def _copy(installed: Path, copy: Path) -> None:
-    copy.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    copy.parent.chmod(0o755)
     draft = Path(tempfile.mkdtemp(prefix=".new-", dir=copy.parent))
     try:
         for part in _PARTS:
             (draft / part).parent.mkdir(exist_ok=True)
             place = shutil.copytree if (installed / part).is_dir() else shutil.copy2
             place(installed / part, draft / part)
-        draft.chmod(0o755)
+        _let_everyone_read(draft)
         with contextlib.suppress(OSError):
             # Fails if another start was faster: its copy is as good.
             draft.rename(copy)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def _let_everyone_read(folder: Path) -> None:
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink():
+            runs = path.is_dir() or path.stat().st_mode & 0o100
+            path.chmod(0o755 if runs else 0o644)
 
 
 def _runs(installed: Path, run_as: RunAs) -> bool:

@@ -4,10 +4,12 @@ import json
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, cast
 
+from infra.clock import Clock
 from infra.embedded.child_settings import LOOPBACK, ChildSettings
 from infra.embedded.log_files import LogReader
 from schemas.lanes import Lane
@@ -15,6 +17,8 @@ from schemas.lanes import Lane
 _SHOWN_LEVELS: Final = frozenset({"warning", "error", "critical"})
 _LEVEL_MARKS: Final = tuple(f"[{level}" for level in _SHOWN_LEVELS)
 _HEADER_FIELDS: Final = frozenset({"event", "level", "logger", "process", "timestamp"})
+# The same warning is not repeated on the screen for this long; the log has every one.
+_SAID_SECONDS: Final = 30.0
 _PROMPT: Final = "a red kite over the sea"
 
 
@@ -59,25 +63,59 @@ class Screen:
 
 
 class Warnings:
-    """Finds in the children's logs what a person should see."""
+    """Finds in the children's logs what a person should see, and does not say it over and over.
 
-    def __init__(self, logs: Mapping[str, Path]) -> None:
+    Args:
+        logs: Where each process writes.
+        clock: Measures how long ago something was said.
+    """
+
+    def __init__(self, logs: Mapping[str, Path], clock: Clock) -> None:
         self._readers = {name: LogReader(path) for name, path in logs.items()}
+        self._clock = clock
+        self._said: dict[str, float] = {}
 
     def new(self) -> list[str]:
-        """Return the warnings and errors that were written since the last call."""
-        return [
-            shown
-            for name, reader in self._readers.items()
-            for line in reader.new_lines()
-            if (shown := worth_showing(name, line))
-        ]
+        """Return the warnings and errors that were written since the last call, by time."""
+        found: list[LogLine] = []
+        for name, reader in self._readers.items():
+            written = ""
+            for line in reader.new_lines():
+                shown = worth_showing(name, line)
+                if shown is not None:
+                    # A line without a time belongs to the one above it.
+                    written = shown.written or written
+                    found.append(replace(shown, written=written))
+        found.sort(key=lambda shown: shown.written)
+        return [shown.text() for shown in found if self._is_news(shown.said)]
+
+    def _is_news(self, said: str) -> bool:
+        now = self._clock.monotonic()
+        self._said = {k: at for k, at in self._said.items() if now - at < _SAID_SECONDS}
+        if said in self._said:
+            return False
+        self._said[said] = now
+        return True
 
 
-def worth_showing(name: str, line: str) -> str | None:
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """A line for a person: what it says, and when it was written (ISO 8601), if known."""
+
+    said: str
+    written: str = ""
+
+    def text(self) -> str:
+        """Return the line with the local time before it."""
+        try:
+            moment = datetime.fromisoformat(self.written).astimezone()
+        except ValueError:
+            return f"         {self.said}"
+        return f"{moment:%H:%M:%S} {self.said}"
+
+
+def worth_showing(name: str, line: str) -> LogLine | None:
     """Return a log line as a person reads it, or ``None`` if it says nothing unusual."""
-    if not line.strip():
-        return None
     try:
         found: Any = json.loads(line)
     except ValueError:
@@ -85,13 +123,14 @@ def worth_showing(name: str, line: str) -> str | None:
     if not isinstance(found, dict):
         # Off its usual form: a crash, or the console format that the user asked for.
         usual = line[:1].isdigit() and not any(mark in line for mark in _LEVEL_MARKS)
-        return None if usual else f"{name:<9} {line}"
+        return None if usual or not line.strip() else LogLine(f"{name:<9} {line}")
     fields = cast("dict[str, Any]", found)
     if fields.get("level") not in _SHOWN_LEVELS:
         return None
+    what = str(fields.get("event", "")).strip().partition("\n")[0]
     details = " ".join(f"{k}={v}" for k, v in fields.items() if k not in _HEADER_FIELDS)
-    head = f"{_time(fields)} {name:<9} {fields['level']:<8} {fields.get('event', '')}"
-    return f"{head}  {details}".rstrip()
+    said = f"{name:<9} {fields['level']:<8} {what}  {details}".rstrip()
+    return LogLine(said, str(fields.get("timestamp", "")))
 
 
 def summary(told: ChildSettings, *, url: str, api_key: str, data_dir: Path) -> Sequence[str]:
@@ -130,11 +169,3 @@ def summary(told: ChildSettings, *, url: str, api_key: str, data_dir: Path) -> S
         "Ctrl-C stops everything; the data stays.",
         "",
     ]
-
-
-def _time(fields: Mapping[str, Any]) -> str:
-    try:
-        moment = datetime.fromisoformat(str(fields["timestamp"]))
-    except (KeyError, ValueError):
-        return "        "
-    return moment.astimezone().strftime("%H:%M:%S")

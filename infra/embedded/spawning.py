@@ -44,23 +44,27 @@ async def spawn(launch: Launch, log_file: Path) -> asyncio.subprocess.Process:
         )
 
 
-async def run_to_end(launch: Launch, log_file: Path) -> None:
+async def run_to_end(launch: Launch, log_file: Path, patience: float) -> None:
     """Run a program that ends by itself.
 
     Raises:
         SettingsError: It refused its settings.
-        InternalError: It failed, or could not be started.
+        InternalError: It failed, could not be started, or took more than ``patience`` seconds.
     """
     try:
         process = await spawn(launch, log_file)
     except OSError as error:
         raise InternalError(f"{launch.name} cannot be started: {error}") from None
     try:
-        code = await process.wait()
-    except asyncio.CancelledError:
-        kill_group(process.pid)
-        await process.wait()
-        raise
+        async with asyncio.timeout(patience):
+            code = await process.wait()
+    except TimeoutError:
+        what = f"did not end within {patience:.0f} s"
+        raise failure(launch.name, what, None, log_file) from None
+    finally:
+        if process.returncode is None:
+            kill_group(process.pid)
+            await process.wait()
     if code != 0:
         raise failure(launch.name, f"failed ({describe_end(code)})", code, log_file)
 

@@ -21,6 +21,8 @@ from schemas.errors import GenqError
 _START_SECONDS: Final = 30.0
 # After a crash it first replays its log.
 _POSTGRES_SECONDS: Final = 60.0
+# A new release may have to rebuild an index over everything that was kept.
+_MIGRATION_SECONDS: Final = 600.0
 
 
 async def start_all(installation: Installation, supervisor: Supervisor) -> Tenant:
@@ -67,7 +69,8 @@ async def _start_postgres(installation: Installation, supervisor: Supervisor) ->
     finally:
         await superuser.dispose()
     rotate(logs / "migrations.log")
-    await run_to_end(plan.migrate(installation.told), logs / "migrations.log")
+    migration = plan.migrate(installation.told)
+    await run_to_end(migration, logs / "migrations.log", _MIGRATION_SECONDS)
 
 
 async def _start_valkey(installation: Installation, supervisor: Supervisor) -> None:

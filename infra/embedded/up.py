@@ -15,7 +15,7 @@ from infra.embedded.data_folder import DataFolder, hold, open_folder, write_priv
 from infra.embedded.footprints import end, own_footprint
 from infra.embedded.installation import Installation, UpOptions, prepare_installation
 from infra.embedded.log_files import open_log, rotate, trim
-from infra.embedded.postgres import url_of_cluster
+from infra.embedded.postgres import forget_url_of_cluster, url_of_cluster
 from infra.embedded.run_state import RunState
 from infra.embedded.screen import Screen, Warnings
 from infra.embedded.starting import start_all
@@ -139,7 +139,7 @@ class _Life:
         await self._watch()
 
     async def _watch(self) -> None:
-        warnings = Warnings(plan.log_names(self._folder.logs))
+        warnings = Warnings(plan.log_names(self._folder.logs), self._clock)
         swept = self._clock.monotonic()
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
@@ -164,6 +164,7 @@ class _Life:
         drain = self._installation.told.settings.drain_grace.total_seconds()
         await self._supervisor.stop(plan.stop_order(drain))
         self._folder.state_file.unlink(missing_ok=True)
+        forget_url_of_cluster(self._folder.postgres)
         self._screen.note(f"genq up: stopped; the data stays in {self._folder.root}")
 
     def _remember(self) -> None:
@@ -191,5 +192,8 @@ class _Life:
         }
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # A JSON string is a TOML string too.
-        lines = (f"{name} = {json.dumps(value)}\n" for name, value in facts.items())
+        lines = (
+            f"{name} = {json.dumps(value, ensure_ascii=False)}\n"
+            for name, value in facts.items()
+        )
         write_private(path, "".join(lines))

@@ -39,13 +39,17 @@ def engine_url(database_url: str) -> URL:
     return url.set(drivername="postgresql+psycopg")
 
 
-def create_engine(settings: Settings, *, process: str) -> AsyncEngine:
+def create_engine(settings: Settings, *, process: str, durable: bool = True) -> AsyncEngine:
     """Return the engine of one process; connections are made when first used.
 
     Args:
         settings: Where the database is, and how many connections.
         process: Shown in ``pg_stat_activity``.
+        durable: Whether a commit waits for the disk. Releases and starts need not: a crash of
+            PostgreSQL that forgets one is mended as a lost message is, and whatever is
+            durable later makes all that went before it durable.
     """
+    options = _SERVER_OPTIONS if durable else f"{_SERVER_OPTIONS} -c synchronous_commit=off"
     engine = create_async_engine(
         engine_url(settings.database_url.get_secret_value()),
         pool_size=settings.database_pool_size,
@@ -56,12 +60,21 @@ def create_engine(settings: Settings, *, process: str) -> AsyncEngine:
         connect_args={
             "connect_timeout": _CONNECT_TIMEOUT_SECONDS,
             "application_name": f"genq {process}",
-            "options": _SERVER_OPTIONS,
+            "options": options,
         },
     )
     # Reads come back as they are; only text() is used on hot paths.
     event.listen(engine.sync_engine, "handle_error", _note_lost_connection)
     return engine
+
+
+def single_statements(engine: AsyncEngine) -> AsyncEngine:
+    """Return the same engine, with each statement a transaction of its own.
+
+    Saves the round trips of BEGIN and COMMIT where one statement is all there is, or where a
+    second one only reads.
+    """
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
 def _note_lost_connection(context: object) -> None:

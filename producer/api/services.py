@@ -10,7 +10,7 @@ from infra.clock import Clock, SystemClock
 from infra.doorbells import Doorbells
 from infra.objectstore.opening import open_store
 from infra.objectstore.store import ObjectStore
-from infra.postgres.engine import create_engine
+from infra.postgres.engine import create_engine, single_statements
 from infra.settings import Settings
 from producer.api.auth import KeyRing
 from producer.api.waiters import Waiters
@@ -44,8 +44,10 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
     """
     async with AsyncExitStack() as stack:
         clock = SystemClock()
-        engine = create_engine(settings, process="api")
-        stack.push_async_callback(engine.dispose)
+        pool = create_engine(settings, process="api")
+        stack.push_async_callback(pool.dispose)
+        # Every route is one statement, or several that only read.
+        engine = single_statements(pool)
         store = open_store(settings)
         stack.push_async_callback(store.close)
         doorbells = await stack.enter_async_context(Doorbells(settings.doorbell_url()))

@@ -32,7 +32,7 @@ async def dispatch(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_number, stop.set)
-    engine = create_engine(settings, process="dispatch")
+    engine = create_engine(settings, process="dispatch", durable=False)
     publisher = CarrierPublisher(settings)
     # kombu blocks, so it has a thread of its own; one, because order within a lane is kept.
     thread = ThreadPoolExecutor(1, thread_name_prefix="publisher")

@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from infra.broker import Carrier
-from infra.postgres.engine import transaction
+from infra.postgres.engine import single_statements, transaction
 from infra.postgres.flows import FlowKey, sleep_flows
 from infra.postgres.release import (
     Capacity,
@@ -67,7 +67,7 @@ async def take_turn(engine: AsyncEngine, settings: Settings, publish: Publish) -
             by its lease.
         BrokerUnavailableError: The same, of the broker.
     """
-    async with transaction(engine) as connection:
+    async with transaction(single_statements(engine)) as connection:
         now = await capacity(connection)
     budgets, starved = _divide(now, settings)
     turns: list[_LaneTurn] = []
