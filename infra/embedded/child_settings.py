@@ -14,7 +14,7 @@ SIMULATOR_MODELS: Final = (
     {"name": "sim-chat-1", "kind": "chat"},
 )
 LOOPBACK: Final = "127.0.0.0/8"
-_DRAIN_SECONDS: Final = 6
+_DRAIN_SECONDS: Final = 5
 # A user's own value of these would lead away from the embedded servers.
 _SERVERS: Final = ("database_url", "broker_url", "valkey_url")
 # libpq, Celery and systemd take orders from these, meant for other programs than ours.

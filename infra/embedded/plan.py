@@ -13,10 +13,10 @@ from infra.embedded.launch import Launch, Probe, StopPhase, always_ready
 from infra.embedded.probes import answers, takes_jobs, works_with_database
 
 SERVICES: Final = ("api", "dispatch", "work", "deliver")
+SERVERS: Final = ("simulator", "valkey", "postgres")
 _API_SECONDS: Final = 1.0
 _AFTER_DRAIN_SECONDS: Final = 1.0
-_SIMULATOR_SECONDS: Final = 0.5
-_POSTGRES_SECONDS: Final = 1.0
+_SERVER_SECONDS: Final = 1.5
 
 
 def python(module: str, *arguments: str) -> tuple[str, ...]:
@@ -61,15 +61,14 @@ def serve(told: ChildSettings, engine: AsyncEngine) -> Sequence[Launch]:
 
 
 def stop_order(drain_seconds: float) -> Sequence[StopPhase]:
-    """Return how to stop and lose nothing, within ten seconds for a drain of six.
+    """Return how to stop and lose nothing, within ten seconds for a drain of five.
 
     First nothing new comes in, then what runs may finish, then what it needs goes away.
     """
     return (
         StopPhase(("api",), ("api",), _API_SECONDS, force=False),
         StopPhase(SERVICES[1:], SERVICES, drain_seconds + _AFTER_DRAIN_SECONDS),
-        StopPhase(("simulator", "valkey"), ("simulator", "valkey"), _SIMULATOR_SECONDS),
-        StopPhase(("postgres",), ("postgres",), _POSTGRES_SECONDS),
+        StopPhase(SERVERS, SERVERS, _SERVER_SECONDS),
     )
 
 

@@ -138,7 +138,7 @@ def test_an_expired_url_is_refused(s3_server: S3Server) -> None:
             assert (await fetch(url))[0] == 200
             # The server's clock decides; ask until it has.
             while (await fetch(url))[0] == 200:  # noqa: ASYNC110 - its clock gives no event
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(0.1)  # sleeps: the server's clock tells nobody
             assert (await fetch(url))[0] == 403
 
     run(scenario)

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from infra.clock import SystemClock
 from infra.embedded.child_settings import SIMULATOR_MODELS, ChildSettings
-from infra.embedded.screen import Screen, Warnings, summary, worth_showing
+from infra.embedded.screen import LogLine, Screen, Warnings, summary, worth_showing
 from infra.settings import Settings
 
 
@@ -27,7 +28,7 @@ def told(*, simulated: bool = True) -> ChildSettings:
 
 
 def line(**fields: str) -> str:
-    return json.dumps({"timestamp": "2026-11-20T12:00:00Z", "logger": "x", **fields})
+    return json.dumps({"timestamp": "2026-11-20T12:00:00Z", "logger": "x"} | fields)
 
 
 def test_the_greeting_says_all_that_a_first_job_needs() -> None:
@@ -74,20 +75,42 @@ def test_a_program_reads_one_line(capsys: pytest.CaptureFixture[str]) -> None:
 def test_only_what_is_unusual_is_shown() -> None:
     assert worth_showing("api", line(level="info", event="request")) is None
     assert worth_showing("api", "") is None
-    shown = worth_showing("work", line(level="warning", event="session_lost", session="3"))
-    assert shown is not None
-    assert shown.endswith("work      warning  session_lost  session=3")
-    assert worth_showing("api", "Traceback (most recent call last):") == (
-        "api       Traceback (most recent call last):"
+    assert worth_showing("work", line(level="warning", event="lost\nmore", session="3")) == (
+        LogLine("work      warning  lost  session=3", "2026-11-20T12:00:00Z")
     )
+    crash = worth_showing("api", "Traceback (most recent call last):")
+    assert crash == LogLine("api       Traceback (most recent call last):")
     assert worth_showing("api", "2026-11-20 [info     ] request") is None
     assert worth_showing("api", "2026-11-20 [warning  ] slow") is not None
 
 
-def test_warnings_are_shown_once(tmp_path: Path) -> None:
-    log = tmp_path / "api.log"
-    warnings = Warnings({"api": log})
-    log.write_text(line(level="error", event="bad") + "\n")
-
-    assert len(warnings.new()) == 1
+def test_warnings_come_in_order_of_time_and_not_again_at_once(tmp_path: Path) -> None:
+    clock = FakeClock()
+    logs = {name: tmp_path / name for name in ("api", "work")}
+    warnings = Warnings(logs, clock)
+    late, early = "2026-11-20T12:00:02Z", "2026-11-20T12:00:01Z"
+    logs["api"].write_text(line(level="error", event="late", timestamp=late) + "\n")
+    logs["work"].write_text(line(level="error", event="early", timestamp=early) + "\n")
+    assert [shown.split()[1:] for shown in warnings.new()] == [
+        ["work", "error", "early"],
+        ["api", "error", "late"],
+    ]
     assert warnings.new() == []
+
+    with logs["api"].open("a") as log:
+        log.write(line(level="error", event="late") + "\n")
+    assert warnings.new() == []
+
+    clock.passed = 31.0
+    with logs["api"].open("a") as log:
+        log.write(line(level="error", event="late") + "\n")
+    assert len(warnings.new()) == 1
+
+
+class FakeClock(SystemClock):
+    """A clock that the test sets."""
+
+    passed = 0.0
+
+    def monotonic(self) -> float:
+        return self.passed

@@ -11,6 +11,7 @@ from infra.embedded.addresses import claim_port, url_of
 from infra.embedded.child_settings import metrics_environment
 from infra.embedded.data_folder import open_folder
 from infra.embedded.installation import Installation, UpOptions, prepare_installation
+from infra.embedded.postgres import forget_url_of_cluster
 from schemas.errors import SettingsError
 
 OWN_SERVER = [
@@ -42,7 +43,7 @@ def test_children_are_told_everything_they_need(tmp_path: Path) -> None:
     assert told["GENQ_OUTBOUND_ALLOW"] == '["127.0.0.0/8"]'
     assert told["GENQ_PUBLIC_URL"] == made.url
     assert made.told.settings.slots == 7
-    assert made.told.settings.drain_grace == timedelta(seconds=6)
+    assert made.told.settings.drain_grace == timedelta(seconds=5)
     assert f"127.0.0.1:{made.valkey_port}" in told["GENQ_BROKER_URL"]
     assert made.credentials.valkey_password in told["GENQ_BROKER_URL"]
     (simulator,) = made.told.settings.model_servers
@@ -149,7 +150,8 @@ def test_a_path_too_long_for_a_socket_is_reached_by_a_short_one(tmp_path: Path) 
     assert len(str(host)) < 80
     assert host.parent.stat().st_mode & 0o077 == 0
     assert host.readlink() == deep / "data" / "postgres"
-    host.unlink()
+    forget_url_of_cluster(deep / "data" / "postgres")
+    assert not host.is_symlink()
 
 
 def test_a_port_that_is_taken_is_refused() -> None:

@@ -1,0 +1,1 @@
+"""The benchmark behind ``make bench``: complete jobs through a complete genq, measured."""

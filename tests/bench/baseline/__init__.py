@@ -1,0 +1,1 @@
+"""The reference builds C and N of the budget: small, honest programs."""
