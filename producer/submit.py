@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from infra.doorbells import READY, WAKE, Doorbells
 from infra.group_commit import GroupCommit
+from infra.http.outbound import OutboundPolicy
 from infra.new_ids import new_key
 from infra.postgres.engine import single_statements, transaction
 from infra.postgres.read_jobs import get_job
@@ -22,7 +23,13 @@ from infra.postgres.submit import NewJob, forget_key, insert_jobs, known_key
 from infra.postgres.tenants import Tenant
 from infra.settings import Settings
 from infra.telemetry.metrics import JOBS_SUBMITTED
-from schemas.errors import FieldError, IdempotencyConflictError, InputError, UnknownModelError
+from schemas.errors import (
+    FieldError,
+    IdempotencyConflictError,
+    InputError,
+    OutboundRefusedError,
+    UnknownModelError,
+)
 from schemas.generation import INPUTS, refuse_repeated, wire_parameters
 from schemas.job import JobRecord, JobRequest
 from schemas.job_states import JobState
@@ -49,6 +56,7 @@ class Submitter:
         self._statements = single_statements(engine)
         self._settings = settings
         self._doorbells = doorbells
+        self._policy = OutboundPolicy(settings.outbound_allow)
         self._rings: set[asyncio.Task[None]] = set()
         self._inserts = GroupCommit[NewJob, datetime | None](
             self._insert, name="submit", patience=_PATIENCE
@@ -78,6 +86,7 @@ class Submitter:
                 with an idempotency key, the same request can be sent again.
         """
         parameters = check_input(request)
+        self._check_receiver(request)
         model = self._model(request)
         new = self._new_job(
             tenant,
@@ -111,6 +120,18 @@ class Submitter:
         await self._inserts.close()
         if self._rings:
             await asyncio.wait(self._rings)
+
+    def _check_receiver(self, request: JobRequest) -> None:
+        """Refuse now what delivery would refuse later; a name is judged when it is dialled."""
+        if request.webhook is None:
+            return
+        try:
+            self._policy.check_url(request.webhook.url)
+        except OutboundRefusedError as error:
+            raise InputError(
+                f"webhook.url: {error.message}",
+                fields=[FieldError("/webhook/url", error.message)],
+            ) from None
 
     def _model(self, request: JobRequest) -> str:
         servers = self._settings.model_servers

@@ -154,4 +154,6 @@ class Dispatcher:
                 await duty()
             except (DatabaseUnavailableError, BrokerUnavailableError) as error:
                 _log.warning("duty_failed", code=error.code, reason=error.message)
+            except Exception:  # noqa: BLE001 - one row that no duty can read must not stop releases
+                _log.exception("duty_failed")
             await asyncio.sleep(interval.total_seconds())

@@ -33,6 +33,7 @@ from tests.bench.under_load import (
     measure_submits,
     warm_up,
 )
+from tests.bench.yardstick import middle, yardstick
 
 Results = dict[str, Measured]
 Measure = Callable[[Stack, Results, argparse.Namespace], Awaitable[Measured]]
@@ -186,8 +187,9 @@ async def _measure_all(stack: Stack, results: Results, asked: argparse.Namespace
     await warm_up(stack)
     for name in _chosen(asked):
         before = stack.meter.read()
-        found = await MEASUREMENTS[name](stack, results, asked)
-        found.note_surroundings(between(before, stack.meter.read()))
+        async with yardstick() as times:
+            found = await MEASUREMENTS[name](stack, results, asked)
+        found.note_surroundings(between(before, stack.meter.read()), middle(times))
         results[name] = found
         _print(show_measured(name, found))
     told = await stack.sink.ask({}, 10.0)

@@ -28,6 +28,7 @@ class Measured:
         cpu_unit: ``ms per job`` or ``% of a core``.
         notes: What a reader must know besides.
         faults: What broke a promise; with one of these the bench fails.
+        yardstick_ms: CPU time of a fixed piece of work meanwhile.
     """
 
     title: str
@@ -36,6 +37,7 @@ class Measured:
     cpu_unit: str = ""
     notes: list[str] = field(default_factory=list[str])
     faults: list[str] = field(default_factory=list[str])
+    yardstick_ms: float = 0.0
 
     def add(
         self, name: str, label: str, value: float, unit: str = "", *, digits: int = 1
@@ -56,12 +58,13 @@ class Measured:
         self.add("cpu_ms", "CPU per job, all processes", sum(self.cpu.values()), "ms", digits=2)
         self.add("cores", "cores used by genq and bench", usage.total / usage.wall, digits=2)
 
-    def note_surroundings(self, usage: Usage) -> None:
-        """Note how long it took, and how much of the machine somebody else had."""
+    def note_surroundings(self, usage: Usage, yardstick_ms: float) -> None:
+        """Note how long it took, who else had the machine, and how fast it was."""
+        self.yardstick_ms = yardstick_ms
         others, stolen = usage.others / usage.wall, usage.stolen / usage.wall
         self.notes.append(
             f"{usage.wall:.0f} s in all; meanwhile other programs had {others:.2f} cores, "
-            f"other machines {stolen:.2f}"
+            f"other machines {stolen:.2f}; yardstick {yardstick_ms:.2f} ms"
         )
 
     def judge(self, run: LoadRun) -> None:

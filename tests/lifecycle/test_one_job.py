@@ -106,6 +106,19 @@ def test_an_unknown_model_is_refused_with_the_known_ones(genq: Harness) -> None:
         genq.submit(model="dall-e-9")
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["http://169.254.169.254/latest", "https://user:secret@bot.example/", "http://[::1]/"],
+)
+def test_a_receiver_that_delivery_would_refuse_is_refused_at_submit(
+    genq: Harness, url: str
+) -> None:
+    with pytest.raises(InputError) as refused:
+        genq.submit(webhook=WebhookTarget(url=url))
+
+    assert [fault.pointer for fault in refused.value.fields] == ["/webhook/url"]
+
+
 def test_a_bad_parameter_is_named_by_its_pointer(genq: Harness) -> None:
     with pytest.raises(InputError) as refused:
         genq.submit("")
