@@ -145,7 +145,8 @@ class Doorbells:
                     # Something may have happened while nobody listened.
                     bell.put(Ring(channels[0], ""))
                     await _forward(subscription, bell)
-            except (RedisError, OSError) as error:
+            except (RedisError, OSError, ValueError) as error:
+                # ValueError: somebody rang with what is no text.
                 if bell.connected:
                     _log.warning("doorbells_lost", error_type=type(error).__name__)
                 bell.connected = False

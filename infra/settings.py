@@ -119,9 +119,9 @@ class Settings(_DatabaseSettings):
     poll_interval: Seconds = Field(
         timedelta(milliseconds=250), description="without a doorbell"
     )
-    max_attempts: int = Field(4, ge=1, le=100, description="failed attempts before giving up")
+    max_attempts: int = Field(6, ge=1, le=100, description="failed attempts before giving up")
     max_lost: int = Field(3, ge=1, le=100, description="worker deaths before giving up")
-    retry_base: Seconds = Field(timedelta(seconds=2), description="first back-off, doubled")
+    retry_base: Seconds = Field(timedelta(seconds=5), description="first back-off, doubled")
     retry_cap: Seconds = Field(timedelta(minutes=5), description="longest back-off")
     image_timeout: Seconds = Field(timedelta(minutes=15), description="wall time of an attempt")
     chat_timeout: Seconds = Field(timedelta(minutes=15), description="wall time of an attempt")

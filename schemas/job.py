@@ -17,7 +17,9 @@ from schemas.job_states import JobState, JobStatus, status_of
 from schemas.lanes import DEFAULT_LANE, DEFAULT_PRIORITY, LOWEST_PRIORITY, Lane
 
 MAX_METADATA_KEYS: Final = 16
-MAX_URL_CHARACTERS: Final = 2_048
+MAX_URL_BYTES: Final = 2_048
+# The longest name that DNS knows, and room for a port; PostgreSQL indexes it.
+MAX_HOST_BYTES: Final = 260
 
 
 class WebhookTarget(BaseModel):
@@ -25,8 +27,10 @@ class WebhookTarget(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    url: Annotated[str, Field(pattern=r"^https?://[^\s/?#]+", max_length=MAX_URL_CHARACTERS)]
-    events: Annotated[tuple[EventType, ...], Field(min_length=1)] = TERMINAL_TYPES
+    url: Annotated[str, Field(pattern=r"^https?://[^\s/?#]+", max_length=MAX_URL_BYTES)]
+    events: Annotated[tuple[EventType, ...], Field(min_length=1, max_length=len(EventType))] = (
+        TERMINAL_TYPES
+    )
 
     @field_validator("url", mode="after")
     @classmethod
@@ -35,11 +39,15 @@ class WebhookTarget(BaseModel):
         try:
             parts = urlsplit(url)
             readable = url.isprintable() and " " not in url and bool(parts.hostname)
-            readable = readable and parts.port != 0
+            readable = readable and parts.port != 0 and len(url.encode()) <= MAX_URL_BYTES
+            readable = readable and len(parts.netloc.encode()) <= MAX_HOST_BYTES
         except ValueError:
             readable = False
         if not readable:
-            raise ValueError("must be a URL such as https://host/path, its spaces escaped")
+            raise ValueError(
+                "must be a URL such as https://host/path, its spaces escaped, in at most"
+                f" {MAX_URL_BYTES} bytes and its host in at most {MAX_HOST_BYTES}"
+            )
         return url
 
 

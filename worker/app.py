@@ -3,7 +3,7 @@
 import asyncio
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AsyncExitStack
 from typing import Final
 
@@ -60,7 +60,13 @@ class WorkerService:
         )
         self._closing.push_async_callback(providers.close)
         stages = build_stages(settings.model_servers, providers=providers, store=store)
-        session = SessionKeeper(engine, settings, lanes=settings.lanes, on_lost=self._abandon)
+        session = SessionKeeper(
+            engine,
+            settings,
+            lanes=settings.lanes,
+            on_lost=self._abandon,
+            orphans=self._orphans,
+        )
         self._runner = AttemptRunner(
             engine, settings, doorbells, session, stages, starting=starting
         )
@@ -70,10 +76,10 @@ class WorkerService:
         # Work may have been waiting for a worker.
         await doorbells.ring(WAKE, READY)
 
-    async def run(self, pointers: Sequence[Pointer]) -> None:
-        """Run the attempts of one message."""
+    async def run(self, pointers: Sequence[Pointer], ended: Callable[[], None]) -> None:
+        """Run the attempts of one message; ``ended`` is called once for each."""
         if self._runner is not None:
-            await self._runner.run(pointers)
+            await self._runner.run(pointers, ended)
 
     async def drain(self) -> None:
         """Take nothing new, and let dispatchers know."""
@@ -92,6 +98,9 @@ class WorkerService:
     def _abandon(self) -> None:
         if self._runner is not None:
             self._runner.abandon()
+
+    def _orphans(self, running: Collection[Pointer]) -> list[Pointer]:
+        return self._runner.orphans(running) if self._runner is not None else []
 
     def _watch_loop(self) -> None:
         """Measure the loop's lag; a loop that is stuck for a session's life ends the process.

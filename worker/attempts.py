@@ -6,7 +6,7 @@ Starts and ends of many attempts share statements. What an attempt's end means i
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Final, Protocol
@@ -84,17 +84,28 @@ class AttemptRunner:
         self.ends = AttemptEnds(engine, settings, doorbells)
         SLOTS.set(settings.slots)
 
-    async def run(self, pointers: Sequence[Pointer]) -> None:
-        """Run the attempts of these pointers, as slots fall free; return when all ended."""
-        # A pointer that is in hand already came twice: the second finds nothing to do.
-        fresh = [pointer for pointer in pointers if pointer not in self._in_hand]
-        self._in_hand.update(fresh)
-        try:
-            async with asyncio.TaskGroup() as group:
-                for pointer in fresh:
-                    group.create_task(self._run_pointer(pointer))
-        finally:
-            self._in_hand.difference_update(fresh)
+    async def run(
+        self, pointers: Sequence[Pointer], ended: Callable[[], None] | None = None
+    ) -> None:
+        """Run the attempts of these pointers, as slots fall free; return when all ended.
+
+        Args:
+            pointers: One message's.
+            ended: Called once for each pointer that is done with.
+        """
+        async with asyncio.TaskGroup() as group:
+            for pointer in pointers:
+                # A pointer that is in hand already came twice: the second finds nothing to do.
+                if pointer in self._in_hand:
+                    if ended:
+                        ended()
+                    continue
+                self._in_hand.add(pointer)
+                group.create_task(self._see_through(pointer, ended))
+
+    def orphans(self, running: Collection[Pointer]) -> list[Pointer]:
+        """Return which attempts run under this worker's session, but not in its hands."""
+        return [pointer for pointer in running if pointer not in self._in_hand]
 
     def abandon(self) -> None:
         """Stop every attempt without a word: the session is lost, others will run them."""
@@ -111,6 +122,16 @@ class AttemptRunner:
         """Wait for what is being written."""
         await self._starts.close()
         await self.ends.close()
+
+    async def _see_through(self, pointer: Pointer, ended: Callable[[], None] | None) -> None:
+        try:
+            await self._run_pointer(pointer)
+        except Exception:  # noqa: BLE001 - one pointer's fault must not cancel its neighbours
+            _log.exception("attempt_failed", job_id=format_id("job", pointer.job_id))
+        finally:
+            self._in_hand.discard(pointer)
+            if ended:
+                ended()
 
     async def _run_pointer(self, pointer: Pointer) -> None:
         async with self._slots:

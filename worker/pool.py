@@ -45,8 +45,13 @@ class Service(Protocol):
         """Open what attempts need."""
         ...
 
-    async def run(self, pointers: Sequence[Pointer]) -> None:
-        """Start and run the attempts of one message; return when all have ended."""
+    async def run(self, pointers: Sequence[Pointer], ended: Callable[[], None]) -> None:
+        """Start and run the attempts of one message; return when all have ended.
+
+        Args:
+            pointers: The message.
+            ended: Called once for each pointer that is done with.
+        """
         ...
 
     async def drain(self) -> None:
@@ -61,11 +66,12 @@ class Service(Protocol):
 class Handle:
     """What Celery keeps of a message in hand."""
 
-    __slots__ = ("__weakref__", "pid", "pointers", "task")
+    __slots__ = ("__weakref__", "left", "pid", "pointers", "task")
 
     def __init__(self, pid: int, pointers: Sequence[Pointer]) -> None:
         self.pid = pid
         self.pointers = pointers
+        self.left = len(pointers)
         self.task: asyncio.Task[None] | None = None
 
     def terminate(self, signal: object = None) -> None:
@@ -191,7 +197,7 @@ class AsyncioPool(BasePool):
     ) -> None:
         begun = time.monotonic()
         try:
-            await self._service.run(handle.pointers)
+            await self._service.run(handle.pointers, lambda: self._one_ended(handle))
         except asyncio.CancelledError:
             self._report(error_callback, _terminated())
         except Exception:  # noqa: BLE001 - logged, and answered to Celery
@@ -214,9 +220,16 @@ class AsyncioPool(BasePool):
         if consumer is None or getattr(consumer, "qos", None) is None:
             return
         handles = list(self._handles.values())
-        free = self._service.slots - sum(len(handle.pointers) for handle in handles)
+        free = self._service.slots - sum(handle.left for handle in handles)
         # Assignment is atomic, and Celery's loop compares it before every read of the socket.
         consumer.qos.value = max(1, len(handles) + max(0, free))
+
+    def _one_ended(self, handle: Handle) -> None:
+        """Give the slot of one attempt back, while others of its message still run."""
+        handle.left -= 1
+        self._follow_slots()
+        if handle.left and self._hub is not None:
+            self._hub.call_soon(_nothing)
 
     def _await_handles(self, seconds: float) -> None:
         """Wait in Celery's thread, doing what its loop would do: heartbeats and acks."""

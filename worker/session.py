@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 import structlog
@@ -18,11 +18,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from infra.postgres.engine import transaction
 from infra.postgres.sessions import (
     close_session,
+    disown_attempts,
     drain_session,
     open_session,
     renew_session,
 )
 from infra.settings import Settings
+from schemas.claim import Pointer
 from schemas.errors import DatabaseUnavailableError
 from schemas.lanes import Lane
 
@@ -43,12 +45,14 @@ class SessionKeeper:
         *,
         lanes: Sequence[Lane],
         on_lost: Callable[[], None],
+        orphans: Callable[[Collection[Pointer]], list[Pointer]],
     ) -> None:
         self.id: int | None = None
         self._engine = engine
         self._settings = settings
         self._lanes = lanes
         self._on_lost = on_lost
+        self._orphans = orphans
         self._valid_until = 0.0
         self._draining = False
         self._keeper: asyncio.Task[None] | None = None
@@ -126,9 +130,16 @@ class SessionKeeper:
             renewal = await renew_session(connection, self.id, self._settings.session_ttl)
         if renewal.alive:
             self._prolong(asked)
+            await self._disown(self.id, self._orphans(renewal.running))
         else:
             self._lose()
             await self._open()
+
+    async def _disown(self, session: int, orphans: Sequence[Pointer]) -> None:
+        if orphans:
+            async with transaction(self._engine) as connection:
+                await disown_attempts(connection, session, orphans)
+            _log.warning("attempts_disowned", jobs=len(orphans))
 
     def _lose(self) -> None:
         _log.error("session_lost", session=self.id)

@@ -54,13 +54,14 @@ class StopPhase:
     Attributes:
         ask: Who is asked to finish now.
         wait_for: Who should have ended before the next step.
-        seconds: How long they are waited for.
+        until: When the waiting ends, in seconds since stopping began: a slow step takes its
+            time from those after it, so that the whole stays within its limit.
         force: Whether they are then ended by force.
     """
 
     ask: tuple[str, ...]
     wait_for: tuple[str, ...]
-    seconds: float
+    until: float
     force: bool = True
 
 

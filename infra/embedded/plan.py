@@ -15,7 +15,7 @@ from infra.embedded.probes import answers, takes_jobs, works_with_database
 SERVICES: Final = ("api", "dispatch", "work", "deliver")
 SERVERS: Final = ("simulator", "valkey", "postgres")
 _API_SECONDS: Final = 1.0
-_AFTER_DRAIN_SECONDS: Final = 1.0
+_AFTER_DRAIN_SECONDS: Final = 0.8
 _SERVER_SECONDS: Final = 1.5
 
 
@@ -65,10 +65,11 @@ def stop_order(drain_seconds: float) -> Sequence[StopPhase]:
 
     First nothing new comes in, then what runs may finish, then what it needs goes away.
     """
+    drained = _API_SECONDS + drain_seconds + _AFTER_DRAIN_SECONDS
     return (
         StopPhase(("api",), ("api",), _API_SECONDS, force=False),
-        StopPhase(SERVICES[1:], SERVICES, drain_seconds + _AFTER_DRAIN_SECONDS),
-        StopPhase(SERVERS, SERVERS, _SERVER_SECONDS),
+        StopPhase(SERVICES[1:], SERVICES, drained),
+        StopPhase(SERVERS, SERVERS, drained + _SERVER_SECONDS),
     )
 
 

@@ -66,11 +66,13 @@ class Supervisor:
 
     async def stop(self, phases: Sequence[StopPhase]) -> None:
         """Stop every child, in the order of ``phases``; those not named go last."""
+        began = self._clock.monotonic()
         for phase in phases:
             for child in self._named(phase.ask):
                 child.ask()
             waited_for = self._named(phase.wait_for)
-            await self._wait(waited_for, phase.seconds)
+            passed = self._clock.monotonic() - began
+            await self._wait(waited_for, max(0.0, phase.until - passed))
             if phase.force:
                 await self._force(waited_for)
         await self._force(list(self._children.values()))

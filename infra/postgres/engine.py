@@ -21,6 +21,7 @@ _SERVER_OPTIONS: Final = (
 # SQLSTATE classes: connection exception, operator intervention (shutdown, cancel), resources;
 # and deadlock and serialization failures, which another try mends.
 _TRANSIENT_CLASSES: Final = ("08", "53", "57")
+_UNREACHABLE: Final = "PostgreSQL cannot be reached"
 _TRANSIENT_STATES: Final = ("40001", "40P01", "25P03")
 
 
@@ -97,14 +98,22 @@ async def transaction(engine: AsyncEngine) -> AsyncGenerator[AsyncConnection]:
             yield connection
     except PoolTimeoutError as error:
         raise DatabaseUnavailableError("every database connection is busy") from error
-    except (OperationalError, InterfaceError) as error:
-        raise DatabaseUnavailableError("PostgreSQL cannot be reached") from error
     except DBAPIError as error:
-        if error.connection_invalidated or _transient(error):
-            raise DatabaseUnavailableError("PostgreSQL cannot be reached") from error
-        raise
+        if not _unavailable(error):
+            raise
+        state = getattr(error.orig, "sqlstate", None)
+        said = f"PostgreSQL asks to try again ({state})" if state else _UNREACHABLE
+        raise DatabaseUnavailableError(said) from error
 
 
-def _transient(error: DBAPIError) -> bool:
-    state = getattr(error.orig, "sqlstate", None) or ""
+def _unavailable(error: DBAPIError) -> bool:
+    """Tell an answer that another try may change from a statement that is wrong for good.
+
+    The driver calls both OperationalError (an index row that is too large, for one), so only
+    the SQLSTATE counts, and its absence: then no server answered.
+    """
+    state = getattr(error.orig, "sqlstate", None)
+    if state is None:
+        lost = isinstance(error, OperationalError | InterfaceError)
+        return lost or error.connection_invalidated
     return state[:2] in _TRANSIENT_CLASSES or state in _TRANSIENT_STATES

@@ -46,11 +46,12 @@ class LaneState:
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """All lanes, and the workers behind them."""
+    """All lanes, and the workers behind them; ``fewest_slots`` is of the smallest worker."""
 
     lanes: tuple[LaneState, ...]
     slots: int
     workers: int
+    fewest_slots: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,8 @@ SELECT c.lane, c.pass AS turn, c.v,
   (SELECT COALESCE(sum(s.slots), 0) FROM s WHERE c.lane = ANY (s.lanes)) AS slots,
   (SELECT count(*) FROM live l WHERE l.lane = c.lane AND l.state IN (3, 4)) AS inflight,
   (SELECT COALESCE(sum(s.slots), 0) FROM s) AS all_slots,
-  (SELECT count(*) FROM s) AS workers
+  (SELECT count(*) FROM s) AS workers,
+  (SELECT COALESCE(min(s.slots), 1) FROM s) AS fewest_slots
 FROM lane_clock c ORDER BY c.lane
 """)
 
@@ -150,7 +152,10 @@ async def capacity(connection: AsyncConnection) -> Capacity:
         LaneState(BY_NUMBER[row.lane], row.turn, row.v, row.backlogged, row.slots, row.inflight)
         for row in rows
     )
-    return Capacity(lanes, rows[0].all_slots if rows else 0, rows[0].workers if rows else 0)
+    first = rows[0] if rows else None
+    if first is None:
+        return Capacity((), 0, 0, 1)
+    return Capacity(lanes, first.all_slots, first.workers, first.fewest_slots)
 
 
 async def lock_flows(connection: AsyncConnection, lane: Lane, limit: int) -> list[LockedFlow]:

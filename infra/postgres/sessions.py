@@ -8,20 +8,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
-from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from schemas.claim import Pointer
 from schemas.lanes import Lane
 
 
 @dataclass(frozen=True, slots=True)
 class Renewal:
-    """The answer to a renewal: whether the session still lives, and what was cancelled."""
+    """The answer to a renewal: whether the session still lives, and what runs under it."""
 
     alive: bool
-    cancelled: tuple[UUID, ...]
+    running: tuple[Pointer, ...]
 
 
 _OPEN: Final = text("""
@@ -33,10 +33,16 @@ _RENEW: Final = text("""
 WITH s AS (
   UPDATE session SET expires_at = clock_timestamp() + :ttl
   WHERE id = :id AND expires_at > clock_timestamp() RETURNING id)
-SELECT s.id, (
-  SELECT COALESCE(array_agg(l.job_id), '{}') FROM live l
-  WHERE l.session_id = s.id AND l.state = 4 AND l.cancel) AS cancelled
-FROM s
+SELECT l.job_id, l.fence FROM s
+LEFT JOIN live l ON l.session_id = s.id AND l.state = 4
+""")
+
+# Session 0 never was: to the reaper it is a dead one.
+_DISOWN: Final = text("""
+UPDATE live SET session_id = 0
+FROM unnest(CAST(:ids AS uuid[]), CAST(:fences AS int[])) AS p(job_id, fence)
+WHERE live.job_id = p.job_id AND live.fence = p.fence AND live.state = 4
+  AND live.session_id = :session
 """)
 
 _DRAIN: Final = text("UPDATE session SET draining = true WHERE id = :id")
@@ -68,8 +74,27 @@ async def open_session(
 
 async def renew_session(connection: AsyncConnection, session: int, ttl: timedelta) -> Renewal:
     """Prolong a living session; a session that expired stays dead."""
-    row = (await connection.execute(_RENEW, {"id": session, "ttl": ttl})).one_or_none()
-    return Renewal(row is not None, tuple(row.cancelled) if row else ())
+    rows = (await connection.execute(_RENEW, {"id": session, "ttl": ttl})).all()
+    running = tuple(Pointer(row.job_id, row.fence) for row in rows if row.job_id is not None)
+    return Renewal(bool(rows), running)
+
+
+async def disown_attempts(
+    connection: AsyncConnection, session: int, pointers: Sequence[Pointer]
+) -> int:
+    """Leave attempts to the reaper that run under a session, but that its worker knows not.
+
+    Their start was committed and its answer was lost, or their end could not be written.
+    """
+    result = await connection.execute(
+        _DISOWN,
+        {
+            "session": session,
+            "ids": [pointer.job_id for pointer in pointers],
+            "fences": [pointer.fence for pointer in pointers],
+        },
+    )
+    return result.rowcount
 
 
 async def drain_session(connection: AsyncConnection, session: int) -> None:

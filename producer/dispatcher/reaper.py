@@ -128,8 +128,10 @@ async def _take_from_dead_workers(
         again = [attempt for attempt in found if attempt.lost + 1 < settings.max_lost]
         over = [attempt for attempt in found if attempt.lost + 1 >= settings.max_lost]
         await wake_flows(connection, await lose_attempts(connection, again))
-        if over:
-            await finish_jobs(connection, [_death_of(lost, settings) for lost in over])
+    for lost in over:
+        # Apart from the others and from each other: one that cannot end must not hold them up.
+        async with transaction(engine) as connection:
+            await finish_jobs(connection, [_death_of(lost, settings)])
     REAPED.labels("session_lost").inc(len(found))
     _log.warning("attempts_lost", jobs=len(found), given_up=len(over))
     return len(again), tuple(lost.claim.job_id for lost in over)

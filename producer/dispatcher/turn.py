@@ -77,7 +77,9 @@ async def take_turn(engine: AsyncEngine, settings: Settings, publish: Publish) -
         if budget:
             turn = await _release_lane(engine, settings, lane, budget, now)
             turns.append(turn)
-            carriers += load_carriers(lane.lane, turn.pointers, workers=now.workers)
+            carriers += load_carriers(
+                lane.lane, turn.pointers, workers=now.workers, fewest_slots=now.fewest_slots
+            )
     if carriers:
         # Only after the commit: a pointer that a worker sees must be in the ledger.
         await publish(carriers)

@@ -197,6 +197,29 @@ def test_a_delivery_process_killed_at_work_tells_again_under_the_same_id(
     play(settings, scene)
 
 
+def test_a_few_slow_jobs_do_not_keep_free_slots_from_others(settings: Settings) -> None:
+    async def scene(running: System) -> None:
+        await running.start("dispatch", "deliver", "work")
+        running.freeze("dispatch")
+        slow = await running.submit(3, prompt=SLOW)
+        quick = await running.submit(JOBS)
+        running.thaw("dispatch")
+        await running.until("all are called", lambda: running.model.in_flight == JOBS + 3)
+        running.model.let_through("a red kite")
+        await running.until("the quick ones ended", lambda: count(running, LIVE, 3))
+
+        # As many as there are free slots, beside messages of which a slow job still runs.
+        more = await running.submit(90)
+        await running.until("others had the free slots", lambda: count(running, LIVE, 3))
+
+        running.model.gate.set()
+        await running.until_all_ended()
+        await running.assert_each_succeeded_once([*slow, *quick, *more])
+
+    play(settings, scene)
+
+
+SLOW = "a slow snail"
 DRAINING = "SELECT count(*) FROM session WHERE draining"
 LIVE = "SELECT count(*) FROM live"
 

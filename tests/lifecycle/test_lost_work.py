@@ -3,10 +3,12 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from infra.endings import ending_of
 from infra.postgres.finish import finish_jobs
-from schemas.claim import Claim
+from infra.postgres.sessions import disown_attempts, renew_session
+from schemas.claim import Claim, Pointer
 from schemas.job_states import AttemptOutcome, JobState
 from tests.fixtures.harness import Harness
 
@@ -147,6 +149,36 @@ def test_a_message_older_than_the_oldest_that_waits_is_released_again(genq: Harn
 
     states = {row.job_id: row.state for row in genq.sql("SELECT job_id, state FROM live")}
     assert states == {lost.job_id: JobState.READY, waiting.job_id: JobState.RELEASED}
+
+
+def test_an_attempt_that_its_worker_does_not_know_is_left_to_the_reaper(
+    genq: Harness,
+) -> None:
+    job_id = genq.submit()
+    genq.release()
+    orphan = genq.claim_one()
+    pointer = Pointer(orphan.job_id, orphan.fence)
+
+    renewal = genq.in_transaction(
+        lambda c: renew_session(c, orphan.session_id, genq.settings.session_ttl)
+    )
+    genq.in_transaction(lambda c: disown_attempts(c, orphan.session_id, [pointer]))
+    genq.run_until_idle()
+
+    assert renewal.running == (pointer,)
+    assert genq.job(job_id).state is JobState.SUCCEEDED
+    assert genq.outcomes(job_id) == [AttemptOutcome.LOST, AttemptOutcome.OK]
+
+
+def test_a_statement_that_is_wrong_for_good_is_not_taken_for_an_outage(genq: Harness) -> None:
+    too_long = "".join(chr(0x4E00 + number) for number in range(3000))
+
+    with pytest.raises(DBAPIError, match="index row"):
+        genq.sql(
+            "INSERT INTO delivery (id, event_id, job_id, tenant_id, url, origin)"
+            " VALUES (uuidv7(), uuidv7(), uuidv7(), 1, '', :origin)",
+            origin=too_long,
+        )
 
 
 def test_a_job_that_kills_its_workers_is_given_up_with_one_event(genq: Harness) -> None:

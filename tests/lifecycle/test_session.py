@@ -177,7 +177,9 @@ def test_without_a_database_a_worker_does_not_start(settings: Settings) -> None:
 
     async def start() -> None:
         engine = create_engine(nowhere, process="work")
-        keeper = SessionKeeper(engine, nowhere, lanes=(), on_lost=lambda: None)
+        keeper = SessionKeeper(
+            engine, nowhere, lanes=(), on_lost=lambda: None, orphans=lambda _: []
+        )
         with pytest.raises(DatabaseUnavailableError):
             await keeper.start()
         await keeper.close()

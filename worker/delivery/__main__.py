@@ -26,7 +26,7 @@ from worker.delivery.loop import LEASE_MARGIN, DeliveryLoop, Limits
 from worker.delivery.sender import WebhookSender
 
 # The longest that stopping waits for receivers; what is cut off is sent again.
-_LONGEST_GRACE: Final = timedelta(seconds=5)
+_LONGEST_GRACE: Final = timedelta(seconds=3)
 _BAD_SETTINGS: Final = 8
 _HOUR: Final = 3600.0
 

@@ -45,7 +45,7 @@ _IDLE_POLL: Final = 1.0
 _BUSY_POLL: Final = 0.25
 _FIRST_BACK_OFF: Final = 0.5
 _LONGEST_BACK_OFF: Final = 5.0
-_LAST_WORD_SECONDS: Final = 2.0
+_LAST_WORD_SECONDS: Final = 1.0
 # A receiver that answers faster than this can be leased for ahead.
 _QUICK: Final = timedelta(milliseconds=250)
 
@@ -166,13 +166,12 @@ class DeliveryLoop:
         result = await self._send(owed)
         if (task := asyncio.current_task()) is not None:
             self._sending.pop(task, None)
-        decision = decide(
-            result, failures=owed.failures, at=self._clock.now(), chance=self._chance()
-        )
-        tell(owed, result, decision)
-        record = record_of(owed, result, decision)
         try:
-            known = await self._records.add(record)
+            decision = decide(
+                result, failures=owed.failures, at=self._clock.now(), chance=self._chance()
+            )
+            tell(owed, result, decision)
+            known = await self._records.add(record_of(owed, result, decision))
         except DatabaseUnavailableError as error:
             _log.warning("delivery_not_recorded", delivery_id=str(owed.id), error=error.message)
         except Exception:  # noqa: BLE001 - this delivery's lease runs out; the others go on

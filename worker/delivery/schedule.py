@@ -140,7 +140,7 @@ def wait_asked(retry_after: str | None, *, at: datetime) -> timedelta | None:
     else:
         try:
             date = parsedate_to_datetime(text)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
         aware = date if date.tzinfo else date.replace(tzinfo=UTC)
         seconds = (aware - at).total_seconds()

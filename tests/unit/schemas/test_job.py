@@ -130,6 +130,8 @@ def test_text_that_only_looks_like_the_refused_character_is_fine(text: str) -> N
         "http://",
         "https:///hook",
         "https://?x=1",
+        f"https://{'x' * 300}/",
+        "https://bot.example/" + "\u4e00" * 700,
         "https://#x",
         "https://:8443/hook",
         "https://user@/hook",

@@ -154,3 +154,9 @@ def test_whatever_happens_the_next_try_is_a_second_to_29_hours_away_or_never(
 ) -> None:
     delay = decide_on(outcome, failures=failures, chance=chance).delay
     assert delay is None or timedelta(seconds=1) <= delay <= timedelta(hours=29)
+
+
+def test_a_date_beyond_all_calendars_asks_for_nothing() -> None:
+    header = "Mon, 01 Jan 99999999999999999999 00:00:00 GMT"
+
+    assert wait_asked(header, at=NOW) is None
