@@ -4,12 +4,13 @@ Unknown parameters are refused, so that a typing mistake cannot silently cost an
 parameters that only one model server knows travel in ``extra_body``, as in the OpenAI SDK.
 """
 
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
 from schemas.errors import FieldError, InputError
 
@@ -36,6 +37,12 @@ BY_NUMBER: Final[Mapping[int, Kind]] = MappingProxyType(
 )
 
 
+def _size(text: str) -> str:
+    if not re.fullmatch(r"[1-9]\d{1,3}x[1-9]\d{1,3}|auto", text, re.ASCII):
+        raise ValueError("must be WIDTHxHEIGHT in pixels, such as 1024x768, or auto")
+    return text
+
+
 class ImageInput(BaseModel):
     """The parameters of ``POST /images/generations``."""
 
@@ -43,7 +50,7 @@ class ImageInput(BaseModel):
 
     prompt: Annotated[str, Field(min_length=1, max_length=MAX_PROMPT_CHARACTERS)]
     n: Annotated[int, Field(ge=1, le=MAX_IMAGES, strict=True)] = 1
-    size: Annotated[str, Field(pattern=r"^([1-9]\d{1,3}x[1-9]\d{1,3}|auto)$")] | None = None
+    size: Annotated[str, AfterValidator(_size)] | None = None
     seed: Annotated[int, Field(ge=0, le=2**63 - 1, strict=True)] | None = None
     quality: Annotated[str, Field(max_length=32)] | None = None
     style: Annotated[str, Field(max_length=32)] | None = None

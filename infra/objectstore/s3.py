@@ -191,7 +191,7 @@ class S3Store:
 def _make_client(settings: Settings) -> "S3Client":
     access, secret = settings.s3_access_key, settings.s3_secret_key
     try:
-        return boto3.client(  # pyright: ignore[reportUnknownMemberType] - stubs of other services are not installed
+        return boto3.Session().client(  # pyright: ignore[reportUnknownMemberType] - stubs of other services are not installed
             "s3",
             endpoint_url=settings.s3_endpoint,
             region_name=settings.s3_region,

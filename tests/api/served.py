@@ -1,6 +1,7 @@
 """The real application on a real socket, and a stand-in for the worker that ends its jobs."""
 
 import asyncio
+import contextlib
 import hashlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -149,24 +150,24 @@ async def serving(
         change: Puts other parts in place of some services.
         key: Instead of a real one, when there is no database to hold it.
     """
-    listening = open_socket("127.0.0.1", 0)
-    url = url_of(listening)
-    here = settings.model_copy(update={"public_url": url, "model_servers": (_MODELS,)})
-    async with open_services(here) as opened:
-        services = change(opened)
-        used = key or await new_key(services, "acme")
-        server = ApiServer(create_app(services), services.waiters)
-        running = asyncio.create_task(server.serve(sockets=[listening]))
-        try:
-            async with httpx2.AsyncClient(
-                base_url=url,
-                headers={"Authorization": f"Bearer {used}"},
-                timeout=PATIENCE_SECONDS,
-            ) as http:
-                yield Served(url, used, services, http)
-        finally:
-            server.should_exit = True
-            await running
+    with contextlib.closing(open_socket("127.0.0.1", 0)) as listening:
+        url = url_of(listening)
+        here = settings.model_copy(update={"public_url": url, "model_servers": (_MODELS,)})
+        async with open_services(here) as opened:
+            services = change(opened)
+            used = key or await new_key(services, "acme")
+            server = ApiServer(create_app(services), services.waiters)
+            running = asyncio.create_task(server.serve(sockets=[listening]))
+            try:
+                async with httpx2.AsyncClient(
+                    base_url=url,
+                    headers={"Authorization": f"Bearer {used}"},
+                    timeout=PATIENCE_SECONDS,
+                ) as http:
+                    yield Served(url, used, services, http)
+            finally:
+                server.should_exit = True
+                await running
 
 
 def run(

@@ -92,7 +92,7 @@ WRONG_BODIES: tuple[tuple[bytes, str | None, str], ...] = (
     (
         b'{"kind":"image","input":{"prompt":"a"},"webhook":{"url":"ftp://x"}}',
         "/webhook/url",
-        "pattern",
+        "must be a URL",
     ),
     (b'{"kind":"image","input":{}}', "/input/prompt", "Field required"),
     (b'{"kind":"image","input":{"prompt":"a","sed":1}}', "/input/sed", "seed"),
