@@ -18,7 +18,7 @@ Row = TypeVar("Row")
 Outcome = TypeVar("Outcome")
 
 # Two writes begin at least this far apart: the most that a row waits under load.
-PACE: Final = timedelta(milliseconds=4)
+PACE: Final = timedelta(milliseconds=8)
 LARGEST: Final = 100
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 1.0

@@ -18,6 +18,7 @@ from worker.app import create_worker_app
 
 _BAD_SETTINGS: Final = 8
 _CANNOT_START: Final = 1
+_SWITCH_SECONDS: Final = 0.0005
 
 
 def work(settings: Settings) -> int:
@@ -34,6 +35,9 @@ def work(settings: Settings) -> int:
         del sender
         worker.pool.announce_drain()
 
+    # Celery's thread and the attempts' loop take turns; at the default of 5 ms each would wait
+    # that long for the other on a busy worker.
+    sys.setswitchinterval(_SWITCH_SECONDS)
     # Running as root in a container is the operator's choice; messages are JSON, never pickle.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     # Celery's own log set-up would fight with ours.

@@ -19,7 +19,7 @@ from schemas.errors import BrokerUnavailableError, DatabaseUnavailableError
 from schemas.ids import format_id
 
 # Two turns begin at least this far apart; a single job on an idle system waits for nothing.
-_PACE: Final = 0.005
+_PACE: Final = 0.01
 # With a live doorbell the own look is a safety net, without one it is the bell.
 _NET: Final = 1.0
 _REAP_EVERY: Final = timedelta(milliseconds=500)
