@@ -39,7 +39,8 @@ class Child:
         except TimeoutError:
             raise RuntimeError(f"{self.name} said nothing for {seconds:.0f} s") from None
         if not line:
-            raise RuntimeError(f"{self.name} ended too early; its errors are above")
+            code = await self.process.wait()
+            raise RuntimeError(f"{self.name} ended too early, exit code {code}")
         return orjson.loads(line)
 
     async def ask(self, question: Mapping[str, Any], seconds: float) -> Any:
