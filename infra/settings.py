@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self, TypeVar
+from typing import Any, Final, Literal, Self, TypeVar
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -24,34 +24,16 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as UnparsedError
 
+from infra.queue_settings import QueueSettings, Seconds
 from schemas.errors import SettingsError
-from schemas.generation import Kind
-from schemas.lanes import DEFAULT_WEIGHTS, Lane
+from schemas.lanes import Lane
 from schemas.model_catalog import ModelServer
 
 PREFIX: Final = "GENQ_"
 ENV_FILE: Final = ".env"
 CONFIG_VARIABLE: Final = "GENQ_CONFIG"
-_HEAVIEST: Final = 1_000
 # Read by the command line, in genq/cli, never by a service process.
 CLI_VARIABLES: Final = frozenset({"GENQ_API_KEY", "GENQ_URL", "GENQ_PROFILE"})
-
-
-def _plain_seconds(value: Any) -> Any:
-    """Let ``12.5`` stand for seconds beside ISO 8601 (``PT12.5S``, ``P30D``)."""
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
-
-
-# Any date that is reckoned with a duration must be a date.
-_CENTURY: Final = timedelta(days=36_500)
-Seconds = Annotated[
-    timedelta, BeforeValidator(_plain_seconds), Field(gt=timedelta(0), le=_CENTURY)
-]
 
 
 class _DatabaseSettings(BaseSettings):
@@ -82,7 +64,7 @@ class _DatabaseSettings(BaseSettings):
         return tuple(sources)
 
 
-class Settings(_DatabaseSettings):
+class Settings(QueueSettings, _DatabaseSettings):
     """Everything an operator can decide. Each field is the variable ``GENQ_<NAME>``."""
 
     # --- where things are
@@ -109,23 +91,6 @@ class Settings(_DatabaseSettings):
     # --- models
     model_servers: tuple[ModelServer, ...] = Field((), description="see the TOML example")
 
-    # --- the queue
-    lane_weights: dict[Lane, int] = Field(
-        default_factory=lambda: dict(DEFAULT_WEIGHTS), description="shares of the slots"
-    )
-    tenant_max_inflight: int = Field(1000, ge=1, description="of a new tenant, per lane")
-    release_ttl: Seconds = Field(timedelta(seconds=10), description="released, not started")
-    session_ttl: Seconds = Field(timedelta(seconds=20), description="a silent worker's life")
-    poll_interval: Seconds = Field(
-        timedelta(milliseconds=250), description="without a doorbell"
-    )
-    max_attempts: int = Field(6, ge=1, le=100, description="failed attempts before giving up")
-    max_lost: int = Field(3, ge=1, le=100, description="worker deaths before giving up")
-    retry_base: Seconds = Field(timedelta(seconds=5), description="first back-off, doubled")
-    retry_cap: Seconds = Field(timedelta(minutes=5), description="longest back-off")
-    image_timeout: Seconds = Field(timedelta(minutes=15), description="wall time of an attempt")
-    chat_timeout: Seconds = Field(timedelta(minutes=15), description="wall time of an attempt")
-
     # --- the worker
     slots: int = Field(200, ge=1, le=10_000, description="jobs at once per worker process")
     lanes: tuple[Lane, ...] = Field(
@@ -149,12 +114,6 @@ class Settings(_DatabaseSettings):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if not all(1 <= weight <= _HEAVIEST for weight in self.lane_weights.values()):
-            raise ValueError(
-                f"lane_weights: every weight must be 1 to {_HEAVIEST}, or a lane starves"
-            )
-        if set(self.lane_weights) != set(Lane):
-            raise ValueError(f"lane_weights: name all of {', '.join(Lane)}")
         if (self.s3_access_key is None) != (self.s3_secret_key is None):
             raise ValueError("s3_access_key and s3_secret_key go together")
         names = [server.name for server in self.model_servers]
@@ -165,10 +124,6 @@ class Settings(_DatabaseSettings):
     def doorbell_url(self) -> str:
         """Return the Valkey that carries doorbells."""
         return (self.valkey_url or self.broker_url).get_secret_value()
-
-    def attempt_timeout(self, kind: Kind) -> timedelta:
-        """Return the wall time of one attempt of ``kind``."""
-        return {Kind.IMAGE: self.image_timeout, Kind.CHAT: self.chat_timeout}[kind]
 
 
 class _SecretFiles(PydanticBaseSettingsSource):

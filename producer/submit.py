@@ -1,28 +1,29 @@
 """The one way in: every door hands its request to ``Submitter.submit``."""
 
 import asyncio
-import difflib
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 import orjson
-from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from infra.clock import Clock, SystemClock
 from infra.doorbells import READY, WAKE, Doorbells
 from infra.group_commit import GroupCommit
 from infra.http.outbound import OutboundPolicy
 from infra.new_ids import new_key
 from infra.postgres.engine import single_statements, transaction
+from infra.postgres.pools import ensure_pool
 from infra.postgres.read_jobs import get_job
 from infra.postgres.submit import NewJob, forget_key, insert_jobs, known_key
 from infra.postgres.tenants import Tenant
 from infra.settings import Settings
 from infra.telemetry.metrics import JOBS_SUBMITTED
+from producer.check_input import check_input
+from schemas.cost import estimate
 from schemas.errors import (
     FieldError,
     IdempotencyConflictError,
@@ -30,14 +31,11 @@ from schemas.errors import (
     OutboundRefusedError,
     UnknownModelError,
 )
-from schemas.generation import INPUTS, refuse_repeated, wire_parameters
 from schemas.job import JobRecord, JobRequest
 from schemas.job_states import JobState
 from schemas.model_catalog import default_model, servers_of
 
 _PATIENCE: Final = timedelta(seconds=2)
-# The character as JSON writes it; behind an odd backslash it is the text "\\u0000" instead.
-_NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +49,20 @@ class Submitted:
 class Submitter:
     """Checks requests and writes jobs, many callers' jobs in one statement."""
 
-    def __init__(self, engine: AsyncEngine, settings: Settings, doorbells: Doorbells) -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        settings: Settings,
+        doorbells: Doorbells,
+        clock: Clock | None = None,
+    ) -> None:
         self._engine = engine
         self._statements = single_statements(engine)
         self._settings = settings
         self._doorbells = doorbells
         self._policy = OutboundPolicy(settings.outbound_allow)
+        self._clock = clock or SystemClock()
+        self._pools: dict[str, int] = {}
         self._rings: set[asyncio.Task[None]] = set()
         self._inserts = GroupCommit[NewJob, datetime | None](
             self._insert, name="submit", patience=_PATIENCE
@@ -96,6 +102,7 @@ class Submitter:
             key=idempotency_key,
             body_hash=body_hash,
         )
+        new = replace(new, pool=await self._pool(model))
         while True:
             created_at = await self._inserts.add(new)
             if created_at is not None:
@@ -108,6 +115,7 @@ class Submitter:
                         model=model,
                         parameters=parameters,
                         created_at=created_at,
+                        scheduled=new.run_at is not None and new.run_at > created_at,
                     ),
                     replayed=False,
                 )
@@ -166,6 +174,8 @@ class Submitter:
         payload: dict[str, Any] = {"input": parameters}
         if webhook is not None:
             payload["webhook"] = {"url": webhook.url, "events": list(webhook.events)}
+        cost = estimate(request.kind, parameters)
+        run_at = self._instant(request.run_at)
         return NewJob(
             id=new_key(),
             tenant_id=tenant.id,
@@ -180,7 +190,42 @@ class Submitter:
             max_inflight=tenant.max_inflight,
             idempotency_key=key,
             request_hash=body_hash,
+            run_at=run_at,
+            start_by=self._start_by(run_at, request.start_timeout),
+            deadline=self._deadline(run_at, request.deadline),
+            cost=cost.units,
+            images=cost.images,
+            tokens=cost.tokens,
         )
+
+    def _instant(self, when: datetime | float | None) -> datetime | None:
+        if when is None or isinstance(when, datetime):
+            return when
+        return self._clock.now() + timedelta(seconds=when)
+
+    def _start_by(self, run_at: datetime | None, timeout: float | None) -> datetime | None:
+        """Reckon from when the job may run at all."""
+        if timeout is None:
+            return None
+        return max(run_at or self._clock.now(), self._clock.now()) + timedelta(seconds=timeout)
+
+    def _deadline(self, run_at: datetime | None, asked: datetime | float | None) -> datetime:
+        given = self._instant(asked)
+        now = self._clock.now()
+        if given is None:
+            return max(run_at or now, now) + self._settings.default_deadline
+        if given <= now or (run_at is not None and given <= run_at):
+            what = "has passed" if given <= now else "is not after run_at"
+            raise InputError(f"deadline {what}", fields=[FieldError("/deadline", what)])
+        return given
+
+    async def _pool(self, model: str) -> int:
+        """Return the number of the model's pool; asked of PostgreSQL once per process."""
+        number = self._pools.get(model)
+        if number is None:
+            async with transaction(self._engine) as connection:
+                number = self._pools[model] = await ensure_pool(connection, model)
+        return number
 
     async def _insert(self, jobs: Sequence[NewJob]) -> Sequence[datetime | None]:
         async with transaction(self._statements) as connection:
@@ -214,53 +259,6 @@ class Submitter:
             return job
 
 
-def check_input(request: JobRequest) -> Mapping[str, Any]:
-    """Return the model parameters, checked for the job's kind.
-
-    Raises:
-        InputError: With one field error per fault, pointing into ``/input``.
-    """
-    shape = INPUTS[request.kind]
-    try:
-        parameters = wire_parameters(shape.model_validate(request.input))
-    except ValidationError as error:
-        faults = [
-            FieldError(
-                "/input" + "".join(f"/{_escape(str(part))}" for part in fault["loc"]),
-                _explain(fault["type"], fault["msg"], fault["loc"], shape.model_fields),
-            )
-            for fault in error.errors(include_input=False, include_url=False)
-        ]
-        raise InputError(
-            f"input is not valid for kind {request.kind.value}: "
-            f"{faults[0].pointer}: {faults[0].message}",
-            fields=faults,
-        ) from None
-    refuse_repeated(parameters.get("extra_body") or {}, request.kind)
-    try:
-        as_json = orjson.dumps(parameters)
-    except orjson.JSONEncodeError:
-        message = "input holds a number that does not fit into 64 bits; write it as a string"
-        raise InputError(message, fields=[FieldError("/input", message)]) from None
-    if _NUL.search(as_json):
-        message = "input contains the character U+0000; remove it"
-        raise InputError(message, fields=[FieldError("/input", message)])
-    return parameters
-
-
-def _escape(part: str) -> str:
-    return part.replace("~", "~0").replace("/", "~1")
-
-
-def _explain(kind: str, message: str, place: tuple[Any, ...], known: Mapping[str, Any]) -> str:
-    if kind != "extra_forbidden":
-        return message
-    close = difflib.get_close_matches(str(place[-1]), known, n=1)
-    if close:
-        return f"unknown parameter; did you mean {close[0]}?"
-    return "unknown parameter; parameters of one model server go into extra_body"
-
-
 def _record(
     job_id: UUID,
     tenant: Tenant,
@@ -269,6 +267,7 @@ def _record(
     model: str,
     parameters: Mapping[str, Any],
     created_at: datetime,
+    scheduled: bool,
 ) -> JobRecord:
     return JobRecord(
         id=job_id,
@@ -277,10 +276,10 @@ def _record(
         model=model,
         lane=request.lane,
         priority=request.priority,
-        state=JobState.READY,
+        state=JobState.SCHEDULED if scheduled else JobState.READY,
         created_at=created_at,
         input=parameters,
         metadata=request.metadata,
         end_user=request.end_user,
-        waiting_on="lane",
+        waiting_on="schedule" if scheduled else "lane",
     )

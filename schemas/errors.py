@@ -6,7 +6,7 @@ are mapped in ``worker/providers/failures.py``; what a retry costs is decided in
 ``worker/pipeline/outcome.py``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -283,16 +283,3 @@ class SettingsError(GenqError):
     category = Category.BUSINESS_LOGIC
     severity = Severity.CRITICAL
     retryable = False
-
-
-def _tree(root: type[GenqError]) -> list[type[GenqError]]:
-    found = [root]
-    for branch in root.__subclasses__():
-        found.extend(_tree(branch))
-    return found
-
-
-def by_code() -> Mapping[str, type[GenqError]]:
-    """Return every error class of the tree under its stable code."""
-    # The root and InternalError share a code; the later, more specific class wins.
-    return {error.code: error for error in _tree(GenqError)}

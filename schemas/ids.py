@@ -11,7 +11,7 @@ from uuid import UUID
 ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 SUFFIX_LENGTH: Final = 26
 
-Prefix = Literal["job", "batch", "file", "evt", "whe", "err", "req", "key"]
+Prefix = Literal["job", "batch", "file", "evt", "whe", "err", "req", "key", "sched"]
 
 _VALUES: Final = {character: value for value, character in enumerate(ALPHABET)}
 # OpenAI's clients look at "file-…"; every other prefix is joined by an underscore.

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, field_validator
 
 from schemas.errors import ErrorRecord
 from schemas.events import TERMINAL_TYPES, EventType
@@ -56,6 +56,12 @@ class WebhookTarget(BaseModel):
         return url
 
 
+# Ten years: a later instant is a mistake.
+SecondsFromNow = Annotated[float, Field(gt=0, le=315_360_000, strict=True)]
+When = AwareDatetime | SecondsFromNow
+"""An instant with its offset, such as ``2026-12-01T08:00:00Z``, or seconds from now."""
+
+
 class JobRequest(BaseModel):
     """The body of ``POST /v1/jobs``; ``input`` is checked by kind in ``schemas.generation``."""
 
@@ -72,6 +78,9 @@ class JobRequest(BaseModel):
         Field(max_length=MAX_METADATA_KEYS),
     ] = {}
     end_user: Annotated[str, Field(min_length=1, max_length=128)] | None = None
+    run_at: When | None = None
+    start_timeout: SecondsFromNow | None = None
+    deadline: When | None = None
 
     @field_validator("metadata", "end_user", mode="after")
     @classmethod

@@ -20,7 +20,8 @@ WHERE f.active ORDER BY f.lane, f.tenant_id FOR UPDATE OF f SKIP LOCKED
 # A statement of its own: its snapshot begins after the locks are held, so it sees the work of
 # every submitter that looked at the flow before.
 _SLEEP: Final = text("""
-UPDATE flow SET active = false, parked_until = NULL, park_reason = NULL, touched_at = now()
+UPDATE flow SET active = false, parked_until = NULL, park_reason = NULL, parked_pools = NULL,
+  touched_at = now()
 FROM unnest(CAST(:lanes AS smallint[]), CAST(:tenants AS bigint[])) AS k(lane, tenant_id)
 WHERE flow.lane = k.lane AND flow.tenant_id = k.tenant_id AND NOT EXISTS (
   SELECT 1 FROM live l
@@ -34,16 +35,22 @@ WITH wanted AS MATERIALIZED (
 awake AS MATERIALIZED (
   SELECT f.lane, f.tenant_id FROM flow f JOIN wanted w
     ON w.lane = f.lane AND w.tenant_id = f.tenant_id
-  WHERE f.active ORDER BY f.lane, f.tenant_id FOR KEY SHARE OF f)
-INSERT INTO flow AS f (lane, tenant_id, weight, max_inflight, vtime)
-SELECT w.lane, w.tenant_id, t.weight, t.max_inflight, c.v
+  WHERE f.active AND f.park_reason IS DISTINCT FROM 3
+  ORDER BY f.lane, f.tenant_id FOR KEY SHARE OF f)
+INSERT INTO flow AS f (lane, tenant_id, weight, max_inflight, vtime, shared)
+SELECT w.lane, w.tenant_id, t.weight, t.max_inflight, c.v, EXISTS (
+  SELECT 1 FROM live l WHERE l.state = 2 AND l.lane = w.lane AND l.tenant_id = w.tenant_id
+    AND l.end_user_key > 0)
 FROM wanted w JOIN lane_clock c ON c.lane = w.lane JOIN tenant t ON t.id = w.tenant_id
 WHERE NOT EXISTS (
   SELECT 1 FROM awake a WHERE a.lane = w.lane AND a.tenant_id = w.tenant_id)
 ORDER BY w.lane, w.tenant_id
 ON CONFLICT (lane, tenant_id) DO UPDATE SET active = true, touched_at = now(),
   weight = excluded.weight, max_inflight = excluded.max_inflight,
-  vtime = GREATEST(f.vtime, excluded.vtime)
+  shared = f.shared OR excluded.shared,
+  vtime = CASE WHEN f.active THEN f.vtime ELSE GREATEST(f.vtime, excluded.vtime) END,
+  parked_until = CASE WHEN f.park_reason = 3 THEN NULL ELSE f.parked_until END,
+  parked_pools = NULL, park_reason = NULLIF(f.park_reason, 3)
 """)
 
 # Looks only at tenants with ready jobs; a loose index scan, since one tenant may have millions.

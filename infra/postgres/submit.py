@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
+import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
-
-from schemas.job_states import JobState
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +16,14 @@ class NewJob:
     """One job to insert. ``labels`` and ``payload`` are JSON texts.
 
     ``weight`` and ``max_inflight`` are the tenant's, for the flow that the job wakes.
+
+    Attributes:
+        run_at: Not before; ``None`` for at once.
+        start_by: Expired if it has not started by then.
+        deadline: Expired if it has not ended by then.
+        cost: What it is reckoned to take, in thousandths of an ordinary job.
+        images: How many images it is reckoned to make, for limits per image.
+        tokens: How many tokens it is reckoned to use, for limits per token.
     """
 
     id: UUID
@@ -32,6 +39,16 @@ class NewJob:
     max_inflight: int
     idempotency_key: str | None = None
     request_hash: bytes = b""
+    pool: int = 0
+    run_at: datetime | None = None
+    start_by: datetime | None = None
+    deadline: datetime | None = None
+    batch_id: UUID | None = None
+    schedule_id: UUID | None = None
+    redrive_of: UUID | None = None
+    cost: int = 1000
+    images: int = 0
+    tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,51 +64,64 @@ class KnownKey:
 # sleep_flows, which therefore cannot put the flow to sleep between our look and our commit.
 # A flow that fell asleep before the lock was granted is not returned (PostgreSQL looks at its
 # newest version again), and the upsert wakes it.
+#
+# One JSON text for all rows: PostgreSQL takes it apart for less than the driver would spend on
+# an array per column.
 _INSERT: Final = text("""
 WITH n AS MATERIALIZED (
-  SELECT * FROM unnest(
-    CAST(:id AS uuid[]), CAST(:tenant_id AS bigint[]), CAST(:lane AS smallint[]),
-    CAST(:kind AS smallint[]), CAST(:priority AS smallint[]), CAST(:model AS text[]),
-    CAST(:end_user AS text[]), CAST(:labels AS text[]), CAST(:payload AS text[]),
-    CAST(:weight AS int[]), CAST(:max_inflight AS int[]), CAST(:key AS text[]),
-    CAST(:hash AS bytea[]))
-  AS n(id, tenant_id, lane, kind, priority, model, end_user, labels, payload, weight,
-       max_inflight, key, hash)),
+  SELECT *, COALESCE((hashtextextended(end_user, 0) & 9223372036854775807) | 1, 0) AS user_key,
+    CASE WHEN run_at > now() THEN 1 ELSE 2 END AS state
+  FROM json_to_recordset(CAST(:rows AS json)) AS n(
+    id uuid, tenant_id bigint, lane smallint, kind smallint, priority smallint, model text,
+    end_user text, labels jsonb, payload jsonb, weight int, max_inflight int, key text,
+    hash text, pool smallint, run_at timestamptz, start_by timestamptz, deadline timestamptz,
+    batch_id uuid, schedule_id uuid, redrive_of uuid, cost int, images int, tokens int)),
 keyed AS (
   INSERT INTO idempotency (tenant_id, key, request_hash, job_id, expires_at)
-  SELECT tenant_id, key, hash, id, now() + :ttl FROM n WHERE key IS NOT NULL
+  SELECT tenant_id, key, decode(hash, 'hex'), id, now() + :ttl FROM n WHERE key IS NOT NULL
   ORDER BY tenant_id, key
   ON CONFLICT (tenant_id, key) DO NOTHING RETURNING job_id),
 fresh AS MATERIALIZED (
   SELECT * FROM n WHERE key IS NULL OR id IN (SELECT job_id FROM keyed)),
 j AS (
-  INSERT INTO job (id, tenant_id, lane, kind, priority, model, end_user, metadata)
-  SELECT id, tenant_id, lane, kind, priority, model, end_user, CAST(labels AS jsonb)
+  INSERT INTO job (id, tenant_id, lane, kind, pool, priority, model, end_user, metadata,
+    deadline, batch_id, schedule_id, redrive_of)
+  SELECT id, tenant_id, lane, kind, pool, priority, model, end_user, labels,
+    deadline, batch_id, schedule_id, redrive_of
   FROM fresh ON CONFLICT (id) DO NOTHING
-  RETURNING id, tenant_id, lane, priority, created_at),
+  RETURNING id, created_at),
 p AS (
   INSERT INTO payload (job_id, body)
-  SELECT j.id, CAST(fresh.payload AS jsonb) FROM j JOIN fresh ON fresh.id = j.id),
+  SELECT j.id, fresh.payload FROM j JOIN fresh ON fresh.id = j.id),
 l AS (
-  INSERT INTO live (job_id, lane, tenant_id, state, priority)
-  SELECT id, lane, tenant_id, :ready, priority FROM j),
+  INSERT INTO live (job_id, lane, tenant_id, pool, state, priority, run_at, start_by, deadline,
+    batch_id, end_user_key, cost, images, tokens)
+  SELECT id, lane, tenant_id, pool, state, priority, CASE state WHEN 1 THEN run_at END,
+    start_by, deadline, batch_id, user_key, cost, images, tokens
+  FROM j JOIN fresh USING (id)),
 wanted AS MATERIALIZED (
-  SELECT DISTINCT ON (lane, tenant_id) lane, tenant_id, weight, max_inflight FROM fresh
-  ORDER BY lane, tenant_id),
+  SELECT lane, tenant_id, min(weight) AS weight, min(max_inflight) AS max_inflight,
+    bool_or(user_key > 0) AS shared, array_agg(pool) AS pools
+  FROM fresh WHERE state = 2 GROUP BY lane, tenant_id),
 awake AS MATERIALIZED (
   SELECT f.lane, f.tenant_id FROM flow f JOIN wanted w
     ON w.lane = f.lane AND w.tenant_id = f.tenant_id
-  WHERE f.active ORDER BY f.lane, f.tenant_id FOR KEY SHARE OF f),
+  WHERE f.active AND (f.shared OR NOT w.shared)
+    AND (f.park_reason IS DISTINCT FROM 3 OR w.pools <@ f.parked_pools)
+  ORDER BY f.lane, f.tenant_id FOR KEY SHARE OF f),
 woken AS (
-  INSERT INTO flow AS f (lane, tenant_id, weight, max_inflight, vtime)
-  SELECT w.lane, w.tenant_id, w.weight, w.max_inflight, c.v
+  INSERT INTO flow AS f (lane, tenant_id, weight, max_inflight, vtime, shared)
+  SELECT w.lane, w.tenant_id, w.weight, w.max_inflight, c.v, w.shared
   FROM wanted w JOIN lane_clock c ON c.lane = w.lane
   WHERE NOT EXISTS (
     SELECT 1 FROM awake a WHERE a.lane = w.lane AND a.tenant_id = w.tenant_id)
   ORDER BY w.lane, w.tenant_id
   ON CONFLICT (lane, tenant_id) DO UPDATE SET active = true, touched_at = now(),
     weight = excluded.weight, max_inflight = excluded.max_inflight,
-    vtime = GREATEST(f.vtime, excluded.vtime))
+    shared = f.shared OR excluded.shared,
+    vtime = CASE WHEN f.active THEN f.vtime ELSE GREATEST(f.vtime, excluded.vtime) END,
+    parked_until = CASE WHEN f.park_reason = 3 THEN NULL ELSE f.parked_until END,
+    parked_pools = NULL, park_reason = NULLIF(f.park_reason, 3))
 SELECT id, created_at FROM j
 """)
 
@@ -113,7 +143,7 @@ DELETE FROM idempotency i WHERE tenant_id = :tenant_id AND key = :key AND (
 async def insert_jobs(
     connection: AsyncConnection, jobs: Sequence[NewJob], *, idempotency_ttl: timedelta
 ) -> dict[UUID, datetime]:
-    """Insert jobs in state ready, awake their flows, and remember their idempotency keys.
+    """Insert jobs, ready or scheduled; awake the flows of the ready; remember idempotency keys.
 
     Repeating it with the same ids changes nothing and gives the same answer.
 
@@ -123,23 +153,7 @@ async def insert_jobs(
     """
     rows = await connection.execute(
         _INSERT,
-        {
-            "id": [job.id for job in jobs],
-            "tenant_id": [job.tenant_id for job in jobs],
-            "lane": [job.lane for job in jobs],
-            "kind": [job.kind for job in jobs],
-            "priority": [job.priority for job in jobs],
-            "model": [job.model for job in jobs],
-            "end_user": [job.end_user for job in jobs],
-            "labels": [job.labels for job in jobs],
-            "payload": [job.payload for job in jobs],
-            "weight": [job.weight for job in jobs],
-            "max_inflight": [job.max_inflight for job in jobs],
-            "key": [job.idempotency_key for job in jobs],
-            "hash": [job.request_hash for job in jobs],
-            "ready": int(JobState.READY),
-            "ttl": idempotency_ttl,
-        },
+        {"rows": orjson.dumps([_row(job) for job in jobs]).decode(), "ttl": idempotency_ttl},
     )
     created: dict[UUID, datetime] = {row.id: row.created_at for row in rows}
     missing = [job.id for job in jobs if job.id not in created]
@@ -160,3 +174,31 @@ async def known_key(connection: AsyncConnection, tenant_id: int, key: str) -> Kn
 async def forget_key(connection: AsyncConnection, tenant_id: int, key: str) -> None:
     """Free an idempotency key whose time is over, or whose job is gone."""
     await connection.execute(_FORGET, {"tenant_id": tenant_id, "key": key})
+
+
+def _row(job: NewJob) -> dict[str, Any]:
+    return {
+        "id": job.id,
+        "tenant_id": job.tenant_id,
+        "lane": job.lane,
+        "kind": job.kind,
+        "priority": job.priority,
+        "model": job.model,
+        "end_user": job.end_user,
+        "labels": orjson.Fragment(job.labels) if job.labels else None,
+        "payload": orjson.Fragment(job.payload),
+        "weight": job.weight,
+        "max_inflight": job.max_inflight,
+        "key": job.idempotency_key,
+        "hash": job.request_hash.hex(),
+        "pool": job.pool,
+        "run_at": job.run_at,
+        "start_by": job.start_by,
+        "deadline": job.deadline,
+        "batch_id": job.batch_id,
+        "schedule_id": job.schedule_id,
+        "redrive_of": job.redrive_of,
+        "cost": job.cost,
+        "images": job.images,
+        "tokens": job.tokens,
+    }

@@ -38,7 +38,25 @@ job = Table(
     Column("started_at", DateTime(timezone=True)),
     Column("finished_at", DateTime(timezone=True)),
     Column("error", JSONB),
+    Column("releases", Integer),
+    # The dead job that this one tries again, or the one that tries this dead job again.
+    Column("redrive_of", UUID()),
+    Column("redriven_by", UUID()),
+    Column("schedule_id", UUID()),
     **by_range("job"),
+)
+# Dead letters wait here until somebody redrives them.
+Index(
+    "ix_job_dead",
+    job.c.tenant_id,
+    job.c.id,
+    postgresql_where=text("final_state = 12 AND redriven_by IS NULL"),
+)
+Index(
+    "ix_job_batch_id_id",
+    job.c.batch_id,
+    job.c.id,
+    postgresql_where=text("batch_id IS NOT NULL"),
 )
 # Every listing is of one tenant, newest first.
 Index("ix_job_tenant_id_id", job.c.tenant_id, job.c.id)
@@ -100,3 +118,20 @@ idempotency = Table(
     Column("expires_at", DateTime(timezone=True), nullable=False),
 )
 Index("ix_idempotency_expires_at", idempotency.c.expires_at)
+
+# One unfinished (or recent) job per key of a tenant; the key holds its scope.
+unique_job = Table(
+    "unique_job",
+    metadata,
+    Column("tenant_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("key", Text, primary_key=True),
+    Column("job_id", UUID(), nullable=False),
+    # Null: as long as the job is not finished.
+    Column("expires_at", DateTime(timezone=True)),
+)
+Index(
+    "ix_unique_job_expires_at",
+    unique_job.c.expires_at,
+    postgresql_where=text("expires_at IS NOT NULL"),
+)
+Index("ix_unique_job_job_id", unique_job.c.job_id)

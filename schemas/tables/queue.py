@@ -5,6 +5,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     DateTime,
+    Double,
     Identity,
     Index,
     Integer,
@@ -40,6 +41,18 @@ live = Table(
     Column("lease_until", DateTime(timezone=True)),
     Column("started_at", DateTime(timezone=True)),
     Column("cancel", Boolean, nullable=False, server_default=text("false")),
+    Column("cancel_at", DateTime(timezone=True)),
+    # Not started by then: expired. Forgotten at the first start.
+    Column("start_by", DateTime(timezone=True)),
+    Column("batch_id", UUID()),
+    # Who of the tenant's people asked: a hash of job.end_user, 0 for nobody in particular.
+    Column("end_user_key", BigInteger, nullable=False, server_default=text("0")),
+    # What the job is reckoned to take: thousandths of an ordinary job, images, tokens.
+    Column("cost", Integer, nullable=False, server_default=text("1000")),
+    Column("images", Integer, nullable=False, server_default=text("0")),
+    Column("tokens", Integer, nullable=False, server_default=text("0")),
+    # How often it was released; more than once a start is spinning.
+    Column("releases", Integer, nullable=False, server_default=text("0")),
     **HOT,
 )
 Index(
@@ -50,6 +63,25 @@ Index(
     live.c.job_id,
     postgresql_where=text("state = 2"),
 )
+# The order in which a flow gives its jobs: by end user, by the pool that is open, then by
+# priority and age. ix_live_ready is what the release before read; it also tells positions.
+Index(
+    "ix_live_next",
+    live.c.lane,
+    live.c.tenant_id,
+    live.c.end_user_key,
+    live.c.pool,
+    live.c.priority,
+    live.c.job_id,
+    postgresql_where=text("state = 2"),
+)
+Index(
+    "ix_live_expiring",
+    text("LEAST(deadline, start_by)"),
+    postgresql_where=text("state < 4 AND LEAST(deadline, start_by) IS NOT NULL"),
+)
+Index("ix_live_cancelled", live.c.cancel_at, postgresql_where=text("cancel_at IS NOT NULL"))
+Index("ix_live_batch_id", live.c.batch_id, postgresql_where=text("batch_id IS NOT NULL"))
 Index("ix_live_due", live.c.run_at, postgresql_where=text("state = 1"))
 Index("ix_live_released", live.c.lease_until, postgresql_where=text("state = 3"))
 Index("ix_live_running", live.c.session_id, postgresql_where=text("state = 4"))
@@ -73,6 +105,13 @@ flow = Table(
     Column("parked_until", DateTime(timezone=True)),
     Column("park_reason", SmallInteger),
     Column("touched_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
+    # Pools that were closed when the flow was parked for them: work for another one wakes it.
+    Column("parked_pools", ARRAY(SmallInteger)),
+    # Whether end users share it, and whose turn was the last.
+    Column("shared", Boolean, nullable=False, server_default=text("false")),
+    Column("last_end_user_key", BigInteger, nullable=False, server_default=text("0")),
+    # What its jobs cost on average, of late.
+    Column("cost", Integer, nullable=False, server_default=text("1000")),
     postgresql_with={"fillfactor": 70},
 )
 Index(
@@ -91,6 +130,16 @@ lane_clock = Table(
     Column("lane", SmallInteger, primary_key=True, autoincrement=False),
     Column("v", BigInteger, nullable=False, server_default=text("0")),
     Column("pass", BigInteger, nullable=False, server_default=text("0"), key="turn"),
+    Column("paused_at", DateTime(timezone=True)),
+)
+
+# The jobs of one model: they wait together when its servers are at their limits or it is paused.
+pool = Table(
+    "pool",
+    metadata,
+    Column("id", SmallInteger, Identity(always=True), primary_key=True),
+    Column("model", Text, nullable=False, unique=True),
+    Column("paused_at", DateTime(timezone=True)),
 )
 
 # One worker process. An id is never used again: it is half of every fence.
@@ -106,6 +155,8 @@ session = Table(
     Column("draining", Boolean, nullable=False, server_default=text("false")),
 )
 
+# GCRA: tat is the theoretical arrival time, emission the time that one unit takes, burst the
+# units that may come at once. closed_until: the other side said when it will take more.
 limiter = Table(
     "limiter",
     metadata,
@@ -113,4 +164,18 @@ limiter = Table(
     Column("tat", DateTime(timezone=True), nullable=False, server_default=text("'-infinity'")),
     Column("emission", Interval, nullable=False),
     Column("burst", Integer, nullable=False),
+    Column("closed_until", DateTime(timezone=True)),
+)
+
+# How fast a lane really serves a model: exponentially weighted, for estimates of arrival.
+service_rate = Table(
+    "service_rate",
+    metadata,
+    Column("lane", SmallInteger, primary_key=True, autoincrement=False),
+    Column("pool", SmallInteger, primary_key=True, autoincrement=False),
+    Column("jobs_per_second", Double, nullable=False),
+    Column("seconds_per_job", Double, nullable=False),
+    Column(
+        "measured_at", DateTime(timezone=True), nullable=False, server_default=text("now()")
+    ),
 )

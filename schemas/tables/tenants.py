@@ -12,7 +12,7 @@ from sqlalchemy import (
     Text,
     text,
 )
-from sqlalchemy.dialects.postgresql import UUID
+from sqlalchemy.dialects.postgresql import JSONB, UUID
 
 from schemas.tables.metadata import metadata
 
@@ -26,6 +26,11 @@ tenant = Table(
     # The most jobs released or running at once in one lane.
     Column("max_inflight", Integer, nullable=False),
     Column("webhook_secret", Text, nullable=False),
+    # The most jobs released or running at once over all lanes; null: no such limit.
+    Column("max_inflight_total", Integer),
+    # {"requests_per_minute": n, "images_per_minute": n, "tokens_per_minute": n}
+    Column("limits", JSONB),
+    Column("paused_at", DateTime(timezone=True)),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
 )
 

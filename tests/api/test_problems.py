@@ -18,13 +18,13 @@ from producer.api.document import Problem
 from producer.api.problems import MEANINGS, problem_body
 from producer.api.services import Services, open_services
 from producer.submit import Submitted, Submitter
+from schemas.error_catalog import by_code
 from schemas.errors import (
     DatabaseUnavailableError,
     FieldError,
     GenqError,
     InputError,
     ObjectStoreError,
-    by_code,
 )
 from tests.api.served import IMAGE, Served, run
 

@@ -68,7 +68,7 @@ def test_a_second_upgrade_changes_nothing(
     main(["upgrade"])
     main(["upgrade"])
 
-    assert capsys.readouterr().out.splitlines()[1] == "database: 0001, no change"
+    assert capsys.readouterr().out.splitlines()[1] == "database: 0002, no change"
 
 
 def test_upgrades_at_once_wait_for_each_other(empty_url: str) -> None:
@@ -81,7 +81,7 @@ def test_upgrades_at_once_wait_for_each_other(empty_url: str) -> None:
 
     outcomes = asyncio.run(race())
 
-    assert sorted(outcomes, key=str) == [("0001", "0001"), ("0001", "0001"), (None, "0001")]
+    assert sorted(outcomes, key=str) == [("0002", "0002"), ("0002", "0002"), (None, "0002")]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Final, get_type_hints
 import pytest
 
 from schemas import errors
+from schemas.error_catalog import by_code
 from schemas.errors import (
     Category,
     ErrorRecord,
@@ -17,7 +18,6 @@ from schemas.errors import (
     JobCancelledError,
     ModelRateLimitedError,
     Severity,
-    by_code,
 )
 
 EVERY: Final[list[type[GenqError]]] = [

@@ -1,0 +1,75 @@
+"""What a job is reckoned to take before it runs, and what it took: the currency of fairness.
+
+A job's cost is counted in thousandths of an ordinary job, which is one image of one megapixel.
+The numbers need only be right relative to each other: they decide how a tenant's share is
+spent, not what anybody pays.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from schemas.generation import Kind, Usage
+
+ORDINARY: Final = 1000
+_MEGAPIXEL: Final = 1024 * 1024
+# A thousand tokens take about as long as a quarter of an ordinary image.
+_PER_TOKEN: Final = ORDINARY // 4 / 1000
+# English text has about four characters a token; an answer of unstated length counts as this.
+_CHARACTERS_PER_TOKEN: Final = 4
+_USUAL_ANSWER: Final = 512
+_CHEAPEST: Final = 50
+_DEAREST: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a job takes: thousandths of an ordinary job, images, tokens."""
+
+    units: int = ORDINARY
+    images: int = 0
+    tokens: int = 0
+
+
+def estimate(kind: Kind, parameters: Mapping[str, Any]) -> Cost:
+    """Return what a job with these parameters will probably take."""
+    if kind is Kind.IMAGE:
+        images = int(parameters.get("n") or 1)
+        return Cost(_clamp(images * ORDINARY * _megapixels(parameters.get("size"))), images)
+    answer = parameters.get("max_completion_tokens") or parameters.get("max_tokens")
+    asked = _characters(parameters.get("messages")) // _CHARACTERS_PER_TOKEN + 1
+    tokens = asked + int(answer or _USUAL_ANSWER)
+    return Cost(_clamp(tokens * _PER_TOKEN), tokens=tokens)
+
+
+def actual(estimated: Cost, usage: Usage) -> Cost:
+    """Return what a job took as far as its model server told; else the estimate stands."""
+    if usage.images is not None and estimated.images:
+        each = estimated.units / estimated.images
+        return Cost(_clamp(each * usage.images), usage.images, estimated.tokens)
+    if estimated.tokens and (usage.input_tokens is not None or usage.output_tokens is not None):
+        tokens = (usage.input_tokens or 0) + (usage.output_tokens or 0)
+        return Cost(_clamp(tokens * _PER_TOKEN), estimated.images, tokens)
+    return estimated
+
+
+def _megapixels(size: object) -> float:
+    found = re.fullmatch(r"(\d+)x(\d+)", size) if isinstance(size, str) else None
+    return int(found[1]) * int(found[2]) / _MEGAPIXEL if found else 1.0
+
+
+def _characters(value: object) -> int:
+    """Return how much text a conversation holds, wherever it stands."""
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, dict):
+        members = cast("dict[str, object]", value)
+        return sum(_characters(member) for member in members.values())
+    if isinstance(value, list):
+        return sum(_characters(member) for member in cast("list[object]", value))
+    return 0
+
+
+def _clamp(units: float) -> int:
+    return max(_CHEAPEST, min(_DEAREST, round(units)))
