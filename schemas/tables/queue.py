@@ -13,6 +13,7 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    func,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, UUID
@@ -77,7 +78,7 @@ Index(
 )
 Index(
     "ix_live_expiring",
-    text("LEAST(deadline, start_by)"),
+    func.least(live.c.deadline, live.c.start_by),
     postgresql_where=text("state < 4 AND LEAST(deadline, start_by) IS NOT NULL"),
 )
 Index("ix_live_cancelled", live.c.cancel_at, postgresql_where=text("cancel_at IS NOT NULL"))
