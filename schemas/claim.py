@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from schemas.cost import ORDINARY_COST, Cost
 from schemas.generation import Kind
 from schemas.lanes import Lane
 
@@ -32,6 +33,8 @@ class Claim:
         input: The model parameters, as they were accepted.
         webhook: ``{"url", "events"}`` if the job's end is to be announced.
         cancel: The caller already asked to cancel.
+        deadline: The job expires if it has not ended by then.
+        cost: What it was reckoned to take when it was submitted.
     """
 
     job_id: UUID
@@ -51,3 +54,5 @@ class Claim:
     end_user: str | None = None
     webhook: Mapping[str, Any] | None = None
     cancel: bool = False
+    deadline: datetime | None = None
+    cost: Cost = ORDINARY_COST

@@ -32,6 +32,9 @@ class Cost:
     tokens: int = 0
 
 
+ORDINARY_COST: Final = Cost()
+
+
 def estimate(kind: Kind, parameters: Mapping[str, Any]) -> Cost:
     """Return what a job with these parameters will probably take."""
     if kind is Kind.IMAGE:

@@ -6,15 +6,22 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from schemas.generation import Kind
+from schemas.limits import RateLimits
 
 
 class ModelSpec(BaseModel):
-    """A model that callers may name."""
+    """A model that callers may name.
+
+    Attributes:
+        fallbacks: Models that stand in for it, in this order, when its servers fail in a way
+            that another model could mend.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Annotated[str, Field(min_length=1, max_length=128)]
     kind: Kind
+    fallbacks: tuple[Annotated[str, Field(min_length=1, max_length=128)], ...] = ()
 
 
 class ModelServer(BaseModel):
@@ -26,6 +33,7 @@ class ModelServer(BaseModel):
         api_key: Sent as the bearer token.
         models: What it offers; the first of a kind is that kind's default.
         concurrency: The most calls in flight from one worker process.
+        limits: What the account at this server may use.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -35,6 +43,7 @@ class ModelServer(BaseModel):
     api_key: SecretStr = SecretStr("none")
     models: Annotated[tuple[ModelSpec, ...], Field(min_length=1)]
     concurrency: Annotated[int, Field(ge=1, le=10_000)] = 256
+    limits: RateLimits = RateLimits()
 
 
 def default_model(servers: Sequence[ModelServer], kind: Kind) -> str | None:

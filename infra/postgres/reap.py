@@ -61,7 +61,7 @@ WHERE job_id = ANY (CAST(:ids AS uuid[])) AND state = 3
 _LOST: Final = text("""
 WITH x AS MATERIALIZED (
   SELECT l.job_id, l.fence, l.lane, l.tenant_id, l.priority, l.attempt, l.failures, l.lost,
-    l.started_at, l.cancel, l.session_id
+    l.started_at, l.cancel, l.session_id, l.deadline, l.cost, l.images, l.tokens
   FROM live l
   WHERE l.state = 4 AND NOT EXISTS (
     SELECT 1 FROM session s WHERE s.id = l.session_id AND s.expires_at > clock_timestamp())

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas import generation, lanes
 from schemas.claim import Claim, Pointer
+from schemas.cost import Cost
 
 # A row that this session started already is granted again: the answer to an earlier commit may
 # have been lost. The caller knows what it runs and asks only once for a pointer.
@@ -17,7 +18,7 @@ _START: Final = text("""
 WITH p AS MATERIALIZED (
   SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:fences AS int[])) AS p(job_id, fence)),
 u AS (
-  UPDATE live SET state = 4, session_id = :session, lease_until = NULL,
+  UPDATE live SET state = 4, session_id = :session, lease_until = NULL, start_by = NULL,
     attempt = live.attempt + CAST(live.state = 3 AS int),
     started_at = CASE live.state WHEN 3 THEN clock_timestamp() ELSE live.started_at END
   FROM p, session se
@@ -25,7 +26,8 @@ u AS (
     AND (live.state = 3 OR (live.state = 4 AND live.session_id = :session))
     AND se.id = :session AND se.expires_at > clock_timestamp()
   RETURNING live.job_id, live.fence, live.lane, live.tenant_id, live.priority, live.attempt,
-    live.failures, live.started_at, live.cancel)
+    live.failures, live.started_at, live.cancel, live.deadline, live.cost, live.images,
+    live.tokens)
 SELECT u.*, j.kind, j.model, j.created_at, j.end_user, j.metadata AS labels, pl.body
 FROM u JOIN job j ON j.id = u.job_id JOIN payload pl ON pl.job_id = u.job_id
 WHERE j.id BETWEEN :low AND :high AND pl.job_id BETWEEN :low AND :high
@@ -75,4 +77,6 @@ def claim_of_row(row: Row[Any], session: int) -> Claim:
         end_user=row.end_user,
         webhook=row.body.get("webhook"),
         cancel=row.cancel,
+        deadline=row.deadline,
+        cost=Cost(row.cost, row.images, row.tokens),
     )

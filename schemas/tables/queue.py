@@ -134,7 +134,7 @@ lane_clock = Table(
     Column("paused_at", DateTime(timezone=True)),
 )
 
-# The jobs of one model: they wait together when its servers are at their limits or it is paused.
+# The jobs of one model: they wait together when its servers take no more, or it is paused.
 pool = Table(
     "pool",
     metadata,

@@ -28,7 +28,7 @@ tenant = Table(
     Column("webhook_secret", Text, nullable=False),
     # The most jobs released or running at once over all lanes; null: no such limit.
     Column("max_inflight_total", Integer),
-    # {"requests_per_minute": n, "images_per_minute": n, "tokens_per_minute": n}
+    # The plan: requests, images and tokens per minute, as schemas.limits names them.
     Column("limits", JSONB),
     Column("paused_at", DateTime(timezone=True)),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
