@@ -4,7 +4,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Rate = Annotated[int, Field(ge=1, le=1_000_000_000)]
+# One a microsecond: PostgreSQL counts no finer.
+Rate = Annotated[int, Field(ge=1, le=60_000_000)]
 
 
 class RateLimits(BaseModel):

@@ -1,67 +1,55 @@
-"""Release: hand ready jobs to the broker, fairly and never past a tenant's limit.
+"""Release: hand ready jobs to the broker, fairly and never past a limit.
 
 Two statements in one transaction. The first locks flows; the snapshot of the second begins
 after these locks are held, so its count of jobs in flight is exact. In one statement the count
-would be as old as the statement, and several dispatchers would exceed the limit.
+would be as old as the statement, and several dispatchers would exceed the limit. Limits that
+reach beyond a flow (of a tenant over all lanes, of a model's account) have rows of their own,
+locked before anything is counted against them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
+from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from infra.postgres.capacity import LaneState
 from infra.postgres.flows import FlowKey
+from infra.postgres.parks import FULL_PARK, PARKED_FULL
+from infra.postgres.release_sql import COUNTED, GENERAL, LIMITED, PLAIN
 from schemas.claim import Pointer
-from schemas.lanes import BY_NUMBER, Lane
+from schemas.cost import ORDINARY
+from schemas.lanes import Lane
 
-# What one job of a flow with the ordinary weight of 1000 adds to the flow's virtual time.
+# What one ordinary job of a flow with weight 1 adds to the flow's virtual time.
 VTIME_SCALE: Final = 1_000_000_000
-# A flow at its limit is looked at again after this, should the finisher's unpark be missed.
-_PARK: Final = timedelta(seconds=1)
-PARKED_FULL: Final = 1
-
-
-@dataclass(frozen=True, slots=True)
-class LaneState:
-    """What a dispatcher needs to know of one lane before it releases.
-
-    Attributes:
-        turn: The lane's place in the rotation of lanes.
-        v: The lane's virtual time.
-        backlogged: An awake, unparked flow exists: there may be ready jobs.
-        slots: Slots of the live workers that take this lane.
-        inflight: Jobs of the lane that are released or running.
-    """
-
-    lane: Lane
-    turn: int
-    v: int
-    backlogged: bool
-    slots: int
-    inflight: int
-
-
-@dataclass(frozen=True, slots=True)
-class Capacity:
-    """All lanes, and the workers behind them; ``fewest_slots`` is of the smallest worker."""
-
-    lanes: tuple[LaneState, ...]
-    slots: int
-    workers: int
-    fewest_slots: int
 
 
 @dataclass(frozen=True, slots=True)
 class LockedFlow:
-    """A tenant's queue in a lane, locked until the end of the transaction."""
+    """A tenant's queue in a lane, locked until the end of the transaction.
+
+    Attributes:
+        cost: What its jobs cost of late, in thousandths of an ordinary job.
+        shared: End users share it, each in turn.
+        total: The tenant's limit of jobs in flight over all lanes, if it has one.
+        plan: The tenant's limits per time, as ``schemas.limits.RateLimits`` names them.
+        paused: An operator holds the tenant back.
+    """
 
     tenant_id: int
     weight: int
     max_inflight: int
     vtime: int
+    cost: int = ORDINARY
+    shared: bool = False
+    last_end_user_key: int = 0
+    total: int | None = None
+    plan: Mapping[str, int] | None = None
+    paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,69 +60,84 @@ class Quota:
     jobs: int
 
 
-_CAPACITY: Final = text("""
-WITH s AS MATERIALIZED (
-  SELECT slots, lanes FROM session WHERE expires_at > clock_timestamp() AND NOT draining)
-SELECT c.lane, c.pass AS turn, c.v,
-  EXISTS (SELECT 1 FROM flow f
-          WHERE f.lane = c.lane AND f.active AND f.parked_until IS NULL) AS backlogged,
-  (SELECT COALESCE(sum(s.slots), 0) FROM s WHERE c.lane = ANY (s.lanes)) AS slots,
-  (SELECT count(*) FROM live l WHERE l.lane = c.lane AND l.state IN (3, 4)) AS inflight,
-  (SELECT COALESCE(sum(s.slots), 0) FROM s) AS all_slots,
-  (SELECT count(*) FROM s) AS workers,
-  (SELECT COALESCE(min(s.slots), 1) FROM s) AS fewest_slots
-FROM lane_clock c ORDER BY c.lane
-""")
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What a tenant, or the account behind some pools, may still use; ``None`` is no limit.
+
+    Attributes:
+        owner: The tenant's id, or the number that ``Constraints.pools`` gives to its pools.
+        full: Nothing is in use: one job passes however much it needs.
+    """
+
+    owner: int
+    requests: int | None = None
+    images: int | None = None
+    tokens: int | None = None
+    full: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Constraints:
+    """What besides quotas holds jobs back.
+
+    Attributes:
+        closed: Pools of which nothing is released.
+        open: All others.
+        accounts: Of model accounts.
+        pools: Pool to the account behind it, for pools whose account has limits.
+        tenants: Of tenants' plans.
+    """
+
+    closed: tuple[int, ...] = ()
+    open: tuple[int, ...] = ()
+    accounts: tuple[Allowance, ...] = ()
+    pools: Mapping[int, int] | None = None
+    tenants: tuple[Allowance, ...] = ()
+
+    @property
+    def limited(self) -> bool:
+        """Whether anything is counted per time."""
+        return bool(self.accounts or self.tenants)
+
+
+NO_CONSTRAINTS: Final = Constraints()
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """A released job, or (``blocked``) the first of its flow, held back by a limit per time."""
+
+    tenant_id: int
+    pointer: Pointer
+    pool: int
+    images: int
+    tokens: int
+    blocked: bool
+
 
 _LOCK_FLOWS: Final = text("""
-SELECT tenant_id, weight, max_inflight, vtime FROM flow
-WHERE lane = :lane AND active AND parked_until IS NULL
-ORDER BY vtime LIMIT :flows FOR NO KEY UPDATE SKIP LOCKED
+WITH f AS MATERIALIZED (
+  SELECT tenant_id, weight, max_inflight, vtime, cost, shared, last_end_user_key FROM flow
+  WHERE lane = :lane AND active AND parked_until IS NULL
+  ORDER BY vtime LIMIT :flows FOR NO KEY UPDATE SKIP LOCKED)
+SELECT f.tenant_id, COALESCE(t.weight, f.weight) AS weight,
+  COALESCE(t.max_inflight, f.max_inflight) AS max_inflight, f.vtime, f.cost, f.shared,
+  f.last_end_user_key, t.max_inflight_total AS total, t.limits AS plan,
+  t.paused_at IS NOT NULL AS paused
+FROM f LEFT JOIN tenant t ON t.id = f.tenant_id
 """)
 
-# A flow's jobs start at its virtual time, or at the lane's if it rested; the lane's own time is
-# the start of the last job served. So a flow that returns stands beside the busy ones.
-_RELEASE: Final = text("""
-WITH r AS MATERIALIZED (
-  SELECT x.t, x.w, x.q, GREATEST(x.s, :v) AS start, x.m - (
-    SELECT count(*) FROM (
-      SELECT 1 FROM live l WHERE l.lane = :lane AND l.tenant_id = x.t AND l.state IN (3, 4)
-      LIMIT x.m) busy) AS room
-  FROM unnest(CAST(:tenants AS bigint[]), CAST(:weights AS int[]), CAST(:limits AS int[]),
-              CAST(:quotas AS int[]), CAST(:vtimes AS bigint[])) AS x(t, w, m, q, s)),
-j AS MATERIALIZED (
-  SELECT x.job_id FROM r CROSS JOIN LATERAL (
-    SELECT l.job_id FROM live l
-    WHERE l.state = 2 AND l.lane = :lane AND l.tenant_id = r.t
-    ORDER BY l.priority, l.job_id LIMIT GREATEST(LEAST(r.room, r.q), 0)
-    FOR UPDATE SKIP LOCKED) x),
-u AS (
-  UPDATE live SET state = 3, fence = fence + 1, lease_until = now() + :ttl
-  FROM j WHERE live.job_id = j.job_id
-  RETURNING live.job_id, live.tenant_id, live.fence, live.priority),
-n AS (
-  SELECT r.t, r.room, r.start, :scale / r.w AS cost, count(u.job_id) AS got
-  FROM r LEFT JOIN u ON u.tenant_id = r.t GROUP BY r.t, r.w, r.room, r.start),
-f AS (
-  UPDATE flow SET
-    vtime = n.start + n.got * n.cost,
-    parked_until = CASE WHEN n.room <= n.got THEN now() + :park END,
-    park_reason = CASE WHEN n.room <= n.got THEN :full END
-  FROM n WHERE flow.lane = :lane AND flow.tenant_id = n.t AND (n.got > 0 OR n.room <= 0)),
-c AS (
-  UPDATE lane_clock SET
-    v = GREATEST(v, (SELECT max(n.start + (n.got - 1) * n.cost) FROM n WHERE n.got > 0)),
-    pass = GREATEST(pass, :floor) + :stride * (SELECT count(*) FROM u)
-  WHERE lane = :lane AND EXISTS (SELECT 1 FROM u))
-SELECT job_id, fence, tenant_id FROM u ORDER BY priority, job_id
+_LOCK_TENANTS: Final = text("""
+SELECT id FROM tenant WHERE id = ANY (CAST(:ids AS bigint[])) ORDER BY id
+FOR NO KEY UPDATE SKIP LOCKED
 """)
 
-_UNPARK: Final = text("""
-WITH x AS (
-  SELECT lane, tenant_id FROM flow WHERE parked_until <= now()
-  ORDER BY parked_until LIMIT 1000 FOR NO KEY UPDATE SKIP LOCKED)
-UPDATE flow SET parked_until = NULL, park_reason = NULL FROM x
-WHERE flow.lane = x.lane AND flow.tenant_id = x.tenant_id
+# Four probes a tenant, one a lane: the index begins with the lane.
+_IN_FLIGHT: Final = text("""
+SELECT t.id, (SELECT count(*) FROM live l
+  WHERE l.lane = ANY (CAST(:lanes AS smallint[])) AND l.tenant_id = t.id
+    AND l.state IN (3, 4)) AS jobs
+FROM unnest(CAST(:ids AS bigint[])) AS t(id)
 """)
 
 _RETURN: Final = text("""
@@ -145,23 +148,23 @@ RETURNING live.lane, live.tenant_id
 """)
 
 
-async def capacity(connection: AsyncConnection) -> Capacity:
-    """Return how much may be released, and which lanes have something to release."""
-    rows = (await connection.execute(_CAPACITY)).all()
-    lanes = tuple(
-        LaneState(BY_NUMBER[row.lane], row.turn, row.v, row.backlogged, row.slots, row.inflight)
-        for row in rows
-    )
-    first = rows[0] if rows else None
-    if first is None:
-        return Capacity((), 0, 0, 1)
-    return Capacity(lanes, first.all_slots, first.workers, first.fewest_slots)
-
-
 async def lock_flows(connection: AsyncConnection, lane: Lane, limit: int) -> list[LockedFlow]:
     """Lock the flows of ``lane`` with the lowest virtual time that no one else has locked."""
     rows = await connection.execute(_LOCK_FLOWS, {"lane": lane.number, "flows": limit})
-    return [LockedFlow(r.tenant_id, r.weight, r.max_inflight, r.vtime) for r in rows]
+    return [LockedFlow(*row) for row in rows]
+
+
+async def lock_tenants(connection: AsyncConnection, ids: Sequence[int]) -> dict[int, int]:
+    """Lock tenants that nobody else has locked, and count their jobs in flight in all lanes.
+
+    Returns:
+        Tenant to jobs released or running; a tenant that is missing is another's just now.
+    """
+    rows = await connection.execute(_LOCK_TENANTS, {"ids": list(ids)})
+    locked = [row.id for row in rows]
+    lanes = [lane.number for lane in Lane]
+    counts = await connection.execute(_IN_FLIGHT, {"ids": locked, "lanes": lanes})
+    return {row.id: row.jobs for row in counts}
 
 
 async def release_jobs(
@@ -172,7 +175,8 @@ async def release_jobs(
     lease: timedelta,
     stride: int,
     floor: int,
-) -> list[tuple[int, Pointer]]:
+    constraints: Constraints = NO_CONSTRAINTS,
+) -> list[Released]:
     """Release up to each quota from flows that this transaction has locked.
 
     Args:
@@ -182,45 +186,72 @@ async def release_jobs(
         lease: How long a worker may take to start a job before it is released again.
         stride: What one job adds to the lane's turn.
         floor: The least turn the lane may have: a lane that rested has no credit.
+        constraints: Closed pools and limits per time, locked by this transaction.
 
     Returns:
-        ``(tenant_id, pointer)`` of every released job.
+        Every released job, and of each flow that gave less because of a limit per time, the
+        first job that was held back, marked as blocked.
     """
+    statement, values = _choose(quotas, constraints)
     rows = await connection.execute(
-        _RELEASE,
+        statement,
         {
             "lane": lane.lane.number,
             "tenants": [quota.flow.tenant_id for quota in quotas],
             "weights": [quota.flow.weight for quota in quotas],
             "limits": [quota.flow.max_inflight for quota in quotas],
             "quotas": [quota.jobs for quota in quotas],
-            "ttl": lease,
             "vtimes": [quota.flow.vtime for quota in quotas],
+            "ttl": lease,
             "v": lane.v,
-            "scale": VTIME_SCALE,
-            "park": _PARK,
+            "scale": VTIME_SCALE // ORDINARY,
+            "park": FULL_PARK,
             "full": PARKED_FULL,
             "stride": stride,
             "floor": floor,
+            **values,
         },
     )
-    return [(row.tenant_id, Pointer(row.job_id, row.fence)) for row in rows]
-
-
-async def unpark_flows(connection: AsyncConnection) -> int:
-    """Return flows whose park is over to the rotation, and how many these were."""
-    return (await connection.execute(_UNPARK)).rowcount
+    return [_released(row) for row in rows]
 
 
 async def return_releases(
     connection: AsyncConnection, pointers: Sequence[Pointer]
 ) -> list[FlowKey]:
     """Take back releases that a stopping worker did not start; return the flows to wake."""
-    rows = await connection.execute(
-        _RETURN,
-        {
-            "ids": [pointer.job_id for pointer in pointers],
-            "fences": [pointer.fence for pointer in pointers],
-        },
-    )
+    ids: list[UUID] = [pointer.job_id for pointer in pointers]
+    fences = [pointer.fence for pointer in pointers]
+    rows = await connection.execute(_RETURN, {"ids": ids, "fences": fences})
     return [(row.lane, row.tenant_id) for row in rows]
+
+
+def _choose(quotas: Sequence[Quota], constraints: Constraints) -> tuple[Any, dict[str, Any]]:
+    """Return the cheapest statement that can do it, and what it needs beyond the others."""
+    general = bool(constraints.closed) or any(quota.flow.shared for quota in quotas)
+    if not general and not constraints.limited:
+        return PLAIN, {}
+    values: dict[str, Any] = {}
+    if general:
+        values |= {
+            "shared": [quota.flow.shared for quota in quotas],
+            "lasts": [quota.flow.last_end_user_key for quota in quotas],
+            "open": list(constraints.open),
+        }
+    if not constraints.limited:
+        return GENERAL, values
+    pools = constraints.pools or {}
+    values |= {"pools": list(pools), "pool_accounts": list(pools.values())}
+    for kind, allowances in (("a", constraints.accounts), ("t", constraints.tenants)):
+        values |= {
+            f"{kind}_owner": [one.owner for one in allowances],
+            f"{kind}_requests": [one.requests for one in allowances],
+            f"{kind}_images": [one.images for one in allowances],
+            f"{kind}_tokens": [one.tokens for one in allowances],
+            f"{kind}_full": [one.full for one in allowances],
+        }
+    return (LIMITED if general else COUNTED), values
+
+
+def _released(row: Row[Any]) -> Released:
+    pointer = Pointer(row.job_id, row.fence)
+    return Released(row.tenant_id, pointer, row.pool, row.images, row.tokens, row.blocked)

@@ -37,7 +37,12 @@ def turn_floor(turns: Sequence[int]) -> int:
 
 
 def share(
-    demands: Sequence[LaneDemand], weights: Mapping[Lane, int], window: int, *, floor: int
+    demands: Sequence[LaneDemand],
+    weights: Mapping[Lane, int],
+    window: int,
+    *,
+    floor: int,
+    kept: Mapping[Lane, int] | None = None,
 ) -> dict[Lane, int]:
     """Divide ``window`` jobs among the lanes.
 
@@ -46,6 +51,7 @@ def share(
         weights: Every lane's weight.
         window: How many jobs may be released in all.
         floor: ``turn_floor`` of all lanes.
+        kept: Of the window, what is reserved for a lane and not yet in use: no other gets it.
 
     Returns:
         Jobs per lane, none of them 0, and together at most ``window``.
@@ -57,8 +63,17 @@ def share(
     ]
     heapq.heapify(heap)
     given: dict[Lane, int] = {}
+    kept = dict(kept or {})
+    open_window = window - sum(kept.values())
     while heap and window > 0:
         turn, place, demand = heapq.heappop(heap)
+        if kept.get(demand.lane, 0) > 0:
+            kept[demand.lane] -= 1
+        elif open_window > 0:
+            open_window -= 1
+        else:
+            # Only others' reserve is left; this lane has no more turns.
+            continue
         given[demand.lane] = given.get(demand.lane, 0) + 1
         window -= 1
         if given[demand.lane] < demand.room:

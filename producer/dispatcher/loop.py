@@ -13,7 +13,14 @@ from infra.doorbells import DELIVER, DONE, ROOM, WAKE, Bell, Doorbells
 from infra.postgres.flows import FlowKey
 from infra.settings import Settings
 from infra.telemetry.metrics import DISPATCH_TICK_SECONDS
-from producer.dispatcher.reaper import OldestWaiting, audit_flows, keep_house, reap
+from producer.dispatcher.reaper import (
+    OldestWaiting,
+    Reaped,
+    audit_flows,
+    keep_house,
+    reap,
+    reap_hung,
+)
 from producer.dispatcher.turn import Publish, Turn, put_to_sleep, take_turn
 from schemas.errors import BrokerUnavailableError, DatabaseUnavailableError
 from schemas.ids import format_id
@@ -23,6 +30,9 @@ _PACE: Final = 0.01
 # With a live doorbell the own look is a safety net, without one it is the bell.
 _NET: Final = 1.0
 _REAP_EVERY: Final = timedelta(milliseconds=500)
+# Sooner when something is known to fall due, but not more often than this.
+_REAP_PAUSE: Final = timedelta(milliseconds=50)
+_HUNG_EVERY: Final = timedelta(seconds=5)
 _AUDIT_EVERY: Final = timedelta(seconds=30)
 _HOUSE_EVERY: Final = timedelta(minutes=10)
 _AFTER_FAILURE: Final = 0.5
@@ -87,6 +97,7 @@ class Dispatcher:
             tasks = [
                 asyncio.create_task(self._dispatch(bell)),
                 asyncio.create_task(self._every(_REAP_EVERY, self._reap)),
+                asyncio.create_task(self._every(_HUNG_EVERY, self._reap_hung)),
                 asyncio.create_task(self._every(_AUDIT_EVERY, self._audit)),
                 asyncio.create_task(self._every(_HOUSE_EVERY, self._keep_house)),
             ]
@@ -124,7 +135,10 @@ class Dispatcher:
         """Wait for a reason to take another turn, or for the time of the own look."""
         loop = asyncio.get_running_loop()
         interval = self._settings.poll_interval.total_seconds()
-        until = loop.time() + (max(_NET, interval) if bell.connected else interval)
+        look = max(_NET, interval) if bell.connected else interval
+        if turn.look_again is not None:
+            look = min(look, turn.look_again)
+        until = loop.time() + look
         while (left := until - loop.time()) > 0:
             ring = await bell.wait(min(left, _EMPTY_FOR) if self._empty else left)
             if ring is None and self._empty:
@@ -132,8 +146,18 @@ class Dispatcher:
             elif ring is None or ring.message != ROOM or turn.starved:
                 return
 
-    async def _reap(self) -> None:
+    async def _reap(self) -> timedelta | None:
         reaped = await reap(self._engine, self._settings, self._oldest_waiting)
+        await self._tell(reaped)
+        if reaped.next_in is None or reaped.next_in < 0:
+            # What is due already is locked by somebody, who will see to it.
+            return None
+        return max(timedelta(seconds=reaped.next_in), _REAP_PAUSE)
+
+    async def _reap_hung(self) -> None:
+        await self._tell(await reap_hung(self._engine, self._settings))
+
+    async def _tell(self, reaped: Reaped) -> None:
         if reaped.woken:
             await self._doorbells.ring(WAKE)
         if reaped.ended:
@@ -148,12 +172,16 @@ class Dispatcher:
     async def _keep_house(self) -> None:
         await keep_house(self._engine, self._settings, self._clock)
 
-    async def _every(self, interval: timedelta, duty: Callable[[], Awaitable[None]]) -> None:
+    async def _every(
+        self, interval: timedelta, duty: Callable[[], Awaitable[timedelta | None]]
+    ) -> None:
+        """Do a duty again and again; it may say that it has something to do sooner."""
         while True:
+            pause = interval
             try:
-                await duty()
+                pause = min(await duty() or interval, interval)
             except (DatabaseUnavailableError, BrokerUnavailableError) as error:
                 _log.warning("duty_failed", code=error.code, reason=error.message)
             except Exception:  # noqa: BLE001 - one row that no duty can read must not stop releases
                 _log.exception("duty_failed")
-            await asyncio.sleep(interval.total_seconds())
+            await asyncio.sleep(pause.total_seconds())

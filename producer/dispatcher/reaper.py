@@ -27,7 +27,7 @@ from infra.postgres.reap import (
     promote_due,
     rescue_releases,
 )
-from infra.postgres.release import unpark_flows
+from infra.postgres.parks import unpark_flows
 from infra.settings import Settings
 from infra.telemetry.metrics import REAPED, SLEEPING_FLOWS_FOUND
 from schemas import lanes

@@ -1,7 +1,6 @@
 """One turn of the dispatcher: look, divide, release, commit, publish."""
 
 import math
-from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -9,21 +8,15 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from infra.broker import Carrier
+from infra.postgres.capacity import Capacity, capacity
 from infra.postgres.engine import single_statements, transaction
 from infra.postgres.flows import FlowKey, sleep_flows
-from infra.postgres.release import (
-    Capacity,
-    LaneState,
-    capacity,
-    lock_flows,
-    release_jobs,
-)
 from infra.settings import Settings
 from infra.telemetry.metrics import RELEASED
+from producer.dispatcher.accounts import catalogue_of
 from producer.dispatcher.carriers import load_carriers
-from producer.dispatcher.fair_share import choose
-from producer.dispatcher.lane_budget import LaneDemand, share, stride_of, turn_floor
-from schemas.claim import Pointer
+from producer.dispatcher.lane_budget import LaneDemand, share, turn_floor
+from producer.dispatcher.lane_turn import LaneTurn, Situation, release_lane
 from schemas.lanes import Lane
 
 Publish = Callable[[Sequence[Carrier]], Awaitable[None]]
@@ -31,7 +24,6 @@ Publish = Callable[[Sequence[Carrier]], Awaitable[None]]
 # A little more is released than there are slots, so that a slot that falls free finds its next
 # job in the broker already.
 _OVERCOMMIT: Final = 1.2
-_FLOWS: Final = 64
 _LARGEST_TURN: Final = 512
 
 
@@ -44,19 +36,14 @@ class Turn:
         more: Another turn at once may release more.
         starved: There is work that waits for room: look again when a job ends.
         drained: Flows that gave less than they were asked for; they may be empty.
+        look_again: Seconds after which a model takes more, if all that is ready waits for one.
     """
 
     released: int = 0
     more: bool = False
     starved: bool = False
     drained: frozenset[FlowKey] = field(default_factory=frozenset[FlowKey])
-
-
-@dataclass(frozen=True, slots=True)
-class _LaneTurn:
-    pointers: list[Pointer]
-    drained: set[FlowKey]
-    more: bool
+    look_again: float | None = None
 
 
 async def take_turn(engine: AsyncEngine, settings: Settings, publish: Publish) -> Turn:
@@ -67,16 +54,24 @@ async def take_turn(engine: AsyncEngine, settings: Settings, publish: Publish) -
             by its lease.
         BrokerUnavailableError: The same, of the broker.
     """
+    catalogue = catalogue_of(settings.model_servers)
     async with transaction(single_statements(engine)) as connection:
-        now = await capacity(connection)
-    budgets, starved = _divide(now, settings)
-    turns: list[_LaneTurn] = []
+        now = await capacity(connection, catalogue.keys)
+    closed = catalogue.closed(now)
+    if closed and len(closed) == len(now.pools):
+        # Whatever is ready waits for a model: nothing is looked at, and nothing written.
+        waiting = any(lane.backlogged for lane in now.lanes)
+        return Turn(look_again=min(closed.values()) if waiting else None)
+    budgets, starved = divide(now, settings)
+    situation = Situation(settings, catalogue, now, closed)
+    turns: list[LaneTurn] = []
     carriers: list[Carrier] = []
     for lane in now.lanes:
         budget = budgets.get(lane.lane, 0)
         if budget:
-            turn = await _release_lane(engine, settings, lane, budget, now)
+            turn = await release_lane(engine, situation, lane, budget)
             turns.append(turn)
+            RELEASED.labels(lane.lane.value).inc(len(turn.pointers))
             carriers += load_carriers(
                 lane.lane, turn.pointers, workers=now.workers, fewest_slots=now.fewest_slots
             )
@@ -89,7 +84,10 @@ async def take_turn(engine: AsyncEngine, settings: Settings, publish: Publish) -
         # Nothing but empty flows stood in front: put them to bed now, or they stay there.
         await put_to_sleep(engine, drained)
         return Turn(more=True, starved=starved)
-    return Turn(released, any(turn.more for turn in turns), starved, drained)
+    again = min(
+        (turn.look_again for turn in turns if turn.look_again is not None), default=None
+    )
+    return Turn(released, any(turn.more for turn in turns), starved, drained, again)
 
 
 async def put_to_sleep(engine: AsyncEngine, flows: Collection[FlowKey]) -> None:
@@ -98,45 +96,28 @@ async def put_to_sleep(engine: AsyncEngine, flows: Collection[FlowKey]) -> None:
         await sleep_flows(connection, flows)
 
 
-def _divide(now: Capacity, settings: Settings) -> tuple[dict[Lane, int], bool]:
+def divide(now: Capacity, settings: Settings) -> tuple[dict[Lane, int], bool]:
+    """Return how many jobs each lane may release, and whether a lane with work got none."""
     window = math.ceil(now.slots * _OVERCOMMIT) - sum(lane.inflight for lane in now.lanes)
-    demands = [
-        LaneDemand(lane.lane, lane.turn, math.ceil(lane.slots * _OVERCOMMIT) - lane.inflight)
-        for lane in now.lanes
-        if lane.backlogged and lane.slots
-    ]
+    demands: list[LaneDemand] = []
+    kept: dict[Lane, int] = {}
+    for lane in now.lanes:
+        reserved = settings.lane_reserved.get(lane.lane)
+        if reserved and not lane.paused:
+            least = min(math.ceil(reserved * now.slots), lane.slots)
+            kept[lane.lane] = max(0, least - lane.inflight)
+        if not (lane.backlogged and lane.slots) or lane.paused:
+            continue
+        room = math.ceil(lane.slots * _OVERCOMMIT)
+        cap = settings.lane_caps.get(lane.lane)
+        if cap:
+            room = min(room, max(1, math.floor(cap * now.slots)))
+        demands.append(LaneDemand(lane.lane, lane.turn, room - lane.inflight))
     budgets = share(
         demands,
         settings.lane_weights,
         min(window, _LARGEST_TURN),
         floor=turn_floor([lane.turn for lane in now.lanes]),
+        kept=kept,
     )
     return budgets, any(demand.lane not in budgets for demand in demands)
-
-
-async def _release_lane(
-    engine: AsyncEngine, settings: Settings, lane: LaneState, budget: int, now: Capacity
-) -> _LaneTurn:
-    async with transaction(engine) as connection:
-        flows = await lock_flows(connection, lane.lane, _FLOWS)
-        quotas = choose(flows, budget, clock=lane.v)
-        if not quotas:
-            return _LaneTurn([], set(), more=False)
-        released = await release_jobs(
-            connection,
-            lane,
-            quotas,
-            lease=settings.release_ttl,
-            stride=stride_of(lane.lane, settings.lane_weights),
-            floor=turn_floor([other.turn for other in now.lanes]),
-        )
-    RELEASED.labels(lane.lane.value).inc(len(released))
-    got = Counter(tenant_id for tenant_id, _ in released)
-    drained = {
-        (lane.lane.number, quota.flow.tenant_id)
-        for quota in quotas
-        if got[quota.flow.tenant_id] < quota.jobs
-    }
-    # A flow that gave all it was asked for may have more, and so may flows beyond the limit.
-    more = len(drained) < len(quotas) or len(flows) == _FLOWS
-    return _LaneTurn([pointer for _, pointer in released], drained, more)

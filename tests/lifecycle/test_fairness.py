@@ -9,8 +9,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.broker import Carrier
+from infra.postgres.capacity import capacity
 from infra.postgres.engine import create_engine, transaction
-from infra.postgres.release import capacity
 from producer.dispatcher.turn import take_turn
 from schemas.claim import Pointer
 from schemas.lanes import Lane

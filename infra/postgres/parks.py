@@ -1,0 +1,89 @@
+"""Flows that wait: at a limit, for a model, or by an operator's wish. No wait is endless."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from schemas.lanes import Lane
+
+PARKED_FULL: Final = 1
+"""As many jobs are in flight as the tenant may have."""
+PARKED_RATE: Final = 2
+"""The tenant's plan allows no more for now."""
+PARKED_POOL: Final = 3
+"""All its ready jobs are of models that take no more for now, or are paused."""
+PARKED_PAUSED: Final = 4
+"""An operator holds the tenant back."""
+
+FULL_PARK: Final = timedelta(seconds=1)
+"""A flow at its limit is looked at again after this, should the finisher's unpark be missed."""
+LONGEST_PARK: Final = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Park:
+    """A flow of the lane that is to wait for ``seconds``, and why.
+
+    Attributes:
+        pools: For ``PARKED_POOL``: the pools that are closed.
+    """
+
+    tenant_id: int
+    reason: int
+    seconds: float
+    pools: tuple[int, ...] = ()
+
+
+_PARK: Final = text("""
+UPDATE flow SET parked_until = now() + x.seconds * interval '1 second', park_reason = x.reason,
+  parked_pools = CASE x.reason WHEN 3 THEN CAST(:pools AS smallint[]) END
+FROM unnest(CAST(:tenants AS bigint[]), CAST(:reasons AS smallint[]),
+            CAST(:seconds AS float8[])) AS x(tenant_id, reason, seconds)
+WHERE flow.lane = :lane AND flow.tenant_id = x.tenant_id AND flow.parked_until IS NULL
+""")
+
+_UNPARK: Final = text("""
+WITH x AS (
+  SELECT lane, tenant_id FROM flow WHERE parked_until <= now()
+  ORDER BY parked_until LIMIT 1000 FOR NO KEY UPDATE SKIP LOCKED)
+UPDATE flow SET parked_until = NULL, park_reason = NULL, parked_pools = NULL FROM x
+WHERE flow.lane = x.lane AND flow.tenant_id = x.tenant_id
+""")
+
+_NEXT: Final = text("""
+SELECT EXTRACT(epoch FROM min(parked_until) - clock_timestamp()) FROM flow
+WHERE parked_until IS NOT NULL
+""")
+
+
+async def park_flows(connection: AsyncConnection, lane: Lane, parks: Collection[Park]) -> None:
+    """Take flows, locked by this transaction, out of the rotation of their lane for a while."""
+    if not parks:
+        return
+    longest = LONGEST_PARK.total_seconds()
+    pools = next((park.pools for park in parks if park.pools), ())
+    await connection.execute(
+        _PARK,
+        {
+            "lane": lane.number,
+            "tenants": [park.tenant_id for park in parks],
+            "reasons": [park.reason for park in parks],
+            "seconds": [max(0.0, min(park.seconds, longest)) for park in parks],
+            "pools": list(pools),
+        },
+    )
+
+
+async def unpark_flows(connection: AsyncConnection) -> int:
+    """Return flows whose park is over to the rotation, and how many these were."""
+    return (await connection.execute(_UNPARK)).rowcount
+
+
+async def next_unpark(connection: AsyncConnection) -> float | None:
+    """Return in how many seconds the next park ends, or ``None`` if no flow is parked."""
+    seconds = (await connection.execute(_NEXT)).scalar_one()
+    return None if seconds is None else float(seconds)

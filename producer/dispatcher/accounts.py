@@ -1,0 +1,152 @@
+"""Which models share an account at a model server, and what that account may use. Pure.
+
+Servers that offer a model in common, directly or over others, form one account: a release does
+not know yet which of them will do the work. Its limit is the sum of theirs, or none if one of
+them has none.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from infra.postgres.capacity import Capacity, PoolState
+from infra.postgres.limits import Limit
+from infra.postgres.parks import LONGEST_PARK
+from schemas.generation import Kind
+from schemas.model_catalog import ModelServer
+
+UNITS = ("requests", "images", "tokens")
+# What a limit per unit concerns; a request is a request.
+_UNIT_KINDS: Mapping[str, frozenset[Kind]] = {
+    "requests": frozenset(Kind),
+    "images": frozenset({Kind.IMAGE}),
+    "tokens": frozenset({Kind.CHAT}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """The limits per time of one owner, by unit; ``owner`` is a tenant or an account."""
+
+    owner: int
+    limits: Mapping[str, Limit]
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Servers that share models, the models, and what they may use together."""
+
+    name: str
+    servers: frozenset[str]
+    models: frozenset[str]
+    budget: Budget
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """The configured servers as a dispatcher sees them.
+
+    Attributes:
+        offers: Model to the servers that can serve it, those of its fallbacks included.
+        kinds: Model to its kinds.
+        keys: Every limiter that ``capacity`` should look at.
+    """
+
+    accounts: tuple[Account, ...]
+    offers: Mapping[str, frozenset[str]]
+    kinds: Mapping[str, frozenset[Kind]]
+    keys: tuple[str, ...]
+
+    def account_of(self, model: str) -> Account | None:
+        """Return the account whose limits a job of this model uses up."""
+        return next((one for one in self.accounts if model in one.models), None)
+
+    def limited(self) -> list[Account]:
+        """Return the accounts that have a limit."""
+        return [account for account in self.accounts if account.budget.limits]
+
+    def closed(self, now: Capacity) -> dict[int, float]:
+        """Return the pools that take nothing now, and for how many seconds at most."""
+        waits = now.waits or {}
+        found = {pool.id: self._wait(pool, waits) for pool in now.pools}
+        return {pool: seconds for pool, seconds in found.items() if seconds > 0}
+
+    def _wait(self, pool: PoolState, waits: Mapping[str, float]) -> float:
+        if pool.paused:
+            return LONGEST_PARK.total_seconds()
+        if not waits:
+            return 0.0
+        servers = self.offers.get(pool.model, frozenset())
+        reopens = min((waits.get(f"server:{name}", 0.0) for name in servers), default=0.0)
+        account = self.account_of(pool.model)
+        if account is None:
+            return reopens
+        kinds = self.kinds.get(pool.model, frozenset())
+        rooms = [
+            waits.get(limit.key, 0.0)
+            for unit, limit in account.budget.limits.items()
+            if _UNIT_KINDS[unit] & kinds
+        ]
+        return max(reopens, *rooms) if rooms else reopens
+
+
+@lru_cache(maxsize=4)
+def catalogue_of(servers: tuple[ModelServer, ...]) -> Catalogue:
+    """Return the catalogue of the configured servers."""
+    groups = _groups(servers)
+    accounts = tuple(_account(number, group) for number, group in enumerate(groups))
+    own: dict[str, set[str]] = {}
+    kinds: dict[str, set[Kind]] = {}
+    fallbacks: dict[str, set[str]] = {}
+    for server in servers:
+        for spec in server.models:
+            own.setdefault(spec.name, set()).add(server.name)
+            kinds.setdefault(spec.name, set()).add(spec.kind)
+            fallbacks.setdefault(spec.name, set()).update(spec.fallbacks)
+    offers = {
+        model: frozenset(names.union(*(own.get(other, set()) for other in fallbacks[model])))
+        for model, names in own.items()
+    }
+    keys = [f"server:{server.name}" for server in servers]
+    keys += [limit.key for account in accounts for limit in account.budget.limits.values()]
+    return Catalogue(
+        accounts,
+        offers,
+        {model: frozenset(found) for model, found in kinds.items()},
+        tuple(keys),
+    )
+
+
+def tenant_budget(tenant_id: int, plan: Mapping[str, int]) -> Budget:
+    """Return the budget that a tenant's plan gives it."""
+    limits = {
+        unit: Limit(f"tenant:{tenant_id}:{unit}", plan[f"{unit}_per_minute"])
+        for unit in UNITS
+        if plan.get(f"{unit}_per_minute")
+    }
+    return Budget(tenant_id, limits)
+
+
+def _groups(servers: Sequence[ModelServer]) -> list[list[ModelServer]]:
+    groups: list[list[ModelServer]] = []
+    for server in servers:
+        models = {spec.name for spec in server.models}
+        joined = [g for g in groups if any(models & {s.name for s in o.models} for o in g)]
+        merged = [one for group in joined for one in group] + [server]
+        groups = [group for group in groups if group not in joined] + [merged]
+    return groups
+
+
+def _account(number: int, servers: Sequence[ModelServer]) -> Account:
+    name = "+".join(sorted(server.name for server in servers))
+    limits: dict[str, Limit] = {}
+    for unit in UNITS:
+        each = [getattr(server.limits, f"{unit}_per_minute") for server in servers]
+        if all(each):
+            limits[unit] = Limit(f"account:{name}:{unit}", sum(each))
+    return Account(
+        name,
+        frozenset(server.name for server in servers),
+        frozenset(spec.name for server in servers for spec in server.models),
+        Budget(number, limits),
+    )

@@ -1,0 +1,238 @@
+"""One lane's part of a turn: lock, choose, release within every limit, park what must wait."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from infra.postgres.capacity import Capacity, LaneState
+from infra.postgres.engine import transaction
+from infra.postgres.flows import FlowKey
+from infra.postgres.limits import Room, close_keys, lock_limits, reserve
+from infra.postgres.parks import (
+    LONGEST_PARK,
+    PARKED_FULL,
+    PARKED_PAUSED,
+    PARKED_POOL,
+    PARKED_RATE,
+    Park,
+    park_flows,
+)
+from infra.postgres.release import (
+    Constraints,
+    LockedFlow,
+    Quota,
+    Released,
+    lock_flows,
+    lock_tenants,
+    release_jobs,
+)
+from infra.settings import Settings
+from producer.dispatcher.accounts import Budget, Catalogue, tenant_budget
+from producer.dispatcher.fair_share import choose
+from producer.dispatcher.lane_budget import stride_of, turn_floor
+from producer.dispatcher.spending import allowance, limits_of, spent, waits
+from schemas.claim import Pointer
+
+_FLOWS: Final = 64
+# With closed pools in front, flows that wait for them must be got out of the way.
+_FLOWS_WHILE_CLOSED: Final = 512
+# A finisher in another lane does not see a flow that waits for the tenant's total.
+_TOTAL_PARK_SECONDS: Final = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What all lanes of one turn share. ``closed``: pools that take nothing, and for how long."""
+
+    settings: Settings
+    catalogue: Catalogue
+    now: Capacity
+    closed: Mapping[int, float]
+
+    @property
+    def limited(self) -> list[Budget]:
+        """Return the budgets of the accounts that have limits."""
+        return [account.budget for account in self.catalogue.limited()]
+
+
+@dataclass(frozen=True, slots=True)
+class LaneTurn:
+    """What one lane released; see ``Turn``."""
+
+    pointers: list[Pointer] = field(default_factory=list[Pointer])
+    drained: set[FlowKey] = field(default_factory=set[FlowKey])
+    more: bool = False
+    look_again: float | None = None
+
+
+@dataclass(slots=True)
+class _Gate:
+    """What stands before the locked flows: who may release how many, and who must wait."""
+
+    flows: list[LockedFlow]
+    parks: list[Park] = field(default_factory=list[Park])
+    most: dict[int, int] = field(default_factory=dict[int, int])
+    budgets: dict[int, Budget] = field(default_factory=dict[int, Budget])
+    rooms: dict[str, Room] = field(default_factory=dict[str, Room])
+    busy: bool = False
+
+
+async def release_lane(
+    engine: AsyncEngine, situation: Situation, lane: LaneState, budget: int
+) -> LaneTurn:
+    """Release up to ``budget`` jobs of one lane in one transaction."""
+    limit = _FLOWS_WHILE_CLOSED if situation.closed else _FLOWS
+    async with transaction(engine) as connection:
+        # Accounts before flows before tenants, everywhere: nobody waits in a circle.
+        rooms = await lock_limits(connection, limits_of(situation.limited))
+        locked = await lock_flows(connection, lane.lane, limit)
+        gate = await _gate(connection, locked)
+        gate.rooms |= rooms
+        quotas = choose(gate.flows, budget, clock=lane.v, most=gate.most)
+        outcome: list[Released] = []
+        if quotas:
+            outcome = await release_jobs(
+                connection,
+                lane,
+                quotas,
+                lease=situation.settings.release_ttl,
+                stride=stride_of(lane.lane, situation.settings.lane_weights),
+                floor=turn_floor([other.turn for other in situation.now.lanes]),
+                constraints=_constraints(situation, gate),
+            )
+        gate.parks += await _settle(connection, situation, gate, outcome)
+        gate.parks += _waiting_for_models(situation, quotas, outcome, gate.parks)
+        await park_flows(connection, lane.lane, gate.parks)
+    return _summary(lane, limit, locked, gate, quotas, outcome)
+
+
+async def _gate(connection: AsyncConnection, locked: Sequence[LockedFlow]) -> _Gate:
+    """Set aside flows of paused or full tenants; lock the tenants that have limits."""
+    gate = _Gate([flow for flow in locked if not flow.paused])
+    for flow in locked:
+        if flow.paused:
+            gate.parks.append(Park(flow.tenant_id, PARKED_PAUSED, LONGEST_PARK.total_seconds()))
+    held = [flow for flow in gate.flows if flow.total is not None or flow.plan]
+    if not held:
+        return gate
+    inflight = await lock_tenants(connection, [flow.tenant_id for flow in held])
+    for flow in held:
+        if flow.tenant_id not in inflight:
+            # Another dispatcher has the tenant; its turn is over in a moment.
+            gate.flows.remove(flow)
+            gate.busy = True
+        elif flow.total is not None and inflight[flow.tenant_id] >= flow.total:
+            gate.flows.remove(flow)
+            gate.parks.append(Park(flow.tenant_id, PARKED_FULL, _TOTAL_PARK_SECONDS))
+        else:
+            if flow.total is not None:
+                room = flow.total - inflight[flow.tenant_id]
+                gate.most[flow.tenant_id] = min(flow.max_inflight, room)
+            if flow.plan:
+                gate.budgets[flow.tenant_id] = tenant_budget(flow.tenant_id, flow.plan)
+    gate.rooms |= await lock_limits(connection, limits_of(gate.budgets.values()))
+    return gate
+
+
+def _constraints(situation: Situation, gate: _Gate) -> Constraints:
+    accounts = situation.limited
+    pools: dict[int, int] = {}
+    for pool in situation.now.pools:
+        account = situation.catalogue.account_of(pool.model) if accounts else None
+        if account is not None and account.budget.limits:
+            pools[pool.id] = account.budget.owner
+    known = [0, *(pool.id for pool in situation.now.pools)]
+    return Constraints(
+        closed=tuple(situation.closed),
+        open=tuple(pool for pool in known if pool not in situation.closed),
+        accounts=tuple(allowance(budget, gate.rooms) for budget in accounts),
+        pools=pools,
+        tenants=tuple(allowance(budget, gate.rooms) for budget in gate.budgets.values()),
+    )
+
+
+async def _settle(
+    connection: AsyncConnection, situation: Situation, gate: _Gate, outcome: Sequence[Released]
+) -> list[Park]:
+    """Reserve what was released; return the flows that wait for their tenants' limits."""
+    accounts = situation.limited
+    if not accounts and not gate.budgets:
+        return []
+    jobs = [one for one in outcome if not one.blocked]
+    owners = {
+        pool.id: account
+        for pool in situation.now.pools
+        if (account := situation.catalogue.account_of(pool.model))
+    }
+    used: Counter[str] = Counter()
+    for budget in accounts:
+        of_account = [j for j in jobs if j.pool in owners and owners[j.pool].budget is budget]
+        used += spent(budget, of_account)
+    for tenant_id, budget in gate.budgets.items():
+        used += spent(budget, [job for job in jobs if job.tenant_id == tenant_id])
+    await reserve(connection, limits_of([*accounts, *gate.budgets.values()]), used)
+    parks: list[Park] = []
+    closing: dict[str, float] = {}
+    for job in (one for one in outcome if one.blocked):
+        plan = gate.budgets.get(job.tenant_id)
+        held = waits(plan, gate.rooms, used, job) if plan else {}
+        if held:
+            parks.append(Park(job.tenant_id, PARKED_RATE, max(held.values())))
+        elif job.pool in owners and owners[job.pool].budget.limits:
+            closing |= waits(owners[job.pool].budget, gate.rooms, used, job)
+    await close_keys(connection, closing)
+    return parks
+
+
+def _waiting_for_models(
+    situation: Situation,
+    quotas: Sequence[Quota],
+    outcome: Sequence[Released],
+    parks: Sequence[Park],
+) -> list[Park]:
+    """Return parks for flows that gave nothing, while some pools are closed.
+
+    One that is empty is parked with them; its next job wakes it, or the park ends.
+    """
+    if not situation.closed:
+        return []
+    pools = tuple(situation.closed)
+    seconds = min(situation.closed.values())
+    settled = {one.tenant_id for one in outcome} | {park.tenant_id for park in parks}
+    return [
+        Park(quota.flow.tenant_id, PARKED_POOL, seconds, pools)
+        for quota in quotas
+        if quota.flow.tenant_id not in settled
+    ]
+
+
+def _summary(  # noqa: PLR0917 - the parts of one release, each used once
+    lane: LaneState,
+    limit: int,
+    locked: Sequence[LockedFlow],
+    gate: _Gate,
+    quotas: Sequence[Quota],
+    outcome: Sequence[Released],
+) -> LaneTurn:
+    got = Counter(one.tenant_id for one in outcome if not one.blocked)
+    waiting = {park.tenant_id for park in gate.parks}
+    waiting |= {one.tenant_id for one in outcome if one.blocked}
+    short = [
+        quota
+        for quota in quotas
+        if got[quota.flow.tenant_id] < quota.jobs and quota.flow.tenant_id not in waiting
+    ]
+    # End users' shares of a quota do not add up to it; a shared flow that gave some has more.
+    drained = {
+        (lane.lane.number, quota.flow.tenant_id)
+        for quota in short
+        if not (quota.flow.shared and got[quota.flow.tenant_id])
+    }
+    pointers = [one.pointer for one in outcome if not one.blocked]
+    # A flow that gave all it was asked for may have more, and so may flows beyond the limit.
+    served = len(quotas) - len(drained) - len(waiting & {q.flow.tenant_id for q in quotas})
+    more = served > 0 or len(locked) == limit or gate.busy
+    return LaneTurn(pointers, drained, more)
