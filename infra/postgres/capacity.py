@@ -58,13 +58,16 @@ class Capacity:
     waits: dict[str, float] | None = None
 
 
+# The first flow by virtual time, and not EXISTS: there the planner expects a row at once, and
+# reads the whole table to learn that a lane has none.
 # A limiter has room for one unit once its arrival time is no more than burst - 1 units ahead.
 _CAPACITY: Final = text("""
 WITH s AS MATERIALIZED (
   SELECT slots, lanes FROM session WHERE expires_at > clock_timestamp() AND NOT draining)
 SELECT c.lane, c.pass AS turn, c.v, c.paused_at IS NOT NULL AS paused,
-  EXISTS (SELECT 1 FROM flow f
-          WHERE f.lane = c.lane AND f.active AND f.parked_until IS NULL) AS backlogged,
+  (SELECT f.tenant_id FROM flow f
+   WHERE f.lane = c.lane AND f.active AND f.parked_until IS NULL
+   ORDER BY f.vtime LIMIT 1) IS NOT NULL AS backlogged,
   (SELECT COALESCE(sum(s.slots), 0) FROM s WHERE c.lane = ANY (s.lanes)) AS slots,
   (SELECT count(*) FROM live l WHERE l.lane = c.lane AND l.state IN (3, 4)) AS inflight,
   (SELECT COALESCE(sum(s.slots), 0) FROM s) AS all_slots,

@@ -2,8 +2,8 @@
 
 Start-time fair queueing (Goyal, Vin and Chen, 1996): the flow with the lowest virtual time is
 served, and each job moves it on by its cost over the flow's weight (here: what the flow's jobs
-cost of late; the release charges what each was reckoned to cost). A flow that comes back from rest
-stands at the lane's clock at least, so it cannot spend credit it banked while idle.
+cost of late; the release charges what each was reckoned to cost). A flow that comes back from
+rest stands at the lane's clock at least, so it cannot spend credit it banked while idle.
 """
 
 import heapq

@@ -45,7 +45,7 @@ _TOTAL_PARK_SECONDS: Final = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What all lanes of one turn share. ``closed``: pools that take nothing, and for how long."""
+    """What all lanes of a turn share. ``closed``: pools that take nothing, and for how long."""
 
     settings: Settings
     catalogue: Catalogue

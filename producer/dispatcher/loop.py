@@ -21,7 +21,11 @@ from producer.dispatcher.reaper import (
     reap,
     reap_hung,
 )
+from producer.dispatcher.throughput import Throughput
+from producer.dispatcher.schedules import ScheduleServer
 from producer.dispatcher.turn import Publish, Turn, put_to_sleep, take_turn
+from producer.dispatcher.unique_keys import forget_unique_keys
+from producer.submit import Submitter
 from schemas.errors import BrokerUnavailableError, DatabaseUnavailableError
 from schemas.ids import format_id
 
@@ -33,6 +37,7 @@ _REAP_EVERY: Final = timedelta(milliseconds=500)
 # Sooner when something is known to fall due, but not more often than this.
 _REAP_PAUSE: Final = timedelta(milliseconds=50)
 _HUNG_EVERY: Final = timedelta(seconds=5)
+_SCHEDULES_EVERY: Final = timedelta(seconds=1)
 _AUDIT_EVERY: Final = timedelta(seconds=30)
 _HOUSE_EVERY: Final = timedelta(minutes=10)
 _AFTER_FAILURE: Final = 0.5
@@ -90,6 +95,9 @@ class Dispatcher:
         self._publish = publish
         self._oldest_waiting = oldest_waiting
         self._empty = _EmptyFlows()
+        submitter = Submitter(engine, settings, doorbells, clock)
+        self._schedules = ScheduleServer(engine, settings, doorbells, submitter)
+        self._speed = Throughput()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Dispatch until ``stop`` is set."""
@@ -98,6 +106,7 @@ class Dispatcher:
                 asyncio.create_task(self._dispatch(bell)),
                 asyncio.create_task(self._every(_REAP_EVERY, self._reap)),
                 asyncio.create_task(self._every(_HUNG_EVERY, self._reap_hung)),
+                asyncio.create_task(self._every(_SCHEDULES_EVERY, self._schedules.serve)),
                 asyncio.create_task(self._every(_AUDIT_EVERY, self._audit)),
                 asyncio.create_task(self._every(_HOUSE_EVERY, self._keep_house)),
             ]
@@ -115,7 +124,10 @@ class Dispatcher:
         while True:
             begun = loop.time()
             try:
-                turn = await take_turn(self._engine, self._settings, self._publish)
+                turn = await take_turn(
+                    self._engine, self._settings, self._publish, ahead=self._speed.ahead()
+                )
+                self._speed.add(turn.released, loop.time())
                 DISPATCH_TICK_SECONDS.observe(loop.time() - begun)
                 self._empty.add(turn.drained, loop.time())
                 if self._empty.due(loop.time()):
@@ -171,6 +183,7 @@ class Dispatcher:
 
     async def _keep_house(self) -> None:
         await keep_house(self._engine, self._settings, self._clock)
+        await forget_unique_keys(self._engine)
 
     async def _every(
         self, interval: timedelta, duty: Callable[[], Awaitable[timedelta | None]]

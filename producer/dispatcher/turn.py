@@ -22,8 +22,8 @@ from schemas.lanes import Lane
 Publish = Callable[[Sequence[Carrier]], Awaitable[None]]
 
 # A little more is released than there are slots, so that a slot that falls free finds its next
-# job in the broker already.
-_OVERCOMMIT: Final = 1.2
+# job in the broker already; no more, because what is in the broker is first come, first served.
+_MOST_AHEAD: Final = 0.2
 _LARGEST_TURN: Final = 512
 
 
@@ -46,8 +46,16 @@ class Turn:
     look_again: float | None = None
 
 
-async def take_turn(engine: AsyncEngine, settings: Settings, publish: Publish) -> Turn:
+async def take_turn(
+    engine: AsyncEngine, settings: Settings, publish: Publish, *, ahead: int | None = None
+) -> Turn:
     """Release what the workers have room for, fairly, and publish it.
+
+    Args:
+        engine: The way to PostgreSQL.
+        settings: Weights, caps, model servers.
+        publish: Sends carriers to the broker.
+        ahead: How many jobs may wait in the broker; a fifth of the slots at the most.
 
     Raises:
         DatabaseUnavailableError: PostgreSQL went away; what was committed before is recovered
@@ -62,7 +70,7 @@ async def take_turn(engine: AsyncEngine, settings: Settings, publish: Publish) -
         # Whatever is ready waits for a model: nothing is looked at, and nothing written.
         waiting = any(lane.backlogged for lane in now.lanes)
         return Turn(look_again=min(closed.values()) if waiting else None)
-    budgets, starved = divide(now, settings)
+    budgets, starved = divide(now, settings, ahead)
     situation = Situation(settings, catalogue, now, closed)
     turns: list[LaneTurn] = []
     carriers: list[Carrier] = []
@@ -96,9 +104,16 @@ async def put_to_sleep(engine: AsyncEngine, flows: Collection[FlowKey]) -> None:
         await sleep_flows(connection, flows)
 
 
-def divide(now: Capacity, settings: Settings) -> tuple[dict[Lane, int], bool]:
+def divide(
+    now: Capacity, settings: Settings, ahead: int | None
+) -> tuple[dict[Lane, int], bool]:
     """Return how many jobs each lane may release, and whether a lane with work got none."""
-    window = math.ceil(now.slots * _OVERCOMMIT) - sum(lane.inflight for lane in now.lanes)
+
+    def with_some_ahead(slots: int) -> int:
+        most = math.ceil(slots * _MOST_AHEAD)
+        return slots + (most if ahead is None else min(most, ahead))
+
+    window = with_some_ahead(now.slots) - sum(lane.inflight for lane in now.lanes)
     demands: list[LaneDemand] = []
     kept: dict[Lane, int] = {}
     for lane in now.lanes:
@@ -108,7 +123,7 @@ def divide(now: Capacity, settings: Settings) -> tuple[dict[Lane, int], bool]:
             kept[lane.lane] = max(0, least - lane.inflight)
         if not (lane.backlogged and lane.slots) or lane.paused:
             continue
-        room = math.ceil(lane.slots * _OVERCOMMIT)
+        room = with_some_ahead(lane.slots)
         cap = settings.lane_caps.get(lane.lane)
         if cap:
             room = min(room, max(1, math.floor(cap * now.slots)))
