@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from infra.postgres.hot import HotStatement
 from schemas.lanes import BY_NUMBER, Lane
 
 
@@ -61,7 +61,7 @@ class Capacity:
 # The first flow by virtual time, and not EXISTS: there the planner expects a row at once, and
 # reads the whole table to learn that a lane has none.
 # A limiter has room for one unit once its arrival time is no more than burst - 1 units ahead.
-_CAPACITY: Final = text("""
+_CAPACITY: Final = HotStatement("""
 WITH s AS MATERIALIZED (
   SELECT slots, lanes FROM session WHERE expires_at > clock_timestamp() AND NOT draining)
 SELECT c.lane, c.pass AS turn, c.v, c.paused_at IS NOT NULL AS paused,
@@ -93,7 +93,7 @@ async def capacity(connection: AsyncConnection, keys: Sequence[str] = ()) -> Cap
         connection: Any connection.
         keys: The limiters of the configured model servers and accounts.
     """
-    rows = (await connection.execute(_CAPACITY, {"keys": list(keys)})).all()
+    rows = await _CAPACITY.run(connection, {"keys": list(keys)})
     if not rows:
         return Capacity((), 0, 0, 1)
     lanes = tuple(

@@ -7,10 +7,12 @@ from typing import Final
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from infra.postgres.hot import HotStatement
+
 FlowKey = tuple[int, int]
 """``(lane number, tenant id)``."""
 
-_LOCK: Final = text("""
+_LOCK: Final = HotStatement("""
 SELECT f.lane, f.tenant_id FROM flow f
 JOIN unnest(CAST(:lanes AS smallint[]), CAST(:tenants AS bigint[])) AS k(lane, tenant_id)
   ON k.lane = f.lane AND k.tenant_id = f.tenant_id
@@ -28,7 +30,7 @@ WHERE flow.lane = k.lane AND flow.tenant_id = k.tenant_id AND NOT EXISTS (
   WHERE l.state = 2 AND l.lane = flow.lane AND l.tenant_id = flow.tenant_id)
 """)
 
-_WAKE: Final = text("""
+_WAKE: Final = HotStatement("""
 WITH wanted AS MATERIALIZED (
   SELECT DISTINCT lane, tenant_id
   FROM unnest(CAST(:lanes AS smallint[]), CAST(:tenants AS bigint[])) AS k(lane, tenant_id)),
@@ -82,7 +84,7 @@ async def sleep_flows(connection: AsyncConnection, keys: Collection[FlowKey]) ->
     """Put those of the flows to sleep that have no ready job; return how many fell asleep."""
     if not keys:
         return 0
-    locked = (await connection.execute(_LOCK, _arrays(keys))).all()
+    locked = await _LOCK.run(connection, _arrays(keys))
     if not locked:
         return 0
     found = [(row.lane, row.tenant_id) for row in locked]
@@ -92,7 +94,7 @@ async def sleep_flows(connection: AsyncConnection, keys: Collection[FlowKey]) ->
 async def wake_flows(connection: AsyncConnection, keys: Collection[FlowKey]) -> None:
     """Make sure that the flows are awake: jobs of theirs became ready in this transaction."""
     if keys:
-        await connection.execute(_WAKE, _arrays(sorted(set(keys))))
+        await _WAKE.run(connection, _arrays(sorted(set(keys))))
 
 
 async def wake_sleepers(connection: AsyncConnection) -> int:

@@ -13,11 +13,12 @@ from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.postgres.capacity import LaneState
 from infra.postgres.flows import FlowKey
+from infra.postgres.hot import HotStatement
 from infra.postgres.parks import FULL_PARK, PARKED_FULL
 from infra.postgres.release_sql import COUNTED, GENERAL, LIMITED, PLAIN
 from schemas.claim import Pointer
@@ -115,7 +116,7 @@ class Released:
     blocked: bool
 
 
-_LOCK_FLOWS: Final = text("""
+_LOCK_FLOWS: Final = HotStatement("""
 WITH f AS MATERIALIZED (
   SELECT tenant_id, weight, max_inflight, vtime, cost, shared, last_end_user_key FROM flow
   WHERE lane = :lane AND active AND parked_until IS NULL
@@ -150,7 +151,7 @@ RETURNING live.lane, live.tenant_id
 
 async def lock_flows(connection: AsyncConnection, lane: Lane, limit: int) -> list[LockedFlow]:
     """Lock the flows of ``lane`` with the lowest virtual time that no one else has locked."""
-    rows = await connection.execute(_LOCK_FLOWS, {"lane": lane.number, "flows": limit})
+    rows = await _LOCK_FLOWS.run(connection, {"lane": lane.number, "flows": limit})
     return [LockedFlow(*row) for row in rows]
 
 
@@ -193,8 +194,8 @@ async def release_jobs(
         first job that was held back, marked as blocked.
     """
     statement, values = _choose(quotas, constraints)
-    rows = await connection.execute(
-        statement,
+    rows = await statement.run(
+        connection,
         {
             "lane": lane.lane.number,
             "tenants": [quota.flow.tenant_id for quota in quotas],
@@ -225,7 +226,9 @@ async def return_releases(
     return [(row.lane, row.tenant_id) for row in rows]
 
 
-def _choose(quotas: Sequence[Quota], constraints: Constraints) -> tuple[Any, dict[str, Any]]:
+def _choose(
+    quotas: Sequence[Quota], constraints: Constraints
+) -> tuple[HotStatement, dict[str, Any]]:
     """Return the cheapest statement that can do it, and what it needs beyond the others."""
     general = bool(constraints.closed) or any(quota.flow.shared for quota in quotas)
     if not general and not constraints.limited:
@@ -252,6 +255,6 @@ def _choose(quotas: Sequence[Quota], constraints: Constraints) -> tuple[Any, dic
     return (LIMITED if general else COUNTED), values
 
 
-def _released(row: Row[Any]) -> Released:
+def _released(row: Any) -> Released:
     pointer = Pointer(row.job_id, row.fence)
     return Released(row.tenant_id, pointer, row.pool, row.images, row.tokens, row.blocked)

@@ -7,7 +7,7 @@ held to limits per time.
 
 from typing import Final
 
-from sqlalchemy import text
+from infra.postgres.hot import HotStatement
 
 _FLOWS: Final = """
 WITH RECURSIVE r AS MATERIALIZED (
@@ -154,22 +154,22 @@ _BLOCKED: Final = """UNION ALL
 
 _SHARED: Final = ", CAST(:shared AS boolean[]), CAST(:lasts AS bigint[])"
 
-PLAIN: Final = text(
+PLAIN: Final = HotStatement(
     _FLOWS.format(more="", names="") + _IN_ORDER + _ALL + _WRITE.format(cursor="", blocked="")
 )
-COUNTED: Final = text(
+COUNTED: Final = HotStatement(
     _FLOWS.format(more="", names="")
     + _IN_ORDER
     + _WITHIN_LIMITS
     + _WRITE.format(cursor="", blocked=_BLOCKED)
 )
-GENERAL: Final = text(
+GENERAL: Final = HotStatement(
     _FLOWS.format(more=_SHARED, names=", shared, last")
     + _IN_TURN
     + _ALL
     + _WRITE.format(cursor=_CURSOR, blocked="")
 )
-LIMITED: Final = text(
+LIMITED: Final = HotStatement(
     _FLOWS.format(more=_SHARED, names=", shared, last")
     + _IN_TURN
     + _WITHIN_LIMITS

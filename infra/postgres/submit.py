@@ -10,6 +10,8 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from infra.postgres.hot import HotStatement
+
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
@@ -67,7 +69,7 @@ class KnownKey:
 #
 # One JSON text for all rows: PostgreSQL takes it apart for less than the driver would spend on
 # an array per column.
-_INSERT: Final = text("""
+_INSERT: Final = HotStatement("""
 WITH n AS MATERIALIZED (
   SELECT *, COALESCE((hashtextextended(end_user, 0) & 9223372036854775807) | 1, 0) AS user_key,
     CASE WHEN run_at > now() THEN 1 ELSE 2 END AS state
@@ -151,8 +153,8 @@ async def insert_jobs(
         The creation time of each inserted job. A job that is missing was not inserted: its
         idempotency key is in use.
     """
-    rows = await connection.execute(
-        _INSERT,
+    rows = await _INSERT.run(
+        connection,
         {"rows": orjson.dumps([_row(job) for job in jobs]).decode(), "ttl": idempotency_ttl},
     )
     created: dict[UUID, datetime] = {row.id: row.created_at for row in rows}
