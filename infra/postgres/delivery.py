@@ -14,6 +14,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from infra.postgres.hot import HotStatement
+
 # After its first try a delivery lives this long: the whole schedule, and no longer.
 LIFETIME: Final = timedelta(hours=76)
 _MILLISECOND: Final = timedelta(milliseconds=1)
@@ -73,7 +75,7 @@ class AttemptRecord:
     failures: int
 
 
-_DUE: Final = text("""
+_DUE: Final = HotStatement("""
 SELECT tenant_id, origin, count(*) AS due, min(next_at) AS since FROM (
   SELECT tenant_id, origin, next_at FROM delivery
   WHERE next_at <= now() AND (lease_until IS NULL OR lease_until <= now())
@@ -104,7 +106,7 @@ FROM lanes l
 
 # The array and the LIMIT 1 keep the planner on primary keys, where its guess of how many rows a
 # lane yields would have it read whole tables.
-_LEASE: Final = text("""
+_LEASE: Final = HotStatement("""
 WITH share AS MATERIALIZED (
   SELECT * FROM unnest(
     CAST(:tenant_ids AS bigint[]), CAST(:origins AS text[]), CAST(:rooms AS int[]))
@@ -128,13 +130,14 @@ LEFT JOIN tenant t ON t.id = l.tenant_id
 ORDER BY l.next_at
 """)
 
-_NEXT: Final = text("""
-SELECT next_at - clock_timestamp() FROM delivery WHERE next_at > now() ORDER BY next_at LIMIT 1
+_NEXT: Final = HotStatement("""
+SELECT next_at - clock_timestamp() AS wait FROM delivery
+WHERE next_at > now() ORDER BY next_at LIMIT 1
 """)
 
 # Past its lifetime a delivery ends with this attempt, whatever the schedule says. The number of
 # an attempt is a smallint, which a receiver that asks for a second's patience all day outgrows.
-_RECORD: Final = text("""
+_RECORD: Final = HotStatement("""
 WITH x AS MATERIALIZED (
   SELECT * FROM unnest(
     CAST(:ids AS uuid[]), CAST(:fences AS int[]), CAST(:outcomes AS text[]),
@@ -176,7 +179,7 @@ async def due_lanes(connection: AsyncConnection, *, window: int) -> dict[Lane, i
 
     Counts that add up to ``window`` mean that more may be due, in these lanes or in others.
     """
-    rows = await connection.execute(_DUE, {"window": window})
+    rows = await _DUE.run(connection, {"window": window})
     return {Lane(row.tenant_id, row.origin): row.due for row in rows}
 
 
@@ -208,8 +211,8 @@ async def lease_due(
     """
     if not shares:
         return []
-    rows = await connection.execute(
-        _LEASE,
+    rows = await _LEASE.run(
+        connection,
         {
             "tenant_ids": [lane.tenant_id for lane in shares],
             "origins": [lane.origin for lane in shares],
@@ -237,8 +240,8 @@ async def lease_due(
 
 async def next_due_in(connection: AsyncConnection) -> timedelta | None:
     """Return the time until a delivery becomes due; ``None`` if none is scheduled."""
-    found: timedelta | None = (await connection.execute(_NEXT)).scalar()
-    return found
+    rows = await _NEXT.run(connection, {})
+    return rows[0].wait if rows else None
 
 
 async def record_outcomes(
@@ -250,8 +253,8 @@ async def record_outcomes(
         Per record, whether its lease was still the newest. If not, nothing was written: the
         attempt was recorded before, or somebody else sends the delivery again.
     """
-    rows = await connection.execute(
-        _RECORD,
+    rows = await _RECORD.run(
+        connection,
         {
             "ids": [record.delivery_id for record in records],
             "fences": [record.fence for record in records],

@@ -1,0 +1,90 @@
+"""No statement of the engine reads a whole table, however long the queue is."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import psycopg
+
+from infra.postgres.parks import next_unpark
+from infra.settings import Settings
+from schemas.ids import parse_id
+from schemas.lanes import Lane
+from tests.fixtures.harness import Harness
+
+# Tables that grow with the load. The others have a row per lane, model, worker or schedule.
+_LARGE: Final = ("live", "flow", "tenant", "job", "payload", "result", "attempt", "outbox")
+_CROWD: Final = """
+INSERT INTO tenant (name, max_inflight, webhook_secret)
+  SELECT 'crowd-' || n, 1000, 'whsec_MfKQ9r8GKYqrTwjU' FROM generate_series(1, 40000) n;
+INSERT INTO job (id, tenant_id, lane, kind, priority, model, end_user)
+  SELECT uuidv7(), t.id, 2, 1, 5, 'test-image', CASE WHEN n % 3 = 0 THEN 'user-' || n % 7 END
+  FROM tenant t CROSS JOIN generate_series(1, 3) n;
+INSERT INTO job (id, tenant_id, lane, kind, priority, model)
+  SELECT uuidv7(), (SELECT min(id) FROM tenant), 2, 1, 5, 'test-image'
+  FROM generate_series(1, 60000);
+INSERT INTO payload (job_id, body) SELECT id, '{"input": {"prompt": "x"}}' FROM job;
+INSERT INTO live (job_id, lane, tenant_id, state, priority, run_at, deadline, end_user_key)
+  SELECT id, lane, tenant_id, CASE WHEN random() < 0.1 THEN 1 ELSE 2 END, priority,
+    now() + interval '1 day', now() + interval '7 days', COALESCE(length(end_user), 0) FROM job;
+INSERT INTO flow (lane, tenant_id, max_inflight, shared)
+  SELECT DISTINCT lane, tenant_id, 1000, true FROM job;
+INSERT INTO result (job_id, fence) SELECT uuidv7(), 1 FROM generate_series(1, 5000);
+INSERT INTO attempt (job_id, fence, n, outcome)
+  SELECT uuidv7(), 1, 1, 1 FROM generate_series(1, 5000);
+INSERT INTO outbox (job_id, id, kind, type, body)
+  SELECT uuidv7(), uuidv7(), 1, 'job.succeeded', '' FROM generate_series(1, 5000);
+ANALYZE
+"""
+
+
+def scans(url: str) -> Mapping[str, int]:
+    """Whole readings of each large table so far, its partitions included."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        rows = connection.execute(
+            "SELECT regexp_replace(relname, '_p[0-9]{8}$', ''), sum(seq_scan)"
+            " FROM pg_stat_user_tables GROUP BY 1"
+        ).fetchall()
+    return {name: int(count) for name, count in rows if name in _LARGE}
+
+
+def live_a_day(genq: Harness) -> None:
+    """Let the engine do everything that it does."""
+    for lane in Lane:
+        genq.submit(lane=lane, end_user="ann")
+    late = genq.submit(run_at=3600.0)
+    genq.submit(tenant="crowd-7", lane=Lane.FAST, priority=0)
+    genq.release()
+    for _ in range(4):
+        genq.work_one()
+    genq.claim_one()
+    genq.silence_workers()
+    genq.reap()
+    genq.new_worker()
+    genq.sql("UPDATE pool SET paused_at = now()")
+    genq.turn()
+    genq.sql("UPDATE pool SET paused_at = NULL")
+    genq.sql("UPDATE live SET run_at = now() WHERE job_id = :id", id=parse_id("job", late))
+    genq.sql("UPDATE live SET lease_until = now() - interval '1 s' WHERE state = 3")
+    genq.sql("UPDATE flow SET parked_until = now() WHERE parked_until IS NOT NULL")
+    genq.reap()
+    genq.turn()
+    genq.job(late)
+    genq.in_transaction(next_unpark)
+
+
+def test_a_day_of_the_engine_reads_no_table_from_end_to_end(
+    settings: Settings, database_url: str, tmp_path: Path
+) -> None:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(_CROWD.encode())
+    genq = Harness(settings, tmp_path / "objects")
+    genq.tenant("acme")
+    genq.sql("SELECT pg_stat_force_next_flush()")
+    before = scans(database_url)
+
+    live_a_day(genq)
+    genq.close()
+
+    after = scans(database_url)
+    assert {name: after[name] - before[name] for name in after} == dict.fromkeys(after, 0)
