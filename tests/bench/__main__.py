@@ -33,6 +33,7 @@ from tests.bench.under_load import (
     measure_submits,
     warm_up,
 )
+from tests.bench.whale import measure_whale
 from tests.bench.yardstick import middle, yardstick
 
 Results = dict[str, Measured]
@@ -96,6 +97,11 @@ async def _submits(stack: Stack, results: Results, asked: argparse.Namespace) ->
     return await measure_submits(stack, 5.0 if asked.quick else 10.0)
 
 
+async def _whale(stack: Stack, results: Results, asked: argparse.Namespace) -> Measured:
+    del results
+    return await measure_whale(stack, 10.0 if asked.quick else 20.0)
+
+
 async def _celery(stack: Stack, results: Results, asked: argparse.Namespace) -> Measured:
     del results
     return await measure_celery(stack, tasks=5_000 if asked.quick else 15_000)
@@ -119,6 +125,7 @@ MEASUREMENTS: Final[dict[str, Measure]] = {
     "naive": _naive,
     "release": _release,
     "submits": _submits,
+    "whale": _whale,
 }
 
 

@@ -36,7 +36,7 @@ from tests.bench.scale.crowd import (
     table_sizes,
 )
 from tests.bench.scale.looks import look_costs
-from tests.chaos.servers import postgres as running_postgres
+from tests.chaos.postgres import postgres as running_postgres
 
 _SLOTS: Final = 100
 _FEW: Final = 1_000
