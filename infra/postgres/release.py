@@ -116,6 +116,15 @@ class Released:
     blocked: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What a release did. ``dry``: tenants whose flows had fewer jobs than were asked."""
+
+    jobs: tuple[Released, ...] = ()
+    blocked: tuple[Released, ...] = ()
+    dry: frozenset[int] = frozenset()
+
+
 _LOCK_FLOWS: Final = HotStatement("""
 WITH f AS MATERIALIZED (
   SELECT tenant_id, weight, max_inflight, vtime, cost, shared, last_end_user_key FROM flow
@@ -173,25 +182,28 @@ async def release_jobs(
     lane: LaneState,
     quotas: Sequence[Quota],
     *,
+    budget: int,
     lease: timedelta,
     stride: int,
     floor: int,
     constraints: Constraints = NO_CONSTRAINTS,
-) -> list[Released]:
+) -> Release:
     """Release up to each quota from flows that this transaction has locked.
 
     Args:
         connection: The transaction that called ``lock_flows``; commit it before publishing.
         lane: The lane, as ``capacity`` gave it.
-        quotas: Jobs per flow; each flow's own limit is applied besides.
+        quotas: Jobs per flow, together more than the budget, should some flows be empty; each
+            flow's own limit is applied besides.
+        budget: The most jobs in all: those with the earliest start tags.
         lease: How long a worker may take to start a job before it is released again.
         stride: What one job adds to the lane's turn.
         floor: The least turn the lane may have: a lane that rested has no credit.
         constraints: Closed pools and limits per time, locked by this transaction.
 
     Returns:
-        Every released job, and of each flow that gave less because of a limit per time, the
-        first job that was held back, marked as blocked.
+        Every released job; of each flow that gave less because of a limit per time, the first
+        job that was held back; and whose flows may be empty.
     """
     statement, values = _choose(quotas, constraints)
     rows = await statement.run(
@@ -203,6 +215,7 @@ async def release_jobs(
             "limits": [quota.flow.max_inflight for quota in quotas],
             "quotas": [quota.jobs for quota in quotas],
             "vtimes": [quota.flow.vtime for quota in quotas],
+            "budget": budget,
             "ttl": lease,
             "v": lane.v,
             "scale": VTIME_SCALE // ORDINARY,
@@ -213,7 +226,12 @@ async def release_jobs(
             **values,
         },
     )
-    return [_released(row) for row in rows]
+    found = [_released(row) for row in rows if row.job_id is not None]
+    return Release(
+        tuple(one for one in found if not one.blocked),
+        tuple(one for one in found if one.blocked),
+        frozenset(row.tenant_id for row in rows if row.job_id is None),
+    )
 
 
 async def return_releases(

@@ -75,8 +75,17 @@ c AS MATERIALIZED (
   JOIN r ON r.t = y.t WHERE y.n <= LEAST(r.room, r.q)),
 """
 
+# A job's start tag: where its flow's virtual time stands when the jobs before it are charged.
+_TAGGED: Final = """
+d AS MATERIALIZED (
+  SELECT c.*, r.start + (sum(c.cost) OVER (PARTITION BY c.t ORDER BY c.n) - c.cost)
+    * (:scale / CAST(r.w AS float8)) AS tag
+  FROM c JOIN r ON r.t = c.t),
+"""
+
 _ALL: Final = """
-j AS MATERIALIZED (SELECT c.*, false AS blocked FROM c),
+j AS MATERIALIZED (
+  SELECT d.*, false AS blocked FROM d ORDER BY d.tag, d.t, d.n LIMIT :budget),
 """
 
 # Running sums in the order of release. A job that is held back holds back those behind it.
@@ -93,15 +102,15 @@ m AS MATERIALIZED (
   SELECT * FROM unnest(CAST(:pools AS smallint[]), CAST(:pool_accounts AS int[]))
     AS m(pool, owner)),
 sums AS MATERIALIZED (
-  SELECT c.*, m.owner, count(*) OVER wt AS t_requests, sum(c.images) OVER wt AS t_images,
-    sum(c.tokens) OVER wt AS t_tokens, count(*) OVER wa AS a_requests,
-    sum(c.images) OVER wa AS a_images, sum(c.tokens) OVER wa AS a_tokens
-  FROM c LEFT JOIN m ON m.pool = c.pool
-  WINDOW wt AS (PARTITION BY c.t ORDER BY c.n),
-    wa AS (PARTITION BY m.owner ORDER BY c.n, c.t)),
-j AS MATERIALIZED (
+  SELECT d.*, m.owner, count(*) OVER wt AS t_requests, sum(d.images) OVER wt AS t_images,
+    sum(d.tokens) OVER wt AS t_tokens, count(*) OVER wa AS a_requests,
+    sum(d.images) OVER wa AS a_images, sum(d.tokens) OVER wa AS a_tokens
+  FROM d LEFT JOIN m ON m.pool = d.pool
+  WINDOW wt AS (PARTITION BY d.t ORDER BY d.n),
+    wa AS (PARTITION BY m.owner ORDER BY d.tag, d.t, d.n)),
+held AS MATERIALIZED (
   SELECT sums.t, sums.job_id, sums.priority, sums.pool, sums.cost, sums.images, sums.tokens,
-    sums.k, sums.n, NOT (
+    sums.k, sums.n, sums.tag, NOT (
     (b.owner IS NULL OR (b.whole AND sums.t_requests = 1) OR (
       COALESCE(sums.t_requests <= b.requests, true)
       AND COALESCE(sums.t_images <= b.images, true)
@@ -111,6 +120,10 @@ j AS MATERIALIZED (
       AND COALESCE(sums.a_images <= a.images, true)
       AND COALESCE(sums.a_tokens <= a.tokens, true)))) AS blocked
   FROM sums LEFT JOIN a ON a.owner = sums.owner LEFT JOIN b ON b.owner = sums.t),
+j AS MATERIALIZED (
+  (SELECT * FROM held WHERE NOT blocked ORDER BY tag, t, n LIMIT :budget)
+  UNION ALL
+  (SELECT DISTINCT ON (t) * FROM held WHERE blocked ORDER BY t, n)),
 """
 
 # A flow's jobs start at its virtual time, or at the lane's if it rested; the lane's own time is
@@ -141,7 +154,12 @@ o AS (
   WHERE lane = :lane AND EXISTS (SELECT 1 FROM g))
 SELECT * FROM (
   SELECT job_id, fence, tenant_id, pool, images, tokens, false AS blocked, priority FROM g
-  {blocked}) released ORDER BY priority, job_id
+  {blocked}
+  UNION ALL
+  SELECT NULL, 0, r.t, 0, 0, 0, false, 0 FROM r
+  WHERE r.room > 0
+    AND (SELECT count(*) FROM c WHERE c.t = r.t) < LEAST(r.room, r.q){some}) released
+ORDER BY priority, job_id
 """
 
 _CURSOR: Final = """,
@@ -149,29 +167,27 @@ _CURSOR: Final = """,
       ORDER BY j.n DESC LIMIT 1), flow.last_end_user_key)"""
 
 _BLOCKED: Final = """UNION ALL
-  (SELECT DISTINCT ON (j.t) j.job_id, 0, j.t, j.pool, j.images, j.tokens, true, j.priority
-   FROM j WHERE j.blocked ORDER BY j.t, j.n)"""
+  SELECT j.job_id, 0, j.t, j.pool, j.images, j.tokens, true, j.priority
+  FROM j WHERE j.blocked"""
+
+# End users' shares of a quota do not add up to it: a shared flow that gave some has more.
+_NONE_AT_ALL: Final = """
+    AND (NOT r.shared OR NOT EXISTS (SELECT 1 FROM c WHERE c.t = r.t))"""
 
 _SHARED: Final = ", CAST(:shared AS boolean[]), CAST(:lasts AS bigint[])"
 
-PLAIN: Final = HotStatement(
-    _FLOWS.format(more="", names="") + _IN_ORDER + _ALL + _WRITE.format(cursor="", blocked="")
-)
+_PLAIN_FLOWS: Final = _FLOWS.format(more="", names="") + _IN_ORDER + _TAGGED
+_SHARED_FLOWS: Final = _FLOWS.format(more=_SHARED, names=", shared, last") + _IN_TURN + _TAGGED
+
+PLAIN: Final = HotStatement(_PLAIN_FLOWS + _ALL + _WRITE.format(cursor="", blocked="", some=""))
 COUNTED: Final = HotStatement(
-    _FLOWS.format(more="", names="")
-    + _IN_ORDER
-    + _WITHIN_LIMITS
-    + _WRITE.format(cursor="", blocked=_BLOCKED)
+    _PLAIN_FLOWS + _WITHIN_LIMITS + _WRITE.format(cursor="", blocked=_BLOCKED, some="")
 )
 GENERAL: Final = HotStatement(
-    _FLOWS.format(more=_SHARED, names=", shared, last")
-    + _IN_TURN
-    + _ALL
-    + _WRITE.format(cursor=_CURSOR, blocked="")
+    _SHARED_FLOWS + _ALL + _WRITE.format(cursor=_CURSOR, blocked="", some=_NONE_AT_ALL)
 )
 LIMITED: Final = HotStatement(
-    _FLOWS.format(more=_SHARED, names=", shared, last")
-    + _IN_TURN
+    _SHARED_FLOWS
     + _WITHIN_LIMITS
-    + _WRITE.format(cursor=_CURSOR, blocked=_BLOCKED)
+    + _WRITE.format(cursor=_CURSOR, blocked=_BLOCKED, some=_NONE_AT_ALL)
 )

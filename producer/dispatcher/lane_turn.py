@@ -23,8 +23,7 @@ from infra.postgres.parks import (
 from infra.postgres.release import (
     Constraints,
     LockedFlow,
-    Quota,
-    Released,
+    Release,
     lock_flows,
     lock_tenants,
     release_jobs,
@@ -60,12 +59,16 @@ class Situation:
 
 @dataclass(frozen=True, slots=True)
 class LaneTurn:
-    """What one lane released; see ``Turn``."""
+    """What one lane released; see ``Turn``.
+
+    Attributes:
+        hungry: Empty flows took the place of others: they must not do so again.
+    """
 
     pointers: list[Pointer] = field(default_factory=list[Pointer])
     drained: set[FlowKey] = field(default_factory=set[FlowKey])
     more: bool = False
-    look_again: float | None = None
+    hungry: bool = False
 
 
 @dataclass(slots=True)
@@ -91,22 +94,34 @@ async def release_lane(
         locked = await lock_flows(connection, lane.lane, limit)
         gate = await _gate(connection, locked)
         gate.rooms |= rooms
-        quotas = choose(gate.flows, budget, clock=lane.v, most=gate.most)
-        outcome: list[Released] = []
+        # Some flows will turn out to be empty; what they leave goes to the others at once.
+        wanted = 2 * budget + len(gate.flows)
+        quotas = choose(gate.flows, wanted, clock=lane.v, most=gate.most)
+        outcome = Release()
         if quotas:
             outcome = await release_jobs(
                 connection,
                 lane,
                 quotas,
+                budget=budget,
                 lease=situation.settings.release_ttl,
                 stride=stride_of(lane.lane, situation.settings.lane_weights),
                 floor=turn_floor([other.turn for other in situation.now.lanes]),
                 constraints=_constraints(situation, gate),
             )
         gate.parks += await _settle(connection, situation, gate, outcome)
-        gate.parks += _waiting_for_models(situation, quotas, outcome, gate.parks)
+        gate.parks += _waiting_for_models(situation, outcome, gate.parks)
         await park_flows(connection, lane.lane, gate.parks)
-    return _summary(lane, limit, locked, gate, quotas, outcome)
+    waiting = {park.tenant_id for park in gate.parks} | {b.tenant_id for b in outcome.blocked}
+    dry = outcome.dry - waiting
+    served = len(quotas) - len(dry) - sum(q.flow.tenant_id in waiting for q in quotas)
+    return LaneTurn(
+        [one.pointer for one in outcome.jobs],
+        {(lane.lane.number, tenant_id) for tenant_id in dry},
+        # A flow that gave all it was asked for may have more, and so may flows further on.
+        more=served > 0 or len(locked) == limit or gate.busy,
+        hungry=bool(dry) and served > 0 and len(outcome.jobs) < budget,
+    )
 
 
 async def _gate(connection: AsyncConnection, locked: Sequence[LockedFlow]) -> _Gate:
@@ -155,13 +170,13 @@ def _constraints(situation: Situation, gate: _Gate) -> Constraints:
 
 
 async def _settle(
-    connection: AsyncConnection, situation: Situation, gate: _Gate, outcome: Sequence[Released]
+    connection: AsyncConnection, situation: Situation, gate: _Gate, outcome: Release
 ) -> list[Park]:
     """Reserve what was released; return the flows that wait for their tenants' limits."""
     accounts = situation.limited
     if not accounts and not gate.budgets:
         return []
-    jobs = [one for one in outcome if not one.blocked]
+    jobs = outcome.jobs
     owners = {
         pool.id: account
         for pool in situation.now.pools
@@ -176,7 +191,7 @@ async def _settle(
     await reserve(connection, limits_of([*accounts, *gate.budgets.values()]), used)
     parks: list[Park] = []
     closing: dict[str, float] = {}
-    for job in (one for one in outcome if one.blocked):
+    for job in outcome.blocked:
         plan = gate.budgets.get(job.tenant_id)
         held = waits(plan, gate.rooms, used, job) if plan else {}
         if held:
@@ -188,10 +203,7 @@ async def _settle(
 
 
 def _waiting_for_models(
-    situation: Situation,
-    quotas: Sequence[Quota],
-    outcome: Sequence[Released],
-    parks: Sequence[Park],
+    situation: Situation, outcome: Release, parks: Sequence[Park]
 ) -> list[Park]:
     """Return parks for flows that gave nothing, while some pools are closed.
 
@@ -201,38 +213,6 @@ def _waiting_for_models(
         return []
     pools = tuple(situation.closed)
     seconds = min(situation.closed.values())
-    settled = {one.tenant_id for one in outcome} | {park.tenant_id for park in parks}
-    return [
-        Park(quota.flow.tenant_id, PARKED_POOL, seconds, pools)
-        for quota in quotas
-        if quota.flow.tenant_id not in settled
-    ]
-
-
-def _summary(  # noqa: PLR0917 - the parts of one release, each used once
-    lane: LaneState,
-    limit: int,
-    locked: Sequence[LockedFlow],
-    gate: _Gate,
-    quotas: Sequence[Quota],
-    outcome: Sequence[Released],
-) -> LaneTurn:
-    got = Counter(one.tenant_id for one in outcome if not one.blocked)
-    waiting = {park.tenant_id for park in gate.parks}
-    waiting |= {one.tenant_id for one in outcome if one.blocked}
-    short = [
-        quota
-        for quota in quotas
-        if got[quota.flow.tenant_id] < quota.jobs and quota.flow.tenant_id not in waiting
-    ]
-    # End users' shares of a quota do not add up to it; a shared flow that gave some has more.
-    drained = {
-        (lane.lane.number, quota.flow.tenant_id)
-        for quota in short
-        if not (quota.flow.shared and got[quota.flow.tenant_id])
-    }
-    pointers = [one.pointer for one in outcome if not one.blocked]
-    # A flow that gave all it was asked for may have more, and so may flows beyond the limit.
-    served = len(quotas) - len(drained) - len(waiting & {q.flow.tenant_id for q in quotas})
-    more = served > 0 or len(locked) == limit or gate.busy
-    return LaneTurn(pointers, drained, more)
+    settled = {one.tenant_id for one in (*outcome.jobs, *outcome.blocked)}
+    settled |= {park.tenant_id for park in parks}
+    return [Park(tenant_id, PARKED_POOL, seconds, pools) for tenant_id in outcome.dry - settled]

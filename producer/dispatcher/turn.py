@@ -86,22 +86,28 @@ async def take_turn(
     if carriers:
         # Only after the commit: a pointer that a worker sees must be in the ledger.
         await publish(carriers)
-    released = sum(len(turn.pointers) for turn in turns)
-    drained = frozenset(flow for turn in turns for flow in turn.drained)
-    if drained and not released:
-        # Nothing but empty flows stood in front: put them to bed now, or they stay there.
-        await put_to_sleep(engine, drained)
-        return Turn(more=True, starved=starved)
-    again = min(
-        (turn.look_again for turn in turns if turn.look_again is not None), default=None
-    )
-    return Turn(released, any(turn.more for turn in turns), starved, drained, again)
+    return await _sum_up(engine, turns, starved=starved)
 
 
 async def put_to_sleep(engine: AsyncEngine, flows: Collection[FlowKey]) -> None:
     """Let empty flows sleep; one with ready work stays awake."""
     async with transaction(engine) as connection:
         await sleep_flows(connection, flows)
+
+
+async def _sum_up(engine: AsyncEngine, turns: Sequence[LaneTurn], *, starved: bool) -> Turn:
+    """Return what the lanes did together, empty flows put out of the others' way."""
+    released = sum(len(turn.pointers) for turn in turns)
+    drained = frozenset(flow for turn in turns for flow in turn.drained)
+    in_the_way = frozenset(flow for turn in turns if turn.hungry for flow in turn.drained)
+    if drained and not released:
+        # Nothing but empty flows stood in front.
+        in_the_way = drained
+    if in_the_way:
+        # Put them to bed now, or they stay in front.
+        await put_to_sleep(engine, in_the_way)
+    more = any(turn.more for turn in turns) or bool(in_the_way)
+    return Turn(released, more, starved, drained - in_the_way)
 
 
 def divide(
