@@ -20,6 +20,7 @@ from tests.bench.baseline.celery_alone import measure_celery
 from tests.bench.baseline.naive import measure_naive
 from tests.bench.budget import judge
 from tests.bench.cpu import between
+from tests.bench.engine.alone import measure_engine
 from tests.bench.machine import describe_machine
 from tests.bench.measured import Measured
 from tests.bench.profiling import profiled
@@ -97,6 +98,11 @@ async def _submits(stack: Stack, results: Results, asked: argparse.Namespace) ->
     return await measure_submits(stack, 5.0 if asked.quick else 10.0)
 
 
+async def _engine(stack: Stack, results: Results, asked: argparse.Namespace) -> Measured:
+    del results
+    return await measure_engine(stack, 6_000 if asked.quick else 20_000)
+
+
 async def _whale(stack: Stack, results: Results, asked: argparse.Namespace) -> Measured:
     del results
     return await measure_whale(stack, 10.0 if asked.quick else 20.0)
@@ -126,6 +132,7 @@ MEASUREMENTS: Final[dict[str, Measure]] = {
     "release": _release,
     "submits": _submits,
     "whale": _whale,
+    "engine": _engine,
 }
 
 
