@@ -11,7 +11,7 @@ import orjson
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from infra.clock import Clock, SystemClock
-from infra.doorbells import READY, WAKE, Doorbells
+from infra.doorbells import READY, WAKE, Doorbells, Ring
 from infra.group_commit import GroupCommit
 from infra.http.outbound import OutboundPolicy
 from infra.new_ids import new_key
@@ -22,7 +22,9 @@ from infra.postgres.submit import NewJob, forget_key, insert_jobs, known_key
 from infra.postgres.tenants import Tenant
 from infra.settings import Settings
 from infra.telemetry.metrics import JOBS_SUBMITTED
+from producer.accepted import accepted_record
 from producer.check_input import check_input
+from producer.unique_submit import UniqueInserts
 from schemas.cost import estimate
 from schemas.errors import (
     FieldError,
@@ -32,7 +34,6 @@ from schemas.errors import (
     UnknownModelError,
 )
 from schemas.job import JobRecord, JobRequest
-from schemas.job_states import JobState
 from schemas.model_catalog import default_model, servers_of
 
 _PATIENCE: Final = timedelta(seconds=2)
@@ -40,10 +41,14 @@ _PATIENCE: Final = timedelta(seconds=2)
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """An accepted job; ``replayed`` if the idempotency key had accepted it before."""
+    """An accepted job; ``replayed`` if the idempotency key had accepted it before.
+
+    ``found``: the job is an earlier one, which holds the unique key of the request.
+    """
 
     job: JobRecord
     replayed: bool
+    found: bool = False
 
 
 class Submitter:
@@ -67,6 +72,7 @@ class Submitter:
         self._inserts = GroupCommit[NewJob, datetime | None](
             self._insert, name="submit", patience=_PATIENCE
         )
+        self._unique_inserts = UniqueInserts(engine, settings, self._ring)
 
     async def submit(
         self,
@@ -75,6 +81,7 @@ class Submitter:
         *,
         idempotency_key: str | None = None,
         body_hash: bytes = b"",
+        schedule_id: UUID | None = None,
     ) -> Submitted:
         """Accept a job: when this returns, it is durable.
 
@@ -83,51 +90,57 @@ class Submitter:
             request: What the caller asked for, already of the right shape.
             idempotency_key: The same key with the same body is the same job.
             body_hash: A digest of the body, to tell another body under the same key.
+            schedule_id: The schedule that the job is one of.
 
         Raises:
             InputError: ``input`` is wrong; each fault is named by its JSON pointer.
             UnknownModelError: No model server offers the model for this kind.
             IdempotencyConflictError: The key was used with another body.
+            DuplicateJobError: An earlier job holds the request's unique key.
             DatabaseUnavailableError: PostgreSQL cannot be reached; nothing was accepted, or,
                 with an idempotency key, the same request can be sent again.
         """
-        parameters = check_input(request)
-        self._check_receiver(request)
-        model = self._model(request)
-        new = self._new_job(
-            tenant,
-            request,
-            model=model,
-            parameters=parameters,
-            key=idempotency_key,
-            body_hash=body_hash,
+        new, parameters = await self._draft(tenant, request)
+        new = replace(
+            new,
+            idempotency_key=idempotency_key,
+            request_hash=body_hash,
+            schedule_id=schedule_id,
         )
-        new = replace(new, pool=await self._pool(model))
         while True:
-            created_at = await self._inserts.add(new)
+            if request.unique is None:
+                created_at = await self._inserts.add(new)
+            else:
+                placed = await self._unique_inserts.add(new, request)
+                if placed.holder is not None:
+                    return Submitted(placed.holder, replayed=False, found=True)
+                created_at = placed.created_at
             if created_at is not None:
                 JOBS_SUBMITTED.labels(request.lane.value, request.kind.value).inc()
-                return Submitted(
-                    _record(
-                        new.id,
-                        tenant,
-                        request,
-                        model=model,
-                        parameters=parameters,
-                        created_at=created_at,
-                        scheduled=new.run_at is not None and new.run_at > created_at,
-                    ),
-                    replayed=False,
-                )
+                record = accepted_record(new, request, parameters, created_at)
+                return Submitted(record, replayed=False)
             earlier = await self._earlier(tenant, idempotency_key or "", body_hash)
             if earlier is not None:
                 return Submitted(earlier, replayed=True)
+
+    async def draft(self, tenant: Tenant, request: JobRequest) -> NewJob:
+        """Return the job that ``submit`` would write, for whoever writes more along with it."""
+        return (await self._draft(tenant, request))[0]
 
     async def close(self) -> None:
         """Wait for what is being written."""
         await self._inserts.close()
         if self._rings:
             await asyncio.wait(self._rings)
+
+    async def _draft(
+        self, tenant: Tenant, request: JobRequest
+    ) -> tuple[NewJob, Mapping[str, Any]]:
+        parameters = check_input(request)
+        self._check_receiver(request)
+        model = self._model(request)
+        new = self._new_job(tenant, request, model=model, parameters=parameters)
+        return replace(new, pool=await self._pool(model)), parameters
 
     def _check_receiver(self, request: JobRequest) -> None:
         """Refuse now what delivery would refuse later; a name is judged when it is dialled."""
@@ -167,8 +180,6 @@ class Submitter:
         *,
         model: str,
         parameters: Mapping[str, Any],
-        key: str | None,
-        body_hash: bytes,
     ) -> NewJob:
         webhook = request.webhook
         payload: dict[str, Any] = {"input": parameters}
@@ -188,8 +199,6 @@ class Submitter:
             payload=orjson.dumps(payload).decode(),
             weight=tenant.weight,
             max_inflight=tenant.max_inflight,
-            idempotency_key=key,
-            request_hash=body_hash,
             run_at=run_at,
             start_by=self._start_by(run_at, request.start_timeout),
             deadline=self._deadline(run_at, request.deadline),
@@ -233,11 +242,15 @@ class Submitter:
                 connection, jobs, idempotency_ttl=self._settings.idempotency_ttl
             )
         if created:
-            # Beside the answer, not before it: the caller need not wait for Valkey.
-            ring = asyncio.create_task(self._doorbells.ring(WAKE, READY))
-            self._rings.add(ring)
-            ring.add_done_callback(self._rings.discard)
+            self._ring(Ring(WAKE, READY))
         return [created.get(job.id) for job in jobs]
+
+    def _ring(self, *rings: Ring) -> None:
+        """Ring beside the answer, not before it: the caller need not wait for Valkey."""
+        for ring in rings:
+            task = asyncio.create_task(self._doorbells.ring(ring.channel, ring.message))
+            self._rings.add(task)
+            task.add_done_callback(self._rings.discard)
 
     async def _earlier(self, tenant: Tenant, key: str, body_hash: bytes) -> JobRecord | None:
         async with transaction(self._engine) as connection:
@@ -257,29 +270,3 @@ class Submitter:
                 # Retention dropped the job before the key's time was over.
                 await forget_key(connection, tenant.id, key)
             return job
-
-
-def _record(
-    job_id: UUID,
-    tenant: Tenant,
-    request: JobRequest,
-    *,
-    model: str,
-    parameters: Mapping[str, Any],
-    created_at: datetime,
-    scheduled: bool,
-) -> JobRecord:
-    return JobRecord(
-        id=job_id,
-        tenant_id=tenant.id,
-        kind=request.kind,
-        model=model,
-        lane=request.lane,
-        priority=request.priority,
-        state=JobState.SCHEDULED if scheduled else JobState.READY,
-        created_at=created_at,
-        input=parameters,
-        metadata=request.metadata,
-        end_user=request.end_user,
-        waiting_on="schedule" if scheduled else "lane",
-    )

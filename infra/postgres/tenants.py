@@ -47,6 +47,14 @@ async def tenant_of_digest(connection: AsyncConnection, digest: bytes) -> Tenant
     )
 
 
+async def get_tenant(connection: AsyncConnection, tenant_id: int) -> Tenant:
+    """Return a tenant that is there: another row refers to it."""
+    found = await _one(connection, select(*_COLUMNS).where(tenant.c.id == tenant_id))
+    if found is None:
+        raise LookupError(f"there is no tenant {tenant_id}")
+    return found
+
+
 async def ensure_tenant(
     connection: AsyncConnection, name: str, *, max_inflight: int, webhook_secret: str
 ) -> Tenant:
