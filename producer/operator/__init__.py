@@ -1,0 +1,1 @@
+"""What operators do to a whole installation: pause, resume, drain, look."""

@@ -1,0 +1,170 @@
+"""`genq pause`, `drain`, `workers` as processes: on whose genq they act, and what they say."""
+
+import asyncio
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from infra.embedded.footprints import Footprint, own_footprint
+from infra.embedded.run_state import RunState
+from infra.settings import Settings
+from producer.operator.reach import settings_of
+from schemas.errors import SettingsError
+from tests.fixtures.api_stub import Home
+from tests.fixtures.harness import MODEL, Harness
+
+_SECONDS: Final = 60
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a command printed, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+    def facts(self) -> Any:
+        return json.loads(self.out)
+
+
+def shell_of(settings: Settings) -> dict[str, str]:
+    """Return the settings that an operator's shell needs."""
+    servers = [server.model_dump(mode="json") for server in settings.model_servers]
+    return {
+        "GENQ_DATABASE_URL": settings.database_url.get_secret_value(),
+        "GENQ_BROKER_URL": settings.broker_url.get_secret_value(),
+        "GENQ_VALKEY_URL": settings.doorbell_url(),
+        "GENQ_MODEL_SERVERS": json.dumps(servers),
+    }
+
+
+def operate(line: str, environment: dict[str, str]) -> Ended:
+    """Run a command of the real command line."""
+
+    async def go() -> Ended:
+        own = {n: v for n, v in os.environ.items() if not n.startswith("GENQ_")}  # noqa: TID251 - the environment of a child
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-P",
+            "-m",
+            "genq.cli",
+            *line.split(),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env={**own, **environment},
+        )
+        async with asyncio.timeout(_SECONDS):
+            out, err = await process.communicate()
+        return Ended(process.returncode or 0, out.decode(), err.decode())
+
+    return asyncio.run(go())
+
+
+def running_up(folder: Path, environment: dict[str, str], supervisor: Footprint) -> Path:
+    """Leave the traces of a `genq up` in ``folder``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    RunState(supervisor, "http://127.0.0.1:8080", environment).write(folder / "state.json")
+    return folder
+
+
+def test_a_pause_is_told_with_who_did_it_and_resume_ends_it(home: Home, genq: Harness) -> None:
+    shell = shell_of(genq.settings)
+    genq.submit()
+
+    paused = operate(f"pause model {MODEL} --json", shell)
+    listed = operate("pauses", shell)
+    resumed = operate(f"resume model {MODEL}", shell)
+
+    assert (paused.code, paused.facts()["waiting"]) == (0, 1)
+    (event,) = (json.loads(row) for row in paused.err.splitlines() if row.startswith("{"))
+    assert (event["event"], event["what"], event["name"]) == ("paused", "model", MODEL)
+    assert "@" in event["operator"]
+    heading, row = listed.out.splitlines()
+    assert heading.split() == ["what", "name", "since", "waiting", "in", "flight"]
+    assert row.split()[:2] == ["model", MODEL]
+    assert (resumed.code, resumed.out) == (0, f"model {MODEL}: resumed\n")
+    assert "nothing is paused" in operate("pauses", shell).err
+
+
+def test_a_drain_ends_with_0_when_drained_and_with_124_when_not(
+    home: Home, genq: Harness
+) -> None:
+    shell = shell_of(genq.settings)
+    genq.submit()
+    genq.turn()
+    genq.claim_one()
+
+    late = operate("drain lane fast --timeout 0.2", shell)
+    genq.sql("DELETE FROM live")
+    drained = operate("drain lane fast --json", shell)
+
+    assert (late.code, late.out) == (124, "")
+    assert "0 released and 1 running" in late.err
+    assert "next: genq drain lane fast, or genq resume lane fast" in late.err
+    assert (drained.code, drained.facts()["drained"]) == (0, True)
+
+
+def test_workers_are_shown(home: Home, genq: Harness) -> None:
+    table = operate("workers", shell_of(genq.settings)).out
+
+    assert table.splitlines()[0].split()[:4] == ["session", "host", "pid", "slots"]
+    assert table.splitlines()[1].split()[1:4] == ["h", "1", "100"]
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "hint"),
+    [
+        ("pause tenant nobody", 3, "there is no tenant 'nobody'"),
+        ("pause model -- -x", 3, "there is no model '-x'; there is test-image"),
+        ("pause lan fast", 2, "did you mean lane?"),
+        ("drain lane fast --timeout nan", 2, "--timeout"),
+    ],
+)
+def test_a_mistake_is_explained(
+    home: Home, genq: Harness, line: str, code: int, hint: str
+) -> None:
+    ended = operate(line, shell_of(genq.settings))
+
+    assert (ended.code, ended.out) == (code, "")
+    assert hint in ended.err
+
+
+def test_a_database_that_is_away_is_told(home: Home) -> None:
+    shell = {
+        "GENQ_DATABASE_URL": "postgresql://u@127.0.0.1:1/none",
+        "GENQ_BROKER_URL": "redis://127.0.0.1:1",
+    }
+
+    ended = operate("workers", shell)
+
+    assert (ended.code, ended.err) == (5, "genq: PostgreSQL cannot be reached\n")
+
+
+def test_without_settings_the_running_genq_up_of_the_profile_is_meant(
+    home: Home, genq: Harness, tmp_path: Path
+) -> None:
+    folder = running_up(tmp_path / "up", shell_of(genq.settings), own_footprint())
+    home.write_profile(f'url = "http://127.0.0.1:8080"\ndata_dir = "{folder}"\n')
+
+    meant = operate("workers --json", {})
+    elsewhere = operate("workers", {"GENQ_URL": "https://genq.example.com"})
+
+    assert (meant.code, meant.facts()["slots"]) == (0, 100)
+    assert elsewhere.code == 8
+    assert "GENQ_DATABASE_URL: is not set" in elsewhere.err
+    assert "--data-dir" in elsewhere.err
+
+
+def test_a_genq_up_that_has_stopped_is_not_meant(home: Home, tmp_path: Path) -> None:
+    folder = running_up(tmp_path / "up", {}, Footprint(1, "long ago"))
+
+    with pytest.raises(SettingsError, match="genq up does not run on"):
+        settings_of(folder, embedded=None)
+    with pytest.raises(SettingsError, match="GENQ_DATABASE_URL"):
+        settings_of(None, embedded=folder)
