@@ -1,6 +1,7 @@
 """Model servers and the models they offer, as configured."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
@@ -57,4 +58,39 @@ def servers_of(servers: Sequence[ModelServer], model: str, kind: Kind) -> list[M
         server
         for server in servers
         if any(spec.name == model and spec.kind is kind for spec in server.models)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A model, and the servers that offer it, in configured order."""
+
+    model: str
+    servers: tuple[ModelServer, ...]
+
+
+def offers_of(servers: Sequence[ModelServer], model: str, kind: Kind) -> tuple[Offer, ...]:
+    """Return who can do the work: the model itself first, then what stands in for it.
+
+    Each model comes once; the fallbacks of a fallback are not followed. A model that several
+    servers offer has the fallbacks that any of them names.
+    """
+    specs = [
+        s for server in servers for s in server.models if (s.name, s.kind) == (model, kind)
+    ]
+    names = [model, *(name for spec in specs for name in spec.fallbacks)]
+    offers = [
+        Offer(name, tuple(servers_of(servers, name, kind))) for name in dict.fromkeys(names)
+    ]
+    return tuple(offer for offer in offers if offer.servers)
+
+
+def missing_fallbacks(servers: Sequence[ModelServer]) -> list[str]:
+    """Return ``model -> fallback`` for fallbacks of a kind that no server offers."""
+    return [
+        f"{spec.name} -> {name}"
+        for server in servers
+        for spec in server.models
+        for name in spec.fallbacks
+        if not servers_of(servers, name, spec.kind)
     ]

@@ -1,12 +1,20 @@
 """What one attempt has learned so far: the value that travels through the stages."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from schemas.claim import Claim
 from schemas.job import Artifact
-from schemas.model_catalog import ModelServer
+from schemas.model_catalog import Offer
 from worker.providers.provider import Reply
+
+
+@dataclass(frozen=True, slots=True)
+class ServedBy:
+    """Which model answered, and on which server."""
+
+    model: str
+    server: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,18 +23,22 @@ class JobRun:
 
     Attributes:
         claim: The right to run it.
-        route: The model server that was chosen.
+        offers: The job's model and what may stand in for it, with the servers of each.
         output: What the model gave.
+        served_by: Which of the offers gave it.
         artifacts: What was stored of it.
     """
 
     claim: Claim
-    route: ModelServer | None = None
+    offers: tuple[Offer, ...] = ()
     output: Reply | None = None
+    served_by: ServedBy | None = None
     artifacts: tuple[Artifact, ...] = ()
 
     def result(self) -> dict[str, Any]:
-        """Return what is kept with the job beside its artifacts: ``text``, ``usage``, details.
+        """Return what is kept with the job beside its artifacts.
+
+        ``text``, ``usage``, ``served_by`` (``model`` and ``server``), and the reply's details.
 
         JSON types only, without NUL characters and non-finite numbers, so that PostgreSQL
         takes it as ``jsonb``.
@@ -37,6 +49,8 @@ class JobRun:
         usage = self.output.usage.model_dump(exclude_none=True)
         if usage:
             kept["usage"] = usage
+        if self.served_by is not None:
+            kept["served_by"] = asdict(self.served_by)
         if self.output.text is not None:
             kept["text"] = self.output.text
         return kept

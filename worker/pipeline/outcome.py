@@ -1,6 +1,27 @@
 """What an attempt's end means for its job. Pure, and the only retry mechanism there is.
 
 The SDK's retries, Celery's retries, ETA and countdown are off: a delay is a row.
+
+=====================================  ============  ================  ====================
+what ended the attempt                 outcome       uses up           then
+=====================================  ============  ================  ====================
+nothing                                ok            -                 succeeded
+a retryable error, or a fault of ours  error         max_attempts      retry, or dead
+the wall time, model_timeout           timeout       max_attempts      retry, or dead
+model_rate_limited (a 429)             rate_limited  only time         retry
+model_busy (genq did not ask)          snoozed       only time         retry
+the worker stops                       interrupted   only time         ready at once
+the worker died (the reaper says so)   lost          max_lost          ready, or dead
+an error that is not retryable         error         -                 failed
+job_expired                            timeout       -                 expired
+job_cancelled, or a cancel that was    cancelled     -                 cancelled
+asked for
+refused content                        blocked       -                 blocked
+=====================================  ============  ================  ====================
+
+A retry waits for full jitter, and never less than the other side asked for. What uses up only
+time is bounded by the job's deadline: a retry that would come after it is not waited for, the
+job is expired now, whatever ended the attempt.
 """
 
 from asyncio import CancelledError
@@ -17,7 +38,8 @@ from schemas.errors import (
     ModelTimeoutError,
 )
 from schemas.job_states import AttemptOutcome, JobState
-from worker.pipeline.backoff import full_jitter
+from schemas.queue_errors import JobExpiredError, ModelBusyError
+from worker.pipeline.backoff import full_jitter, spread
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +98,12 @@ Decision = Succeed | Retry | Refuse | GiveUp | Interrupted
 
 
 def decide(
-    error: BaseException | None, claim: Claim, policy: RetryPolicy, random: float
+    error: BaseException | None,
+    claim: Claim,
+    policy: RetryPolicy,
+    random: float,
+    *,
+    took: timedelta = timedelta(0),
 ) -> Decision:
     """Return what becomes of a job whose attempt ended.
 
@@ -87,6 +114,7 @@ def decide(
         claim: The attempt.
         policy: How often and how slowly.
         random: Uniform in [0, 1).
+        took: How long the attempt took; with its start it tells the time.
     """
     if error is None:
         return Succeed()
@@ -97,7 +125,8 @@ def decide(
     known = classify(error)
     if not known.retryable:
         return _refuse(known)
-    return _try_again(known, claim, policy, random)
+    decision = _try_again(known, claim, policy, random)
+    return _in_time(decision, claim, took) if isinstance(decision, Retry) else decision
 
 
 def classify(error: Exception) -> GenqError:
@@ -119,6 +148,8 @@ def classify(error: Exception) -> GenqError:
 def _refuse(error: GenqError) -> Refuse:
     if isinstance(error, JobCancelledError):
         return Refuse(JobState.CANCELLED, AttemptOutcome.CANCELLED, error)
+    if isinstance(error, JobExpiredError):
+        return Refuse(JobState.EXPIRED, AttemptOutcome.TIMEOUT, error)
     if isinstance(error, BlockedContentError):
         return Refuse(JobState.BLOCKED, AttemptOutcome.BLOCKED, error)
     return Refuse(JobState.FAILED, AttemptOutcome.ERROR, error)
@@ -133,12 +164,27 @@ def _try_again(
         return GiveUp(outcome, error)
     tried = claim.failures if counts else claim.attempt - 1
     delay = full_jitter(tried, base=policy.base, cap=policy.cap, random=random)
-    if error.retry_after is not None:
-        delay = max(delay, error.retry_after)
+    if error.retry_after:
+        # The other side knows when it takes more. From the third start on, that was not enough.
+        again = 0 if counts else max(0, tried - 1)
+        asked = spread(error.retry_after, again, cap=policy.cap, random=random)
+        delay = max(delay, asked) if counts else asked
     return Retry(delay, outcome, counts, error)
 
 
+def _in_time(retry: Retry, claim: Claim, took: timedelta) -> Retry | Refuse:
+    if claim.deadline is None or claim.started_at + took + retry.delay <= claim.deadline:
+        return retry
+    expired = JobExpiredError(
+        "the job's deadline comes before it could be tried again; the last attempt ended with "
+        f"{retry.error.code}: {retry.error.message}"
+    )
+    return Refuse(JobState.EXPIRED, retry.outcome, expired)
+
+
 def _outcome_of(error: GenqError) -> AttemptOutcome:
+    if isinstance(error, ModelBusyError):
+        return AttemptOutcome.SNOOZED
     if isinstance(error, ModelRateLimitedError):
         return AttemptOutcome.RATE_LIMITED
     if isinstance(error, ModelTimeoutError):

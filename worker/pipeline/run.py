@@ -8,6 +8,7 @@ import structlog
 from infra.objectstore.store import ObjectStore
 from schemas.errors import GenqError
 from schemas.model_catalog import ModelServer
+from worker.gate import Gate
 from worker.pipeline.job_run import JobRun
 from worker.pipeline.server_load import ServerLoad
 from worker.pipeline.stages.admit import Admit
@@ -37,7 +38,7 @@ class Stage(Protocol):
 
 
 def build_stages(
-    servers: Sequence[ModelServer], *, providers: Providers, store: ObjectStore
+    servers: Sequence[ModelServer], *, providers: Providers, store: ObjectStore, gate: Gate
 ) -> tuple[Stage, ...]:
     """Return the stages in their order, ready for any number of jobs at once.
 
@@ -45,9 +46,10 @@ def build_stages(
         servers: The configured model servers.
         providers: An open provider for each of them.
         store: Where pictures go.
+        gate: Holds calls back that a server does not take now.
     """
-    load = ServerLoad(servers)
-    return (Admit(), Route(servers, load), Generate(providers, load), Store(store))
+    generate = Generate(providers, ServerLoad(servers), gate)
+    return (Admit(), Route(servers), generate, Store(store))
 
 
 async def run_stages(run: JobRun, stages: Sequence[Stage]) -> JobRun:

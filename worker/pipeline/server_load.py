@@ -18,13 +18,9 @@ class ServerLoad:
         """Return how many calls run or wait now."""
         return self._calls[server.name]
 
-    def least_loaded(self, offers: Sequence[ModelServer]) -> ModelServer:
-        """Return the server with the smallest share of its places in use, the first of equals.
-
-        Args:
-            offers: One server or more.
-        """
-        return min(offers, key=lambda server: self.calls(server) / server.concurrency)
+    def share(self, server: ModelServer) -> float:
+        """Return how much of the server's places is in use; above 1 while calls wait."""
+        return self.calls(server) / server.concurrency
 
     @asynccontextmanager
     async def call(self, server: ModelServer) -> AsyncGenerator[None]:

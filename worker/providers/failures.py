@@ -28,6 +28,7 @@ from schemas.errors import (
     ModelUnavailableError,
 )
 from schemas.generation import INPUTS
+from schemas.queue_errors import ContextTooLongError
 from worker.providers.retry_after import retry_after
 
 # Everything that a call of the SDK, or of aiohttp below it, raises when the server is to blame.
@@ -44,6 +45,7 @@ _POLICY_CODES: Final = frozenset(
 _QUOTA_CODES: Final = frozenset(
     {"billing_hard_limit_reached", "billing_not_active", "insufficient_quota"}
 )
+_CONTEXT_CODES: Final = frozenset({"context_length_exceeded"})
 
 _CLIENT_ERROR: Final = HTTPStatus.BAD_REQUEST
 _SERVER_ERROR: Final = HTTPStatus.INTERNAL_SERVER_ERROR
@@ -157,6 +159,11 @@ def status_failure(
         )
     if _CLIENT_ERROR <= status < _SERVER_ERROR and not _QUOTA_CODES.isdisjoint(refusal.codes):
         return ModelError(f"{what}: genq's account there is used up; an operator must act")
+    if _CLIENT_ERROR <= status < _SERVER_ERROR and not _CONTEXT_CODES.isdisjoint(refusal.codes):
+        return ContextTooLongError(
+            f"{what}: the input is longer than the model can take; shorten it, or submit it "
+            "for another model"
+        )
     if status in _BY_STATUS:
         failure, advice = _BY_STATUS[status]
     elif status < _CLIENT_ERROR:
@@ -181,7 +188,7 @@ def reported_failure(
     status = error.get("code") if isinstance(error, dict) else None
     if not isinstance(status, int) or status < _CLIENT_ERROR:
         # Without a status, a refusal for good is one that names its reason.
-        final = not (_POLICY_CODES | _QUOTA_CODES).isdisjoint(refusal.codes)
+        final = not (_POLICY_CODES | _QUOTA_CODES | _CONTEXT_CODES).isdisjoint(refusal.codes)
         status = 403 if final else 502
     return status_failure(status, refusal, headers, server=server, now=now)
 

@@ -6,6 +6,7 @@ parameters and build models that nobody reads, a third of the call's CPU time.
 
 from collections.abc import Mapping, Sequence
 from typing import Final, TypeVar
+from zlib import crc32
 
 import httpx2
 import structlog
@@ -122,7 +123,9 @@ class OpenAIProvider:
 
     async def _post(self, path: str, claim: Claim) -> httpx2.Response:
         job = format_id("job", claim.job_id)
-        headers = {JOB_HEADER: job, "Idempotency-Key": f"{job}-{claim.attempt}"}
+        # One key per attempt and model: a stand-in's call is no repetition of the first.
+        key = f"{job}-{claim.attempt}-{crc32(claim.model.encode()):08x}"
+        headers = {JOB_HEADER: job, "Idempotency-Key": key}
         body = request_body(claim)
         try:
             return await self._client.post(

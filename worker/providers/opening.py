@@ -19,6 +19,7 @@ from worker.providers.answer_limit import AnswerLimit
 from worker.providers.downloads import PictureDownloads
 from worker.providers.openai_api import OpenAIProvider
 from worker.providers.provider import Provider, Providers
+from worker.providers.rate_headers import Closed, RateHeaders
 
 CONNECT_SECONDS: Final = 10.0
 # Below the 5 s after which uvicorn closes an idle connection: a call sent on a connection that
@@ -32,6 +33,7 @@ async def open_providers(
     policy: OutboundPolicy,
     clock: Clock,
     silence: timedelta,
+    closed: Closed | None = None,
 ) -> Providers:
     """Return a provider for every server; call on the event loop that will use them.
 
@@ -43,6 +45,8 @@ async def open_providers(
         clock: For ``Retry-After`` dates.
         silence: After so long without a byte a call fails; the longest wall time of an
             attempt, which ends most calls earlier.
+        closed: Told when an answer says that a server's account has nothing left, and for how
+            long.
 
     Raises:
         SettingsError: A ``base_url`` or an ``api_key`` cannot be used.
@@ -60,7 +64,7 @@ async def open_providers(
         downloads = PictureDownloads(own=own, outbound=outbound, policy=policy, clock=clock)
         providers: dict[str, Provider] = {}
         for server in servers:
-            client = _client(server, silence)
+            client = _client(server, silence, closed)
             closing.push_async_callback(client.close)
             providers[server.name] = OpenAIProvider(
                 server, client=client, downloads=downloads, clock=clock
@@ -68,7 +72,7 @@ async def open_providers(
         return Providers(providers, closing.pop_all())
 
 
-def _client(server: ModelServer, silence: timedelta) -> AsyncOpenAI:
+def _client(server: ModelServer, silence: timedelta, closed: Closed | None) -> AsyncOpenAI:
     key = server.api_key.get_secret_value()
     if not (key.isascii() and key.isprintable()):
         raise SettingsError(f"model_servers: {server.name}: api_key cannot stand in a header")
@@ -80,7 +84,7 @@ def _client(server: ModelServer, silence: timedelta) -> AsyncOpenAI:
             max_retries=0,
             # To inflate pictures costs more than to send them.
             default_headers={"Accept-Encoding": "identity"},
-            http_client=_http_client(server, silence),
+            http_client=_http_client(server, silence, closed),
         )
     except (httpx2.InvalidURL, OpenAIError, ValueError):
         raise SettingsError(f"model_servers: {server.name}: base_url is not a URL") from None
@@ -90,7 +94,10 @@ def _client(server: ModelServer, silence: timedelta) -> AsyncOpenAI:
     return client
 
 
-def _http_client(server: ModelServer, silence: timedelta) -> httpx2.AsyncClient:
+def _http_client(
+    server: ModelServer, silence: timedelta, closed: Closed | None
+) -> httpx2.AsyncClient:
+    heads = [RateHeaders(server.name, closed)] if closed else []
     return DefaultAioHttpClient(
         timeout=httpx2.Timeout(silence.total_seconds(), connect=CONNECT_SECONDS, pool=None),
         limits=httpx2.Limits(
@@ -100,7 +107,7 @@ def _http_client(server: ModelServer, silence: timedelta) -> httpx2.AsyncClient:
         follow_redirects=False,
         # A proxy of the environment may lead outside, and never to this machine.
         trust_env=not _on_this_machine(server.base_url),
-        event_hooks={"response": [AnswerLimit()]},
+        event_hooks={"response": [*heads, AnswerLimit()]},
     )
 
 

@@ -1,5 +1,6 @@
 """When a server wants to be asked again, from the headers of its answer."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -8,6 +9,16 @@ from typing import Final
 
 # A server that asks for more than this is mistaken, or should be taken out of the settings.
 LONGEST: Final = timedelta(days=1)
+
+# The units that OpenAI's servers count, each with what is left and when it is full again.
+_COUNTED: Final = ("requests", "tokens")
+_SHORTEST: Final = 1e-3
+# Go's way to write durations: 1m3.5s, 250ms, 2h0m0s.
+_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|us|µs|ns|d|h|m|s)", re.ASCII)
+_SECONDS_OF: Final = {
+    "d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6,
+    "ns": 1e-9,
+}  # fmt: skip
 
 
 def retry_after(headers: Mapping[str, str], *, now: datetime) -> timedelta | None:
@@ -33,6 +44,37 @@ def retry_after(headers: Mapping[str, str], *, now: datetime) -> timedelta | Non
     # The server's own clock is the one that its date was reckoned by.
     asked = _date(headers.get("date")) or now
     return _bounded((until - asked).total_seconds())
+
+
+def used_up_for(headers: Mapping[str, str]) -> timedelta | None:
+    """Return how long an account has nothing left, as an answer's rate headers say it.
+
+    ``x-ratelimit-remaining-requests`` and ``-tokens`` with ``x-ratelimit-reset-requests`` and
+    ``-tokens``: of those that stand at 0 the longest reset. Resets are durations (``1m3s``,
+    ``250ms``) or seconds; anything else, an instant for one, is not believed.
+
+    Returns:
+        Above zero, at most ``LONGEST``; None while something is left of everything.
+
+    Args:
+        headers: Looked up in lower case.
+    """
+    resets = [
+        _duration(headers.get(f"x-ratelimit-reset-{counted}", ""))
+        for counted in _COUNTED
+        if _number(headers.get(f"x-ratelimit-remaining-{counted}")) == 0
+    ]
+    longest = max((reset for reset in resets if reset), default=0.0)
+    return timedelta(seconds=longest) if longest >= _SHORTEST else None
+
+
+def _duration(text: str) -> float | None:
+    parts = _DURATION.findall(text)
+    if parts and "".join(number + unit for number, unit in parts) == text:
+        seconds = sum(float(number) * _SECONDS_OF[unit] for number, unit in parts)
+    else:
+        seconds = _number(text) or 0.0
+    return seconds if seconds <= LONGEST.total_seconds() else None
 
 
 def _bounded(seconds: float) -> timedelta:

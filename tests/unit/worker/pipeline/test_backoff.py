@@ -3,7 +3,7 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.pipeline.backoff import full_jitter
+from worker.pipeline.backoff import full_jitter, spread
 
 durations = st.timedeltas(timedelta(milliseconds=1), timedelta(days=30))
 chances = st.floats(0, 1, exclude_max=True)
@@ -33,3 +33,33 @@ def test_the_ceiling_doubles_until_the_cap() -> None:
     halves = [full_jitter(n, base=base, cap=cap, random=0.5) for n in range(5)]
 
     assert [half.total_seconds() for half in halves] == [1, 2, 4, 6, 6]
+
+
+@given(
+    st.timedeltas(timedelta(0), timedelta(days=1)), st.integers(0, 100_000), durations, chances
+)
+def test_what_was_asked_for_is_a_floor_with_little_above_it(
+    asked: timedelta, doublings: int, cap: timedelta, random: float
+) -> None:
+    first = spread(asked, 0, cap=cap, random=random)
+    later = spread(asked, doublings, cap=cap, random=random)
+
+    assert asked <= first <= asked + max(asked / 10, timedelta(milliseconds=50))
+    assert first <= asked + timedelta(seconds=5)
+    assert first <= later <= asked + cap
+
+
+def test_those_who_were_told_the_same_instant_come_one_after_the_other() -> None:
+    asked, cap = timedelta(seconds=2), timedelta(minutes=5)
+
+    delays = [spread(asked, 0, cap=cap, random=n / 4).total_seconds() for n in range(4)]
+
+    assert delays == [2, 2.05, 2.1, 2.15]
+
+
+def test_a_crowd_that_is_told_so_again_and_again_thins_out() -> None:
+    asked, cap = timedelta(seconds=2), timedelta(seconds=1)
+
+    delays = [spread(asked, n, cap=cap, random=0.5).total_seconds() for n in range(5)]
+
+    assert delays == [2.1, 2.2, 2.4, 2.5, 2.5]

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.error_catalog import by_code
 from schemas.errors import (
     BlockedContentError,
     DatabaseUnavailableError,
@@ -24,8 +25,9 @@ from schemas.errors import (
     UnknownModelError,
 )
 from schemas.job_states import AttemptOutcome, JobState
-from tests.fixtures.claims import image_claim
-from worker.pipeline.backoff import full_jitter
+from schemas.queue_errors import ContextTooLongError, JobExpiredError, ModelBusyError
+from tests.fixtures.claims import STARTED_AT, image_claim
+from worker.pipeline.backoff import full_jitter, spread
 from worker.pipeline.outcome import (
     GiveUp,
     Interrupted,
@@ -38,7 +40,17 @@ from worker.pipeline.outcome import (
 
 POLICY: Final = RetryPolicy(4, base=timedelta(seconds=2), cap=timedelta(minutes=5))
 
-FINAL: Final = (InputError, UnknownModelError, ModelError, ModelAuthError)
+UNCOUNTED: Final[dict[type[GenqError], AttemptOutcome]] = {
+    ModelRateLimitedError: AttemptOutcome.RATE_LIMITED,
+    ModelBusyError: AttemptOutcome.SNOOZED,
+}
+FINAL: Final = (
+    InputError,
+    UnknownModelError,
+    ModelError,
+    ModelAuthError,
+    ContextTooLongError,
+)
 COUNTED: Final = (
     ModelUnavailableError,
     ModelBadAnswerError,
@@ -47,6 +59,11 @@ COUNTED: Final = (
     DatabaseUnavailableError,
     InternalError,
 )
+
+
+def all_kinds() -> list[type[GenqError]]:
+    return sorted(by_code().values(), key=lambda kind: kind.code)
+
 
 chances = st.floats(0, 1, exclude_max=True)
 policies = st.builds(
@@ -83,21 +100,90 @@ def test_a_retry_waits_for_its_jitter_and_for_what_the_server_asked(
     if isinstance(decision, Retry):
         assert decision.counts
         jitter = full_jitter(0, base=policy.base, cap=policy.cap, random=random)
-        assert decision.delay == max(jitter, asked or timedelta(0))
+        floor = spread(asked, 0, cap=policy.cap, random=random) if asked else timedelta(0)
+        assert decision.delay == max(jitter, floor)
 
 
-@given(st.integers(1, 10_000), st.integers(0, 200), policies, chances, retry_afters)
-def test_a_rate_limit_never_counts_and_never_ends_a_job(
-    attempt: int, failures: int, policy: RetryPolicy, random: float, asked: timedelta | None
+@given(
+    st.sampled_from(sorted(UNCOUNTED, key=lambda kind: kind.code)),
+    st.tuples(st.integers(1, 10_000), st.integers(0, 200)),
+    policies,
+    chances,
+    retry_afters,
+)
+def test_a_limit_of_the_server_never_counts_and_never_ends_a_job_before_its_deadline(
+    kind: type[GenqError],
+    counts: tuple[int, int],
+    policy: RetryPolicy,
+    random: float,
+    asked: timedelta | None,
 ) -> None:
-    claim = image_claim(attempt=attempt, failures=failures)
+    claim = image_claim(attempt=counts[0], failures=counts[1])
 
-    decision = decide(ModelRateLimitedError("slow", retry_after=asked), claim, policy, random)
+    decision = decide(kind("slow", retry_after=asked), claim, policy, random)
 
     assert isinstance(decision, Retry)
     assert not decision.counts
-    assert decision.outcome is AttemptOutcome.RATE_LIMITED
-    assert decision.delay >= (asked or timedelta(0))
+    assert decision.outcome is UNCOUNTED[kind]
+    assert timedelta(0) <= decision.delay - (asked or timedelta(0)) <= policy.cap
+
+
+@given(
+    st.sampled_from((*COUNTED, *UNCOUNTED)),
+    st.timedeltas(timedelta(0), timedelta(days=2)),
+    st.timedeltas(timedelta(0), timedelta(days=2)),
+    chances,
+    retry_afters,
+)
+def test_a_retry_that_would_come_after_the_deadline_expires_the_job_now(
+    kind: type[GenqError],
+    left: timedelta,
+    took: timedelta,
+    random: float,
+    asked: timedelta | None,
+) -> None:
+    error = kind("no", retry_after=asked)
+    endless = image_claim()
+    claim = image_claim(deadline=endless.started_at + left)
+
+    unbounded = decide(error, endless, POLICY, random, took=took)
+    decision = decide(error, claim, POLICY, random, took=took)
+
+    assert isinstance(unbounded, Retry)
+    if took + unbounded.delay <= left:
+        assert decision == unbounded
+    else:
+        assert isinstance(decision, Refuse)
+        assert decision.state is JobState.EXPIRED
+        assert decision.outcome is unbounded.outcome
+        assert isinstance(decision.error, JobExpiredError)
+        assert error.code in decision.error.message
+
+
+def test_the_last_permitted_failure_is_dead_and_not_expired() -> None:
+    claim = image_claim(failures=3, deadline=STARTED_AT)
+
+    assert isinstance(decide(TimeoutError(), claim, POLICY, 0.5), GiveUp)
+
+
+def test_a_job_whose_deadline_came_while_it_ran_is_expired() -> None:
+    error = JobExpiredError("too late")
+
+    decision = decide(error, image_claim(), POLICY, 0.5)
+
+    assert decision == Refuse(JobState.EXPIRED, AttemptOutcome.TIMEOUT, error)
+
+
+@pytest.mark.parametrize("kind", all_kinds())
+def test_every_error_of_the_tree_has_a_place_in_the_table(kind: type[GenqError]) -> None:
+    error = kind() if kind is JobCancelledError else kind("no")
+
+    decision = decide(error, image_claim(), POLICY, 0.5)
+
+    assert isinstance(decision, Retry if error.retryable else Refuse)
+    if isinstance(decision, Retry):
+        # Only a limit of the other side is free; whatever else goes wrong is counted.
+        assert decision.counts == (kind not in UNCOUNTED)
 
 
 def test_rate_limits_back_off_by_the_number_of_attempts() -> None:
@@ -109,6 +195,15 @@ def test_rate_limits_back_off_by_the_number_of_attempts() -> None:
         decision.delay.total_seconds() for decision in decisions if type(decision) is Retry
     ]
     assert delays == [1, 2, 4]
+
+
+def test_a_second_wait_is_the_servers_word_and_later_ones_thin_the_crowd_out() -> None:
+    error = ModelRateLimitedError("slow", retry_after=timedelta(seconds=2))
+
+    decisions = [decide(error, image_claim(attempt=n), POLICY, 0.5) for n in (1, 2, 3, 4, 20)]
+
+    delays = [d.delay.total_seconds() for d in decisions if type(d) is Retry]
+    assert delays == [2.1, 2.1, 2.2, 2.4, 152]
 
 
 def test_failures_back_off_by_the_number_of_failures() -> None:

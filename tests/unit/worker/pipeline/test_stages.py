@@ -18,8 +18,9 @@ from schemas.errors import (
     UnknownModelError,
 )
 from schemas.generation import Kind, Usage
-from schemas.model_catalog import ModelServer, ModelSpec
+from schemas.model_catalog import ModelServer, ModelSpec, Offer
 from tests.fixtures.claims import chat_claim, image_claim
+from tests.fixtures.fakes import MovedGate
 from worker.pipeline.job_run import JobRun
 from worker.pipeline.run import build_stages, run_stages
 from worker.pipeline.server_load import ServerLoad
@@ -101,7 +102,10 @@ def test_a_job_goes_through_all_stages_in_their_order() -> None:
     async def scenario() -> JobRun:
         provider = PlannedProvider(PICTURES)
         provider.go.set()
-        stages = build_stages([server("a")], providers=Providers({"a": provider}), store=store)
+        providers = Providers({"a": provider})
+        stages = build_stages(
+            [server("a")], providers=providers, store=store, gate=MovedGate("a")
+        )
         assert [stage.name for stage in stages] == ["admit", "route", "generate", "store"]
         return await run_stages(JobRun(claim), stages)
 
@@ -110,7 +114,8 @@ def test_a_job_goes_through_all_stages_in_their_order() -> None:
     run = asyncio.run(scenario())
 
     assert [(a.index, a.width, a.height) for a in run.artifacts] == [(0, 8, 4), (1, 16, 16)]
-    assert run.result() == {"usage": {"images": 2}}
+    served_by = {"model": "sim-image-1", "server": "a"}
+    assert run.result() == {"usage": {"images": 2}, "served_by": served_by}
     for artifact, picture in zip(run.artifacts, PICTURES.pictures, strict=True):
         assert store.objects[artifact.key] == (picture.data, "image/png")
         assert artifact.sha256 == sha256(picture.data).hexdigest()
@@ -178,45 +183,14 @@ def test_a_model_that_no_server_offers_any_more_ends_the_job() -> None:
     servers = [server("a", model="another")]
 
     with pytest.raises(UnknownModelError, match="sim-image-1"):
-        asyncio.run(Route(servers, ServerLoad(servers))(JobRun(image_claim())))
+        asyncio.run(Route(servers)(JobRun(image_claim())))
 
 
 def test_the_same_model_name_for_another_kind_is_not_chosen() -> None:
     servers = [server("a", model="sim-chat-1")]
 
     with pytest.raises(UnknownModelError):
-        asyncio.run(Route(servers, ServerLoad(servers))(JobRun(chat_claim())))
-
-
-def test_a_job_goes_to_the_server_with_the_most_room() -> None:
-    async def scenario() -> None:
-        servers = [server("a"), server("b"), server("c", model="another")]
-        load = ServerLoad(servers)
-        route = Route(servers, load)
-        chosen: list[str] = []
-        async with load.call(servers[0]):
-            chosen.append(_routed(await route(JobRun(image_claim()))))
-            async with load.call(servers[1]):
-                chosen.append(_routed(await route(JobRun(image_claim()))))
-        chosen.append(_routed(await route(JobRun(image_claim()))))
-        assert chosen == ["b", "a", "a"]
-
-    asyncio.run(scenario())
-
-
-def _routed(run: JobRun) -> str:
-    assert run.route is not None
-    return run.route.name
-
-
-def test_room_is_measured_against_what_a_server_can_take() -> None:
-    async def scenario() -> str:
-        servers = [server("small", concurrency=1), server("large", concurrency=10)]
-        load = ServerLoad(servers)
-        async with load.call(servers[0]), load.call(servers[1]), load.call(servers[1]):
-            return load.least_loaded(servers).name
-
-    assert asyncio.run(scenario()) == "large"
+        asyncio.run(Route(servers)(JobRun(chat_claim())))
 
 
 def test_no_more_calls_run_than_a_server_takes_and_the_others_wait() -> None:
@@ -224,10 +198,9 @@ def test_no_more_calls_run_than_a_server_takes_and_the_others_wait() -> None:
         only = server("a", concurrency=2)
         load = ServerLoad([only])
         provider = PlannedProvider(PICTURES)
-        generate = Generate(Providers({"a": provider}), load)
-        runs = [
-            asyncio.create_task(generate(JobRun(image_claim(), route=only))) for _ in range(5)
-        ]
+        generate = Generate(Providers({"a": provider}), load, MovedGate("a"))
+        run = JobRun(image_claim(), offers=(Offer("sim-image-1", (only,)),))
+        runs = [asyncio.create_task(generate(run)) for _ in range(5)]
         async with provider.started:
             await provider.started.wait_for(lambda: provider.running == 2)
         assert load.calls(only) == 5
@@ -242,7 +215,7 @@ def test_no_more_calls_run_than_a_server_takes_and_the_others_wait() -> None:
 
 
 def test_a_call_without_a_route_is_a_fault_of_genq() -> None:
-    generate = Generate(Providers({}), ServerLoad([]))
+    generate = Generate(Providers({}), ServerLoad([]), MovedGate())
 
     with pytest.raises(InternalError):
         asyncio.run(generate(JobRun(image_claim())))
