@@ -19,14 +19,21 @@ _MINUTE: Final = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """So many units of a key per minute, all of which may come at once.
+    """So many units of a key per minute.
 
     Attributes:
         key: ``account:<name>:<unit>`` or ``tenant:<id>:<unit>``.
+        at_once: How many may come at once; 0: all of a minute's.
     """
 
     key: str
     per_minute: int
+    at_once: int = 0
+
+    @property
+    def burst(self) -> int:
+        """The units that may come at once."""
+        return self.at_once or self.per_minute
 
     @property
     def emission(self) -> timedelta:
@@ -113,7 +120,7 @@ async def lock_limits(connection: AsyncConnection, limits: Sequence[Limit]) -> d
     rows = await connection.execute(_ROOM, columns)
     by_key = {limit.key: limit for limit in limits}
     return {
-        row.key: Room(int(row.units), by_key[row.key].per_minute, by_key[row.key].emission)
+        row.key: Room(int(row.units), by_key[row.key].burst, by_key[row.key].emission)
         for row in rows
     }
 
@@ -156,5 +163,5 @@ def _columns(limits: Sequence[Limit]) -> dict[str, list[object]]:
     return {
         "keys": [limit.key for limit in ordered],
         "emissions": [limit.emission for limit in ordered],
-        "bursts": [limit.per_minute for limit in ordered],
+        "bursts": [limit.burst for limit in ordered],
     }

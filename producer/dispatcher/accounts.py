@@ -16,9 +16,14 @@ from schemas.generation import Kind
 from schemas.model_catalog import ModelServer
 
 UNITS = ("requests", "images", "tokens")
+# Calls are requests again, counted per second: the gate holds each of them to its instant, and
+# so many seconds' worth are released ahead of it.
+CALLS = "calls"
+_SECONDS_AHEAD = 2
 # What a limit per unit concerns; a request is a request.
 _UNIT_KINDS: Mapping[str, frozenset[Kind]] = {
     "requests": frozenset(Kind),
+    CALLS: frozenset(Kind),
     "images": frozenset({Kind.IMAGE}),
     "tokens": frozenset({Kind.CHAT}),
 }
@@ -144,6 +149,10 @@ def _account(number: int, servers: Sequence[ModelServer]) -> Account:
         each = [getattr(server.limits, f"{unit}_per_minute") for server in servers]
         if all(each):
             limits[unit] = Limit(f"account:{name}:{unit}", sum(each))
+    each = [server.limits.requests_per_second for server in servers]
+    if all(each):
+        rate = sum(second or 0 for second in each)
+        limits[CALLS] = Limit(f"account:{name}:{CALLS}", 60 * rate, _SECONDS_AHEAD * rate)
     return Account(
         name,
         frozenset(server.name for server in servers),

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from infra.postgres.limits import Limit, Room
 from infra.postgres.release import Allowance, Released
-from producer.dispatcher.accounts import Budget
+from producer.dispatcher.accounts import CALLS, Budget
 
 
 def limits_of(budgets: Iterable[Budget]) -> list[Limit]:
@@ -20,6 +20,9 @@ def allowance(budget: Budget, rooms: Mapping[str, Room]) -> Allowance:
     """Return what the budget's owner may still use."""
     room = {unit: rooms[limit.key] for unit, limit in budget.limits.items()}
     units = {unit: max(0, found.units) for unit, found in room.items()}
+    calls = units.pop(CALLS, None)
+    if calls is not None:
+        units["requests"] = min(calls, units.get("requests", calls))
     return Allowance(budget.owner, **units, full=all(found.full for found in room.values()))
 
 
@@ -46,6 +49,6 @@ def waits(
 
 
 def _units(job: Released, unit: str) -> int:
-    if unit == "requests":
+    if unit in {"requests", CALLS}:
         return 1
     return job.images if unit == "images" else job.tokens

@@ -150,6 +150,19 @@ def test_an_account_limits_all_tenants_together(genq: Harness) -> None:
     assert sorted(shares.values()) == [1, 2, 2, 2]
 
 
+def test_calls_per_second_are_released_two_seconds_ahead_and_no_more(genq: Harness) -> None:
+    serve(genq, server("painter", MODEL, requests_per_second=5))
+    for _ in range(30):
+        genq.submit()
+
+    assert released(genq) == 10
+    genq.sql(
+        "UPDATE limiter SET tat = tat - interval '1 s',"
+        " closed_until = closed_until - interval '1 s'"
+    )
+    assert released(genq) == 15
+
+
 def test_a_full_account_does_not_hold_another_models_jobs_up(genq: Harness) -> None:
     serve(genq, server("painter", MODEL, requests_per_minute=2), server("other", "second"))
     for _ in range(6):
