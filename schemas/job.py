@@ -15,6 +15,8 @@ from schemas.generation import Kind
 from schemas.ids import format_id
 from schemas.job_states import JobState, JobStatus, status_of
 from schemas.lanes import DEFAULT_LANE, DEFAULT_PRIORITY, LOWEST_PRIORITY, Lane
+from schemas.position import QueuePlace, QueueView, queue_view
+from schemas.unique import UniqueKey
 
 MAX_METADATA_KEYS: Final = 16
 MAX_URL_BYTES: Final = 2_048
@@ -81,6 +83,7 @@ class JobRequest(BaseModel):
     run_at: When | None = None
     start_timeout: SecondsFromNow | None = None
     deadline: When | None = None
+    unique: UniqueKey | None = None
 
     @field_validator("metadata", "end_user", mode="after")
     @classmethod
@@ -127,6 +130,9 @@ class JobRecord:
     artifacts: Sequence[Artifact] = ()
     text: str | None = None
     waiting_on: str | None = None
+    run_at: datetime | None = None
+    deadline: datetime | None = None
+    queue: QueuePlace | None = None
 
 
 class ArtifactView(BaseModel):
@@ -168,7 +174,12 @@ class UrlsView(BaseModel):
 
 
 class JobView(BaseModel):
-    """A job in answers and events."""
+    """A job in answers and events.
+
+    ``run_at`` is there while the job waits for that instant, be it the caller's or a retry's;
+    a job that has not ended by ``deadline`` expires. ``queue`` is there where one queued job is
+    looked at, and not in lists and events.
+    """
 
     id: str
     object: Literal["job"]
@@ -176,9 +187,12 @@ class JobView(BaseModel):
     model: str
     status: JobStatus
     waiting_on: str | None
+    queue: QueueView | None
     lane: Lane
     priority: int
     created_at: str
+    run_at: str | None
+    deadline: str | None
     started_at: str | None
     finished_at: str | None
     input: dict[str, Any]
@@ -210,9 +224,12 @@ def job_view(job: JobRecord, public_url: str) -> dict[str, Any]:
         "model": job.model,
         "status": status_of(job.state).value,
         "waiting_on": job.waiting_on,
+        "queue": _queue_view(job.queue),
         "lane": job.lane.value,
         "priority": job.priority,
         "created_at": iso_ms(job.created_at),
+        "run_at": iso_ms(job.run_at) if job.run_at else None,
+        "deadline": iso_ms(job.deadline) if job.deadline else None,
         "started_at": iso_ms(job.started_at) if job.started_at else None,
         "finished_at": iso_ms(job.finished_at) if job.finished_at else None,
         "input": dict(job.input),
@@ -221,8 +238,14 @@ def job_view(job: JobRecord, public_url: str) -> dict[str, Any]:
         "attempts": job.attempts,
         "metadata": dict(job.metadata),
         "end_user": job.end_user,
-        "urls": {"get": own_url, "cancel": None, "events": None},
+        "urls": {"get": own_url, "cancel": f"{own_url}/cancel", "events": None},
     }
+
+
+def _queue_view(place: QueuePlace | None) -> dict[str, Any] | None:
+    if place is None:
+        return None
+    return queue_view(place, iso_ms(place.until) if place.until else None)
 
 
 def _output_view(job: JobRecord, own_url: str) -> dict[str, Any] | None:

@@ -1,6 +1,13 @@
 """What can go wrong on a job's way through the queue: a branch of the error tree."""
 
-from schemas.errors import Category, GenqError, InputError, ModelRateLimitedError, Severity
+from schemas.errors import (
+    Category,
+    GenqError,
+    InputError,
+    ModelError,
+    ModelRateLimitedError,
+    Severity,
+)
 
 
 class JobEndedError(InputError):
@@ -15,10 +22,28 @@ class DuplicateJobError(InputError):
     code = "duplicate_job"
 
 
+class NameTakenError(InputError):
+    """The tenant has something of this name already."""
+
+    code = "name_taken"
+
+
 class NotDeadError(InputError):
     """Only a dead job, one that used up its attempts, can be redriven."""
 
     code = "job_not_dead"
+
+
+class JobReplacedError(GenqError):
+    """A later job with the same unique key took the place of the job while it waited."""
+
+    code = "job_replaced"
+    category = Category.BUSINESS_LOGIC
+    severity = Severity.LOW
+    retryable = False
+
+    def __init__(self, by: str) -> None:
+        super().__init__(f"the job was cancelled: it waited, and was replaced by {by}")
 
 
 class JobExpiredError(GenqError):
@@ -34,4 +59,11 @@ class ModelBusyError(ModelRateLimitedError):
     """A limit of the model server leaves no room now; genq did not even ask."""
 
     code = "model_busy"
+    severity = Severity.LOW
+
+
+class ContextTooLongError(ModelError):
+    """The input is longer than the model can take; another model may take it."""
+
+    code = "context_too_long"
     severity = Severity.LOW

@@ -10,23 +10,28 @@ from typing import Any, Final
 from celery import signals
 from celery.exceptions import SecurityWarning
 
+from infra.broker import refuse_unusable_broker
 from infra.settings import Settings, read_settings
 from infra.telemetry.logging import configure_logging
 from infra.telemetry.metrics import serve_metrics
 from schemas.errors import GenqError, SettingsError
 from worker.app import create_worker_app
+from worker.pool import Service
+from worker.quiet import be_quiet_on_signal
 
 _BAD_SETTINGS: Final = 8
 _CANNOT_START: Final = 1
 _SWITCH_SECONDS: Final = 0.0005
 
 
-def work(settings: Settings) -> int:
-    """Run a worker until it is told to stop; return the exit code."""
-    app = create_worker_app(settings)
+def work(settings: Settings, service: Service | None = None) -> int:
+    """Run a worker until it is told to stop; return the exit code.
 
-    def attach(sender: Any, **_: object) -> None:
-        sender.pool.attach(sender)
+    Args:
+        settings: Of this process.
+        service: What it does with jobs, if not what a worker does.
+    """
+    app = create_worker_app(settings, service)
 
     def leave(**_: object) -> None:
         """Set nothing up."""
@@ -35,6 +40,9 @@ def work(settings: Settings) -> int:
         del sender
         worker.pool.announce_drain()
 
+    def ready(**_: object) -> None:
+        be_quiet_on_signal(worker, settings.lanes)
+
     # Celery's thread and the attempts' loop take turns; at the default of 5 ms each would wait
     # that long for the other on a busy worker.
     sys.setswitchinterval(_SWITCH_SECONDS)
@@ -42,7 +50,7 @@ def work(settings: Settings) -> int:
     warnings.filterwarnings("ignore", category=SecurityWarning)
     # Celery's own log set-up would fight with ours.
     signals.setup_logging.connect(leave, weak=False)
-    signals.worker_ready.connect(attach, weak=False)
+    signals.worker_ready.connect(ready, weak=False)
     signals.worker_shutting_down.connect(announce, weak=False)
     worker: Any = app.Worker(
         hostname=f"genq-{os.getpid()}@%h",
@@ -72,6 +80,7 @@ def main(arguments: Sequence[str]) -> int:
         settings = read_settings(**overrides)
         configure_logging(settings, process="work")
         serve_metrics(settings.metrics_port)
+        refuse_unusable_broker(settings)
         return work(settings)
     except SettingsError as error:
         sys.stderr.write(f"{error.message}\n")

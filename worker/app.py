@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AsyncExitStack
 from typing import Final
+from uuid import UUID
 
 import structlog
 from celery import Celery
@@ -21,7 +22,10 @@ from infra.telemetry.metrics import LOOP_LAG_SECONDS
 from schemas.claim import Pointer
 from schemas.generation import Kind
 from worker.attempts import AttemptRunner
+from worker.cancels import CancelListener
+from worker.gate import open_gate
 from worker.pipeline.run import build_stages
+from worker.pool import Service
 from worker.providers.opening import open_providers
 from worker.session import SessionKeeper
 
@@ -41,6 +45,7 @@ class WorkerService:
         self._closing = AsyncExitStack()
         self._runner: AttemptRunner | None = None
         self._session: SessionKeeper | None = None
+        self._listener: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Open everything, the session last: from then on jobs are released for its slots."""
@@ -52,20 +57,25 @@ class WorkerService:
         doorbells = await self._closing.enter_async_context(Doorbells(settings.doorbell_url()))
         store = open_store(settings)
         self._closing.push_async_callback(store.close)
+        gate = await self._closing.enter_async_context(open_gate(settings, engine, doorbells))
         providers = await open_providers(
             settings.model_servers,
             policy=OutboundPolicy(settings.outbound_allow),
             clock=SystemClock(),
             silence=max(settings.attempt_timeout(kind) for kind in Kind),
+            closed=gate.close,
         )
         self._closing.push_async_callback(providers.close)
-        stages = build_stages(settings.model_servers, providers=providers, store=store)
+        stages = build_stages(
+            settings.model_servers, providers=providers, store=store, gate=gate
+        )
         session = SessionKeeper(
             engine,
             settings,
             lanes=settings.lanes,
             on_lost=self._abandon,
             orphans=self._orphans,
+            on_cancelled=self._cancel,
         )
         self._runner = AttemptRunner(
             engine, settings, doorbells, session, stages, starting=starting
@@ -73,6 +83,8 @@ class WorkerService:
         self._watch_loop()
         await session.start()
         self._session = session
+        listener = CancelListener(doorbells, session, self._cancel)
+        self._listener = asyncio.create_task(listener.listen())
         # Work may have been waiting for a worker.
         await doorbells.ring(WAKE, READY)
 
@@ -90,6 +102,9 @@ class WorkerService:
         """End the session and close everything; attempts have ended by now."""
         if self._runner is not None:
             await self._runner.close()
+        if self._listener is not None:
+            self._listener.cancel()
+            await asyncio.wait([self._listener])
         if self._session is not None:
             await self._session.close()
         await self._closing.aclose()
@@ -98,6 +113,10 @@ class WorkerService:
     def _abandon(self) -> None:
         if self._runner is not None:
             self._runner.abandon()
+
+    def _cancel(self, job_ids: Collection[UUID]) -> None:
+        if self._runner is not None:
+            self._runner.cancel(job_ids)
 
     def _orphans(self, running: Collection[Pointer]) -> list[Pointer]:
         return self._runner.orphans(running) if self._runner is not None else []
@@ -125,11 +144,16 @@ class WorkerService:
         threading.Thread(target=watch, name="loop-watch", daemon=True).start()
 
 
-def create_worker_app(settings: Settings) -> Celery:
-    """Return the Celery application of a worker, with its one task and its service."""
+def create_worker_app(settings: Settings, service: Service | None = None) -> Celery:
+    """Return the Celery application of a worker, with its one task and its service.
+
+    Args:
+        settings: Broker and lanes.
+        service: What the pool runs, if not the pipeline.
+    """
     app = create_celery(settings, lanes=settings.lanes)
     # Read by the pool, which Celery makes and to which it hands nothing but the application.
-    vars(app)["service"] = WorkerService(settings)
+    vars(app)["service"] = service or WorkerService(settings)
 
     @app.task(name=TASK_NAME)
     def run(pointers: object) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import orjson
@@ -14,7 +14,7 @@ from infra.endings import ending_of
 from infra.group_commit import GroupCommit
 from infra.new_ids import new_key
 from infra.postgres.engine import single_statements, transaction
-from infra.postgres.finish import Ending, PutBack, finish_jobs, put_back
+from infra.postgres.finish import Ending, Finished, PutBack, finish_jobs, put_back
 from infra.postgres.flows import wake_flows
 from infra.settings import Settings
 from infra.telemetry.metrics import (
@@ -25,9 +25,15 @@ from infra.telemetry.metrics import (
     SUPERSEDED_WRITES,
 )
 from schemas.claim import Claim
-from schemas.errors import DatabaseUnavailableError, ErrorRecord, GenqError
+from schemas.cost import Cost, actual
+from schemas.errors import (
+    DatabaseUnavailableError,
+    ErrorRecord,
+    GenqError,
+    JobCancelledError,
+)
 from schemas.ids import format_id
-from schemas.job_states import AttemptOutcome, JobState, status_of
+from schemas.job_states import AttemptOutcome, JobState, JobStatus, status_of
 from worker.pipeline.job_run import JobRun
 from worker.pipeline.outcome import Decision, GiveUp, Interrupted, Refuse, Retry, Succeed
 
@@ -58,7 +64,9 @@ class AttemptEnds:
         error = _record_of(decision)
         try:
             if isinstance(decision, Retry | Interrupted):
-                written = await self._put_backs.add(_put_back_of(claim, decision, error))
+                written = await self._put_backs.add(
+                    _put_back_of(claim, decision, error, claim.started_at + took)
+                )
             else:
                 ending = self._ending(run, decision, took, error)
                 written = await self._finishes.add(ending)
@@ -95,26 +103,49 @@ class AttemptEnds:
             artifacts=run.artifacts if error is None else (),
             result=run.result() if error is None else None,
             error=error,
+            actual=_actual_of(run),
         )
 
     async def _finish(self, endings: Sequence[Ending]) -> Sequence[bool]:
         async with transaction(self._statements) as connection:
             finished = await finish_jobs(connection, endings)
-        rings = [Ring(WAKE, READY if finished.unparked else ROOM)]
-        if finished.jobs:
-            ids = " ".join(format_id("job", job_id) for job_id in finished.jobs)
-            rings.append(Ring(DONE, ids))
-        if any(ending.event.url for ending in endings):
-            rings.append(Ring(DELIVER, ""))
-        self._ring(rings)
+        self._ring(
+            [Ring(WAKE, READY if finished.unparked else ROOM), *_news_of(finished, endings)]
+        )
         return [ending.claim.job_id in finished.jobs for ending in endings]
 
     async def _put_back(self, attempts: Sequence[PutBack]) -> Sequence[bool]:
+        unwanted: list[Ending] = []
+        ended = Finished(set(), unparked=False)
         async with transaction(self._engine) as connection:
-            flows = await put_back(connection, attempts)
-            await wake_flows(connection, [flow for flow in flows.values() if flow])
-        self._ring([Ring(WAKE, READY)])
-        return [attempt.claim.job_id in flows for attempt in attempts]
+            done = await put_back(connection, attempts)
+            await wake_flows(connection, [flow for flow in done.flows.values() if flow])
+            if done.cancelled:
+                # The caller cancelled it and this worker had not heard: it never runs again.
+                unwanted = [
+                    self._cancellation(attempt)
+                    for attempt in attempts
+                    if attempt.claim.job_id in done.cancelled
+                ]
+                ended = await finish_jobs(connection, unwanted)
+        self._ring([Ring(WAKE, READY), *_news_of(ended, unwanted)])
+        for ending in unwanted:
+            lane, kind = ending.claim.lane.value, ending.claim.kind.value
+            JOBS_FINISHED.labels(lane, kind, JobStatus.CANCELLED.value).inc()
+        return [
+            attempt.claim.job_id in done.flows or attempt.claim.job_id in ended.jobs
+            for attempt in attempts
+        ]
+
+    def _cancellation(self, attempt: PutBack) -> Ending:
+        return ending_of(
+            attempt.claim,
+            state=JobState.CANCELLED,
+            outcome=attempt.outcome,
+            finished_at=attempt.ended_at,
+            public_url=self._public_url,
+            error=JobCancelledError().record(format_id("err", new_key())),
+        )
 
     def _ring(self, rings: Sequence[Ring]) -> None:
         # Beside the callers, not before them: no attempt waits for Valkey.
@@ -123,13 +154,34 @@ class AttemptEnds:
         task.add_done_callback(self._rings.discard)
 
 
+def _news_of(finished: Finished, endings: Sequence[Ending]) -> list[Ring]:
+    rings: list[Ring] = []
+    if finished.jobs:
+        ids = " ".join(format_id("job", job_id) for job_id in finished.jobs)
+        rings.append(Ring(DONE, ids))
+    if any(ending.event.url for ending in endings):
+        rings.append(Ring(DELIVER, ""))
+    return rings
+
+
+def _actual_of(run: JobRun) -> Cost | None:
+    if run.output is None:
+        return None
+    took = actual(run.claim.cost, run.output.usage)
+    return None if took.units == run.claim.cost.units else took
+
+
 def _put_back_of(
-    claim: Claim, decision: Retry | Interrupted, error: ErrorRecord | None
+    claim: Claim,
+    decision: Retry | Interrupted,
+    error: ErrorRecord | None,
+    ended_at: datetime,
 ) -> PutBack:
     if isinstance(decision, Interrupted):
-        return PutBack(claim, AttemptOutcome.INTERRUPTED, delay=None, counts=False)
+        outcome = AttemptOutcome.INTERRUPTED
+        return PutBack(claim, outcome, ended_at, delay=None, counts=False)
     text = orjson.dumps(error).decode()
-    return PutBack(claim, decision.outcome, decision.delay, decision.counts, text)
+    return PutBack(claim, decision.outcome, ended_at, decision.delay, decision.counts, text)
 
 
 def _final_state(decision: Succeed | Refuse | GiveUp) -> JobState:

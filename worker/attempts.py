@@ -6,10 +6,11 @@ Starts and ends of many attempts share statements. What an attempt's end means i
 
 import asyncio
 import random
-from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Generator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Final, Protocol
+from uuid import UUID
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -23,7 +24,8 @@ from infra.postgres.start import start_attempts
 from infra.settings import Settings
 from infra.telemetry.metrics import JOB_WAIT_SECONDS, SLOTS, SLOTS_BUSY, STALE_POINTERS
 from schemas.claim import Claim, Pointer
-from schemas.errors import DatabaseUnavailableError
+from schemas.errors import DatabaseUnavailableError, JobCancelledError
+from schemas.expiry import not_ended
 from schemas.ids import format_id
 from worker.attempt_ends import AttemptEnds
 from worker.pipeline.job_run import JobRun
@@ -41,6 +43,48 @@ class Session(Protocol):
     async def drain(self) -> None:
         """Say that this worker takes nothing new."""
         ...
+
+
+class _Hand:
+    """A pointer in hand, and who wants its attempt to end.
+
+    Attributes:
+        abandoned: The session is lost: others will run the job.
+        unwanted: The caller cancelled the job.
+    """
+
+    def __init__(self) -> None:
+        self.abandoned = False
+        self.unwanted = False
+        self._task: asyncio.Task[None] | None = None
+        self._stopped = False
+
+    def abandon(self) -> None:
+        # One that waits for a slot goes on: it starts under the next session.
+        if self._task is not None:
+            self.abandoned = True
+            self._stop()
+
+    def cancel(self) -> None:
+        self.unwanted = True
+        self._stop()
+
+    @contextmanager
+    def stoppable(self) -> Generator[None]:
+        """Let the attempt be stopped inside the block; what follows is written in peace."""
+        self._task = asyncio.current_task()
+        try:
+            yield
+        finally:
+            if self._task is not None and self._stopped:
+                # What stopped it is dealt with: the task goes on and writes the end.
+                self._task.uncancel()
+            self._task = None
+
+    def _stop(self) -> None:
+        if self._task is not None and not self._stopped:
+            self._stopped = True
+            self._task.cancel()
 
 
 class AttemptRunner:
@@ -74,9 +118,7 @@ class AttemptRunner:
             settings.max_attempts, settings.retry_base, settings.retry_cap
         )
         self._slots = asyncio.Semaphore(settings.slots)
-        self._in_hand: set[Pointer] = set()
-        self._running: dict[Pointer, asyncio.Task[None]] = {}
-        self._abandoned: set[Pointer] = set()
+        self._in_hand: dict[Pointer, _Hand] = {}
         self._draining = False
         self._starts = GroupCommit[Pointer, Claim | None](
             self._start, name="start", patience=settings.session_ttl
@@ -100,7 +142,7 @@ class AttemptRunner:
                     if ended:
                         ended()
                     continue
-                self._in_hand.add(pointer)
+                self._in_hand[pointer] = _Hand()
                 group.create_task(self._see_through(pointer, ended))
 
     def orphans(self, running: Collection[Pointer]) -> list[Pointer]:
@@ -109,9 +151,15 @@ class AttemptRunner:
 
     def abandon(self) -> None:
         """Stop every attempt without a word: the session is lost, others will run them."""
-        for pointer, task in self._running.items():
-            self._abandoned.add(pointer)
-            task.cancel()
+        for hand in self._in_hand.values():
+            hand.abandon()
+
+    def cancel(self, job_ids: Collection[UUID]) -> None:
+        """End the attempts of these jobs: their callers want them no more."""
+        unwanted = set(job_ids)
+        for pointer, hand in self._in_hand.items():
+            if pointer.job_id in unwanted:
+                hand.cancel()
 
     async def drain(self) -> None:
         """Start nothing new."""
@@ -129,7 +177,7 @@ class AttemptRunner:
         except Exception:  # noqa: BLE001 - one pointer's fault must not cancel its neighbours
             _log.exception("attempt_failed", job_id=format_id("job", pointer.job_id))
         finally:
-            self._in_hand.discard(pointer)
+            self._in_hand.pop(pointer, None)
             if ended:
                 ended()
 
@@ -142,15 +190,8 @@ class AttemptRunner:
             if claim is None:
                 STALE_POINTERS.inc()
                 return
-            task = asyncio.current_task()
-            if task is not None:
-                self._running[pointer] = task
-            try:
-                with SLOTS_BUSY.track_inprogress():
-                    await self._attempt(claim)
-            finally:
-                self._running.pop(pointer, None)
-                self._abandoned.discard(pointer)
+            with SLOTS_BUSY.track_inprogress():
+                await self._attempt(claim, self._in_hand[pointer])
 
     async def _claim(self, pointer: Pointer) -> Claim | None:
         try:
@@ -174,7 +215,7 @@ class AttemptRunner:
             async with transaction(self._engine) as connection:
                 await wake_flows(connection, await return_releases(connection, [pointer]))
 
-    async def _attempt(self, claim: Claim) -> None:
+    async def _attempt(self, claim: Claim, hand: _Hand) -> None:
         structlog.contextvars.bind_contextvars(
             job_id=format_id("job", claim.job_id),
             attempt=claim.attempt,
@@ -183,33 +224,55 @@ class AttemptRunner:
         )
         loop = asyncio.get_running_loop()
         begun = loop.time()
-        waited = claim.started_at - claim.created_at
         if claim.attempt == 1:
             JOB_WAIT_SECONDS.labels(claim.lane.value, claim.kind.value).observe(
-                waited.total_seconds()
+                (claim.started_at - claim.created_at).total_seconds()
             )
-        run = JobRun(claim)
-        error: BaseException | None = None
-        try:
-            async with asyncio.timeout(
-                self._settings.attempt_timeout(claim.kind).total_seconds()
-            ):
-                run = await run_stages(run, self._stages)
-        except asyncio.CancelledError as cancelled:
-            if Pointer(claim.job_id, claim.fence) in self._abandoned:
-                _log.warning("attempt_abandoned")
-                return
-            error = cancelled
-        except Exception as failure:  # noqa: BLE001 - outcome.decide says what it means
-            error = failure
+        run, error = await self._try_stages(claim, hand)
+        if hand.abandoned:
+            _log.warning("attempt_abandoned")
+            return
         took = timedelta(seconds=loop.time() - begun)
         try:
-            await self.ends.record(run, self._decide(error, claim), took)
+            await self.ends.record(run, self._decide(error, claim, took), took)
         except Exception as refusal:  # noqa: BLE001 - whatever it is, the job must not hang
             # PostgreSQL does not take what the model gave. Without an end the job would count
             # as running for as long as this worker lives. No traceback: it quotes the result.
             _log.critical("end_refused", error_type=type(refusal).__name__)
-            await self.ends.record(JobRun(claim), self._decide(refusal, claim), took)
+            await self.ends.record(JobRun(claim), self._decide(refusal, claim, took), took)
 
-    def _decide(self, error: BaseException | None, claim: Claim) -> Decision:
-        return decide(error, claim, self._policy, random.random())  # noqa: S311 - jitter
+    async def _try_stages(
+        self, claim: Claim, hand: _Hand
+    ) -> tuple[JobRun, BaseException | None]:
+        """Return what the stages made, or what ended them: an error, time, the caller."""
+        run = JobRun(claim)
+        error: BaseException | None = None
+        wall, late = self._wall_time(claim)
+        clock = asyncio.timeout(wall.total_seconds())
+        with hand.stoppable():
+            try:
+                if hand.unwanted or claim.cancel:
+                    raise JobCancelledError  # noqa: TRY301 - as if a stage had been stopped
+                async with clock:
+                    run = await run_stages(run, self._stages)
+            except asyncio.CancelledError as stopped:
+                error = stopped
+            except TimeoutError as timeout:
+                error = not_ended(claim.deadline) if late and clock.expired() else timeout
+            except Exception as failure:  # noqa: BLE001 - outcome.decide says what it means
+                error = failure
+        if error is not None and hand.unwanted:
+            return run, JobCancelledError()
+        return run, error
+
+    def _wall_time(self, claim: Claim) -> tuple[timedelta, bool]:
+        """Return how long the attempt may take, and whether the job's time is over then."""
+        limit = self._settings.attempt_timeout(claim.kind)
+        if claim.deadline is None:
+            return limit, False
+        left = claim.deadline - claim.started_at
+        return min(limit, left), left < limit
+
+    def _decide(self, error: BaseException | None, claim: Claim, took: timedelta) -> Decision:
+        jitter = random.random()  # noqa: S311 - not a secret
+        return decide(error, claim, self._policy, jitter, took=took)

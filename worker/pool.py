@@ -11,6 +11,7 @@ import itertools
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final, Protocol
 from uuid import UUID
 
@@ -24,6 +25,7 @@ from kombu.asynchronous import get_event_loop
 from kombu.serialization import loads, prepare_accept_content
 
 from schemas.claim import Pointer
+from worker.intake import Intake, Prefetch, Taps
 
 _START_SECONDS: Final = 60.0
 _CANCEL_SECONDS: Final = 5.0
@@ -86,14 +88,15 @@ class AsyncioPool(BasePool):
 
     signal_safe = False
     body_can_be_buffer = True
+    # Celery makes its consumer, which attaches itself, before it starts its pool.
+    _intake: Intake | None = None
+    _hub: Any = None
 
     def on_start(self) -> None:
         """Start the loop and the service; a service that cannot start ends the worker."""
         self._service: Service = self.app.service
         self._handles: dict[int, Handle] = {}
         self._numbers = itertools.count(1)
-        self._consumer: Any = None
-        self._hub: Any = None
         self._draining: asyncio.Task[None] | None = None
         self._stopped = False
         self._accept = prepare_accept_content(self.app.conf.accept_content)
@@ -103,12 +106,19 @@ class AsyncioPool(BasePool):
         self._await(self._service.start(), _START_SECONDS)
 
     def attach(self, consumer: Any) -> None:
-        """Remember the consumer, whose prefetch follows the free slots, and its loop."""
-        self._consumer = consumer
+        """Remember Celery's loop, and how its consumer is told that slots are free."""
         self._hub = get_event_loop()
+        rabbit = self.app.conf.task_default_queue_type == "quorum"
+        self._intake = (Taps if rabbit else Prefetch)(consumer, self._hub, self._free_slots)
+
+    def first_prefetch(self) -> int:
+        """Return how many messages a new connection may deliver at first."""
+        return self._intake.first_prefetch() if self._intake else 1
 
     def announce_drain(self) -> None:
         """Take nothing new, as of now; safe in a signal handler."""
+        if self._intake is not None:
+            self._intake.close()
         self._loop.call_soon_threadsafe(self._begin_drain)
 
     def _begin_drain(self) -> None:
@@ -133,9 +143,10 @@ class AsyncioPool(BasePool):
         del target, kwargs
         handle = Handle(next(self._numbers), self._pointers_of(args or ()))
         self._handles[handle.pid] = handle
-        self._follow_slots()
-        if accept_callback:
-            accept_callback(handle.pid, time.monotonic())
+        begun = time.monotonic()
+        accept = partial(accept_callback or _nothing, handle.pid, begun)
+        if self._intake is not None:
+            self._intake.take(handle.pid, accept)
         self._loop.call_soon_threadsafe(self._spawn, handle, callback, error_callback)
         return handle
 
@@ -147,6 +158,8 @@ class AsyncioPool(BasePool):
 
     def on_stop(self) -> None:
         """Let attempts end for the grace period, then interrupt the rest."""
+        if self._intake is not None:
+            self._intake.close()
         self._await_handles(self._service.drain_seconds)
         for handle in list(self._handles.values()):
             if handle.task:
@@ -199,37 +212,38 @@ class AsyncioPool(BasePool):
         try:
             await self._service.run(handle.pointers, lambda: self._one_ended(handle))
         except asyncio.CancelledError:
-            self._report(error_callback, _terminated())
+            self._report(handle, error_callback, _terminated())
         except Exception:  # noqa: BLE001 - logged, and answered to Celery
             # The ledger decides what becomes of the jobs; the message is done with either way.
             _log.exception("carrier_failed", jobs=len(handle.pointers))
-            self._report(callback, (1, ExceptionInfo(), time.monotonic() - begun))
+            self._report(handle, callback, (1, ExceptionInfo(), time.monotonic() - begun))
         else:
-            self._report(callback, (0, None, time.monotonic() - begun))
-        finally:
-            self._handles.pop(handle.pid, None)
-            self._follow_slots()
+            self._report(handle, callback, (0, None, time.monotonic() - begun))
 
-    def _report(self, callback: Callable[..., None] | None, outcome: object) -> None:
+    def _report(
+        self, handle: Handle, callback: Callable[..., None] | None, outcome: object
+    ) -> None:
+        """Give the slots back, and tell Celery; in this order, or it would not be woken."""
+        self._handles.pop(handle.pid, None)
+        if self._intake is not None:
+            self._intake.drop(handle.pid)
         if callback:
             callback(outcome)
+        self._follow_slots()
+
+    def _free_slots(self) -> int:
+        """Count jobs, not messages."""
+        return self._service.slots - sum(handle.left for handle in list(self._handles.values()))
 
     def _follow_slots(self) -> None:
-        """Make Celery's prefetch count jobs: a message is taken only for a free slot."""
-        consumer = self._consumer
-        if consumer is None or getattr(consumer, "qos", None) is None:
-            return
-        handles = list(self._handles.values())
-        free = self._service.slots - sum(handle.left for handle in handles)
-        # Assignment is atomic, and Celery's loop compares it before every read of the socket.
-        consumer.qos.value = max(1, len(handles) + max(0, free))
+        if self._intake is not None:
+            self._intake.follow()
 
     def _one_ended(self, handle: Handle) -> None:
         """Give the slot of one attempt back, while others of its message still run."""
         handle.left -= 1
-        self._follow_slots()
-        if handle.left and self._hub is not None:
-            self._hub.call_soon(_nothing)
+        if handle.left:
+            self._follow_slots()
 
     def _await_handles(self, seconds: float) -> None:
         """Wait in Celery's thread, doing what its loop would do: heartbeats and acks."""
@@ -245,7 +259,7 @@ class AsyncioPool(BasePool):
             _run_ready(hub)
 
 
-def _nothing() -> None:
+def _nothing(*_: object) -> None:
     """Wake a loop."""
 
 

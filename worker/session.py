@@ -11,6 +11,7 @@ import os
 import socket
 from collections.abc import Callable, Collection, Sequence
 from typing import Final
+from uuid import UUID
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -46,6 +47,7 @@ class SessionKeeper:
         lanes: Sequence[Lane],
         on_lost: Callable[[], None],
         orphans: Callable[[Collection[Pointer]], list[Pointer]],
+        on_cancelled: Callable[[Collection[UUID]], None],
     ) -> None:
         self.id: int | None = None
         self._engine = engine
@@ -53,6 +55,8 @@ class SessionKeeper:
         self._lanes = lanes
         self._on_lost = on_lost
         self._orphans = orphans
+        self._on_cancelled = on_cancelled
+        self._hurry = asyncio.Event()
         self._valid_until = 0.0
         self._draining = False
         self._keeper: asyncio.Task[None] | None = None
@@ -73,6 +77,10 @@ class SessionKeeper:
             with contextlib.suppress(DatabaseUnavailableError):
                 async with transaction(self._engine) as connection:
                     await drain_session(connection, self.id)
+
+    def hurry(self) -> None:
+        """Renew now: what was cancelled may have been said while nobody listened."""
+        self._hurry.set()
 
     async def close(self) -> None:
         """Stop renewing and end the session."""
@@ -110,7 +118,10 @@ class SessionKeeper:
         loop = asyncio.get_running_loop()
         interval = self._settings.session_ttl.total_seconds() / _RENEWALS
         while True:
-            await asyncio.sleep(interval)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(interval):
+                    await self._hurry.wait()
+            self._hurry.clear()
             try:
                 async with asyncio.timeout_at(max(self._valid_until, loop.time() + interval)):
                     await self._renew()
@@ -130,6 +141,8 @@ class SessionKeeper:
             renewal = await renew_session(connection, self.id, self._settings.session_ttl)
         if renewal.alive:
             self._prolong(asked)
+            if renewal.cancelled:
+                self._on_cancelled(renewal.cancelled)
             await self._disown(self.id, self._orphans(renewal.running))
         else:
             self._lose()
@@ -138,8 +151,10 @@ class SessionKeeper:
     async def _disown(self, session: int, orphans: Sequence[Pointer]) -> None:
         if orphans:
             async with transaction(self._engine) as connection:
-                await disown_attempts(connection, session, orphans)
-            _log.warning("attempts_disowned", jobs=len(orphans))
+                disowned = await disown_attempts(connection, session, orphans)
+            # None, if they ended while the renewal was under way.
+            if disowned:
+                _log.warning("attempts_disowned", jobs=disowned)
 
     def _lose(self) -> None:
         _log.error("session_lost", session=self.id)

@@ -16,7 +16,7 @@ from infra.postgres.flows import FlowKey
 from infra.postgres.start import claim_of_row
 from schemas.claim import Claim
 
-_BATCH: Final = 500
+LARGEST_BATCH: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,9 @@ WITH x AS MATERIALIZED (
   LIMIT :batch FOR UPDATE OF l SKIP LOCKED)
 SELECT x.*, j.kind, j.model, j.created_at, j.end_user, j.metadata AS labels, p.body,
   clock_timestamp() AS found_at
-FROM x JOIN job j ON j.id = x.job_id JOIN payload p ON p.job_id = x.job_id
+FROM x
+CROSS JOIN LATERAL (SELECT * FROM job WHERE id = x.job_id LIMIT 1) j
+CROSS JOIN LATERAL (SELECT body FROM payload WHERE job_id = x.job_id LIMIT 1) p
 """)
 
 _LOSE: Final = text("""
@@ -100,7 +102,7 @@ DELETE FROM idempotency WHERE (tenant_id, key) IN (
 
 async def promote_due(connection: AsyncConnection) -> list[FlowKey]:
     """Make scheduled jobs ready whose time has come; return their flows, to be woken."""
-    rows = await connection.execute(_PROMOTE, {"batch": _BATCH})
+    rows = await connection.execute(_PROMOTE, {"batch": LARGEST_BATCH})
     return [(row.lane, row.tenant_id) for row in rows]
 
 
@@ -132,7 +134,7 @@ async def rescue_releases(
         {
             "lanes": list(waiting_since),
             "waiting": list(waiting_since.values()),
-            "batch": _BATCH,
+            "batch": LARGEST_BATCH,
         },
     )
     return [(row.lane, row.tenant_id) for row in rows]
@@ -140,7 +142,7 @@ async def rescue_releases(
 
 async def lock_lost_attempts(connection: AsyncConnection) -> list[LostAttempt]:
     """Lock running jobs whose worker session ended without finishing them."""
-    rows = (await connection.execute(_LOST, {"batch": _BATCH})).all()
+    rows = (await connection.execute(_LOST, {"batch": LARGEST_BATCH})).all()
     return [
         LostAttempt(claim_of_row(row, row.session_id), row.lost, row.found_at) for row in rows
     ]

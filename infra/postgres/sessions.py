@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
+from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -18,10 +19,15 @@ from schemas.lanes import Lane
 
 @dataclass(frozen=True, slots=True)
 class Renewal:
-    """The answer to a renewal: whether the session still lives, and what runs under it."""
+    """The answer to a renewal: whether the session still lives, and what runs under it.
+
+    Attributes:
+        cancelled: Which of these jobs their callers want no more.
+    """
 
     alive: bool
     running: tuple[Pointer, ...]
+    cancelled: tuple[UUID, ...] = ()
 
 
 _OPEN: Final = text("""
@@ -33,7 +39,7 @@ _RENEW: Final = text("""
 WITH s AS (
   UPDATE session SET expires_at = clock_timestamp() + :ttl
   WHERE id = :id AND expires_at > clock_timestamp() RETURNING id)
-SELECT l.job_id, l.fence FROM s
+SELECT l.job_id, l.fence, l.cancel FROM s
 LEFT JOIN live l ON l.session_id = s.id AND l.state = 4
 """)
 
@@ -76,7 +82,7 @@ async def renew_session(connection: AsyncConnection, session: int, ttl: timedelt
     """Prolong a living session; a session that expired stays dead."""
     rows = (await connection.execute(_RENEW, {"id": session, "ttl": ttl})).all()
     running = tuple(Pointer(row.job_id, row.fence) for row in rows if row.job_id is not None)
-    return Renewal(bool(rows), running)
+    return Renewal(bool(rows), running, tuple(row.job_id for row in rows if row.cancel))
 
 
 async def disown_attempts(

@@ -25,6 +25,8 @@ u AS (
   WHERE live.job_id = p.job_id AND live.fence = p.fence
     AND (live.state = 3 OR (live.state = 4 AND live.session_id = :session))
     AND se.id = :session AND se.expires_at > clock_timestamp()
+    AND (live.state = 4 OR LEAST(live.deadline, live.start_by) IS NULL
+      OR LEAST(live.deadline, live.start_by) > clock_timestamp())
   RETURNING live.job_id, live.fence, live.lane, live.tenant_id, live.priority, live.attempt,
     live.failures, live.started_at, live.cancel, live.deadline, live.cost, live.images,
     live.tokens)
@@ -40,18 +42,19 @@ async def start_attempts(
     """Start the jobs that still stand at their pointers' fences.
 
     Returns:
-        The claims that were granted. A pointer without one is stale, or ``session`` expired:
-        drop it, the ledger knows what to do.
+        The claims that were granted. A pointer without one is stale, its job's time is over, or
+        ``session`` expired: drop it, the ledger knows what to do.
     """
-    ids = [pointer.job_id for pointer in pointers]
+    # Rows are locked in key order, as by everybody who locks several and waits: no deadlock.
+    pointers = sorted(pointers, key=lambda pointer: pointer.job_id)
     rows = await connection.execute(
         _START,
         {
-            "ids": ids,
+            "ids": [pointer.job_id for pointer in pointers],
             "fences": [pointer.fence for pointer in pointers],
             "session": session,
-            "low": min(ids),
-            "high": max(ids),
+            "low": pointers[0].job_id,
+            "high": pointers[-1].job_id,
         },
     )
     return {row.job_id: claim_of_row(row, session) for row in rows}

@@ -13,10 +13,13 @@ from infra.clock import Clock
 from infra.endings import ending_of
 from infra.new_ids import new_key
 from infra.postgres.engine import transaction
+from infra.postgres.expire import next_instant
 from infra.postgres.finish import Ending, finish_jobs
 from infra.postgres.flows import forget_idle_flows, wake_flows, wake_sleepers
+from infra.postgres.parks import unpark_flows
 from infra.postgres.partitions import drop_partitions_before, ensure_partitions
 from infra.postgres.reap import (
+    LARGEST_BATCH,
     LostAttempt,
     forget_dead_sessions,
     forget_old_keys,
@@ -27,9 +30,10 @@ from infra.postgres.reap import (
     promote_due,
     rescue_releases,
 )
-from infra.postgres.parks import unpark_flows
 from infra.settings import Settings
 from infra.telemetry.metrics import REAPED, SLEEPING_FLOWS_FOUND
+from producer.dispatcher.cancellation import cancellation_of, end_overdue_cancels
+from producer.dispatcher.expiry import expire_waiting, take_back_hung
 from schemas import lanes
 from schemas.errors import BrokerUnavailableError, WorkerLostError
 from schemas.ids import format_id
@@ -38,6 +42,8 @@ from schemas.lanes import Lane
 
 OldestWaiting = Callable[[Lane], Awaitable[list[UUID]]]
 
+# A round ends after so many batches of due jobs: other duties wait.
+_BATCHES: Final = 10
 _IDLE_FLOW_AGE: Final = timedelta(days=1)
 _DEAD_SESSION_AGE: Final = timedelta(hours=1)
 _PARTITIONS_AHEAD: Final = timedelta(days=21)
@@ -47,28 +53,40 @@ _log: Final = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Reaped:
-    """What one round found. ``ended`` are jobs that were given up."""
+    """What one round found.
+
+    Attributes:
+        ended: Jobs that were given up, expired or finally cancelled.
+        next_in: Seconds until something falls due, as far as is known.
+    """
 
     woken: int = 0
     ended: tuple[UUID, ...] = ()
+    next_in: float | None = None
 
 
 async def reap(
     engine: AsyncEngine, settings: Settings, oldest_waiting: OldestWaiting
 ) -> Reaped:
-    """Run one round: parks that ended, retries that are due, releases and attempts lost."""
-    woken = 0
+    """Run one round: what is due or over, cancelled in vain, lost in the broker or a worker."""
     async with transaction(engine) as connection:
-        woken += await unpark_flows(connection)
-        due = await promote_due(connection)
-        await wake_flows(connection, due)
+        woken = await unpark_flows(connection)
         late = await lanes_with_expired_releases(connection)
-    REAPED.labels("due").inc(len(due))
-    woken += len(due)
+    woken += await _promote(engine)
     if late:
         woken += await _rescue(engine, late, oldest_waiting)
+    cancelled = await end_overdue_cancels(engine, settings)
     lost, ended = await _take_from_dead_workers(engine, settings)
-    return Reaped(woken + lost, ended)
+    expired = await expire_waiting(engine, settings)
+    async with transaction(engine) as connection:
+        next_in = await next_instant(connection)
+    return Reaped(woken + lost, (*cancelled, *ended, *expired), next_in)
+
+
+async def reap_hung(engine: AsyncEngine, settings: Settings) -> Reaped:
+    """Take back attempts that hang in workers which live: rare, and not cheap to find."""
+    taken = await take_back_hung(engine, settings)
+    return Reaped(taken.again, taken.ended)
 
 
 async def audit_flows(engine: AsyncEngine) -> None:
@@ -93,6 +111,19 @@ async def keep_house(engine: AsyncEngine, settings: Settings, clock: Clock) -> N
         await forget_dead_sessions(connection, _DEAD_SESSION_AGE)
     if made or dropped:
         _log.info("partitions_moved", made=made, dropped=dropped)
+
+
+async def _promote(engine: AsyncEngine) -> int:
+    promoted = 0
+    for _ in range(_BATCHES):
+        async with transaction(engine) as connection:
+            due = await promote_due(connection)
+            await wake_flows(connection, due)
+        promoted += len(due)
+        if len(due) < LARGEST_BATCH:
+            break
+    REAPED.labels("due").inc(promoted)
+    return promoted
 
 
 async def _rescue(engine: AsyncEngine, late: list[int], oldest_waiting: OldestWaiting) -> int:
@@ -125,8 +156,8 @@ async def _take_from_dead_workers(
         found = await lock_lost_attempts(connection)
         if not found:
             return 0, ()
-        again = [attempt for attempt in found if attempt.lost + 1 < settings.max_lost]
-        over = [attempt for attempt in found if attempt.lost + 1 >= settings.max_lost]
+        over = [attempt for attempt in found if _is_over(attempt, settings)]
+        again = [attempt for attempt in found if not _is_over(attempt, settings)]
         await wake_flows(connection, await lose_attempts(connection, again))
     for lost in over:
         # Apart from the others and from each other: one that cannot end must not hold them up.
@@ -137,7 +168,13 @@ async def _take_from_dead_workers(
     return len(again), tuple(lost.claim.job_id for lost in over)
 
 
+def _is_over(lost: LostAttempt, settings: Settings) -> bool:
+    return lost.claim.cancel or lost.lost + 1 >= settings.max_lost
+
+
 def _death_of(lost: LostAttempt, settings: Settings) -> Ending:
+    if lost.claim.cancel:
+        return cancellation_of(lost.claim, AttemptOutcome.LOST, lost.found_at, settings)
     error = WorkerLostError(
         f"{lost.lost + 1} workers died while running this job; it was given up"
     )

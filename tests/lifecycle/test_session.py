@@ -158,6 +158,26 @@ def test_a_draining_worker_still_renews_for_what_it_runs(settings: Settings) -> 
     play(settings, scene)
 
 
+def test_a_renewal_tells_which_running_jobs_were_cancelled_and_can_be_hurried(
+    settings: Settings,
+) -> None:
+    patient = settings.model_copy(update={"session_ttl": timedelta(minutes=5)})
+
+    async def scene(kept: KeptSession) -> None:
+        (job,) = await kept.sql(
+            "INSERT INTO live (job_id, lane, tenant_id, state, priority, session_id, cancel)"
+            " VALUES (uuidv7(), 1, 1, 4, 5, :session, true) RETURNING job_id",
+            session=kept.keeper.id,
+        )
+
+        kept.keeper.hurry()
+        await kept.until("the worker was told", kept.was_told)
+
+        assert kept.cancelled == {job.job_id}
+
+    play(patient, scene)
+
+
 def test_close_ends_the_session_and_opens_no_other(settings: Settings) -> None:
     async def scene(kept: KeptSession) -> None:
         await kept.keeper.close()
@@ -178,7 +198,12 @@ def test_without_a_database_a_worker_does_not_start(settings: Settings) -> None:
     async def start() -> None:
         engine = create_engine(nowhere, process="work")
         keeper = SessionKeeper(
-            engine, nowhere, lanes=(), on_lost=lambda: None, orphans=lambda _: []
+            engine,
+            nowhere,
+            lanes=(),
+            on_lost=lambda: None,
+            orphans=lambda _: [],
+            on_cancelled=lambda _: None,
         )
         with pytest.raises(DatabaseUnavailableError):
             await keeper.start()

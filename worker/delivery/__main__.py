@@ -41,11 +41,11 @@ def main() -> int:
         settings = read_settings()
         configure_logging(settings, process="deliver")
         serve_metrics(settings.metrics_port)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(settings))
     except SettingsError as error:
         sys.stderr.write(f"{error.message}\n")
         return _BAD_SETTINGS
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(settings))
     return 0
 
 

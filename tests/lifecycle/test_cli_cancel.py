@@ -1,0 +1,110 @@
+"""`genq jobs cancel`: what it asks of the server, and what it says."""
+
+import json
+from typing import Any
+
+import pytest
+
+from genq.cli.app import run
+from tests.fixtures.api_stub import ApiStub, Home, Says, problem
+
+Capture = pytest.CaptureFixture[str]
+
+
+def report(cancelled: int, cancelling: int = 0, *, dry_run: bool = False) -> Says:
+    body: dict[str, Any] = {
+        "matched": cancelled + cancelling,
+        "cancelled": cancelled,
+        "cancelling": cancelling,
+        "more": False,
+        "dry_run": dry_run,
+    }
+    return Says(body=body)
+
+
+def test_jobs_are_cancelled_by_their_ids(
+    stub_home: Home, api_stub: ApiStub, capsys: Capture
+) -> None:
+    waits, runs = api_stub.add_job(), api_stub.add_job()
+    ended = {**waits, "status": "cancelled", "finished_at": "2026-11-20T10:00:01.000Z"}
+    api_stub.script = [Says(body=ended), Says(202, {**runs, "status": "running"})]
+
+    assert run(["jobs", "cancel", waits["id"], runs["id"]]) == 0
+
+    assert capsys.readouterr().out.splitlines() == [
+        f"{waits['id']}  cancelled",
+        f"{runs['id']}  cancelling",
+    ]
+    assert [asked.path for asked in api_stub.asked] == [
+        f"/v1/jobs/{job['id']}/cancel" for job in (waits, runs)
+    ]
+
+
+def test_a_job_that_runs_is_waited_for(
+    stub_home: Home, api_stub: ApiStub, capsys: Capture
+) -> None:
+    job = api_stub.add_job()
+    api_stub.ending = {"status": "cancelled"}
+    api_stub.script = [Says(202, {**job, "status": "running"})]
+
+    assert run(["jobs", "cancel", job["id"], "--wait"]) == 0
+
+    assert capsys.readouterr().out == f"{job['id']}  cancelled\n"
+
+
+def test_a_job_that_has_ended_is_an_error(
+    stub_home: Home, api_stub: ApiStub, capsys: Capture
+) -> None:
+    job = api_stub.add_job()
+    api_stub.script = [problem(409, "job_already_ended", "the job has succeeded already")]
+
+    assert run(["jobs", "cancel", job["id"]]) != 0
+    assert "succeeded already" in capsys.readouterr().err
+
+
+def test_jobs_are_cancelled_by_what_they_have_in_common(
+    stub_home: Home, api_stub: ApiStub, capsys: Capture
+) -> None:
+    api_stub.script = [report(12, 3)]
+
+    flags = ["--lane", "batch", "--metadata", "campaign=spring", "--status", "queued"]
+    assert run(["jobs", "cancel", *flags]) == 0
+
+    printed = capsys.readouterr()
+    assert printed.out == "12 cancelled\n"
+    assert "3 more run" in printed.err
+    assert api_stub.submits() == [
+        {
+            "lane": "batch",
+            "status": "queued",
+            "metadata": {"campaign": "spring"},
+            "all": False,
+            "dry_run": False,
+        }
+    ]
+
+
+def test_a_dry_run_only_counts(stub_home: Home, api_stub: ApiStub, capsys: Capture) -> None:
+    api_stub.script = [report(12, dry_run=True)]
+
+    assert run(["jobs", "cancel", "--all", "--dry-run", "--json"]) == 0
+
+    assert json.loads(capsys.readouterr().out) == {
+        "matched": 12,
+        "cancelled": 12,
+        "cancelling": 0,
+        "dry_run": True,
+    }
+    assert api_stub.submits() == [{"all": True, "dry_run": True}]
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["job_1", "--lane", "fast"], ["job_1", "--dry-run"], ["--lane", "slow"]]
+)
+def test_an_unclear_choice_is_refused_before_anything_is_sent(
+    stub_home: Home, api_stub: ApiStub, capsys: Capture, arguments: list[str]
+) -> None:
+    assert run(["jobs", "cancel", *arguments]) == 2
+
+    assert "next: genq jobs cancel --help" in capsys.readouterr().err
+    assert api_stub.asked == []
