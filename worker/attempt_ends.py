@@ -16,6 +16,7 @@ from infra.new_ids import new_key
 from infra.postgres.engine import single_statements, transaction
 from infra.postgres.finish import Ending, Finished, PutBack, finish_jobs, put_back
 from infra.postgres.flows import wake_flows
+from infra.postgres.limits import correct
 from infra.settings import Settings
 from infra.telemetry.metrics import (
     ATTEMPTS,
@@ -34,6 +35,8 @@ from schemas.errors import (
 )
 from schemas.ids import format_id
 from schemas.job_states import AttemptOutcome, JobState, JobStatus, status_of
+from schemas.model_accounts import accounts_of
+from worker.overspending import overspent
 from worker.pipeline.job_run import JobRun
 from worker.pipeline.outcome import Decision, GiveUp, Interrupted, Refuse, Retry, Succeed
 
@@ -47,6 +50,7 @@ class AttemptEnds:
         self._engine = engine
         self._statements = single_statements(engine)
         self._public_url = settings.public_url
+        self._accounts = accounts_of(settings.model_servers)
         self._doorbells = doorbells
         self._rings: set[asyncio.Task[None]] = set()
         # As long as the session may live without PostgreSQL; later the fence would refuse it.
@@ -109,6 +113,8 @@ class AttemptEnds:
     async def _finish(self, endings: Sequence[Ending]) -> Sequence[bool]:
         async with transaction(self._statements) as connection:
             finished = await finish_jobs(connection, endings)
+            ended = [e for e in endings if e.claim.job_id in finished.jobs]
+            await correct(connection, overspent(ended, self._accounts))
         self._ring(
             [Ring(WAKE, READY if finished.unparked else ROOM), *_news_of(finished, endings)]
         )

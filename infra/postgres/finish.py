@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from infra.postgres.hot import HotStatement
 from infra.postgres.release import VTIME_SCALE
 from schemas.claim import Claim
 from schemas.cost import ORDINARY, Cost
@@ -105,7 +106,7 @@ class PutBacks:
 #
 # No bounds on job.id here, though they would spare a probe per partition: PostgreSQL 18.4, when
 # the statement waited for a lock, then takes the table for an empty one, and updates nothing.
-_FINISH: Final = text("""
+_FINISH: Final = HotStatement("""
 WITH x AS MATERIALIZED (
   SELECT * FROM unnest(
     CAST(:ids AS uuid[]), CAST(:fences AS int[]), CAST(:states AS smallint[]),
@@ -165,7 +166,7 @@ JOIN unnest(CAST(:ids AS uuid[]), CAST(:fences AS int[]), CAST(:outcomes AS smal
   ON x.job_id = a.job_id AND x.fence = a.fence AND x.outcome = a.outcome
 """)
 
-_PUT_BACK: Final = text("""
+_PUT_BACK: Final = HotStatement("""
 WITH x AS MATERIALIZED (
   SELECT * FROM unnest(
     CAST(:ids AS uuid[]), CAST(:fences AS int[]), CAST(:outcomes AS smallint[]),
@@ -200,7 +201,7 @@ async def finish_jobs(connection: AsyncConnection, endings: Sequence[Ending]) ->
     # Rows are locked in key order, as by everybody who locks several and waits: no deadlock.
     endings = sorted(endings, key=lambda ending: ending.claim.job_id)
     ids = [ending.claim.job_id for ending in endings]
-    rows = await connection.execute(_FINISH, _columns(endings))
+    rows = await _FINISH.run(connection, _columns(endings))
     found = {row.job_id: row.unparked for row in rows}
     ended = set(found)
     if len(ended) < len(ids):
@@ -211,8 +212,8 @@ async def finish_jobs(connection: AsyncConnection, endings: Sequence[Ending]) ->
 
 async def put_back(connection: AsyncConnection, attempts: Sequence[PutBack]) -> PutBacks:
     """End attempts whose jobs run again, each under a new fence; cancelled jobs do not."""
-    rows = await connection.execute(
-        _PUT_BACK,
+    rows = await _PUT_BACK.run(
+        connection,
         {
             "ids": [a.claim.job_id for a in attempts],
             "fences": [a.claim.fence for a in attempts],

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from infra.postgres.hot import HotStatement
 from schemas import generation, lanes
 from schemas.claim import Claim, Pointer
 from schemas.cost import Cost
@@ -14,7 +14,7 @@ from schemas.cost import Cost
 # A row that this session started already is granted again: the answer to an earlier commit may
 # have been lost. The caller knows what it runs and asks only once for a pointer.
 # The bounds on the partition key let PostgreSQL leave out all partitions but the jobs' own.
-_START: Final = text("""
+_START: Final = HotStatement("""
 WITH p AS MATERIALIZED (
   SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:fences AS int[])) AS p(job_id, fence)),
 u AS (
@@ -47,8 +47,8 @@ async def start_attempts(
     """
     # Rows are locked in key order, as by everybody who locks several and waits: no deadlock.
     pointers = sorted(pointers, key=lambda pointer: pointer.job_id)
-    rows = await connection.execute(
-        _START,
+    rows = await _START.run(
+        connection,
         {
             "ids": [pointer.job_id for pointer in pointers],
             "fences": [pointer.fence for pointer in pointers],
@@ -60,7 +60,7 @@ async def start_attempts(
     return {row.job_id: claim_of_row(row, session) for row in rows}
 
 
-def claim_of_row(row: Row[Any], session: int) -> Claim:
+def claim_of_row(row: Any, session: int) -> Claim:
     """Return the claim that a row of ``live``, ``job`` and ``payload`` describes."""
     return Claim(
         job_id=row.job_id,

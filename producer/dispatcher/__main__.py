@@ -73,7 +73,12 @@ def main() -> int:
         return _BAD_SETTINGS
     configure_logging(settings, process="dispatch")
     serve_metrics(settings.metrics_port)
-    uvloop.run(dispatch(settings))
+    try:
+        uvloop.run(dispatch(settings))
+    except SettingsError as error:
+        # Of the servers themselves, which are asked when the process connects.
+        sys.stderr.write(f"{error.message}\n")
+        return _BAD_SETTINGS
     return 0
 
 

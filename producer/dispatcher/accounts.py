@@ -1,11 +1,6 @@
-"""Which models share an account at a model server, and what that account may use. Pure.
+"""What limits the release of a model's jobs: its account, its servers, an operator. Pure."""
 
-Servers that offer a model in common, directly or over others, form one account: a release does
-not know yet which of them will do the work. Its limit is the sum of theirs, or none if one of
-them has none.
-"""
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -13,9 +8,16 @@ from infra.postgres.capacity import Capacity, PoolState
 from infra.postgres.limits import Limit
 from infra.postgres.parks import LONGEST_PARK
 from schemas.generation import Kind
+from schemas.model_accounts import (
+    UNITS,
+    ModelAccount,
+    account_owner,
+    accounts_of,
+    limit_key,
+    tenant_owner,
+)
 from schemas.model_catalog import ModelServer
 
-UNITS = ("requests", "images", "tokens")
 # Calls are requests again, counted per second: the gate holds each of them to its instant, and
 # so many seconds' worth are released ahead of it.
 CALLS = "calls"
@@ -39,7 +41,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Servers that share models, the models, and what they may use together."""
+    """An account and what is left of its limits."""
 
     name: str
     servers: frozenset[str]
@@ -98,8 +100,8 @@ class Catalogue:
 @lru_cache(maxsize=4)
 def catalogue_of(servers: tuple[ModelServer, ...]) -> Catalogue:
     """Return the catalogue of the configured servers."""
-    groups = _groups(servers)
-    accounts = tuple(_account(number, group) for number, group in enumerate(groups))
+    found = accounts_of(servers)
+    accounts = tuple(_account(number, account) for number, account in enumerate(found))
     own: dict[str, set[str]] = {}
     kinds: dict[str, set[Kind]] = {}
     fallbacks: dict[str, set[str]] = {}
@@ -125,37 +127,20 @@ def catalogue_of(servers: tuple[ModelServer, ...]) -> Catalogue:
 def tenant_budget(tenant_id: int, plan: Mapping[str, int]) -> Budget:
     """Return the budget that a tenant's plan gives it."""
     limits = {
-        unit: Limit(f"tenant:{tenant_id}:{unit}", plan[f"{unit}_per_minute"])
+        unit: Limit(limit_key(tenant_owner(tenant_id), unit), plan[f"{unit}_per_minute"])
         for unit in UNITS
         if plan.get(f"{unit}_per_minute")
     }
     return Budget(tenant_id, limits)
 
 
-def _groups(servers: Sequence[ModelServer]) -> list[list[ModelServer]]:
-    groups: list[list[ModelServer]] = []
-    for server in servers:
-        models = {spec.name for spec in server.models}
-        joined = [g for g in groups if any(models & {s.name for s in o.models} for o in g)]
-        merged = [one for group in joined for one in group] + [server]
-        groups = [group for group in groups if group not in joined] + [merged]
-    return groups
-
-
-def _account(number: int, servers: Sequence[ModelServer]) -> Account:
-    name = "+".join(sorted(server.name for server in servers))
-    limits: dict[str, Limit] = {}
-    for unit in UNITS:
-        each = [getattr(server.limits, f"{unit}_per_minute") for server in servers]
-        if all(each):
-            limits[unit] = Limit(f"account:{name}:{unit}", sum(each))
-    each = [server.limits.requests_per_second for server in servers]
-    if all(each):
-        rate = sum(second or 0 for second in each)
-        limits[CALLS] = Limit(f"account:{name}:{CALLS}", 60 * rate, _SECONDS_AHEAD * rate)
-    return Account(
-        name,
-        frozenset(server.name for server in servers),
-        frozenset(spec.name for server in servers for spec in server.models),
-        Budget(number, limits),
-    )
+def _account(number: int, account: ModelAccount) -> Account:
+    owner = account_owner(account)
+    limits = {
+        unit: Limit(limit_key(owner, unit), allowed)
+        for unit, allowed in account.per_minute.items()
+    }
+    rate = account.per_second
+    if rate:
+        limits[CALLS] = Limit(limit_key(owner, CALLS), 60 * rate, _SECONDS_AHEAD * rate)
+    return Account(account.name, account.servers, account.models, Budget(number, limits))

@@ -13,6 +13,7 @@ from infra.doorbells import DELIVER, DONE, ROOM, WAKE, Bell, Doorbells
 from infra.postgres.flows import FlowKey
 from infra.settings import Settings
 from infra.telemetry.metrics import DISPATCH_TICK_SECONDS
+from producer.dispatcher.rates import RATES_EVERY, RateMeter
 from producer.dispatcher.reaper import (
     OldestWaiting,
     Reaped,
@@ -21,8 +22,8 @@ from producer.dispatcher.reaper import (
     reap,
     reap_hung,
 )
-from producer.dispatcher.throughput import Throughput
 from producer.dispatcher.schedules import ScheduleServer
+from producer.dispatcher.throughput import Throughput
 from producer.dispatcher.turn import Publish, Turn, put_to_sleep, take_turn
 from producer.dispatcher.unique_keys import forget_unique_keys
 from producer.submit import Submitter
@@ -31,6 +32,9 @@ from schemas.ids import format_id
 
 # Two turns begin at least this far apart; a single job on an idle system waits for nothing.
 _PACE: Final = 0.01
+# A turn that takes long says that the machine is busy; fewer, fuller ones cost everybody less.
+_SLOWEST_PACE: Final = 0.03
+_PACE_PER_TURN: Final = 3
 # With a live doorbell the own look is a safety net, without one it is the bell.
 _NET: Final = 1.0
 _REAP_EVERY: Final = timedelta(milliseconds=500)
@@ -92,7 +96,8 @@ class Dispatcher:
         self._settings = settings
         self._doorbells = doorbells
         self._clock = clock
-        self._publish = publish
+        self._rates = RateMeter(engine)
+        self._publish = self._rates.metered(publish)
         self._oldest_waiting = oldest_waiting
         self._empty = _EmptyFlows()
         submitter = Submitter(engine, settings, doorbells, clock)
@@ -107,6 +112,7 @@ class Dispatcher:
                 asyncio.create_task(self._every(_REAP_EVERY, self._reap)),
                 asyncio.create_task(self._every(_HUNG_EVERY, self._reap_hung)),
                 asyncio.create_task(self._every(_SCHEDULES_EVERY, self._schedules.serve)),
+                asyncio.create_task(self._every(RATES_EVERY, self._rates.measure)),
                 asyncio.create_task(self._every(_AUDIT_EVERY, self._audit)),
                 asyncio.create_task(self._every(_HOUSE_EVERY, self._keep_house)),
             ]
@@ -128,7 +134,8 @@ class Dispatcher:
                     self._engine, self._settings, self._publish, ahead=self._speed.ahead()
                 )
                 self._speed.add(turn.released, loop.time())
-                DISPATCH_TICK_SECONDS.observe(loop.time() - begun)
+                took = loop.time() - begun
+                DISPATCH_TICK_SECONDS.observe(took)
                 self._empty.add(turn.drained, loop.time())
                 if self._empty.due(loop.time()):
                     await put_to_sleep(self._engine, self._empty.take())
@@ -138,7 +145,8 @@ class Dispatcher:
                 _log.warning("turn_failed", code=error.code, reason=error.message)
                 await asyncio.sleep(_AFTER_FAILURE)
                 continue
-            pause = begun + _PACE - loop.time()
+            pace = max(_PACE, min(_SLOWEST_PACE, _PACE_PER_TURN * took))
+            pause = begun + pace - loop.time()
             if pause > 0:
                 await asyncio.sleep(pause)
             bell.drain()
