@@ -6,28 +6,46 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from infra.postgres.parks import PARKED_FULL, PARKED_PAUSED, PARKED_POOL, PARKED_RATE
 from schemas import generation, lanes
 from schemas.generation import Kind
 from schemas.job import Artifact, JobRecord
 from schemas.job_states import JobState, JobStatus, status_of
 from schemas.lanes import Lane
+from schemas.position import WaitingOn
 
 _COLUMNS: Final = """
 SELECT j.id, j.tenant_id, j.kind, j.model, j.lane, j.priority, j.created_at, j.end_user,
-  j.metadata AS labels, j.final_state, j.finished_at, j.error,
+  j.metadata AS labels, j.final_state, j.finished_at, j.error, j.deadline,
+  CASE l.state WHEN 1 THEN l.run_at END AS run_at,
   COALESCE(j.started_at, l.started_at) AS started_at,
   COALESCE(l.attempt, j.attempts) AS attempts, l.state AS live_state,
   p.body AS payload, r.body AS result, r.artifacts,
   l.state = 2 AND NOT EXISTS (
     SELECT 1 FROM session s WHERE j.lane = ANY (s.lanes) AND NOT s.draining
       AND s.expires_at > clock_timestamp()) AS no_worker,
-  f.park_reason
+  f.park_reason, COALESCE(c.paused_at, o.paused_at, t.paused_at) IS NOT NULL AS paused
 FROM job j
 LEFT JOIN live l ON l.job_id = j.id
 LEFT JOIN payload p ON p.job_id = j.id
 LEFT JOIN result r ON r.job_id = j.id
 LEFT JOIN flow f ON f.lane = j.lane AND f.tenant_id = j.tenant_id AND l.state = 2
+LEFT JOIN lane_clock c ON c.lane = l.lane AND l.state = 2
+LEFT JOIN pool o ON o.id = l.pool AND l.state = 2
+LEFT JOIN tenant t ON t.id = l.tenant_id AND l.state = 2
 """
+
+_WAITING_ON: Final = {
+    JobState.HELD: WaitingOn.REVIEW,
+    JobState.SCHEDULED: WaitingOn.SCHEDULE,
+    JobState.RELEASED: WaitingOn.LANE,
+}
+_PARKED: Final = {
+    PARKED_FULL: WaitingOn.TENANT_LIMIT,
+    PARKED_RATE: WaitingOn.RATE_LIMIT,
+    PARKED_POOL: WaitingOn.RATE_LIMIT,
+    PARKED_PAUSED: WaitingOn.PAUSED,
+}
 
 _ONE: Final = text(_COLUMNS + "WHERE j.id = :id AND j.tenant_id = :tenant_id")
 
@@ -106,19 +124,17 @@ def _record(row: Row[Any]) -> JobRecord:
         error=row.error,
         artifacts=[Artifact(**artifact) for artifact in row.artifacts or ()],
         text=result.get("text"),
-        waiting_on=_waiting_on(row, state),
+        waiting_on=waiting.value if (waiting := _waiting_on(row, state)) else None,
+        run_at=row.run_at,
+        deadline=row.deadline,
     )
 
 
-def _waiting_on(row: Row[Any], state: JobState) -> str | None:
-    if state is JobState.SCHEDULED:
-        return "schedule"
-    if state is JobState.HELD:
-        return "review"
-    if state is JobState.RELEASED:
-        return "lane"
+def _waiting_on(row: Row[Any], state: JobState) -> WaitingOn | None:
     if state is not JobState.READY:
-        return None
+        return _WAITING_ON.get(state)
+    if row.paused:
+        return WaitingOn.PAUSED
     if row.no_worker:
-        return "no_worker"
-    return "tenant_limit" if row.park_reason == 1 else "lane"
+        return WaitingOn.NO_WORKER
+    return _PARKED.get(row.park_reason, WaitingOn.LANE)

@@ -14,15 +14,28 @@ from genq.models import (
     LANES,
     STATUSES,
     Artifact,
+    DeadLetter,
+    DeadLetterGroup,
+    Death,
+    Eta,
     Job,
     JobError,
     Output,
+    QueuePlace,
+    Redrive,
     Urls,
+)
+from schemas.dead_letter_views import (
+    DeadLetterDetailView,
+    DeadLetterGroupView,
+    DeathView,
+    RedriveView,
 )
 from schemas.generation import Kind
 from schemas.job import ArtifactView, ErrorView, JobView, OutputView, UrlsView
 from schemas.job_states import JobState, JobStatus, status_of
 from schemas.lanes import Lane
+from schemas.position import EtaView, QueueView
 from tests.fixtures.sample_job import JOB
 
 
@@ -34,6 +47,12 @@ from tests.fixtures.sample_job import JOB
         (Output, OutputView, set[str]()),
         (JobError, ErrorView, set[str]()),
         (Urls, UrlsView, set[str]()),
+        (DeadLetter, DeadLetterDetailView, {"raw"}),
+        (Death, DeathView, set[str]()),
+        (DeadLetterGroup, DeadLetterGroupView, {"raw"}),
+        (Redrive, RedriveView, {"raw"}),
+        (QueuePlace, QueueView, set[str]()),
+        (Eta, EtaView, set[str]()),
     ],
 )
 def test_a_model_has_the_fields_that_the_service_sends(
@@ -62,6 +81,14 @@ def test_a_job_is_read_with_times_and_parts() -> None:
     assert job.raw == JOB
     assert job.done
     assert job.succeeded
+
+
+def test_a_queued_job_has_its_place() -> None:
+    queue = {"position": 8, "ahead_in_flow": 3, "ahead_in_lane": 7, "estimated": True}
+    eta = {"eta_seconds": {"low": 1.5, "high": None}, "waiting_until": JOB["created_at"]}
+    job = read_job({**JOB, "status": "queued", "queue": {**queue, **eta}})
+
+    assert job.queue == QueuePlace(8, 3, 7, True, Eta(1.5), job.created_at)
 
 
 def test_fields_and_values_of_a_newer_server_are_taken_as_they_come() -> None:

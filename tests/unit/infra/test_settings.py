@@ -21,6 +21,7 @@ NEEDED: Final = {
 SERVER: Final = (
     '{"name": "one", "base_url": "http://x/v1", "models": [{"name": "m", "kind": "chat"}]}'
 )
+WITHOUT_FALLBACK: Final = SERVER.replace('"m"', '"m", "fallbacks": ["n"]')
 
 Environment = Callable[..., None]
 
@@ -221,6 +222,7 @@ def test_what_is_no_useful_duration_is_refused(environment: Environment, written
         ("OUTBOUND_ALLOW", '["10.0.0.1/8"]', "GENQ_OUTBOUND_ALLOW"),
         ("S3_ACCESS_KEY", "x", "s3_access_key and s3_secret_key go together"),
         ("MODEL_SERVERS", f"[{SERVER}, {SERVER}]", "share a name"),
+        ("MODEL_SERVERS", f"[{WITHOUT_FALLBACK}]", "fallback of the same kind: m -> n"),
     ],
 )
 def test_a_value_that_cannot_work_is_refused(

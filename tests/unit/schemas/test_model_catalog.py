@@ -6,7 +6,14 @@ import pytest
 from pydantic import ValidationError
 
 from schemas.generation import Kind
-from schemas.model_catalog import ModelServer, ModelSpec, default_model, servers_of
+from schemas.model_catalog import (
+    ModelServer,
+    ModelSpec,
+    default_model,
+    missing_fallbacks,
+    offers_of,
+    servers_of,
+)
 
 
 def server(name: str, *models: tuple[str, Kind], changed: Any = None) -> ModelServer:
@@ -79,3 +86,44 @@ def test_a_servers_key_is_not_shown() -> None:
 def test_a_model_is_its_name_and_kind() -> None:
     assert ModelSpec(name="m", kind=Kind.IMAGE) == ModelSpec(name="m", kind=Kind.IMAGE)
     assert ModelSpec(name="m", kind=Kind.IMAGE) != ModelSpec(name="m", kind=Kind.CHAT)
+
+
+def with_fallbacks(
+    name: str, model: str, *fallbacks: str, kind: Kind = Kind.IMAGE
+) -> ModelServer:
+    spec = ModelSpec(name=model, kind=kind, fallbacks=fallbacks)
+    return ModelServer(name=name, base_url="http://models.invalid/v1", models=(spec,))
+
+
+def offered(*servers: ModelServer, model: str) -> list[tuple[str, list[str]]]:
+    offers = offers_of(servers, model, Kind.IMAGE)
+    return [(offer.model, [server.name for server in offer.servers]) for offer in offers]
+
+
+def test_a_model_is_offered_by_itself_first_and_each_fallback_once() -> None:
+    servers = [
+        with_fallbacks("a", "small", "large", "small", "large"),
+        with_fallbacks("b", "large", "largest"),
+        with_fallbacks("c", "small", "largest"),
+        with_fallbacks("d", "largest"),
+    ]
+
+    assert offered(*servers, model="small") == [
+        ("small", ["a", "c"]),
+        ("large", ["b"]),
+        ("largest", ["d"]),
+    ]
+    # The fallbacks of a fallback are its own.
+    assert offered(*servers[:2], servers[3], model="small") == [
+        ("small", ["a"]),
+        ("large", ["b"]),
+    ]
+
+
+def test_a_fallback_must_be_offered_for_the_same_kind() -> None:
+    small = with_fallbacks("a", "small", "words", "large")
+    servers = [small, with_fallbacks("b", "words", kind=Kind.CHAT)]
+
+    assert missing_fallbacks(servers) == ["small -> words", "small -> large"]
+    assert missing_fallbacks([*servers, with_fallbacks("c", "large")]) == ["small -> words"]
+    assert missing_fallbacks([]) == []
