@@ -3,15 +3,18 @@
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 WORKERS ?= 2
+SEED ?= 1
+SECONDS ?= 60
+BROKER ?= valkey
 BIN := .venv/bin
 export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check bench fmt
+.PHONY: help setup demo up test check bench bench-scale chaos fmt
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/.ready ## Install genq and its tools into .venv
 
@@ -41,6 +44,12 @@ check: setup ## Check format, lint, imports, types, dependencies, architecture
 
 bench: setup ## Measure throughput, latency and CPU per job on this machine
 	$(BIN)/python -P -m tests.bench
+
+bench-scale: setup ## Measure the engine among a million tenants and a million queued jobs
+	$(BIN)/python -P -m tests.bench.scale
+
+chaos: setup ## Load genq, break everything at random, audit (SEED=1 SECONDS=60 BROKER=valkey|rabbitmq)
+	$(BIN)/python -P -m tests.chaos --seed $(SEED) --seconds $(SECONDS) --broker $(BROKER)
 
 fmt: setup ## Format the code, mend what ruff can mend, write the reference tables
 	$(BIN)/ruff format

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -9,8 +10,10 @@ from typing import Self
 from genq import exchanges
 from genq.cli.profile import connection
 from genq.client import DEFAULT_TIMEOUT, Webhook
+from genq.dead_letters import AsyncDeadLetters
 from genq.files import write_whole
-from genq.models import Job
+from genq.models import CancelReport, Job
+from genq.schedules import AsyncSchedules
 from genq.transport import AsyncTransport, Target
 
 
@@ -32,6 +35,8 @@ class AsyncGenq:
         self._transport = AsyncTransport(Target(found.url, found.api_key, timeout))
         self.base_url = found.url
         self.jobs = AsyncJobs(self._transport)
+        self.dead_letters = AsyncDeadLetters(self._transport)
+        self.schedules = AsyncSchedules(self._transport)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -96,6 +101,10 @@ class AsyncJobs:
         webhook: Webhook | None = None,
         metadata: Mapping[str, str] | None = None,
         end_user: str | None = None,
+        run_at: datetime | float | None = None,
+        start_timeout: float | None = None,
+        deadline: datetime | float | None = None,
+        unique: str | Mapping[str, object] | None = None,
         idempotency_key: str | None = None,
         wait: float | None = None,
     ) -> Job:
@@ -109,6 +118,10 @@ class AsyncJobs:
             "webhook": {"url": webhook} if isinstance(webhook, str) else webhook,
             "metadata": metadata,
             "end_user": end_user,
+            "run_at": run_at,
+            "start_timeout": start_timeout,
+            "deadline": deadline,
+            "unique": {"key": unique} if isinstance(unique, str) else unique,
         }
         return await self._transport.run(
             exchanges.create_job(body, idempotency_key=idempotency_key, wait=wait)
@@ -142,6 +155,41 @@ class AsyncJobs:
         return await self._transport.run(
             exchanges.wait_for_job(job_id, timeout=timeout, on_change=on_change)
         )
+
+    async def cancel(self, job_id: str, *, wait: float | None = None) -> Job:
+        """Cancel a job; cancelling twice is cancelling once."""
+        return await self._transport.run(exchanges.cancel_job(job_id, wait=wait))
+
+    async def cancel_matching(
+        self,
+        *,
+        lane: str | None = None,
+        kind: str | None = None,
+        model: str | None = None,
+        batch_id: str | None = None,
+        status: str | None = None,
+        end_user: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
+        every: bool = False,
+        dry_run: bool = False,
+    ) -> CancelReport:
+        """Cancel every unfinished job that fits all that is given."""
+        wanted = {
+            "lane": lane,
+            "kind": kind,
+            "model": model,
+            "batch_id": batch_id,
+            "status": status,
+            "end_user": end_user,
+            "metadata": metadata,
+            "created_after": created_after,
+            "created_before": created_before,
+            "all": every,
+            "dry_run": dry_run,
+        }
+        return await self._transport.run(exchanges.cancel_jobs(wanted))
 
     async def artifact(self, job_id: str, index: int) -> bytes:
         """Return the bytes of output number ``index``, counted from 0."""

@@ -1,14 +1,17 @@
 """The synchronous SDK: ``Genq().jobs.create(...)``, shaped like the OpenAI SDK."""
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 from genq import exchanges
 from genq.cli.profile import connection
+from genq.dead_letters import DeadLetters
 from genq.files import write_whole
-from genq.models import Job
+from genq.models import CancelReport, Job
+from genq.schedules import Schedules
 from genq.transport import Target, Transport
 
 DEFAULT_TIMEOUT: Final = 30.0
@@ -45,6 +48,8 @@ class Genq:
         self._transport = Transport(Target(found.url, found.api_key, timeout))
         self.base_url = found.url
         self.jobs = Jobs(self._transport)
+        self.dead_letters = DeadLetters(self._transport)
+        self.schedules = Schedules(self._transport)
 
     def close(self) -> None:
         """Close the connections."""
@@ -108,6 +113,10 @@ class Jobs:
         webhook: Webhook | None = None,
         metadata: Mapping[str, str] | None = None,
         end_user: str | None = None,
+        run_at: datetime | float | None = None,
+        start_timeout: float | None = None,
+        deadline: datetime | float | None = None,
+        unique: str | Mapping[str, object] | None = None,
         idempotency_key: str | None = None,
         wait: float | None = None,
     ) -> Job:
@@ -122,11 +131,18 @@ class Jobs:
             webhook: A URL, or ``{"url": …, "events": […]}``.
             metadata: Up to 16 texts of your own, given back with the job.
             end_user: Who of your users asked for it.
+            run_at: Not before this instant, or so many seconds from now.
+            start_timeout: It expires if it has not started after so many seconds.
+            deadline: It expires if it has not ended by this instant, or so many seconds from
+                now.
+            unique: A key that one unfinished job may have at a time, or ``{"key", "scope",
+                "period", "on_conflict"}``.
             idempotency_key: Twice the same key and body is one job. One is made if not given,
                 so that a connection that breaks on the way can be tried again.
             wait: Let the server hold the request for up to so many seconds until the job ends.
 
         Raises:
+            ConflictError: An earlier job holds the unique key.
             ApiError: The server refused it; the subclasses say why.
             ServerUnreachableError: There is no server.
         """
@@ -139,6 +155,10 @@ class Jobs:
             "webhook": {"url": webhook} if isinstance(webhook, str) else webhook,
             "metadata": metadata,
             "end_user": end_user,
+            "run_at": run_at,
+            "start_timeout": start_timeout,
+            "deadline": deadline,
+            "unique": {"key": unique} if isinstance(unique, str) else unique,
         }
         return self._transport.run(
             exchanges.create_job(body, idempotency_key=idempotency_key, wait=wait)
@@ -193,6 +213,65 @@ class Jobs:
         return self._transport.run(
             exchanges.wait_for_job(job_id, timeout=timeout, on_change=on_change)
         )
+
+    def cancel(self, job_id: str, *, wait: float | None = None) -> Job:
+        """Cancel a job; cancelling twice is cancelling once.
+
+        Args:
+            job_id: The job.
+            wait: A job that waited has ended when this returns; one that runs ends a moment
+                later: wait for that, for up to so many seconds.
+
+        Raises:
+            ConflictError: It had ended before in another way.
+            NotFoundError: There is no such job.
+        """
+        return self._transport.run(exchanges.cancel_job(job_id, wait=wait))
+
+    def cancel_matching(
+        self,
+        *,
+        lane: str | None = None,
+        kind: str | None = None,
+        model: str | None = None,
+        batch_id: str | None = None,
+        status: str | None = None,
+        end_user: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
+        every: bool = False,
+        dry_run: bool = False,
+    ) -> CancelReport:
+        """Cancel every unfinished job that fits all that is given.
+
+        Args:
+            lane: Such as ``batch``.
+            kind: ``image`` or ``chat``.
+            model: The model that they are for.
+            batch_id: The batch that they came with.
+            status: ``queued`` or ``running``.
+            end_user: Who of your users asked for them.
+            metadata: Texts of yours that they carry, among others.
+            created_after: Not those that are older.
+            created_before: Only those that are older.
+            every: Needed if nothing else is given.
+            dry_run: Only count them.
+        """
+        wanted = {
+            "lane": lane,
+            "kind": kind,
+            "model": model,
+            "batch_id": batch_id,
+            "status": status,
+            "end_user": end_user,
+            "metadata": metadata,
+            "created_after": created_after,
+            "created_before": created_before,
+            "all": every,
+            "dry_run": dry_run,
+        }
+        return self._transport.run(exchanges.cancel_jobs(wanted))
 
     def artifact(self, job_id: str, index: int) -> bytes:
         """Return the bytes of output number ``index``, counted from 0."""

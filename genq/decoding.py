@@ -1,70 +1,24 @@
 """From the server's JSON to the SDK's models; what is missing or mistyped is named."""
 
 import json
-from datetime import datetime
-from typing import cast
 
 from genq.errors import UnexpectedAnswerError
-from genq.models import Artifact, Job, JobError, Json, Output, Slice, Urls
-
-
-class _Fields:
-    """Reads one JSON object; a missing or mistyped field is named."""
-
-    def __init__(self, found: object, what: str) -> None:
-        if not isinstance(found, dict):
-            raise UnexpectedAnswerError(f"{what}: expected an object; is this genq's URL?")
-        self.found = cast("Json", found)
-        self.what = what
-
-    def text(self, name: str) -> str:
-        value = self.maybe_text(name)
-        if value is None:
-            raise self._lacks(name)
-        return value
-
-    def maybe_text(self, name: str) -> str | None:
-        value = self.found.get(name)
-        return value if isinstance(value, str) else None
-
-    def number(self, name: str) -> int:
-        value = self.maybe_number(name)
-        if value is None:
-            raise self._lacks(name)
-        return value
-
-    def maybe_number(self, name: str) -> int | None:
-        value = self.found.get(name)
-        return value if isinstance(value, int) else None
-
-    def moment(self, name: str) -> datetime:
-        value = self.maybe_moment(name)
-        if value is None:
-            raise self._lacks(name)
-        return value
-
-    def maybe_moment(self, name: str) -> datetime | None:
-        value = self.maybe_text(name)
-        try:
-            return datetime.fromisoformat(value) if value else None
-        except ValueError:
-            raise UnexpectedAnswerError(f"{self.what}: {name} is not a time") from None
-
-    def part(self, name: str) -> "_Fields | None":
-        value = self.found.get(name)
-        return None if value is None else _Fields(value, f"{self.what}.{name}")
-
-    def mapping(self, name: str) -> Json:
-        part = self.part(name)
-        return part.found if part else {}
-
-    def parts(self, name: str) -> "list[_Fields]":
-        value = self.found.get(name)
-        items = cast("list[object]", value) if isinstance(value, list) else []
-        return [_Fields(item, f"{self.what}.{name}[{n}]") for n, item in enumerate(items)]
-
-    def _lacks(self, name: str) -> UnexpectedAnswerError:
-        return UnexpectedAnswerError(f"{self.what} lacks {name}; is this genq's URL?")
+from genq.json_fields import Fields
+from genq.models import (
+    Artifact,
+    CancelReport,
+    DeadLetter,
+    DeadLetterGroup,
+    Death,
+    Eta,
+    Job,
+    JobError,
+    Output,
+    QueuePlace,
+    Redrive,
+    Slice,
+    Urls,
+)
 
 
 def read_job(found: object) -> Job:
@@ -73,16 +27,19 @@ def read_job(found: object) -> Job:
     Raises:
         UnexpectedAnswerError: A field that every job has is missing or of another type.
     """
-    fields = _Fields(found, "job")
+    fields = Fields(found, "job")
     return Job(
         id=fields.text("id"),
         kind=fields.text("kind"),
         model=fields.text("model"),
         status=fields.text("status"),
         waiting_on=fields.maybe_text("waiting_on"),
+        queue=_queue(fields.part("queue")),
         lane=fields.text("lane"),
         priority=fields.number("priority"),
         created_at=fields.moment("created_at"),
+        run_at=fields.maybe_moment("run_at"),
+        deadline=fields.maybe_moment("deadline"),
         started_at=fields.maybe_moment("started_at"),
         finished_at=fields.maybe_moment("finished_at"),
         input=fields.mapping("input"),
@@ -96,11 +53,90 @@ def read_job(found: object) -> Job:
     )
 
 
+def read_cancel_report(found: object) -> tuple[CancelReport, bool]:
+    """Return what was cancelled, and whether there is more to cancel."""
+    fields = Fields(found, "cancellation")
+    report = CancelReport(
+        matched=fields.number("matched"),
+        cancelled=fields.number("cancelled"),
+        cancelling=fields.number("cancelling"),
+        dry_run=fields.found.get("dry_run") is True,
+    )
+    return report, fields.found.get("more") is True
+
+
 def read_slice(found: object) -> Slice:
     """Return one page of jobs from a decoded answer of ``GET /v1/jobs``."""
-    fields = _Fields(found, "list")
+    fields = Fields(found, "list")
     jobs = tuple(read_job(part.found) for part in fields.parts("data"))
     return Slice(jobs, fields.found.get("has_more") is True)
+
+
+def read_dead_letter(found: object) -> DeadLetter:
+    """Return the dead letter in a decoded answer; input and history where these were sent."""
+    fields = Fields(found, "dead letter")
+    webhook = fields.part("webhook")
+    return DeadLetter(
+        id=fields.text("id"),
+        kind=fields.text("kind"),
+        model=fields.text("model"),
+        lane=fields.text("lane"),
+        priority=fields.number("priority"),
+        attempts=fields.maybe_number("attempts") or 0,
+        created_at=fields.moment("created_at"),
+        died_at=fields.moment("died_at"),
+        error=_error(fields.part("error")),
+        metadata={name: str(value) for name, value in fields.mapping("metadata").items()},
+        end_user=fields.maybe_text("end_user"),
+        redrive_of=fields.maybe_text("redrive_of"),
+        redriven_by=fields.maybe_text("redriven_by"),
+        input=fields.mapping("input"),
+        webhook=webhook.found if webhook else None,
+        history=tuple(_death(part) for part in fields.parts("history")),
+        raw=fields.found,
+    )
+
+
+def read_dead_letters(found: object) -> tuple[tuple[DeadLetter, ...], str | None]:
+    """Return one page of dead letters and the cursor of the next, ``None`` at the end."""
+    fields = Fields(found, "list")
+    letters = tuple(read_dead_letter(part.found) for part in fields.parts("data"))
+    return letters, fields.maybe_text("next")
+
+
+def read_dead_letter_groups(found: object) -> tuple[DeadLetterGroup, ...]:
+    """Return the groups in a decoded answer."""
+    return tuple(
+        DeadLetterGroup(
+            code=part.text("code"),
+            model=part.text("model"),
+            kind=part.text("kind"),
+            count=part.number("count"),
+            first_at=part.moment("first_at"),
+            last_at=part.moment("last_at"),
+            message=part.text("message"),
+            sample=part.texts("sample"),
+            raw=part.found,
+        )
+        for part in Fields(found, "list").parts("data")
+    )
+
+
+def read_redrive(found: object) -> Redrive:
+    """Return what a redrive did, from a decoded answer."""
+    fields = Fields(found, "redrive")
+    return Redrive(
+        dry_run=fields.found.get("dry_run") is True,
+        matching=fields.number("matching"),
+        redriven=fields.number("redriven"),
+        already=fields.number("already"),
+        has_more=fields.found.get("has_more") is True,
+        submitted_before=fields.text("submitted_before"),
+        jobs=tuple(
+            (part.text("dead"), part.maybe_text("job")) for part in fields.parts("jobs")
+        ),
+        raw=fields.found,
+    )
 
 
 def decode(body: bytes) -> object:
@@ -116,7 +152,7 @@ def decode(body: bytes) -> object:
     return found
 
 
-def _output(fields: _Fields | None) -> Output | None:
+def _output(fields: Fields | None) -> Output | None:
     if fields is None:
         return None
     artifacts = tuple(
@@ -134,7 +170,7 @@ def _output(fields: _Fields | None) -> Output | None:
     return Output(artifacts, fields.maybe_text("text"))
 
 
-def _error(fields: _Fields | None) -> JobError | None:
+def _error(fields: Fields | None) -> JobError | None:
     if fields is None:
         return None
     return JobError(
@@ -147,8 +183,37 @@ def _error(fields: _Fields | None) -> JobError | None:
     )
 
 
-def _urls(fields: _Fields | None) -> Urls:
+def _urls(fields: Fields | None) -> Urls:
     if fields is None:
         return Urls()
     names = ("get", "cancel", "events")
     return Urls(*(fields.maybe_text(name) for name in names))
+
+
+def _queue(fields: Fields | None) -> QueuePlace | None:
+    if fields is None:
+        return None
+    return QueuePlace(
+        position=fields.maybe_number("position"),
+        ahead_in_flow=fields.maybe_number("ahead_in_flow"),
+        ahead_in_lane=fields.maybe_number("ahead_in_lane"),
+        estimated=fields.found.get("estimated") is True,
+        eta_seconds=_eta(fields.part("eta_seconds")),
+        waiting_until=fields.maybe_moment("waiting_until"),
+    )
+
+
+def _eta(fields: Fields | None) -> Eta | None:
+    if fields is None:
+        return None
+    return Eta(fields.maybe_float("low") or 0.0, fields.maybe_float("high"))
+
+
+def _death(fields: Fields) -> Death:
+    return Death(
+        number=fields.number("number"),
+        outcome=fields.text("outcome"),
+        ended_at=fields.moment("ended_at"),
+        started_at=fields.maybe_moment("started_at"),
+        error=_error(fields.part("error")),
+    )

@@ -9,10 +9,11 @@ import math
 import secrets
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from http import HTTPStatus
 from typing import Final, TypeVar
 
-from genq.decoding import decode, read_job, read_slice
+from genq.decoding import decode, read_cancel_report, read_job, read_slice
 from genq.errors import (
     ConfigurationError,
     NoAnswerError,
@@ -20,7 +21,7 @@ from genq.errors import (
     WaitTimeoutError,
     error_of,
 )
-from genq.models import Job, Slice
+from genq.models import CancelReport, Job, Slice
 
 # Pauses, in seconds, before a submit that met a broken connection is sent again.
 RESEND_PAUSES: Final = (0.1, 0.3, 0.6)
@@ -28,6 +29,8 @@ RESEND_PAUSES: Final = (0.1, 0.3, 0.6)
 # watches changes hears of them at least this often.
 HOLD: Final = 30
 HOLD_WATCHED: Final = 1
+# How long the server may work on one request that cancels many jobs, in seconds.
+CANCEL_HOLD: Final = 10
 # A server that does not hold requests is not asked again sooner than this.
 PAUSE_UNHELD: Final = 0.25
 
@@ -76,12 +79,7 @@ def create_job(
         # Without a key of the caller's own, a new one still makes sending twice safe.
         "idempotency-key": idempotency_key or secrets.token_urlsafe(24),
     }
-    given = {name: value for name, value in body.items() if value is not None}
-    try:
-        content = json.dumps(given, allow_nan=False, ensure_ascii=False).encode()
-    except (TypeError, ValueError) as error:
-        raise ConfigurationError(f"the job cannot be written as JSON: {error}") from None
-    call = Call("POST", "/v1/jobs", headers=headers, body=content)
+    call = Call("POST", "/v1/jobs", headers=headers, body=_json(body, "the job"))
     answer = yield from _send_persistently(_held(call, wait))
     return read_job(decode(_good(answer).body))
 
@@ -90,6 +88,29 @@ def get_job(job_id: str, *, wait: float | None) -> Exchange[Job]:
     """Read one job, held by the server for up to ``wait`` seconds until it has ended."""
     answer = yield _held(Call("GET", _job_path(job_id)), wait)
     return read_job(decode(_good(answer).body))
+
+
+def cancel_job(job_id: str, *, wait: float | None) -> Exchange[Job]:
+    """Cancel one job; doing it twice is doing it once, so it is sent again if need be."""
+    call = Call("POST", f"{_job_path(job_id)}/cancel")
+    answer = yield from _send_persistently(_held(call, wait))
+    return read_job(decode(_good(answer).body))
+
+
+def cancel_jobs(wanted: Mapping[str, object]) -> Exchange[CancelReport]:
+    """Cancel all jobs that fit, in as many requests as it takes."""
+    content = _json(wanted, "the choice of jobs")
+    headers = {"content-type": "application/json"}
+    call = Call("POST", "/v1/jobs/cancel", headers=headers, body=content, hold=CANCEL_HOLD)
+    cancelled = 0
+    while True:
+        answer = yield from _send_persistently(call)
+        report, more = read_cancel_report(decode(_good(answer).body))
+        cancelled += report.cancelled
+        if not more:
+            # Jobs that run are found by every request, jobs that waited only by one.
+            matched = cancelled + report.matched - report.cancelled
+            return replace(report, matched=matched, cancelled=cancelled)
 
 
 def list_jobs(query: Mapping[str, object]) -> Exchange[Slice]:
@@ -130,6 +151,23 @@ def wait_for_job(
         if timeout is not None and spent >= timeout:
             raise WaitTimeoutError(job_id, job.status, timeout)
         pause = PAUSE_UNHELD if answer.seconds < PAUSE_UNHELD else 0.0
+
+
+def _json(body: Mapping[str, object], what: str) -> bytes:
+    given = {name: value for name, value in body.items() if value is not None}
+    try:
+        content = json.dumps(given, allow_nan=False, ensure_ascii=False, default=_instant)
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(f"{what} cannot be written as JSON: {error}") from None
+    return content.encode()
+
+
+def _instant(value: object) -> str:
+    if not isinstance(value, datetime):
+        raise TypeError(f"{type(value).__name__} has no form in JSON")
+    if value.tzinfo is None:
+        raise ValueError(f"{value} lacks its offset from UTC")
+    return value.isoformat()
 
 
 def _send_persistently(call: Call) -> Exchange[Answer]:

@@ -58,6 +58,26 @@ class Urls:
 
 
 @dataclass(frozen=True, slots=True)
+class Eta:
+    """Seconds until a job starts; ``high`` is ``None`` where that has no known end."""
+
+    low: float
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePlace:
+    """A queued job's place; ``position`` 1 is next in its lane. ``None`` is not known."""
+
+    position: int | None = None
+    ahead_in_flow: int | None = None
+    ahead_in_lane: int | None = None
+    estimated: bool = False
+    eta_seconds: Eta | None = None
+    waiting_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """A job. Times are aware UTC.
 
@@ -73,6 +93,9 @@ class Job:
     priority: int
     created_at: datetime
     waiting_on: str | None = None
+    queue: QueuePlace | None = None
+    run_at: datetime | None = None
+    deadline: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
     input: Json = field(default_factory=dict[str, object])
@@ -109,8 +132,96 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class CancelReport:
+    """What came of cancelling many jobs.
+
+    Attributes:
+        matched: Unfinished jobs that were meant.
+        cancelled: Of these, jobs that waited: they have ended.
+        cancelling: Of these, jobs that run: their workers were told.
+        dry_run: Nothing was cancelled, only counted.
+    """
+
+    matched: int
+    cancelled: int
+    cancelling: int
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Slice:
     """One page of a list as it came: newest first."""
 
     jobs: tuple[Job, ...]
     has_more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """One attempt of a dead job; ``outcome`` such as ``error``, ``timeout`` or ``lost``."""
+
+    number: int
+    outcome: str
+    ended_at: datetime
+    started_at: datetime | None = None
+    error: JobError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A job that used up its attempts.
+
+    ``redriven_by`` is the job that was sent in its place, ``redrive_of`` the dead job that it
+    was to replace itself. ``input``, ``webhook`` and ``history`` come with ``get`` alone.
+    """
+
+    id: str
+    kind: str
+    model: str
+    lane: str
+    priority: int
+    attempts: int
+    created_at: datetime
+    died_at: datetime
+    error: JobError | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+    end_user: str | None = None
+    redrive_of: str | None = None
+    redriven_by: str | None = None
+    input: Json = field(default_factory=dict[str, object])
+    webhook: Json | None = None
+    history: tuple[Death, ...] = ()
+    raw: Json = field(default_factory=dict[str, object], repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetterGroup:
+    """Dead letters of one cause; ``sample`` has the ids of the newest."""
+
+    code: str
+    model: str
+    kind: str
+    count: int
+    first_at: datetime
+    last_at: datetime
+    message: str
+    sample: tuple[str, ...]
+    raw: Json = field(default_factory=dict[str, object], repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Redrive:
+    """What a redrive did: ``jobs`` pairs each dead job with the one that takes its place.
+
+    ``matching`` fitted, ``redriven`` were sent again by this call, ``already`` had been. If
+    ``has_more``, the same call with this ``submitted_before`` goes on.
+    """
+
+    dry_run: bool
+    matching: int
+    redriven: int
+    already: int
+    has_more: bool
+    submitted_before: str
+    jobs: tuple[tuple[str, str | None], ...]
+    raw: Json = field(default_factory=dict[str, object], repr=False, compare=False)

@@ -7,7 +7,20 @@ from typing import cast
 
 import typer
 
-from genq.cli import demo, jobs, key, processes, submit, webhook
+from genq.cli import (
+    cancel,
+    dead_letters,
+    demo,
+    doctor,
+    jobs,
+    key,
+    operate,
+    processes,
+    schedules,
+    submit,
+    tenants,
+    webhook,
+)
 from genq.cli.examples import command_with, group_with
 from genq.cli.exit_codes import ExitCode, code_of, next_step
 from genq.cli.screen import print_data, tell
@@ -35,7 +48,11 @@ def build() -> typer.Typer:
         'genq submit "name three winds" --kind chat --wait',
     )
     app.add_typer(_jobs(), name="jobs")
+    app.add_typer(_schedules(), name="schedules")
+    app.add_typer(_dead_letters(), name="dead")
     app.add_typer(_webhook(), name="webhook")
+    app.add_typer(_tenants(), name="tenant")
+    _add_operations(app)
     _add(app, "key", key.key, 'curl -H "Authorization: Bearer $(genq key)" …')
     _pass_on(app, "api", processes.api, "genq api")
     _pass_on(app, "dispatch", processes.dispatch, "genq dispatch")
@@ -106,10 +123,75 @@ def _pass_on(app: typer.Typer, name: str, command: Callable[..., None], example:
 
 
 def _jobs() -> typer.Typer:
-    app = _group("Look at jobs.", "genq jobs list --status running")
+    app = _group("Look at jobs, and cancel them.", "genq jobs list --status running")
     _add(app, "list", jobs.list_jobs, "genq jobs list --status failed --limit 5")
     _add(app, "get", jobs.get_job, "genq jobs get job_01kb… --wait -o kite.png")
+    _add(
+        app,
+        "cancel",
+        cancel.cancel,
+        "genq jobs cancel job_01kb…",
+        "genq jobs cancel --lane batch --metadata campaign=spring --dry-run",
+    )
     return app
+
+
+def _schedules() -> typer.Typer:
+    app = _group("Submit jobs again and again.", "genq schedules list")
+    _add(
+        app,
+        "create",
+        schedules.create,
+        'genq schedules create nightly "30 2 * * *" "a red kite" --timezone Europe/Berlin',
+        "genq schedules create report @hourly --file job.json",
+    )
+    _add(app, "list", schedules.list_schedules, "genq schedules list --json")
+    _add(app, "get", schedules.show, "genq schedules get sched_01kb…")
+    _add(app, "update", schedules.update, "genq schedules update sched_01kb… --cron @daily")
+    _add(app, "pause", schedules.pause, "genq schedules pause sched_01kb…")
+    _add(app, "resume", schedules.resume, "genq schedules resume sched_01kb…")
+    _add(app, "trigger", schedules.trigger, "genq schedules trigger sched_01kb…")
+    _add(app, "delete", schedules.delete, "genq schedules delete sched_01kb…")
+    return app
+
+
+def _dead_letters() -> typer.Typer:
+    app = _group("Send failed jobs again.", "genq dead groups")
+    _add(app, "ls", dead_letters.list_dead, "genq dead ls --code model_unavailable --since 2h")
+    _add(app, "groups", dead_letters.groups, "genq dead groups --since 7d")
+    _add(app, "show", dead_letters.show, "genq dead show job_01kb…")
+    _add(
+        app,
+        "redrive",
+        dead_letters.redrive,
+        "genq dead redrive job_01kb…",
+        "genq dead redrive --code model_unavailable --to-lane batch --dry-run",
+    )
+    return app
+
+
+def _tenants() -> typer.Typer:
+    app = _group("Share fairly among tenants, and limit them.", "genq tenant ls")
+    _add(app, "ls", tenants.list_tenants, "genq tenant ls", "genq tenant ls ac --json")
+    _add(app, "show", tenants.show, "genq tenant show acme")
+    _add(
+        app,
+        "set",
+        tenants.change,
+        "genq tenant set acme --weight 2000 --images-per-minute 100",
+        "genq tenant set acme --images-per-minute none",
+    )
+    return app
+
+
+def _add_operations(app: typer.Typer) -> None:
+    _add(app, "pause", operate.pause, "genq pause lane fast", "genq pause tenant acme")
+    _add(app, "resume", operate.resume, "genq resume lane fast")
+    _add(app, "drain", operate.drain, "genq drain model gpt-image-1 --timeout 600")
+    _add(app, "pauses", operate.pauses, "genq pauses --json")
+    _add(app, "workers", operate.workers, "genq workers")
+    _add(app, "limits", operate.limits, "genq limits")
+    _add(app, "doctor", doctor.doctor, "genq doctor", "genq doctor --json --hours 24")
 
 
 def _webhook() -> typer.Typer:

@@ -53,7 +53,7 @@ def submit(
             lane=lane,
             priority=priority,
             webhook=webhook,
-            metadata=_metadata(metadata or []),
+            metadata=read_metadata(metadata or []),
             end_user=end_user,
         )
         if wait or output or timeout is not None:
@@ -117,7 +117,12 @@ def _input(kind: str, prompt: str, parameters: Mapping[str, object]) -> Mapping[
     return {"messages": [{"role": "user", "content": text}], **given}
 
 
-def _metadata(pairs: Sequence[str]) -> Mapping[str, str] | None:
+def read_metadata(pairs: Sequence[str]) -> Mapping[str, str] | None:
+    """Return what ``--metadata KEY=VALUE`` said, or ``None`` if it was not there.
+
+    Raises:
+        typer.BadParameter: A pair lacks its ``=``.
+    """
     words: dict[str, str] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")

@@ -3,11 +3,12 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from pydantic import SecretStr
 
-from infra.settings import CLI_VARIABLES, PREFIX, Settings, read_settings
+from infra.settings import CLI_VARIABLES, CONFIG_VARIABLE, PREFIX, Settings, read_settings
 
 SIMULATOR_MODELS: Final = (
     {"name": "sim-image-1", "kind": "image"},
@@ -107,6 +108,9 @@ def build_child_settings(
     for name, value in ours.items():
         environment.pop(_variable(name) + "_FILE", None)
         environment[_variable(name)] = value if isinstance(value, str) else json.dumps(value)
+    if config := environment.get(CONFIG_VARIABLE):
+        # Commands that are run elsewhere look for it too.
+        environment[CONFIG_VARIABLE] = str(Path(config).absolute())
     ignored = [_variable(name) for name in _SERVERS if name in set_by_user]
     return ChildSettings(read_settings(**ours), environment, tuple(ignored), simulated)
 

@@ -54,11 +54,6 @@ UPDATE flow SET parked_until = NULL, park_reason = NULL, parked_pools = NULL FRO
 WHERE flow.lane = x.lane AND flow.tenant_id = x.tenant_id
 """)
 
-_NEXT: Final = text("""
-SELECT EXTRACT(epoch FROM min(parked_until) - clock_timestamp()) FROM flow
-WHERE parked_until IS NOT NULL
-""")
-
 
 async def park_flows(connection: AsyncConnection, lane: Lane, parks: Collection[Park]) -> None:
     """Take flows, locked by this transaction, out of the rotation of their lane for a while."""
@@ -81,9 +76,3 @@ async def park_flows(connection: AsyncConnection, lane: Lane, parks: Collection[
 async def unpark_flows(connection: AsyncConnection) -> int:
     """Return flows whose park is over to the rotation, and how many these were."""
     return (await connection.execute(_UNPARK)).rowcount
-
-
-async def next_unpark(connection: AsyncConnection) -> float | None:
-    """Return in how many seconds the next park ends, or ``None`` if no flow is parked."""
-    seconds = (await connection.execute(_NEXT)).scalar_one()
-    return None if seconds is None else float(seconds)

@@ -100,6 +100,16 @@ PROVIDER_REQUEST_SECONDS: Final = Histogram(
     ["server", "operation"],
     buckets=_JOB_BUCKETS,
 )
+SERVER_CLOSINGS: Final = Counter(
+    "genq_server_closings",
+    "Answers of a model server that asked for a pause, by Retry-After or rate headers.",
+    ["server"],
+)
+FALLBACKS: Final = Counter(
+    "genq_fallbacks",
+    "Failed calls after which another server or model was tried; server is the failed one.",
+    ["server", "error_code"],
+)
 OBJECT_STORE_SECONDS: Final = Histogram(
     "genq_storage_operation_seconds",
     "One operation of the object store: put, get or presign. A get ends at its first byte.",

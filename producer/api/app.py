@@ -21,6 +21,20 @@ from infra.telemetry.metrics import installed_version
 from producer.api import document
 from producer.api.access_log import AccessLog
 from producer.api.artifacts import send_artifact
+from producer.api.cancel import cancel_job, cancel_jobs
+from producer.api.cancel_operations import CANCEL_JOB, CANCEL_JOBS
+from producer.api.dead_letter_operations import (
+    GROUP_DEAD_LETTERS,
+    LIST_DEAD_LETTERS,
+    REDRIVE_DEAD_LETTERS,
+    SHOW_DEAD_LETTER,
+)
+from producer.api.dead_letters import (
+    group_all_dead_letters,
+    list_some_dead_letters,
+    redrive_dead_letters,
+    show_dead_letter,
+)
 from producer.api.health import livez, readyz
 from producer.api.jobs import list_some_jobs, show_job, submit_job
 from producer.api.metrics_page import BacklogGauges, show_metrics
@@ -38,6 +52,28 @@ from producer.api.problems import (
     answer_error,
     answer_http_exception,
     answer_invalid_request,
+)
+from producer.api.schedule_operations import (
+    CHANGE_SCHEDULE,
+    CREATE_SCHEDULE,
+    DELETE_SCHEDULE,
+    LIST_SCHEDULE_RUNS,
+    LIST_SCHEDULES,
+    PAUSE_SCHEDULE,
+    RESUME_SCHEDULE,
+    SHOW_SCHEDULE,
+    TRIGGER_SCHEDULE,
+)
+from producer.api.schedules import (
+    change_schedule,
+    create_schedule,
+    list_schedule_runs,
+    list_some_schedules,
+    pause_schedule,
+    remove_schedule,
+    resume_schedule,
+    show_schedule,
+    trigger_schedule,
 )
 from producer.api.services import Services
 from schemas.errors import GenqError
@@ -109,7 +145,22 @@ _TENANT_ROUTES: Final[tuple[tuple[Operation, TenantRoute], ...]] = (
     (SUBMIT_JOB, submit_job),
     (LIST_JOBS, list_some_jobs),
     (SHOW_JOB, show_job),
+    (CANCEL_JOB, cancel_job),
+    (CANCEL_JOBS, cancel_jobs),
     (SEND_ARTIFACT, send_artifact),
+    (LIST_DEAD_LETTERS, list_some_dead_letters),
+    (GROUP_DEAD_LETTERS, group_all_dead_letters),
+    (REDRIVE_DEAD_LETTERS, redrive_dead_letters),
+    (SHOW_DEAD_LETTER, show_dead_letter),
+    (CREATE_SCHEDULE, create_schedule),
+    (LIST_SCHEDULES, list_some_schedules),
+    (SHOW_SCHEDULE, show_schedule),
+    (CHANGE_SCHEDULE, change_schedule),
+    (DELETE_SCHEDULE, remove_schedule),
+    (PAUSE_SCHEDULE, pause_schedule),
+    (RESUME_SCHEDULE, resume_schedule),
+    (TRIGGER_SCHEDULE, trigger_schedule),
+    (LIST_SCHEDULE_RUNS, list_schedule_runs),
 )
 
 

@@ -10,10 +10,25 @@ from producer.api.examples import CHAT_REQUEST, IMAGE_REQUEST, JOB, PROBLEM
 from producer.api.pages import DEFAULT_LIMIT, LARGEST_LIMIT
 from producer.api.preferences import LONGEST_IDEMPOTENCY_KEY, LONGEST_WAIT_SECONDS
 from producer.api.problems import MEDIA_TYPE
+from schemas.cancel_request import CancelReport, CancelRequest
+from schemas.dead_letter import RedriveRequest
+from schemas.dead_letter_views import (
+    DeadLetterDetailView,
+    DeadLetterGroups,
+    DeadLetterPage,
+    RedriveView,
+)
 from schemas.generation import ChatInput, ImageInput, Kind
 from schemas.job import JobRequest, JobView
 from schemas.job_states import JobStatus
 from schemas.lanes import Lane
+from schemas.schedule import (
+    ScheduleChange,
+    SchedulePage,
+    ScheduleRequest,
+    ScheduleRunPage,
+    ScheduleView,
+)
 
 SECURITY_SCHEME: Final = "bearer"
 
@@ -87,6 +102,18 @@ _MODELS: Final[list[tuple[type[BaseModel], JsonSchemaMode]]] = [
     (ChatInput, "validation"),
     (JobView, "serialization"),
     (JobPage, "serialization"),
+    (CancelRequest, "validation"),
+    (CancelReport, "serialization"),
+    (RedriveRequest, "validation"),
+    (DeadLetterPage, "serialization"),
+    (DeadLetterGroups, "serialization"),
+    (DeadLetterDetailView, "serialization"),
+    (RedriveView, "serialization"),
+    (ScheduleRequest, "validation"),
+    (ScheduleChange, "validation"),
+    (ScheduleView, "serialization"),
+    (SchedulePage, "serialization"),
+    (ScheduleRunPage, "serialization"),
     (Problem, "serialization"),
     (Readiness, "serialization"),
 ]
@@ -198,6 +225,10 @@ _HEADERS: Final[dict[str, dict[str, Any]]] = {
     "Location": {"description": "The job's URL.", "schema": _TEXT},
     "Preference-Applied": {"description": "The wait that was granted.", "schema": _TEXT},
     "Idempotent-Replayed": {"description": "true if the key was known.", "schema": _TEXT},
+    "Unique-Replayed": {
+        "description": "true if the job is an earlier one, which holds the unique key.",
+        "schema": _TEXT,
+    },
     "ETag": {"description": "Changes with the job.", "schema": _TEXT},
     "Link": {"description": 'The next page, rel="next".', "schema": _TEXT},
 }

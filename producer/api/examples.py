@@ -23,9 +23,12 @@ JOB: Final[dict[str, Any]] = {
     "model": "sim-image-1",
     "status": "succeeded",
     "waiting_on": None,
+    "queue": None,
     "lane": "fast",
     "priority": 5,
     "created_at": "2026-11-20T10:00:00.123Z",
+    "run_at": None,
+    "deadline": "2026-11-27T10:00:00.123Z",
     "started_at": "2026-11-20T10:00:00.131Z",
     "finished_at": "2026-11-20T10:00:02.207Z",
     "input": {"prompt": "a red fox in the snow, watercolour", "n": 1, "size": "1024x1024"},
@@ -47,7 +50,7 @@ JOB: Final[dict[str, Any]] = {
     "attempts": 1,
     "metadata": {"order": "1234"},
     "end_user": None,
-    "urls": {"get": _URL, "cancel": None, "events": None},
+    "urls": {"get": _URL, "cancel": f"{_URL}/cancel", "events": None},
 }
 PROBLEM: Final[dict[str, Any]] = {
     "type": "urn:genq:error:invalid_request",

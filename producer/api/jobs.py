@@ -1,6 +1,7 @@
 """The routes of jobs: submit one, look at one, list them."""
 
 import hashlib
+from dataclasses import replace
 from typing import Any, Final
 
 import orjson
@@ -14,6 +15,7 @@ from producer.api.bodies import check, encode, read_json
 from producer.api.pages import PageQuery, page_body, page_link, read_page_query
 from producer.api.preferences import idempotency_key, is_known, preferred_wait
 from producer.api.services import Services
+from producer.position import place_of
 from schemas.errors import NotFoundError
 from schemas.ids import InvalidIdError, parse_id
 from schemas.job import JobRecord, JobRequest, job_view
@@ -35,6 +37,8 @@ async def submit_job(services: Services, tenant: Tenant, request: Request) -> Re
     headers: dict[str, str] = {}
     if submitted.replayed:
         headers["idempotent-replayed"] = "true"
+    if submitted.found:
+        headers["unique-replayed"] = "true"
     if wait is not None:
         headers["preference-applied"] = f"wait={wait}"
         job = await _ended(services, job, wait, request)
@@ -52,6 +56,7 @@ async def show_job(services: Services, tenant: Tenant, request: Request) -> Resp
     if wait is not None:
         headers["preference-applied"] = f"wait={wait}"
         job = await _ended(services, job, wait, request)
+    job = await _placed(services, job)
     body = encode(job_view(job, services.public_url))
     etag = f'"{hashlib.blake2b(body, digest_size=_ETAG_BYTES).hexdigest()}"'
     headers |= {"etag": etag, "cache-control": "private, no-cache"}
@@ -99,6 +104,12 @@ async def find_job(services: Services, tenant: Tenant, request: Request) -> JobR
     if job is None:
         raise NotFoundError(unknown)
     return job
+
+
+async def _placed(services: Services, job: JobRecord) -> JobRecord:
+    """Return the job with its place in the queue, if it has one."""
+    async with transaction(services.engine) as connection:
+        return replace(job, queue=await place_of(connection, job, services.settings))
 
 
 async def _ended(

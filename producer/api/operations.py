@@ -58,6 +58,13 @@ class Operation:
         return extra
 
 
+_SUBMIT_HEADERS: Final = (
+    "Location",
+    "Preference-Applied",
+    "Idempotent-Replayed",
+    "Unique-Replayed",
+)
+
 SUBMIT_JOB: Final = Operation(
     name="submit_job",
     method="POST",
@@ -70,17 +77,18 @@ SUBMIT_JOB: Final = Operation(
         202: answer(
             "The job is accepted.",
             "JobView",
-            headers=("Location", "Preference-Applied", "Idempotent-Replayed"),
+            headers=_SUBMIT_HEADERS,
         ),
         200: answer(
             "The job ended while the caller waited.",
             "JobView",
-            headers=("Location", "Preference-Applied", "Idempotent-Replayed"),
+            headers=_SUBMIT_HEADERS,
         ),
     }
     | problems(
         _400="The body is wrong; errors[] says where.",
         _404="No model server offers this model.",
+        _409="An earlier job holds the unique key.",
         _413="The body is too large.",
         _415="The body is not JSON.",
         _422="The Idempotency-Key was used with another body.",

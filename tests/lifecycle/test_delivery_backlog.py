@@ -6,6 +6,8 @@ from typing import Any
 
 from sqlalchemy import TextClause
 
+from infra.postgres.hot import HotStatement
+
 from infra.postgres import delivery
 from infra.postgres.delivery import Lane
 from infra.settings import Settings
@@ -37,7 +39,7 @@ def test_no_statement_of_a_look_reads_the_backlog_of_a_dead_receiver(
             )
             await deliveries.execute("ANALYZE delivery")
             share = {"tenant_ids": [lane.tenant_id], "origins": [DEAD], "rooms": [8]}
-            looks: list[tuple[TextClause, dict[str, Any]]] = [
+            looks: list[tuple[TextClause | HotStatement, dict[str, Any]]] = [
                 (delivery._DUE, {"window": WINDOW}),
                 (
                     delivery._AFTER,
@@ -54,7 +56,7 @@ def test_no_statement_of_a_look_reads_the_backlog_of_a_dead_receiver(
 
 
 async def pages_read(
-    deliveries: Deliveries, statement: TextClause, values: dict[str, Any]
+    deliveries: Deliveries, statement: TextClause | HotStatement, values: dict[str, Any]
 ) -> int:
     explain = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "
     [row] = await deliveries.execute(explain + statement.text, **values)

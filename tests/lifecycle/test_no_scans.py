@@ -6,7 +6,6 @@ from typing import Final
 
 import psycopg
 
-from infra.postgres.parks import next_unpark
 from infra.settings import Settings
 from schemas.ids import parse_id
 from schemas.lanes import Lane
@@ -70,7 +69,6 @@ def live_a_day(genq: Harness) -> None:
     genq.reap()
     genq.turn()
     genq.job(late)
-    genq.in_transaction(next_unpark)
 
 
 def test_a_day_of_the_engine_reads_no_table_from_end_to_end(

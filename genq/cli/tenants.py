@@ -1,0 +1,109 @@
+"""`genq tenant ls`, `show`, `set`: shares and limits of tenants, for who runs an installation.
+
+``producer.operator`` does it and judges the values; this passes them on.
+"""
+
+from typing import Annotated
+
+import typer
+
+from genq.cli import options
+from genq.cli.operate import DataDir, operate
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Of the tenant, such as acme.")]
+Prefix = Annotated[
+    str | None, typer.Argument(metavar="[PREFIX]", help="Only names that begin so.")
+]
+Rows = Annotated[int, typer.Option("--limit", metavar="ROWS", min=1, max=1000)]
+After = Annotated[
+    str | None, typer.Option("--after", metavar="NAME", help="Only names after this one.")
+]
+Weight = Annotated[
+    str | None,
+    typer.Option(
+        "--weight",
+        metavar="N",
+        help="Share among the tenants of a lane, 1 to 1000000; 1000 is one ordinary share.",
+    ),
+]
+MaxInflight = Annotated[
+    str | None,
+    typer.Option(
+        "--max-inflight", metavar="N", help="Most jobs released or running at once in one lane."
+    ),
+]
+MaxInflightTotal = Annotated[
+    str | None,
+    typer.Option("--max-inflight-total", metavar="N|none", help="The same over all lanes."),
+]
+Requests = Annotated[
+    str | None,
+    typer.Option(
+        "--requests-per-minute", metavar="N|none", help="Jobs released per minute, each try."
+    ),
+]
+Images = Annotated[
+    str | None,
+    typer.Option("--images-per-minute", metavar="N|none", help="Images that they ask for."),
+]
+Tokens = Annotated[
+    str | None,
+    typer.Option("--tokens-per-minute", metavar="N|none", help="Tokens, reckoned beforehand."),
+]
+Create = Annotated[
+    bool, typer.Option("--create", help="Make the tenant if there is none of this name.")
+]
+
+
+def list_tenants(
+    prefix: Prefix = None,
+    limit: Rows = 100,
+    after: After = None,
+    as_json: options.AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """List tenants by name, with their shares and limits."""
+    flags = {"--limit": str(limit), "--after": after}
+    named = [] if prefix is None else [prefix]
+    operate("tenant-ls", named, flags, as_json=as_json, data_dir=data_dir)
+
+
+def show(name: Name, as_json: options.AsJson = False, data_dir: DataDir = None) -> None:
+    """Show one tenant.
+
+    Its plan, what is left of each limit, and per lane what waits, what is in flight, and what
+    holds the rest back: full (as many in flight as it may have), rate (the plan allows no more
+    just now), model (its models take no more, or are paused), paused (the tenant is).
+    """
+    operate("tenant-show", [name], as_json=as_json, data_dir=data_dir)
+
+
+def change(
+    name: Name,
+    *,
+    weight: Weight = None,
+    max_inflight: MaxInflight = None,
+    max_inflight_total: MaxInflightTotal = None,
+    requests_per_minute: Requests = None,
+    images_per_minute: Images = None,
+    tokens_per_minute: Tokens = None,
+    create: Create = False,
+    as_json: options.AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Change what a tenant may use; the next release goes by it.
+
+    What is not named stays as it is, and `none` removes a limit. A minute's allowance may come
+    at once, after that it flows evenly. Lowering a limit stops nothing that is in flight. Of
+    the two limits of jobs in flight the one that is reached first holds.
+    """
+    flags = {
+        "--weight": weight,
+        "--max-inflight": max_inflight,
+        "--max-inflight-total": max_inflight_total,
+        "--requests-per-minute": requests_per_minute,
+        "--images-per-minute": images_per_minute,
+        "--tokens-per-minute": tokens_per_minute,
+    }
+    switches = ["--create"] if create else []
+    operate("tenant-set", [name], flags, switches, as_json=as_json, data_dir=data_dir)
