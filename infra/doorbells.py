@@ -11,14 +11,17 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 
 import structlog
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from infra.valkey import close_valkey, open_valkey, refuse_cluster
 from schemas.errors import ValkeyUnavailableError
 
 WAKE: Final = "genq:wake"
 DELIVER: Final = "genq:deliver"
 DONE: Final = "genq:done"
+CLOSED: Final = "genq:closed"
+# "<session> <job> <job>…": that worker is to end these attempts.
+CANCEL: Final = "genq:cancel"
 
 # What the dispatcher hears: new work, or only room for work that it may know to be waiting.
 READY: Final = "ready"
@@ -73,8 +76,7 @@ class Doorbells:
     """One process's line to Valkey's channels."""
 
     def __init__(self, url: str) -> None:
-        # redis-py leaves its keyword arguments untyped, and with them every method.
-        self._redis: Any = Redis.from_url(  # pyright: ignore[reportUnknownMemberType] - untyped keywords
+        self._redis: Any = open_valkey(
             url,
             decode_responses=True,
             socket_timeout=_TIMEOUT_SECONDS,
@@ -84,7 +86,20 @@ class Doorbells:
         )
 
     async def __aenter__(self) -> Self:
-        """Return itself; connections are made when first used."""
+        """Return itself, unless the server is of a kind that genq cannot use.
+
+        Raises:
+            SettingsError: A Redis Cluster.
+        """
+        try:
+            async with asyncio.timeout(_TIMEOUT_SECONDS):
+                await refuse_cluster(self._redis, "GENQ_VALKEY_URL")
+        except TimeoutError:
+            # A server that is away now is no reason not to start.
+            return self
+        except BaseException:
+            await self.close()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -119,6 +134,17 @@ class Doorbells:
         except (RedisError, OSError) as error:
             raise ValkeyUnavailableError(f"Valkey: {type(error).__name__}") from error
 
+    async def memory(self) -> dict[str, Any]:
+        """Return what Valkey says of its memory: ``maxmemory``, ``maxmemory_policy`` and more.
+
+        Raises:
+            ValkeyUnavailableError: It did not answer.
+        """
+        try:
+            return await self._redis.info("memory")
+        except (RedisError, OSError) as error:
+            raise ValkeyUnavailableError(f"Valkey: {type(error).__name__}") from error
+
     @contextlib.asynccontextmanager
     async def listen(self, *channels: str) -> AsyncGenerator[Bell]:
         """Listen until the block ends; connections that break are made again."""
@@ -133,7 +159,7 @@ class Doorbells:
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._redis.aclose()
+        await close_valkey(self._redis)
 
     async def _listen(self, bell: Bell, channels: tuple[str, ...]) -> None:
         while True:

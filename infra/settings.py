@@ -27,7 +27,7 @@ from pydantic_settings import SettingsError as UnparsedError
 from infra.queue_settings import QueueSettings, Seconds
 from schemas.errors import SettingsError
 from schemas.lanes import Lane
-from schemas.model_catalog import ModelServer
+from schemas.model_catalog import ModelServer, missing_fallbacks
 
 PREFIX: Final = "GENQ_"
 ENV_FILE: Final = ".env"
@@ -69,9 +69,11 @@ class Settings(QueueSettings, _DatabaseSettings):
 
     # --- where things are
     database_pool_size: int = Field(10, ge=1, description="connections per process")
-    broker_url: SecretStr = Field(description="redis:// (Valkey, Redis) for the Celery lanes")
+    broker_url: SecretStr = Field(
+        description="of the Celery lanes: redis:// (Valkey, Redis), sentinel://, or amqp://"
+    )
     valkey_url: SecretStr | None = Field(
-        None, description="redis:// for doorbells and progress; the broker's if not set"
+        None, description="redis:// or sentinel:// for doorbells; the broker's if not set"
     )
     object_store: str = Field(
         description="file:///folder, or s3://bucket/prefix", pattern=r"^(file:///|s3://)"
@@ -116,9 +118,16 @@ class Settings(QueueSettings, _DatabaseSettings):
     def _consistent(self) -> Self:
         if (self.s3_access_key is None) != (self.s3_secret_key is None):
             raise ValueError("s3_access_key and s3_secret_key go together")
+        if self.valkey_url is None and self.broker_url.get_secret_value().startswith("amqp"):
+            raise ValueError("valkey_url: doorbells need Valkey beside RabbitMQ: redis://…")
         names = [server.name for server in self.model_servers]
         if len(names) != len(set(names)):
             raise ValueError("model_servers: two servers share a name")
+        missing = missing_fallbacks(self.model_servers)
+        if missing:
+            raise ValueError(
+                f"model_servers: no server offers this fallback of the same kind: {missing[0]}"
+            )
         return self
 
     def doorbell_url(self) -> str:

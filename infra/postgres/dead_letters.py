@@ -76,7 +76,7 @@ WITH n AS (
   SELECT * FROM unnest(CAST(:dead AS uuid[]), CAST(:new AS uuid[])) AS n(dead, new)),
 x AS MATERIALIZED (
   SELECT j.id FROM job j
-  WHERE j.id = ANY (CAST(:dead AS uuid[])) AND j.id BETWEEN :low AND :high
+  WHERE j.id = ANY (CAST(:dead AS uuid[]))
     AND j.tenant_id = :tenant_id AND j.final_state = 12 AND j.redriven_by IS NULL
   ORDER BY j.id FOR NO KEY UPDATE OF j)
 UPDATE job SET redriven_by = n.new FROM n JOIN x ON x.id = n.dead
@@ -185,8 +185,6 @@ async def replace_dead_letters(
             "tenant_id": tenant_id,
             "dead": list(by_dead),
             "new": [job.id for job in by_dead.values()],
-            "low": min(by_dead),
-            "high": max(by_dead),
         },
     )
     # In the order of the dead, oldest first: the new ids were made in that order.

@@ -1,10 +1,10 @@
 """The way to PostgreSQL: the engine, and the transaction that says when it is unreachable."""
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from typing import Final
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager, closing
+from typing import Any, Final
 
-from sqlalchemy import URL, event, make_url
+from sqlalchemy import URL, Connection, Engine, event, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -12,17 +12,23 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from infra.settings import Settings
 from schemas.errors import DatabaseUnavailableError, SettingsError
 
+_AUTOCOMMIT: Final = "AUTOCOMMIT"
 _CONNECT_TIMEOUT_SECONDS: Final = 5
 _POOL_TIMEOUT_SECONDS: Final = 5
 # A process that is frozen inside a transaction must not hold its locks for long.
-_SERVER_OPTIONS: Final = (
-    "-c idle_in_transaction_session_timeout=10s -c statement_timeout=60s -c jit=off"
-)
+_SESSION: Final[Mapping[str, str]] = {
+    "idle_in_transaction_session_timeout": "10s",
+    "statement_timeout": "60s",
+    "jit": "off",
+}
+# Behind a pooler the process that answers is not the one that was announced when connecting.
+_WHO_ANSWERS: Final = "SELECT pg_backend_pid()"
+_POOLED: Final = "genq_pooled"
 # SQLSTATE classes: connection exception, operator intervention (shutdown, cancel), resources;
-# and deadlock and serialization failures, which another try mends.
+# and deadlocks, serialization failures and locks not granted, which another try mends.
 _TRANSIENT_CLASSES: Final = ("08", "53", "57")
 _UNREACHABLE: Final = "PostgreSQL cannot be reached"
-_TRANSIENT_STATES: Final = ("40001", "40P01", "25P03")
+_TRANSIENT_STATES: Final = ("40001", "40P01", "25P03", "55P03")
 
 
 def engine_url(database_url: str) -> URL:
@@ -50,7 +56,7 @@ def create_engine(settings: Settings, *, process: str, durable: bool = True) -> 
             PostgreSQL that forgets one is mended as a lost message is, and whatever is
             durable later makes all that went before it durable.
     """
-    options = _SERVER_OPTIONS if durable else f"{_SERVER_OPTIONS} -c synchronous_commit=off"
+    session = _SESSION if durable else {**_SESSION, "synchronous_commit": "off"}
     engine = create_async_engine(
         engine_url(settings.database_url.get_secret_value()),
         pool_size=settings.database_pool_size,
@@ -61,12 +67,51 @@ def create_engine(settings: Settings, *, process: str, durable: bool = True) -> 
         connect_args={
             "connect_timeout": _CONNECT_TIMEOUT_SECONDS,
             "application_name": f"genq {process}",
-            "options": options,
         },
     )
     # Reads come back as they are; only text() is used on hot paths.
     event.listen(engine.sync_engine, "handle_error", _note_lost_connection)
+    _set_up_sessions(engine.sync_engine, session)
     return engine
+
+
+def _set_up_sessions(engine: Engine, session: Mapping[str, str]) -> None:
+    """Give every connection its settings, once if it is ours alone, else per transaction.
+
+    Startup options would be refused by PgBouncer. Behind it a setting would stay with a
+    server connection that the next transaction of somebody else gets, and a prepared
+    statement would be looked for on one that does not have it.
+    """
+    calls = (f"set_config('{name}', '{value}', %s)" for name, value in session.items())
+    everything = f"SELECT {', '.join(calls)}"
+    once = everything.replace("%s", "false")
+    each_time = everything.replace("%s", "true")
+
+    def connect(connection: Any, record: Any) -> None:
+        driver = connection.driver_connection
+        connection.autocommit = True
+        with closing(connection.cursor()) as cursor:
+            cursor.execute(_WHO_ANSWERS)
+            pooled = cursor.fetchone() != (driver.info.backend_pid,)
+            if not pooled:
+                cursor.execute(once)
+        connection.autocommit = False
+        record.info[_POOLED] = pooled
+        if pooled:
+            driver.prepare_threshold = None
+            if not event.contains(engine, "begin", begin):
+                event.listen(engine, "begin", begin)
+
+    def begin(connection: Connection) -> None:
+        if connection.info.get(_POOLED) and not _is_single(connection):
+            connection.exec_driver_sql(each_time)
+
+    event.listen(engine, "connect", connect)
+
+
+def _is_single(connection: Connection) -> bool:
+    """Whether each statement is a transaction of its own, which no setting can precede."""
+    return connection.get_execution_options().get("isolation_level") == _AUTOCOMMIT
 
 
 def single_statements(engine: AsyncEngine) -> AsyncEngine:
@@ -75,7 +120,12 @@ def single_statements(engine: AsyncEngine) -> AsyncEngine:
     Saves the round trips of BEGIN and COMMIT where one statement is all there is, or where a
     second one only reads.
     """
-    return engine.execution_options(isolation_level="AUTOCOMMIT")
+    return engine.execution_options(isolation_level=_AUTOCOMMIT)
+
+
+def whole_transactions(engine: AsyncEngine) -> AsyncEngine:
+    """Return the same engine with real transactions, even if it was of single statements."""
+    return engine.execution_options(isolation_level="READ COMMITTED")
 
 
 def _note_lost_connection(context: object) -> None:
@@ -94,8 +144,14 @@ async def transaction(engine: AsyncEngine) -> AsyncGenerator[AsyncConnection]:
             again. Whether the transaction was committed may be unknown.
     """
     try:
-        async with engine.begin() as connection:
-            yield connection
+        async with engine.connect() as connection:
+            # Of an engine that was derived twice SQLAlchemy lets the first isolation win, so
+            # that whole transactions over single_statements would be none.
+            level = engine.get_execution_options().get("isolation_level", _AUTOCOMMIT)
+            if level != _AUTOCOMMIT:
+                await connection.execution_options(isolation_level=level)
+            async with connection.begin():
+                yield connection
     except PoolTimeoutError as error:
         raise DatabaseUnavailableError("every database connection is busy") from error
     except DBAPIError as error:

@@ -84,15 +84,6 @@ a AS (
 SELECT lane, tenant_id FROM u
 """)
 
-# Two looks at the first entry of an index each.
-_NEXT: Final = text("""
-SELECT EXTRACT(epoch FROM LEAST(
-    (SELECT min(run_at) FROM live WHERE state = 1),
-    (SELECT min(LEAST(deadline, start_by)) FROM live
-     WHERE state < 4 AND LEAST(deadline, start_by) IS NOT NULL)
-  ) - clock_timestamp()) AS seconds
-""")
-
 
 async def lock_expired(connection: AsyncConnection, *, limit: int) -> list[WaitingJob]:
     """Lock jobs that wait although their time is over, those that expired first at first."""
@@ -144,9 +135,3 @@ async def take_back_overruns(
         },
     )
     return [(row.lane, row.tenant_id) for row in rows]
-
-
-async def next_instant(connection: AsyncConnection) -> float | None:
-    """Return in how many seconds a job falls due or expires; ``None`` if none will."""
-    seconds = (await connection.execute(_NEXT)).scalar_one()
-    return None if seconds is None else float(seconds)

@@ -12,10 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from infra.clock import Clock
 from infra.endings import ending_of
 from infra.new_ids import new_key
-from infra.postgres.engine import transaction
-from infra.postgres.expire import next_instant
+from infra.postgres.engine import single_statements, transaction
 from infra.postgres.finish import Ending, finish_jobs
 from infra.postgres.flows import forget_idle_flows, wake_flows, wake_sleepers
+from infra.postgres.overdue import find_overdue
 from infra.postgres.parks import unpark_flows
 from infra.postgres.partitions import drop_partitions_before, ensure_partitions
 from infra.postgres.reap import (
@@ -69,18 +69,21 @@ async def reap(
     engine: AsyncEngine, settings: Settings, oldest_waiting: OldestWaiting
 ) -> Reaped:
     """Run one round: what is due or over, cancelled in vain, lost in the broker or a worker."""
-    async with transaction(engine) as connection:
-        woken = await unpark_flows(connection)
-        late = await lanes_with_expired_releases(connection)
-    woken += await _promote(engine)
+    async with transaction(single_statements(engine)) as connection:
+        found = await find_overdue(connection, settings.cancel_grace)
+    woken, late = 0, list[int]()
+    if found.parks or found.late:
+        async with transaction(engine) as connection:
+            woken = await unpark_flows(connection)
+            late = await lanes_with_expired_releases(connection)
+    if found.due:
+        woken += await _promote(engine)
     if late:
         woken += await _rescue(engine, late, oldest_waiting)
-    cancelled = await end_overdue_cancels(engine, settings)
-    lost, ended = await _take_from_dead_workers(engine, settings)
-    expired = await expire_waiting(engine, settings)
-    async with transaction(engine) as connection:
-        next_in = await next_instant(connection)
-    return Reaped(woken + lost, (*cancelled, *ended, *expired), next_in)
+    cancelled = await end_overdue_cancels(engine, settings) if found.cancels else []
+    lost, ended = await _take_from_dead_workers(engine, settings) if found.lost else (0, ())
+    expired = await expire_waiting(engine, settings) if found.expired else []
+    return Reaped(woken + lost, (*cancelled, *ended, *expired), found.next_in)
 
 
 async def reap_hung(engine: AsyncEngine, settings: Settings) -> Reaped:

@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from infra.doorbells import Doorbells
-from infra.postgres.engine import transaction
+from infra.postgres.engine import single_statements, transaction
 from infra.postgres.schedules import (
     DueSchedule,
     lock_due_schedule,
@@ -75,13 +75,19 @@ class ScheduleServer:
 
     async def serve(self) -> timedelta | None:
         """Serve what is due; return how long it is to the next time, if any is known."""
+        left = await self._until_next()
+        if left is None or left > timedelta(0):
+            return left
         for _ in range(_ROUND):
             if not await self._serve_next():
-                async with transaction(self._engine) as connection:
-                    left = await until_next_due(connection)
+                left = await self._until_next()
                 # What is due and was not found is in the hands of another dispatcher.
                 return None if left is None else max(left, _PAUSE)
         return _AT_ONCE
+
+    async def _until_next(self) -> timedelta | None:
+        async with transaction(single_statements(self._engine)) as connection:
+            return await until_next_due(connection)
 
     async def _serve_next(self) -> bool:
         found: DueSchedule | None = None

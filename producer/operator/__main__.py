@@ -150,6 +150,8 @@ async def _set_plan(
             changed=change_facts(done),
         )
     show_change(screen, done)
+    if done.created:
+        screen.remark("it has no API key yet")
 
 
 async def _hold(

@@ -12,7 +12,7 @@ from infra.postgres.capacity import PoolState, capacity
 from infra.postgres.pools import list_pools
 from infra.postgres.remaining import Remaining, database_time, remaining
 from infra.postgres.server_limits import closed_servers
-from producer.dispatcher.accounts import Account, catalogue_of
+from producer.dispatcher.accounts import CALLS, Account, catalogue_of
 from schemas.model_catalog import ModelServer
 
 
@@ -87,15 +87,16 @@ async def look(connection: AsyncConnection, servers: tuple[ModelServer, ...]) ->
         tuple(
             AccountLimits(
                 account,
-                {
-                    f"{unit}_per_minute": left[limit.key]
-                    for unit, limit in account.budget.limits.items()
-                },
+                {_name(unit): left[limit.key] for unit, limit in account.budget.limits.items()},
             )
             for account in accounts
         ),
         await _models(connection, servers, now),
     )
+
+
+def _name(unit: str) -> str:
+    return "requests_per_second" if unit == CALLS else f"{unit}_per_minute"
 
 
 async def _models(

@@ -48,7 +48,7 @@ def show_standing(screen: Screen, standing: Standing) -> None:
     """Print all that is known of a tenant; ``--json`` is one object."""
     facts = {
         **plan_facts(standing.plan),
-        "left": {name: remaining_facts(one) for name, one in standing.left.items()},
+        "left": {name: remaining_facts(name, one) for name, one in standing.left.items()},
         "lanes": [_lane_facts(lane) for lane in standing.lanes],
     }
     if screen.as_json:
@@ -57,8 +57,8 @@ def show_standing(screen: Screen, standing: Standing) -> None:
     show_plans(screen, [standing.plan])
     if standing.left:
         screen.blank()
-        headings = ("limit", "allowed", "left", "full at")
-        screen.show(headings, [_left_row(*item)[:4] for item in standing.left.items()], ())
+        headings = ("limit", "allowed", "at once", "left", "full at")
+        screen.show(headings, [_left_row(*item)[:-1] for item in standing.left.items()], ())
     screen.blank()
     headings = ("lane", "waiting", "in flight", "held back", "until")
     screen.show(headings, [_lane_row(lane) for lane in standing.lanes], ())
@@ -90,12 +90,12 @@ def show_limits(screen: Screen, limits: Limits) -> None:
         rate = _number(server.requests_per_second)
         closed = _instant(server.closed_until) or _DASH
         name = "requests_per_second"
-        rows.append(("server", server.name, name, rate, _DASH, _DASH, closed))
+        rows.append(("server", server.name, name, rate, *[_DASH] * 3, closed))
     for one in limits.accounts:
         named = ("account", one.account.name)
         found = [(*named, *_left_row(*item)) for item in one.left.items()]
-        rows += found or [(*named, _NONE, *[_DASH] * 4)]
-    headings = ("of", "name", "limit", "allowed", "left", "full at", "closed until")
+        rows += found or [(*named, _NONE, *[_DASH] * 5)]
+    headings = ("of", "name", "limit", "allowed", "at once", "left", "full at", "closed until")
     screen.show(headings, rows, ())
     screen.blank()
     models = [_model_row(model) for model in limits.models]
@@ -120,20 +120,26 @@ def change_facts(done: Changed) -> dict[str, Mapping[str, int | None]]:
     return {name: {"from": was, "to": now} for name, (was, now) in done.fields.items()}
 
 
-def remaining_facts(left: Remaining) -> dict[str, Any]:
-    """Return what ``--json`` tells of a limit per minute."""
+def remaining_facts(name: str, left: Remaining) -> dict[str, Any]:
+    """Return what ``--json`` tells of a limit per time."""
     return {
-        "allowed": left.limit.per_minute,
+        "allowed": _allowed(name, left),
+        "at_once": left.limit.burst,
         "left": left.units,
         "full_at": _instant(left.full_at),
         "closed_until": _instant(left.closed_until),
     }
 
 
+def _allowed(name: str, left: Remaining) -> int:
+    return left.limit.per_minute // (60 if name.endswith("_per_second") else 1)
+
+
 def _left_row(name: str, left: Remaining) -> tuple[str, ...]:
     return (
         name,
-        str(left.limit.per_minute),
+        str(_allowed(name, left)),
+        str(left.limit.burst),
         str(left.units),
         _instant(left.full_at) or "now",
         _instant(left.closed_until) or _DASH,
@@ -176,7 +182,7 @@ def _account_facts(one: AccountLimits) -> dict[str, Any]:
         "name": one.account.name,
         "servers": sorted(one.account.servers),
         "models": sorted(one.account.models),
-        "limits": {name: remaining_facts(left) for name, left in one.left.items()},
+        "limits": {name: remaining_facts(name, left) for name, left in one.left.items()},
     }
 
 

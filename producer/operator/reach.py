@@ -1,12 +1,19 @@
 """Which installation an operator means: the settings of the shell, or a running `genq up`."""
 
 import json
+import tomllib
 from pathlib import Path
 from typing import Any, Final
 
 from infra.embedded.data_folder import DataFolder
 from infra.embedded.run_state import RunState
-from infra.settings import PREFIX, Settings, read_database_url, read_settings
+from infra.settings import (
+    CONFIG_VARIABLE,
+    PREFIX,
+    Settings,
+    read_database_url,
+    read_settings,
+)
 from schemas.errors import SettingsError
 
 # What has no default and no operator's command needs.
@@ -44,12 +51,25 @@ def _of_running(data_dir: Path) -> Settings:
     state = _running(data_dir)
     if state is None:
         raise SettingsError(f"genq up does not run on {data_dir}; start it, or name another")
-    found: dict[str, Any] = {}
+    found = _configured(state.environment.get(CONFIG_VARIABLE))
     for name in _NEEDED:
         text = state.environment.get(PREFIX + name.upper())
         if text is not None:
             found[name] = json.loads(text) if text.startswith(("[", "{")) else text
     return read_settings(**(_NOT_NEEDED | found))
+
+
+def _configured(config: str | None) -> dict[str, Any]:
+    """Return what the TOML file says of what is needed; variables win over it."""
+    if not config:
+        return {}
+    try:
+        told = tomllib.loads(Path(config).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SettingsError(
+            f"the file that genq up was started with cannot be read: {config}: {error}"
+        ) from None
+    return {name: told[name] for name in _NEEDED if name in told}
 
 
 def _running(data_dir: Path) -> RunState | None:

@@ -13,7 +13,7 @@ PATCHING = ("monkeypatch.setattr", "monkeypatch.setitem", "mocker.patch", "mock.
 MOCKS = ("unittest.mock", "mock", "pytest_mock")
 SLEEPS = ("asyncio.sleep", "time.sleep", "anyio.sleep")
 # These may sleep: they build the waiting that tests use, or measure time itself.
-MAY_SLEEP = ("tests/fixtures/", "tests/bench/")
+MAY_SLEEP = ("tests/fixtures/", "tests/bench/", "tests/chaos/")
 SLEEP_WAIVER = re.compile(r"# sleeps: \S+")
 
 VAGUE_FILE = re.compile(r"(^|_)(manager|handler|helper|util|common|base|core|misc)s?$")

@@ -7,11 +7,12 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 
-import redis
-
 from infra.settings import Settings
 from tests.fixtures import dying_dispatcher
+from tests.fixtures.brokers import Broker, on_every_broker
 from tests.fixtures.processes import System, system
+
+pytestmark = on_every_broker
 
 JOBS = 50
 
@@ -67,7 +68,9 @@ def test_a_dispatcher_killed_between_commit_and_publish_loses_none(settings: Set
     play(settings, scene)
 
 
-def test_a_broker_that_forgets_everything_loses_none(settings: Settings) -> None:
+def test_a_broker_that_forgets_everything_loses_none(
+    settings: Settings, broker: Broker
+) -> None:
     async def scene(running: System) -> None:
         await running.start("dispatch", "deliver", "work")
         running.freeze("work")
@@ -77,8 +80,7 @@ def test_a_broker_that_forgets_everything_loses_none(settings: Settings) -> None
             lambda: count(running, "SELECT count(*) FROM live WHERE state = 3", JOBS),
         )
 
-        with redis.Redis.from_url(settings.broker_url.get_secret_value()) as valkey:
-            valkey.flushall()
+        await asyncio.to_thread(broker.forget_everything)
         running.thaw("work")
         running.model.gate.set()
         await running.until_all_ended()

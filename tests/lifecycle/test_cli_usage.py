@@ -9,10 +9,15 @@ from tests.fixtures.api_stub import ApiStub, Home
 
 Capture = pytest.CaptureFixture[str]
 COMMANDS = [
-    "", "api", "db", "db check", "db current", "db upgrade", "deliver", "demo", "dispatch",
+    "", "api", "db", "db check", "db current", "db upgrade", "dead", "dead groups",
+    "dead ls", "dead redrive", "dead show", "deliver", "demo", "dispatch", "doctor", "drain",
     "env",
-    "jobs", "jobs get", "jobs list", "key", "simulator", "submit", "up", "version", "webhook",
-    "webhook listen", "work",
+    "jobs", "jobs cancel", "jobs get", "jobs list", "key", "limits", "pause", "pauses",
+    "resume",
+    "schedules", "schedules create", "schedules delete", "schedules get", "schedules list",
+    "schedules pause", "schedules resume", "schedules trigger", "schedules update",
+    "simulator", "submit", "tenant", "tenant ls", "tenant set", "tenant show",
+    "up", "version", "webhook", "webhook listen", "work", "workers",
 ]  # fmt: skip
 
 
@@ -62,7 +67,7 @@ def test_every_help_begins_with_an_example(command: str, capsys: Capture) -> Non
 
 def test_help_lists_every_command(capsys: Capture) -> None:
     found: list[str] = []
-    for group in ("", "jobs", "webhook", "db"):
+    for group in ("", "jobs", "schedules", "dead", "tenant", "webhook", "db"):
         run(group.split())
         listed = capsys.readouterr().out.partition("Commands:\n")[2]
         names = re.findall(r"^  (\S+)", listed, re.MULTILINE)

@@ -1,69 +1,16 @@
 """`genq pause`, `drain`, `workers` as processes: on whose genq they act, and what they say."""
 
-import asyncio
-import json
-import os
-import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
 
 import pytest
 
 from infra.embedded.footprints import Footprint, own_footprint
 from infra.embedded.run_state import RunState
-from infra.settings import Settings
 from producer.operator.reach import settings_of
 from schemas.errors import SettingsError
 from tests.fixtures.api_stub import Home
 from tests.fixtures.harness import MODEL, Harness
-
-_SECONDS: Final = 60
-
-
-@dataclass(frozen=True)
-class Ended:
-    """What a command printed, and its exit code."""
-
-    code: int
-    out: str
-    err: str
-
-    def facts(self) -> Any:
-        return json.loads(self.out)
-
-
-def shell_of(settings: Settings) -> dict[str, str]:
-    """Return the settings that an operator's shell needs."""
-    servers = [server.model_dump(mode="json") for server in settings.model_servers]
-    return {
-        "GENQ_DATABASE_URL": settings.database_url.get_secret_value(),
-        "GENQ_BROKER_URL": settings.broker_url.get_secret_value(),
-        "GENQ_VALKEY_URL": settings.doorbell_url(),
-        "GENQ_MODEL_SERVERS": json.dumps(servers),
-    }
-
-
-def operate(line: str, environment: dict[str, str]) -> Ended:
-    """Run a command of the real command line."""
-
-    async def go() -> Ended:
-        own = {n: v for n, v in os.environ.items() if not n.startswith("GENQ_")}  # noqa: TID251 - the environment of a child
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-P",
-            "-m",
-            "genq.cli",
-            *line.split(),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env={**own, **environment},
-        )
-        async with asyncio.timeout(_SECONDS):
-            out, err = await process.communicate()
-        return Ended(process.returncode or 0, out.decode(), err.decode())
-
-    return asyncio.run(go())
+from tests.fixtures.operating import operate, shell_of
 
 
 def running_up(folder: Path, environment: dict[str, str], supervisor: Footprint) -> Path:
@@ -82,7 +29,7 @@ def test_a_pause_is_told_with_who_did_it_and_resume_ends_it(home: Home, genq: Ha
     resumed = operate(f"resume model {MODEL}", shell)
 
     assert (paused.code, paused.facts()["waiting"]) == (0, 1)
-    (event,) = (json.loads(row) for row in paused.err.splitlines() if row.startswith("{"))
+    (event,) = paused.events()
     assert (event["event"], event["what"], event["name"]) == ("paused", "model", MODEL)
     assert "@" in event["operator"]
     heading, row = listed.out.splitlines()
@@ -159,6 +106,28 @@ def test_without_settings_the_running_genq_up_of_the_profile_is_meant(
     assert elsewhere.code == 8
     assert "GENQ_DATABASE_URL: is not set" in elsewhere.err
     assert "--data-dir" in elsewhere.err
+
+
+def test_model_servers_may_stand_in_the_file_that_genq_up_was_started_with(
+    home: Home, genq: Harness, tmp_path: Path
+) -> None:
+    shell = shell_of(genq.settings)
+    del shell["GENQ_MODEL_SERVERS"]
+    config = tmp_path / "genq.toml"
+    config.write_text(
+        '[[model_servers]]\nname = "gpu-1"\nbase_url = "http://gpu-1:8000/v1"\n'
+        'models = [{ name = "flux-1", kind = "image" }]\n'
+    )
+    environment = {**shell, "GENQ_CONFIG": str(config)}
+    folder = running_up(tmp_path / "up", environment, own_footprint())
+
+    paused = operate(f"pause model flux-1 --data-dir {folder}", {})
+    config.unlink()
+    broken = operate(f"pause model flux-1 --data-dir {folder}", {})
+
+    assert paused.code == 0
+    assert broken.code == 8
+    assert str(config) in broken.err
 
 
 def test_a_genq_up_that_has_stopped_is_not_meant(home: Home, tmp_path: Path) -> None:

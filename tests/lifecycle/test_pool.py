@@ -7,25 +7,27 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-import redis
 
 from infra.broker import TASK_NAME
 from schemas.lanes import Lane
+from tests.fixtures.brokers import Broker, on_every_broker
 from tests.fixtures.pool_worker import BAD_LUCK
 from tests.fixtures.pool_workers import PoolWorkers, pool_workers
+
+pytestmark = on_every_broker
 
 Scene = Callable[[PoolWorkers], Awaitable[None]]
 
 
-def play(valkey_url: str, scene: Scene) -> None:
+def play(broker_url: str, scene: Scene) -> None:
     async def inside() -> None:
-        async with asyncio.timeout(90), pool_workers(valkey_url) as workers:
+        async with asyncio.timeout(90), pool_workers(broker_url) as workers:
             await scene(workers)
 
     asyncio.run(inside())
 
 
-def test_every_message_is_run_with_all_its_pointers_in_order(valkey_url: str) -> None:
+def test_every_message_is_run_with_all_its_pointers_in_order(broker: Broker) -> None:
     async def scene(workers: PoolWorkers) -> None:
         worker = await workers.start(slots=10)
 
@@ -35,11 +37,11 @@ def test_every_message_is_run_with_all_its_pointers_in_order(valkey_url: str) ->
         worker.let_end(3)
         assert sorted([await worker.hears("ended") for _ in sent]) == sorted(sent)
 
-    play(valkey_url, scene)
+    play(broker.url, scene)
 
 
 def test_a_message_of_many_jobs_takes_as_many_slots_and_the_next_goes_to_another_worker(
-    valkey_url: str,
+    broker: Broker,
 ) -> None:
     async def scene(workers: PoolWorkers) -> None:
         first = await workers.start(slots=4)
@@ -54,10 +56,10 @@ def test_a_message_of_many_jobs_takes_as_many_slots_and_the_next_goes_to_another
         first.let_end()
         assert await first.hears("ended") == large
 
-    play(valkey_url, scene)
+    play(broker.url, scene)
 
 
-def test_a_message_may_begin_in_the_last_free_slot(valkey_url: str) -> None:
+def test_a_message_may_begin_in_the_last_free_slot(broker: Broker) -> None:
     async def scene(workers: PoolWorkers) -> None:
         worker = await workers.start(slots=4)
 
@@ -67,10 +69,32 @@ def test_a_message_may_begin_in_the_last_free_slot(valkey_url: str) -> None:
 
         assert (begun, left) == ([small, large], too_much)
 
-    play(valkey_url, scene)
+    play(broker.url, scene)
 
 
-def test_a_slot_that_falls_free_takes_the_next_message_at_once(valkey_url: str) -> None:
+def test_a_worker_that_is_full_leaves_every_lane_to_others_until_a_slot_falls_free(
+    broker: Broker,
+) -> None:
+    async def scene(workers: PoolWorkers) -> None:
+        full = await workers.start(slots=2)
+        (one, two) = await workers.publish(1, 1)
+        assert [await full.hears("started"), await full.hears("started")] == [one, two]
+
+        free = await workers.start(slots=4)
+        others = [(await workers.publish(1, lane=lane))[0] for lane in Lane]
+        taken = [await free.hears("started") for _ in others]
+        (later,) = await workers.publish(1, lane=Lane.BATCH)
+        waits = await workers.waiting(Lane.BATCH)
+        full.let_end()
+
+        assert sorted(taken) == sorted(others)
+        assert waits == later
+        assert await full.hears("started") == later
+
+    play(broker.url, scene)
+
+
+def test_a_slot_that_falls_free_takes_the_next_message_at_once(broker: Broker) -> None:
     async def scene(workers: PoolWorkers) -> None:
         worker = await workers.start(slots=1)
         loop = asyncio.get_running_loop()
@@ -84,22 +108,18 @@ def test_a_slot_that_falls_free_takes_the_next_message_at_once(valkey_url: str) 
         # Were the worker not woken, each would wait for a timer of a second or more.
         assert loop.time() - begun < 15
 
-    play(valkey_url, scene)
+    play(broker.url, scene)
 
 
 def test_a_broker_that_restarts_stops_neither_what_runs_nor_what_comes(
-    valkey_url: str,
+    broker: Broker,
 ) -> None:
-    def cut_all_connections() -> None:
-        with redis.Redis.from_url(valkey_url) as client:
-            client.execute_command("CLIENT", "KILL", "TYPE", "NORMAL", "SKIPME", "YES")
-
     async def scene(workers: PoolWorkers) -> None:
         worker = await workers.start(slots=4)
         (running,) = await workers.publish(1)
         await worker.hears("started")
 
-        await asyncio.to_thread(cut_all_connections)
+        await asyncio.to_thread(broker.cut_all_connections)
         (later,) = await workers.publish(1)
 
         assert await worker.hears("started") == later
@@ -107,10 +127,10 @@ def test_a_broker_that_restarts_stops_neither_what_runs_nor_what_comes(
         ended = [await worker.hears("ended"), await worker.hears("ended")]
         assert sorted(ended) == sorted([running, later])
 
-    play(valkey_url, scene)
+    play(broker.url, scene)
 
 
-def test_a_warm_shutdown_lets_attempts_end_and_takes_nothing_new(valkey_url: str) -> None:
+def test_a_warm_shutdown_lets_attempts_end_and_takes_nothing_new(broker: Broker) -> None:
     async def scene(workers: PoolWorkers) -> None:
         worker = await workers.start(slots=4)
         (running,) = await workers.publish(1)
@@ -127,10 +147,10 @@ def test_a_warm_shutdown_lets_attempts_end_and_takes_nothing_new(valkey_url: str
         assert len([line for line in worker.said if line.startswith("@started")]) == 1
         assert not any(line.startswith("@interrupted") for line in worker.said)
 
-    play(valkey_url, scene)
+    play(broker.url, scene)
 
 
-def test_an_idle_worker_stops_at_once(valkey_url: str) -> None:
+def test_an_idle_worker_stops_at_once(broker: Broker) -> None:
     async def scene(workers: PoolWorkers) -> None:
         worker = await workers.start(slots=4)
 
@@ -139,10 +159,10 @@ def test_an_idle_worker_stops_at_once(valkey_url: str) -> None:
         await worker.hears("stopped")
         assert await worker.exit_code() == 0
 
-    play(valkey_url, scene)
+    play(broker.url, scene)
 
 
-def test_attempts_that_outlast_the_grace_are_interrupted(valkey_url: str) -> None:
+def test_attempts_that_outlast_the_grace_are_interrupted(broker: Broker) -> None:
     async def scene(workers: PoolWorkers) -> None:
         worker = await workers.start(slots=4, grace=timedelta(milliseconds=300))
         (running,) = await workers.publish(2)
@@ -154,12 +174,12 @@ def test_attempts_that_outlast_the_grace_are_interrupted(valkey_url: str) -> Non
         await worker.hears("stopped")
         assert await worker.exit_code() == 0
 
-    play(valkey_url, scene)
+    play(broker.url, scene)
 
 
 @pytest.mark.parametrize("signals", [[signal.SIGQUIT], [signal.SIGTERM, signal.SIGQUIT]])
 def test_a_cold_shutdown_interrupts_at_once_and_stops_once(
-    valkey_url: str, signals: list[signal.Signals]
+    broker: Broker, signals: list[signal.Signals]
 ) -> None:
     async def scene(workers: PoolWorkers) -> None:
         worker = await workers.start(slots=4, grace=timedelta(minutes=10))
@@ -177,10 +197,10 @@ def test_a_cold_shutdown_interrupts_at_once_and_stops_once(
         assert "TimeoutError" not in rest
         assert "@stopped" not in rest
 
-    play(valkey_url, scene)
+    play(broker.url, scene)
 
 
-def test_a_message_whose_run_fails_gives_its_slot_back(valkey_url: str) -> None:
+def test_a_message_whose_run_fails_gives_its_slot_back(broker: Broker) -> None:
     async def scene(workers: PoolWorkers) -> None:
         worker = await workers.start(slots=1)
 
@@ -190,10 +210,10 @@ def test_a_message_whose_run_fails_gives_its_slot_back(valkey_url: str) -> None:
         assert await worker.hears("started") == unlucky
         assert await worker.hears("started") == lucky
 
-    play(valkey_url, scene)
+    play(broker.url, scene)
 
 
-def test_messages_that_make_no_sense_do_not_end_the_worker(valkey_url: str) -> None:
+def test_messages_that_make_no_sense_do_not_end_the_worker(broker: Broker) -> None:
     def publish_nonsense(workers: PoolWorkers) -> None:
         celery: Any = vars(workers.publisher)["_app"]
         nonsense: list[tuple[Any, ...]] = [
@@ -218,4 +238,4 @@ def test_messages_that_make_no_sense_do_not_end_the_worker(valkey_url: str) -> N
             worker.let_end()
         assert started == sent
 
-    play(valkey_url, scene)
+    play(broker.url, scene)

@@ -127,11 +127,9 @@ def test_a_batch_may_be_larger_than_one_round_trip(
 ) -> None:
     publisher.publish([carrier() for _ in range(1_100)])
 
-    app = create_celery(settings_of(broker.url))
-    with app.connection_for_read() as connection:
+    with create_celery(settings_of(broker.url)) as app, app.connection_for_read() as connection:
         channel: Any = connection.default_channel
         assert channel.queue_purge(Lane.FAST.queue) == 1_100
-    app.close()
 
 
 @on_every_broker
