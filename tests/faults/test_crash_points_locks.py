@@ -6,14 +6,21 @@ again at a row that changed while it was waited for. The two together must not l
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.endings import ending_of
+from infra.postgres.dead_letters import get_dead_letter, replace_dead_letters
 from infra.postgres.engine import create_engine, transaction
 from infra.postgres.finish import finish_jobs
+from infra.postgres.submit import NewJob
+from producer.dead_letters import Redriver
+from schemas.dead_letter import DeadLetter, DeadLetterEdits
+from schemas.ids import parse_id
 from schemas.job_states import AttemptOutcome, JobState
 from tests.fixtures.harness import Harness
 
@@ -26,10 +33,10 @@ HISTORY = (
 TOUCH = "UPDATE flow SET vtime = vtime + 1"
 
 
-def while_a_flow_is_touched(
-    genq: Harness, work: Callable[[AsyncConnection], Awaitable[Any]]
+def while_a_row_is_touched(
+    genq: Harness, touch: str, work: Callable[[AsyncConnection], Awaitable[Any]]
 ) -> None:
-    """Run ``work`` under one plan for all values; it waits for a dispatcher that parks."""
+    """Run ``work`` under one plan for all values; it waits for another who touches a row."""
 
     async def scene() -> None:
         engine = create_engine(genq.settings, process="waits")
@@ -49,8 +56,8 @@ def while_a_flow_is_touched(
                 )
                 return found.first() is not None
 
-        async with transaction(engine) as dispatcher:
-            await dispatcher.execute(text(TOUCH))
+        async with transaction(engine) as other:
+            await other.execute(text(touch))
             task = asyncio.create_task(waiting())
             async with asyncio.timeout(10):
                 while not await waits():  # noqa: ASYNC110 - PostgreSQL sets no event
@@ -77,7 +84,41 @@ def test_a_finish_that_waited_for_its_flow_ends_its_job_whole(genq: Harness) -> 
         public_url="http://genq.invalid",
     )
 
-    while_a_flow_is_touched(genq, lambda connection: finish_jobs(connection, [ending]))
+    while_a_row_is_touched(genq, TOUCH, lambda connection: finish_jobs(connection, [ending]))
 
     assert genq.events(job_id) == ["job.succeeded"]
     assert genq.job(job_id).state is JobState.SUCCEEDED
+
+
+async def _letter(
+    tenant_id: int, job_id: UUID, connection: AsyncConnection
+) -> DeadLetter | None:
+    return await get_dead_letter(connection, tenant_id, job_id)
+
+
+def test_a_redrive_that_waited_for_a_dead_job_sends_all_of_them_again(genq: Harness) -> None:
+    genq.sql(HISTORY)
+    genq.sql("ANALYZE job")
+    dead = [genq.submit() for _ in range(3)]
+    genq.sql("DELETE FROM live")
+    genq.sql("UPDATE job SET final_state = 12, finished_at = now() WHERE tenant_id > 0")
+    tenant = genq.tenant("acme")
+    ttl = genq.settings.idempotency_ttl
+    redriver = Redriver(genq._engine, genq._submitter, genq._doorbells, idempotency_ttl=ttl)
+    ids = [parse_id("job", job_id) for job_id in dead]
+    drafts = [
+        genq.do(redriver._draft(tenant, letter, DeadLetterEdits()))
+        for job_id in ids
+        if (letter := genq.in_transaction(partial(_letter, tenant.id, job_id)))
+    ]
+    made: list[NewJob] = []
+
+    async def redrive(connection: AsyncConnection) -> None:
+        made.extend(
+            await replace_dead_letters(connection, tenant.id, drafts, idempotency_ttl=ttl)
+        )
+
+    first = f"UPDATE job SET attempts = attempts WHERE id = '{ids[0]}'"
+    while_a_row_is_touched(genq, first, redrive)
+
+    assert len(made) == len(dead)

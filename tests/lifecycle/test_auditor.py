@@ -45,7 +45,7 @@ BREAKS: dict[str, Sequence[str]] = {
     "unique_key_of_no_job": [
         "INSERT INTO unique_job (tenant_id, key, job_id) VALUES (1, 'k', uuidv7())"
     ],
-    "lane_limit_exceeded": ["UPDATE flow SET max_inflight = 1"],
+    "lane_limit_exceeded": ["UPDATE tenant SET max_inflight = 1"],
     "total_limit_exceeded": ["UPDATE tenant SET max_inflight_total = 1"],
     "limiter_overdrawn": [
         "INSERT INTO limiter VALUES ('tenant:1:requests', now() + interval '1 hour', '1 s', 60)"
@@ -58,7 +58,10 @@ BREAKS: dict[str, Sequence[str]] = {
     "due_and_not_ready": [f"UPDATE live SET state = 1, run_at = now() - {OLD} WHERE state = 2"],
     "park_not_lifted": [f"UPDATE flow SET parked_until = now() - {OLD}, park_reason = 1"],
     "expired_and_not_ended": [f"UPDATE live SET deadline = now() - {OLD} WHERE state = 2"],
-    "nobody_releases": ["UPDATE flow SET parked_until = NULL, max_inflight = 9"],
+    "nobody_releases": [
+        "UPDATE flow SET parked_until = NULL",
+        "UPDATE tenant SET max_inflight = 9",
+    ],
     "tried_too_often": [f"{ATTEMPT} SELECT :done, f, f, 2 FROM generate_series(10, 16) AS f"],
     "lost_too_often": [f"{ATTEMPT} SELECT :done, f, f, 3 FROM generate_series(10, 13) AS f"],
     "cancel_without_end": [

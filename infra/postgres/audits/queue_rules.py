@@ -32,11 +32,10 @@ QUEUE_RULES: Final[tuple[Rule, ...]] = (
         "lane_limit_exceeded",
         "tenants with more jobs in flight in a lane than their max_inflight",
         """SELECT format('lane %s tenant %s: %s in flight, %s allowed', l.lane, l.tenant_id,
-            l.jobs, f.max_inflight) AS example
+            l.jobs, t.max_inflight) AS example
         FROM (SELECT lane, tenant_id, count(*) AS jobs FROM live WHERE state IN (3, 4)
               GROUP BY lane, tenant_id) l
-        JOIN flow f ON f.lane = l.lane AND f.tenant_id = l.tenant_id
-        WHERE l.jobs > f.max_inflight""",
+        JOIN tenant t ON t.id = l.tenant_id WHERE l.jobs > t.max_inflight""",
         _LOWERED,
     ),
     rule(
@@ -155,11 +154,11 @@ QUEUE_RULES: Final[tuple[Rule, ...]] = (
             < (SELECT COALESCE(sum(s.slots), 0) FROM s) * q.share
           AND EXISTS (
             SELECT 1 FROM (
-              SELECT f.tenant_id, f.max_inflight FROM flow f
+              SELECT f.tenant_id FROM flow f
               WHERE f.lane = c.lane AND f.active AND f.parked_until IS NULL
               ORDER BY f.vtime LIMIT 100) f
             JOIN tenant t ON t.id = f.tenant_id AND t.paused_at IS NULL
-            WHERE f.max_inflight > (SELECT count(*) FROM live l
+            WHERE t.max_inflight > (SELECT count(*) FROM live l
               WHERE l.lane = c.lane AND l.tenant_id = f.tenant_id AND l.state IN (3, 4))
             AND (t.max_inflight_total IS NULL OR t.max_inflight_total > (
               SELECT count(*) FROM live l

@@ -45,9 +45,8 @@ class Sample:
 
 _INFLIGHT: Final = text("""
 SELECT l.job_id, l.fence, l.lane, l.tenant_id, l.pool, l.state = 4 AS running, l.images,
-  f.max_inflight, t.max_inflight_total
-FROM live l LEFT JOIN flow f ON f.lane = l.lane AND f.tenant_id = l.tenant_id
-LEFT JOIN tenant t ON t.id = l.tenant_id
+  t.max_inflight, t.max_inflight_total
+FROM live l LEFT JOIN tenant t ON t.id = l.tenant_id
 WHERE l.state IN (3, 4)
 """)
 _FLOWS: Final = text("""

@@ -96,6 +96,18 @@ def test_settings_of_a_file_count_as_the_users(
     assert made.told.settings.drain_grace == timedelta(seconds=3)
 
 
+def test_a_file_is_found_from_other_folders_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "genq.toml").write_text("slots = 9\n")
+    monkeypatch.setenv("GENQ_CONFIG", "genq.toml")
+
+    made = prepare(tmp_path, {"GENQ_CONFIG": "genq.toml"})
+
+    assert made.told.own_variables()["GENQ_CONFIG"] == str(tmp_path / "genq.toml")
+
+
 def test_other_servers_are_overruled_and_said_to_be(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
