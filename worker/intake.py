@@ -133,6 +133,9 @@ class Taps:
         self._shut = consumer
         consumer.cancel()
         self._accept(len(self._held))
+        if self._free() > 0:
+            # A slot that fell free meanwhile found nothing shut, and asked for nothing.
+            self._hub.call_soon(self._open)
 
     def _open(self) -> None:
         free = self._free()

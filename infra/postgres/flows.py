@@ -32,17 +32,19 @@ WHERE flow.lane = k.lane AND flow.tenant_id = k.tenant_id AND NOT EXISTS (
 
 _WAKE: Final = HotStatement("""
 WITH wanted AS MATERIALIZED (
-  SELECT DISTINCT lane, tenant_id
-  FROM unnest(CAST(:lanes AS smallint[]), CAST(:tenants AS bigint[])) AS k(lane, tenant_id)),
+  SELECT k.lane, k.tenant_id, EXISTS (
+    SELECT 1 FROM live l WHERE l.state = 2 AND l.lane = k.lane AND l.tenant_id = k.tenant_id
+      AND l.end_user_key > 0) AS shared
+  FROM (SELECT DISTINCT lane, tenant_id
+        FROM unnest(CAST(:lanes AS smallint[]), CAST(:tenants AS bigint[]))
+          AS u(lane, tenant_id)) k),
 awake AS MATERIALIZED (
   SELECT f.lane, f.tenant_id FROM flow f JOIN wanted w
     ON w.lane = f.lane AND w.tenant_id = f.tenant_id
-  WHERE f.active AND f.park_reason IS DISTINCT FROM 3
+  WHERE f.active AND f.park_reason IS DISTINCT FROM 3 AND (f.shared OR NOT w.shared)
   ORDER BY f.lane, f.tenant_id FOR KEY SHARE OF f)
 INSERT INTO flow AS f (lane, tenant_id, weight, max_inflight, vtime, shared)
-SELECT w.lane, w.tenant_id, t.weight, t.max_inflight, c.v, EXISTS (
-  SELECT 1 FROM live l WHERE l.state = 2 AND l.lane = w.lane AND l.tenant_id = w.tenant_id
-    AND l.end_user_key > 0)
+SELECT w.lane, w.tenant_id, t.weight, t.max_inflight, c.v, w.shared
 FROM wanted w JOIN lane_clock c ON c.lane = w.lane JOIN tenant t ON t.id = w.tenant_id
 WHERE NOT EXISTS (
   SELECT 1 FROM awake a WHERE a.lane = w.lane AND a.tenant_id = w.tenant_id)

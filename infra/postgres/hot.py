@@ -45,7 +45,9 @@ class HotStatement:
                 return await cursor.fetchall() if cursor.description else []
         except psycopg.Error as error:
             if driver.closed:
-                await connection.invalidate(error)
+                # SQLAlchemy shall find out by itself: it then gives up the other connections
+                # of the pool as well, and raises.
+                await connection.exec_driver_sql("SELECT 1")
             wrapped = DBAPIError.instance(
                 self.text, None, error, psycopg.Error, hide_parameters=True
             )

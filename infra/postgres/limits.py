@@ -94,10 +94,15 @@ FROM unnest(CAST(:keys AS text[]), CAST(:seconds AS float8[])) AS x(key, seconds
 WHERE limiter.key = x.key
 """)
 
+# Locked in the order of keys, as by everybody who locks several.
 _CORRECT: Final = text("""
+WITH x AS MATERIALIZED (
+  SELECT m.key, u.units FROM limiter m
+  JOIN unnest(CAST(:keys AS text[]), CAST(:units AS bigint[])) AS u(key, units)
+    ON u.key = m.key
+  WHERE m.tat > '-infinity' ORDER BY m.key FOR UPDATE OF m)
 UPDATE limiter SET tat = limiter.tat + x.units * limiter.emission
-FROM unnest(CAST(:keys AS text[]), CAST(:units AS bigint[])) AS x(key, units)
-WHERE limiter.key = x.key AND limiter.tat > '-infinity'
+FROM x WHERE limiter.key = x.key
 """)
 
 _FORGET: Final = text("""

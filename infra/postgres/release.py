@@ -67,14 +67,16 @@ class Allowance:
 
     Attributes:
         owner: The tenant's id, or the number that ``Constraints.pools`` gives to its pools.
-        full: Nothing is in use: one job passes however much it needs.
+        images_whole: All of it is there: one job passes however many images it makes.
+        tokens_whole: The same of tokens.
     """
 
     owner: int
     requests: int | None = None
     images: int | None = None
     tokens: int | None = None
-    full: bool = False
+    images_whole: bool = False
+    tokens_whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +270,8 @@ def _choose(
             f"{kind}_requests": [one.requests for one in allowances],
             f"{kind}_images": [one.images for one in allowances],
             f"{kind}_tokens": [one.tokens for one in allowances],
-            f"{kind}_full": [one.full for one in allowances],
+            f"{kind}_images_whole": [one.images_whole for one in allowances],
+            f"{kind}_tokens_whole": [one.tokens_whole for one in allowances],
         }
     return (LIMITED if general else COUNTED), values
 

@@ -45,17 +45,21 @@ u AS MATERIALIZED (
       SELECT h.k, 1, h.k FROM (SELECT COALESCE(
         (SELECT l.end_user_key FROM live l WHERE l.state = 2 AND l.lane = :lane
            AND l.tenant_id = r.t AND l.end_user_key > r.last
+           AND l.pool = ANY (CAST(:open AS smallint[]))
          ORDER BY l.end_user_key LIMIT 1),
         (SELECT l.end_user_key FROM live l WHERE l.state = 2 AND l.lane = :lane
-           AND l.tenant_id = r.t ORDER BY l.end_user_key LIMIT 1)) AS k) h
+           AND l.tenant_id = r.t AND l.pool = ANY (CAST(:open AS smallint[]))
+         ORDER BY l.end_user_key LIMIT 1)) AS k) h
       WHERE h.k IS NOT NULL
       UNION ALL
       SELECT h.k, walk.place + 1, walk.head FROM walk CROSS JOIN LATERAL (SELECT COALESCE(
         (SELECT l.end_user_key FROM live l WHERE l.state = 2 AND l.lane = :lane
            AND l.tenant_id = r.t AND l.end_user_key > walk.k
+           AND l.pool = ANY (CAST(:open AS smallint[]))
          ORDER BY l.end_user_key LIMIT 1),
         (SELECT l.end_user_key FROM live l WHERE l.state = 2 AND l.lane = :lane
-           AND l.tenant_id = r.t ORDER BY l.end_user_key LIMIT 1)) AS k) h
+           AND l.tenant_id = r.t AND l.pool = ANY (CAST(:open AS smallint[]))
+         ORDER BY l.end_user_key LIMIT 1)) AS k) h
       WHERE walk.place < LEAST(r.room, r.q) AND h.k <> walk.head)
     SELECT walk.k, walk.place, count(*) OVER () AS users FROM walk) ring
   WHERE r.shared),
@@ -92,34 +96,40 @@ j AS MATERIALIZED (
 _WITHIN_LIMITS: Final = """
 a AS MATERIALIZED (
   SELECT * FROM unnest(CAST(:a_owner AS int[]), CAST(:a_requests AS bigint[]),
-    CAST(:a_images AS bigint[]), CAST(:a_tokens AS bigint[]), CAST(:a_full AS boolean[]))
-    AS a(owner, requests, images, tokens, whole)),
+    CAST(:a_images AS bigint[]), CAST(:a_tokens AS bigint[]),
+    CAST(:a_images_whole AS boolean[]), CAST(:a_tokens_whole AS boolean[]))
+    AS a(owner, requests, images, tokens, images_whole, tokens_whole)),
 b AS MATERIALIZED (
   SELECT * FROM unnest(CAST(:t_owner AS bigint[]), CAST(:t_requests AS bigint[]),
-    CAST(:t_images AS bigint[]), CAST(:t_tokens AS bigint[]), CAST(:t_full AS boolean[]))
-    AS b(owner, requests, images, tokens, whole)),
+    CAST(:t_images AS bigint[]), CAST(:t_tokens AS bigint[]),
+    CAST(:t_images_whole AS boolean[]), CAST(:t_tokens_whole AS boolean[]))
+    AS b(owner, requests, images, tokens, images_whole, tokens_whole)),
 m AS MATERIALIZED (
   SELECT * FROM unnest(CAST(:pools AS smallint[]), CAST(:pool_accounts AS int[]))
     AS m(pool, owner)),
-sums AS MATERIALIZED (
-  SELECT d.*, m.owner, count(*) OVER wt AS t_requests, sum(d.images) OVER wt AS t_images,
-    sum(d.tokens) OVER wt AS t_tokens, count(*) OVER wa AS a_requests,
-    sum(d.images) OVER wa AS a_images, sum(d.tokens) OVER wa AS a_tokens
-  FROM d LEFT JOIN m ON m.pool = d.pool
-  WINDOW wt AS (PARTITION BY d.t ORDER BY d.n),
-    wa AS (PARTITION BY m.owner ORDER BY d.tag, d.t, d.n)),
+of_tenant AS MATERIALIZED (
+  SELECT d.*, count(*) OVER w AS nth, sum(d.images) OVER w AS sum_images,
+    sum(d.tokens) OVER w AS sum_tokens
+  FROM d WINDOW w AS (PARTITION BY d.t ORDER BY d.n)),
+planned AS MATERIALIZED (
+  SELECT o.*, m.owner, NOT (b.owner IS NULL OR (
+    COALESCE(o.nth <= b.requests, true)
+    AND COALESCE(o.sum_images <= b.images OR (b.images_whole AND o.nth = 1), true)
+    AND COALESCE(o.sum_tokens <= b.tokens OR (b.tokens_whole AND o.nth = 1), true))) AS over
+  FROM of_tenant o LEFT JOIN b ON b.owner = o.t LEFT JOIN m ON m.pool = o.pool),
+of_account AS MATERIALIZED (
+  SELECT p.*, count(*) FILTER (WHERE NOT p.over) OVER w AS a_nth,
+    sum(p.images) FILTER (WHERE NOT p.over) OVER w AS a_images,
+    sum(p.tokens) FILTER (WHERE NOT p.over) OVER w AS a_tokens
+  FROM planned p WINDOW w AS (PARTITION BY p.owner ORDER BY p.tag, p.t, p.n)),
 held AS MATERIALIZED (
-  SELECT sums.t, sums.job_id, sums.priority, sums.pool, sums.cost, sums.images, sums.tokens,
-    sums.k, sums.n, sums.tag, NOT (
-    (b.owner IS NULL OR (b.whole AND sums.t_requests = 1) OR (
-      COALESCE(sums.t_requests <= b.requests, true)
-      AND COALESCE(sums.t_images <= b.images, true)
-      AND COALESCE(sums.t_tokens <= b.tokens, true)))
-    AND (a.owner IS NULL OR (a.whole AND sums.a_requests = 1) OR (
-      COALESCE(sums.a_requests <= a.requests, true)
-      AND COALESCE(sums.a_images <= a.images, true)
-      AND COALESCE(sums.a_tokens <= a.tokens, true)))) AS blocked
-  FROM sums LEFT JOIN a ON a.owner = sums.owner LEFT JOIN b ON b.owner = sums.t),
+  SELECT o.t, o.job_id, o.priority, o.pool, o.cost, o.images, o.tokens, o.k, o.n, o.tag,
+    o.over OR NOT (a.owner IS NULL OR (
+      COALESCE(o.a_nth <= a.requests, true)
+      AND COALESCE(o.a_images <= a.images OR (a.images_whole AND o.a_nth = 1), true)
+      AND COALESCE(o.a_tokens <= a.tokens OR (a.tokens_whole AND o.a_nth = 1), true)))
+      AS blocked
+  FROM of_account o LEFT JOIN a ON a.owner = o.owner),
 j AS MATERIALIZED (
   (SELECT * FROM held WHERE NOT blocked ORDER BY tag, t, n LIMIT :budget)
   UNION ALL

@@ -15,10 +15,10 @@ from infra.postgres.parks import (
     LONGEST_PARK,
     PARKED_FULL,
     PARKED_PAUSED,
-    PARKED_POOL,
     PARKED_RATE,
     Park,
     park_flows,
+    park_for_pools,
 )
 from infra.postgres.release import (
     Constraints,
@@ -34,6 +34,7 @@ from producer.dispatcher.fair_share import choose
 from producer.dispatcher.lane_budget import stride_of, turn_floor
 from producer.dispatcher.spending import allowance, limits_of, spent, waits
 from schemas.claim import Pointer
+from schemas.lanes import Lane
 
 _FLOWS: Final = 64
 # With closed pools in front, flows that wait for them must be got out of the way.
@@ -44,12 +45,17 @@ _TOTAL_PARK_SECONDS: Final = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What all lanes of a turn share. ``closed``: pools that take nothing, and for how long."""
+    """What all lanes of a turn share.
+
+    Attributes:
+        closed: Pools that take nothing, and for how many seconds; a lane that finds an account
+            used up adds its pools, for the lanes after it.
+    """
 
     settings: Settings
     catalogue: Catalogue
     now: Capacity
-    closed: Mapping[int, float]
+    closed: dict[int, float]
 
     @property
     def limited(self) -> list[Budget]:
@@ -81,6 +87,7 @@ class _Gate:
     budgets: dict[int, Budget] = field(default_factory=dict[int, Budget])
     rooms: dict[str, Room] = field(default_factory=dict[str, Room])
     busy: bool = False
+    used_up: bool = False
 
 
 async def release_lane(
@@ -110,16 +117,17 @@ async def release_lane(
                 constraints=_constraints(situation, gate),
             )
         gate.parks += await _settle(connection, situation, gate, outcome)
-        gate.parks += _waiting_for_models(situation, outcome, gate.parks)
         await park_flows(connection, lane.lane, gate.parks)
+        await _park_for_models(connection, situation, lane.lane, outcome, gate.parks)
     waiting = {park.tenant_id for park in gate.parks} | {b.tenant_id for b in outcome.blocked}
     dry = outcome.dry - waiting
+    moved = bool(outcome.jobs or gate.parks or dry)
     served = len(quotas) - len(dry) - sum(q.flow.tenant_id in waiting for q in quotas)
     return LaneTurn(
         [one.pointer for one in outcome.jobs],
         {(lane.lane.number, tenant_id) for tenant_id in dry},
         # A flow that gave all it was asked for may have more, and so may flows further on.
-        more=served > 0 or len(locked) == limit or gate.busy,
+        more=(moved and (served > 0 or len(locked) == limit)) or gate.busy or gate.used_up,
         hungry=bool(dry) and served > 0 and len(outcome.jobs) < budget,
     )
 
@@ -199,20 +207,43 @@ async def _settle(
         elif job.pool in owners and owners[job.pool].budget.limits:
             closing |= waits(owners[job.pool].budget, gate.rooms, used, job)
     await close_keys(connection, closing)
+    if closing:
+        gate.used_up = True
+        _close_for_later_lanes(situation, closing)
     return parks
 
 
-def _waiting_for_models(
-    situation: Situation, outcome: Release, parks: Sequence[Park]
-) -> list[Park]:
-    """Return parks for flows that gave nothing, while some pools are closed.
+def _close_for_later_lanes(situation: Situation, closing: Mapping[str, float]) -> None:
+    """Let no lane of this turn take from under a job what that job waits for."""
+    for account in situation.catalogue.limited():
+        keys = {limit.key for limit in account.budget.limits.values()}
+        seconds = max((closing[key] for key in keys & closing.keys()), default=0.0)
+        if seconds:
+            for pool in situation.now.pools:
+                if pool.model in account.models:
+                    situation.closed[pool.id] = seconds
+
+
+async def _park_for_models(
+    connection: AsyncConnection,
+    situation: Situation,
+    lane: Lane,
+    outcome: Release,
+    parks: Sequence[Park],
+) -> None:
+    """Park flows that gave nothing, while some pools are closed.
 
     One that is empty is parked with them; its next job wakes it, or the park ends.
     """
     if not situation.closed:
-        return []
-    pools = tuple(situation.closed)
-    seconds = min(situation.closed.values())
+        return
     settled = {one.tenant_id for one in (*outcome.jobs, *outcome.blocked)}
     settled |= {park.tenant_id for park in parks}
-    return [Park(tenant_id, PARKED_POOL, seconds, pools) for tenant_id in outcome.dry - settled]
+    known = [0, *(pool.id for pool in situation.now.pools)]
+    await park_for_pools(
+        connection,
+        lane,
+        outcome.dry - settled,
+        closed=situation.closed,
+        open_pools=[pool for pool in known if pool not in situation.closed],
+    )

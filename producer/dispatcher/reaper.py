@@ -15,6 +15,7 @@ from infra.new_ids import new_key
 from infra.postgres.engine import single_statements, transaction
 from infra.postgres.finish import Ending, finish_jobs
 from infra.postgres.flows import forget_idle_flows, wake_flows, wake_sleepers
+from infra.postgres.limits import forget_idle_limits
 from infra.postgres.overdue import find_overdue
 from infra.postgres.parks import unpark_flows
 from infra.postgres.partitions import drop_partitions_before, ensure_partitions
@@ -35,7 +36,7 @@ from infra.telemetry.metrics import REAPED, SLEEPING_FLOWS_FOUND
 from producer.dispatcher.cancellation import cancellation_of, end_overdue_cancels
 from producer.dispatcher.expiry import expire_waiting, take_back_hung
 from schemas import lanes
-from schemas.errors import BrokerUnavailableError, WorkerLostError
+from schemas.errors import BrokerUnavailableError, DatabaseUnavailableError, WorkerLostError
 from schemas.ids import format_id
 from schemas.job_states import AttemptOutcome, JobState
 from schemas.lanes import Lane
@@ -112,6 +113,7 @@ async def keep_house(engine: AsyncEngine, settings: Settings, clock: Clock) -> N
         await forget_old_keys(connection)
         await forget_idle_flows(connection, _IDLE_FLOW_AGE)
         await forget_dead_sessions(connection, _DEAD_SESSION_AGE)
+        await forget_idle_limits(connection)
     if made or dropped:
         _log.info("partitions_moved", made=made, dropped=dropped)
 
@@ -164,8 +166,13 @@ async def _take_from_dead_workers(
         await wake_flows(connection, await lose_attempts(connection, again))
     for lost in over:
         # Apart from the others and from each other: one that cannot end must not hold them up.
-        async with transaction(engine) as connection:
-            await finish_jobs(connection, [_death_of(lost, settings)])
+        try:
+            async with transaction(engine) as connection:
+                await finish_jobs(connection, [_death_of(lost, settings)])
+        except DatabaseUnavailableError:
+            raise
+        except Exception:  # noqa: BLE001 - the next round tries it again
+            _log.exception("death_not_written", job_id=format_id("job", lost.claim.job_id))
     REAPED.labels("session_lost").inc(len(found))
     _log.warning("attempts_lost", jobs=len(found), given_up=len(over))
     return len(again), tuple(lost.claim.job_id for lost in over)

@@ -23,7 +23,12 @@ def allowance(budget: Budget, rooms: Mapping[str, Room]) -> Allowance:
     calls = units.pop(CALLS, None)
     if calls is not None:
         units["requests"] = min(calls, units.get("requests", calls))
-    return Allowance(budget.owner, **units, full=all(found.full for found in room.values()))
+    return Allowance(
+        budget.owner,
+        **units,
+        images_whole="images" in room and room["images"].full,
+        tokens_whole="tokens" in room and room["tokens"].full,
+    )
 
 
 def spent(budget: Budget, jobs: Sequence[Released]) -> Counter[str]:

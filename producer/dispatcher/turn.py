@@ -74,18 +74,29 @@ async def take_turn(
     situation = Situation(settings, catalogue, now, closed)
     turns: list[LaneTurn] = []
     carriers: list[Carrier] = []
-    for lane in now.lanes:
-        budget = budgets.get(lane.lane, 0)
-        if budget:
-            turn = await release_lane(engine, situation, lane, budget)
-            turns.append(turn)
-            RELEASED.labels(lane.lane.value).inc(len(turn.pointers))
-            carriers += load_carriers(
-                lane.lane, turn.pointers, workers=now.workers, fewest_slots=now.fewest_slots
-            )
-    if carriers:
-        # Only after the commit: a pointer that a worker sees must be in the ledger.
-        await publish(carriers)
+    try:
+        # The lane whose turn it is comes first to what lanes share beside the slots.
+        for lane in sorted(now.lanes, key=lambda lane: lane.turn):
+            budget = budgets.get(lane.lane, 0)
+            if len(closed) == len(now.pools) > 0:
+                # A lane has used up what they all need. The others are not parked: when there
+                # is more, the one whose turn it is comes first.
+                break
+            if budget:
+                turn = await release_lane(engine, situation, lane, budget)
+                turns.append(turn)
+                RELEASED.labels(lane.lane.value).inc(len(turn.pointers))
+                carriers += load_carriers(
+                    lane.lane,
+                    turn.pointers,
+                    workers=now.workers,
+                    fewest_slots=now.fewest_slots,
+                )
+    finally:
+        # Only after the commit: a pointer that a worker sees must be in the ledger. But what is
+        # committed is sent, whatever becomes of the other lanes, or of this process.
+        if carriers:
+            await publish(carriers)
     return await _sum_up(engine, turns, starved=starved)
 
 

@@ -6,10 +6,9 @@ from typing import Any
 
 from sqlalchemy import TextClause
 
-from infra.postgres.hot import HotStatement
-
 from infra.postgres import delivery
 from infra.postgres.delivery import Lane
+from infra.postgres.hot import HotStatement
 from infra.settings import Settings
 from tests.fixtures.deliveries import Deliveries, open_deliveries
 from worker.delivery.leases import SWEEP, WINDOW

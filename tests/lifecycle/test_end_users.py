@@ -1,6 +1,7 @@
 """Inside a tenant, one end user cannot keep the others waiting."""
 
 from collections import Counter
+from datetime import timedelta
 
 from tests.fixtures.harness import Harness
 
@@ -64,3 +65,28 @@ def test_a_shared_flow_gives_all_its_jobs(genq: Harness) -> None:
     genq.release()
 
     assert genq.sql("SELECT count(*) AS n FROM live WHERE state = 3")[0].n == 41
+
+
+def test_an_end_users_job_that_falls_due_in_a_lone_tenants_flow_gets_its_turn(
+    genq: Harness,
+) -> None:
+    genq.submit()
+    genq.submit(end_user="ann", run_at=60.0)
+    genq.sql("UPDATE flow SET shared = false")
+    genq.sql("INSERT INTO pool (model, paused_at) VALUES ('other', now())")
+    genq.advance(timedelta(minutes=2))
+    genq.reap()
+
+    genq.release()
+
+    assert users(genq)["ann"] == 1
+
+
+def test_end_users_of_a_paused_model_do_not_hide_the_one_of_another(genq: Harness) -> None:
+    for n in range(10):
+        genq.submit(end_user=f"waits-{n}")
+    genq.sql("INSERT INTO pool (model, paused_at) VALUES ('paused', now())")
+    genq.sql("UPDATE live SET pool = (SELECT id FROM pool WHERE model = 'paused')")
+    genq.submit(end_user="ready")
+
+    assert serve(genq, 1) == {"ready": 1}

@@ -3,7 +3,12 @@
 from collections import Counter
 from datetime import timedelta
 
-from infra.postgres.parks import PARKED_FULL, PARKED_PAUSED, PARKED_POOL, PARKED_RATE
+from infra.postgres.parks import (
+    PARKED_FULL,
+    PARKED_PAUSED,
+    PARKED_POOL,
+    PARKED_RATE,
+)
 from schemas.generation import Kind
 from schemas.lanes import Lane
 from schemas.limits import RateLimits

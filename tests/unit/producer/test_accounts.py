@@ -1,16 +1,13 @@
 """Model accounts: which models share one, what it may use, which pools are closed."""
 
-from typing import Final
-
 import pytest
 
 from infra.postgres.capacity import Capacity, PoolState
+from infra.postgres.parks import LONGEST_PARK
 from producer.dispatcher.accounts import catalogue_of, tenant_budget
 from schemas.generation import Kind
 from schemas.limits import RateLimits
 from schemas.model_catalog import ModelServer, ModelSpec
-
-MINUTE: Final = 60.0
 
 
 def server(name: str, *models: str, kind: Kind = Kind.IMAGE, **limits: int) -> ModelServer:
@@ -84,10 +81,10 @@ def test_an_exhausted_limit_closes_the_kinds_that_it_counts() -> None:
     assert closed == {1: 7.0}
 
 
-def test_a_paused_model_is_looked_at_again_within_a_minute() -> None:
+def test_a_paused_model_is_looked_at_again_before_long() -> None:
     now = Capacity((), 1, 1, 1, (PoolState(1, "x", paused=True),), {})
 
-    assert catalogue_of((server("a", "x"),)).closed(now) == {1: MINUTE}
+    assert catalogue_of((server("a", "x"),)).closed(now) == {1: LONGEST_PARK.total_seconds()}
 
 
 def test_a_model_that_no_server_offers_is_left_to_the_worker_to_refuse() -> None:

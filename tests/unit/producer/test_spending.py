@@ -31,7 +31,7 @@ def test_an_allowance_is_what_the_limits_have_left() -> None:
     found = allowance(BUDGET, rooms(12, 3))
 
     assert (found.owner, found.requests, found.images, found.tokens) == (7, 12, 3, None)
-    assert not found.full
+    assert not found.images_whole
 
 
 def test_debt_allows_nothing_and_no_less() -> None:
@@ -39,7 +39,7 @@ def test_debt_allows_nothing_and_no_less() -> None:
 
 
 def test_an_unused_budget_is_full() -> None:
-    assert allowance(BUDGET, rooms(60, 10)).full
+    assert allowance(BUDGET, rooms(60, 10)).images_whole
 
 
 def test_every_job_is_a_request_and_its_images() -> None:
