@@ -126,3 +126,14 @@ def test_a_wrong_address_is_one_clear_line(
     error = capsys.readouterr().err
     assert error.startswith("genq: ")
     assert error.count("\n") == 1
+
+
+def test_an_upgrade_that_was_cut_short_can_be_repeated(empty_url: str) -> None:
+    main(["upgrade"])
+    with psycopg.connect(empty_url, autocommit=True) as connection:
+        # As if its second part, which commits statement by statement, had failed.
+        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+        connection.execute("DROP INDEX ix_live_batch_id")
+
+    assert main(["upgrade"]) == 0
+    assert main(["check"]) == 0
