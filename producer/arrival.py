@@ -80,7 +80,7 @@ def starts_within(
     low = max(beyond / fast / doubt - phase, own / doubt - phase, 0.0)
     high = max((beyond + newcomers) / slow if waits else 0.0, own) * doubt + phase
     return (
-        _rounded(max(low, prospect.not_before), math.floor),
+        max(_rounded(low, math.floor), prospect.not_before),
         _rounded(max(high, prospect.not_before) + _HANDOVER_SECONDS, math.ceil),
     )
 

@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from infra.postgres.capacity import capacity
 from infra.postgres.positions import Standing, Wait, standing_of, wait_of
 from infra.postgres.service_rates import rates_of
 from infra.settings import Settings
 from producer.arrival import Prospect, starts_within
+from producer.dispatcher.accounts import catalogue_of
 from schemas import lanes
 from schemas.job import JobRecord
 from schemas.job_states import JobState
@@ -18,9 +21,20 @@ from schemas.model_catalog import servers_of
 from schemas.position import QueuePlace, WaitingOn
 
 _QUEUED: Final = (JobState.HELD, JobState.SCHEDULED, JobState.READY, JobState.RELEASED)
+# With nothing to park, the dispatcher leaves no trace that a model is closed.
+_MAY_BE_CLOSED: Final = (WaitingOn.LANE, WaitingOn.RATE_LIMIT)
 _NO_END: Final = (WaitingOn.PAUSED, WaitingOn.NO_WORKER)
 # A released job starts as soon as a slot falls free; without any measure, this is said.
 _NEXT: Final = 5.0
+
+
+async def placed(connection: AsyncConnection, job: JobRecord, settings: Settings) -> JobRecord:
+    """Return ``job`` with its place, and with the limit of its model if it waits for that."""
+    place = await place_of(connection, job, settings)
+    if job.waiting_on == WaitingOn.LANE and place is not None and place.until is not None:
+        # Its turn has no known end: this one is its model's.
+        return replace(job, queue=place, waiting_on=WaitingOn.RATE_LIMIT.value)
+    return replace(job, queue=place)
 
 
 async def place_of(
@@ -37,6 +51,8 @@ async def place_of(
         return None
     servers = servers_of(settings.model_servers, job.model, job.kind)
     keys = [f"server:{server.name}" for server in servers]
+    # Before the clock of the wait is read, so that it does not end too early.
+    closed = await _closed_for(connection, job, settings)
     wait = await wait_of(connection, job.id, keys)
     if wait is None or job.state is JobState.HELD:
         return QueuePlace()
@@ -46,7 +62,22 @@ async def place_of(
     if standing is None:
         # Released: a worker that has room takes it, and none is ahead of it.
         return QueuePlace(0, 0, low=0.0, high=_NEXT)
+    if closed:
+        opens = wait.at + timedelta(seconds=closed)
+        wait = replace(wait, until=max(opens, wait.until or opens))
     return await _place_in_lane(connection, job, standing, wait, settings)
+
+
+async def _closed_for(connection: AsyncConnection, job: JobRecord, settings: Settings) -> float:
+    """Return for how many seconds the model of a ready job takes nothing; 0 if it does."""
+    if job.state is not JobState.READY or job.waiting_on not in _MAY_BE_CLOSED:
+        return 0.0
+    catalogue = catalogue_of(settings.model_servers)
+    now = await capacity(connection, catalogue.keys)
+    closed = catalogue.closed(now)
+    return next(
+        (closed.get(p.id, 0.0) for p in now.pools if p.model == job.model and not p.paused), 0.0
+    )
 
 
 async def _place_in_lane(

@@ -4,7 +4,6 @@ from typing import Annotated, Final, Literal, Self
 from uuid import UUID
 
 from pydantic import (
-    AwareDatetime,
     BaseModel,
     ConfigDict,
     Field,
@@ -16,6 +15,7 @@ from schemas.generation import Kind
 from schemas.ids import InvalidIdError, parse_id
 from schemas.job import MAX_METADATA_KEYS
 from schemas.lanes import Lane
+from schemas.when import Instant
 
 _CHOICES: Final = (
     "lane",
@@ -52,8 +52,8 @@ class CancelRequest(BaseModel):
         ]
         | None
     ) = None
-    created_before: AwareDatetime | None = None
-    created_after: AwareDatetime | None = None
+    created_before: Instant | None = None
+    created_after: Instant | None = None
     all: bool = False
     dry_run: bool = False
 

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
 from pydantic import (
-    AwareDatetime,
     BaseModel,
     ConfigDict,
     Field,
@@ -23,6 +22,7 @@ from schemas.job import WebhookTarget
 from schemas.job_states import AttemptOutcome
 from schemas.lanes import LOWEST_PRIORITY, Lane
 from schemas.merge_patch import merge_patch
+from schemas.when import Instant
 
 MOST_REDRIVEN: Final = 1_000
 _STRICT: Final = ConfigDict(extra="forbid", frozen=True)
@@ -42,8 +42,8 @@ class DeadLetterFilter(BaseModel):
     model: _Word | None = None
     kind: Kind | None = None
     lane: Lane | None = None
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
+    since: Instant | None = None
+    until: Instant | None = None
 
 
 class DeadLetterEdits(BaseModel):
@@ -99,7 +99,7 @@ class RedriveRequest(BaseModel):
     filter: DeadLetterFilter | None = None
     edits: DeadLetterEdits = DeadLetterEdits()
     dry_run: bool = False
-    submitted_before: AwareDatetime | None = None
+    submitted_before: Instant | None = None
     limit: Annotated[int, Field(ge=1, le=MOST_REDRIVEN, strict=True)] = MOST_REDRIVEN
 
     @field_validator("job_id", mode="after")

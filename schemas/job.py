@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, field_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
 
 from schemas.errors import ErrorRecord
 from schemas.events import TERMINAL_TYPES, EventType
@@ -17,6 +17,7 @@ from schemas.job_states import JobState, JobStatus, status_of
 from schemas.lanes import DEFAULT_LANE, DEFAULT_PRIORITY, LOWEST_PRIORITY, Lane
 from schemas.position import QueuePlace, QueueView, queue_view
 from schemas.unique import UniqueKey
+from schemas.when import SecondsFromNow, When
 
 MAX_METADATA_KEYS: Final = 16
 MAX_URL_BYTES: Final = 2_048
@@ -56,12 +57,6 @@ class WebhookTarget(BaseModel):
                 f" {MAX_URL_BYTES} bytes and its host in at most {MAX_HOST_BYTES}"
             )
         return url
-
-
-# Ten years: a later instant is a mistake.
-SecondsFromNow = Annotated[float, Field(gt=0, le=315_360_000, strict=True)]
-When = AwareDatetime | SecondsFromNow
-"""An instant with its offset, such as ``2026-12-01T08:00:00Z``, or seconds from now."""
 
 
 class JobRequest(BaseModel):

@@ -1,16 +1,19 @@
 """`genq jobs cancel`: jobs by their ids, or all that have something in common."""
 
 from dataclasses import asdict
+from functools import partial
 from typing import Annotated
 
 import typer
 
 from genq.cli import options
 from genq.cli.examples import one_of
+from genq.cli.ids import require_ids
 from genq.cli.screen import print_data, print_json, tell
 from genq.cli.submit import read_metadata
+from genq.cli.tally import Tally
 from genq.client import Genq
-from genq.models import KINDS, LANES, CancelReport
+from genq.models import KINDS, LANES, CancelReport, Job
 
 Ids = Annotated[list[str] | None, typer.Argument(metavar="ID…", help="job_…")]
 OfKind = Annotated[str | None, typer.Option("--kind", metavar="KIND", help="image or chat.")]
@@ -49,12 +52,12 @@ def cancel(
     _check(lane, kind, status)
     labels = read_metadata(metadata or [])
     chosen = every or any([lane, kind, model, batch, status, end_user, labels])
-    if bool(job_ids) == chosen or (job_ids and dry_run):
-        raise typer.BadParameter("name jobs by id, or choose them by flags (--all for every)")
+    waits = wait or timeout is not None
+    _check_choice(job_ids or [], chosen=chosen, dry_run=dry_run, waits=waits)
     with Genq(api_key, url) as client:
-        for job_id in job_ids or ():
-            _cancel_one(client, job_id, wait=wait, timeout=timeout, as_json=as_json)
-        if chosen:
+        if job_ids:
+            _cancel_each(client, job_ids, timeout if waits else 0, as_json=as_json)
+        else:
             report = client.jobs.cancel_matching(
                 lane=lane,
                 kind=kind,
@@ -75,23 +78,57 @@ def _check(lane: str | None, kind: str | None, status: str | None) -> None:
     one_of(status, ("queued", "running"), "--status")
 
 
-def _cancel_one(
-    client: Genq, job_id: str, *, wait: bool, timeout: float | None, as_json: bool
+def _check_choice(job_ids: list[str], *, chosen: bool, dry_run: bool, waits: bool) -> None:
+    if bool(job_ids) == chosen or (job_ids and dry_run):
+        raise typer.BadParameter("name jobs by id, or choose them by flags (--all for every)")
+    if chosen and waits:
+        raise typer.BadParameter(
+            "only jobs named by id are waited for; drop it, or name them.", param_hint="--wait"
+        )
+    require_ids(job_ids, "job")
+
+
+def _cancel_each(
+    client: Genq, job_ids: list[str], patience: float | None, *, as_json: bool
 ) -> None:
-    job = client.jobs.cancel(job_id)
-    if not job.done and (wait or timeout is not None):
-        job = client.jobs.wait(job_id, timeout=timeout)
-    if as_json:
-        print_json(job.raw)
-    else:
-        print_data(f"{job.id}  {job.status if job.done else 'cancelling'}")
+    tally = Tally()
+    running: list[str] = []
+
+    def close(job: Job) -> None:
+        tally.add(job.status if job.done else "being stopped")
+        if as_json:
+            print_json(job.raw)
+        else:
+            print_data(f"{job.id}  {job.status if job.done else 'cancelling'}")
+
+    def cancel_one(job_id: str) -> None:
+        job = client.jobs.cancel(job_id)
+        if job.done or patience == 0:
+            close(job)
+        else:
+            running.append(job_id)
+
+    # Twice the same id is once; all are told to stop before one is waited for.
+    chosen = list(dict.fromkeys(job_ids))
+    alone = len(chosen) == 1
+    try:
+        for job_id in chosen:
+            tally.attempt(partial(cancel_one, job_id), alone=alone)
+        for job_id in running:
+            close(client.jobs.wait(job_id, timeout=patience))
+    finally:
+        if not alone and str(tally):
+            tell(str(tally))
+    if tally.code:
+        raise typer.Exit(tally.code)
 
 
 def _tell(report: CancelReport, *, as_json: bool) -> None:
     if as_json:
         print_json(asdict(report))
         return
-    would = "would be" if report.dry_run else "are being"
-    print_data(f"{report.cancelled} {'would be ' if report.dry_run else ''}cancelled")
+    would = "would be " if report.dry_run else ""
+    line = f"{report.cancelled} {would}cancelled"
     if report.cancelling:
-        tell(f"{report.cancelling} more run and {would} stopped")
+        line += f" at once, {report.cancelling} {would or 'being '}stopped"
+    print_data(line)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any, Final
 
@@ -10,12 +11,14 @@ import typer
 from genq.cli import dead_letter_flags as flags
 from genq.cli import options
 from genq.cli.examples import one_of
+from genq.cli.ids import require_ids
 from genq.cli.screen import print_data, print_json, print_table, tell
+from genq.cli.tally import Tally
 from genq.client import Genq
 from genq.models import LANES, DeadLetter, DeadLetterGroup, Redrive
 
 _PAGE: Final = 200
-_MESSAGE: Final = 60
+_MESSAGE: Final = 76
 
 
 def list_dead(
@@ -46,7 +49,8 @@ def list_dead(
         tell("no dead letters" if not wanted else "no such dead letters")
         return
     headings = ("id", "died", "code", "model", "kind", "lane", "attempts")
-    print_table(headings, [_row(letter) for letter in shown])
+    spare = ("attempts", "kind", "lane", "model", "died", "code")
+    print_table(headings, [_row(letter) for letter in shown], spare)
     if len(letters) > limit:
         tell(f"more: genq dead ls --after {shown[-1].id}")
     tell("next: genq dead groups, genq dead show ID, genq dead redrive ID")
@@ -73,8 +77,8 @@ def groups(
     if not found:
         tell("no dead letters")
         return
-    headings = ("count", "code", "model", "kind", "first", "last", "newest", "message")
-    print_table(headings, [_group_row(group) for group in found])
+    for group in found:
+        _show_group(group)
     first = found[0]
     tell(f"next: genq dead redrive --code {first.code} --model {first.model} --dry-run")
 
@@ -87,6 +91,7 @@ def show(
     api_key: options.ApiKey = None,
 ) -> None:
     """Show one dead letter: what was asked for, and how each attempt ended."""
+    require_ids([job_id], "job")
     with Genq(api_key, url) as client:
         letter = client.dead_letters.get(job_id)
     if as_json:
@@ -143,19 +148,43 @@ def redrive(
     one_of(new_lane, LANES, "--to-lane")
     edits = flags.edits_of(new_input, new_model, new_lane, new_priority, new_webhook)
     told = _Sent(as_json=as_json, dry_run=dry_run)
+    # Twice the same id is once.
+    chosen = list(dict.fromkeys(job_ids or ()))
+    require_ids(chosen, "job")
+    missed = Tally()
     with Genq(api_key, url) as client:
-        for job_id in job_ids or []:
+
+        def send_one(job_id: str) -> None:
             told.add(client.dead_letters.redrive(job_id, edits=edits, dry_run=dry_run))
-        before: str | None = None
-        while not job_ids:
-            done = client.dead_letters.redrive(
-                filter=wanted, edits=edits, dry_run=dry_run, submitted_before=before
-            )
-            told.add(done)
-            before = done.submitted_before
-            if dry_run or not done.has_more:
-                break
-    told.close()
+
+        try:
+            for job_id in chosen:
+                missed.attempt(partial(send_one, job_id), alone=len(chosen) == 1)
+            if not chosen:
+                _send_all(client, told, wanted, edits, dry_run=dry_run)
+        finally:
+            told.close(str(missed))
+    if missed.code:
+        raise typer.Exit(missed.code)
+
+
+def _send_all(
+    client: Genq,
+    told: "_Sent",
+    wanted: Mapping[str, Any],
+    edits: Mapping[str, object],
+    *,
+    dry_run: bool,
+) -> None:
+    before: str | None = None
+    while True:
+        done = client.dead_letters.redrive(
+            filter=wanted, edits=edits, dry_run=dry_run, submitted_before=before
+        )
+        told.add(done)
+        before = done.submitted_before
+        if dry_run or not done.has_more:
+            return
 
 
 class _Sent:
@@ -177,14 +206,15 @@ class _Sent:
         for dead, job in done.jobs:
             print_data(f"{dead} -> {job}" if job else dead)
 
-    def close(self) -> None:
-        """Print the sum."""
+    def close(self, missed: str) -> None:
+        """Print the sum, if there is one, and what was ``missed``."""
+        more = f", {missed}" if missed else ""
         if self._dry_run:
-            tell(f"{self._counts['would']} would be sent again; nothing was")
+            tell(f"{self._counts['would']} would be sent again; nothing was{more}")
             return
         already = self._counts["already"]
         before = f"; {already} had been sent before" if already else ""
-        tell(f"{self._counts['sent']} sent again{before}")
+        tell(f"{self._counts['sent']} sent again{before}{more}")
 
 
 def _require_choice(
@@ -210,15 +240,16 @@ def _row(letter: DeadLetter) -> tuple[str, ...]:
     )
 
 
-def _group_row(group: DeadLetterGroup) -> tuple[str, ...]:
-    message = group.message.replace("\n", " ")
-    return (
-        str(group.count),
-        group.code,
-        group.model,
-        group.kind,
-        group.first_at.strftime("%d %b %H:%M:%SZ"),
-        group.last_at.strftime("%d %b %H:%M:%SZ"),
-        group.sample[0] if group.sample else "",
-        message if len(message) <= _MESSAGE else message[: _MESSAGE - 1] + "…",
+def _show_group(group: DeadLetterGroup) -> None:
+    print_data(f"{group.count}  {group.code}  {group.model}  {group.kind}")
+    message = " ".join(group.message.split())
+    if message:
+        print_data(
+            f"   {message if len(message) <= _MESSAGE else message[: _MESSAGE - 1] + '…'}"
+        )
+    first, last = (
+        moment.strftime("%d %b %H:%M:%SZ") for moment in (group.first_at, group.last_at)
     )
+    print_data(f"   first {first}, last {last}")
+    if group.sample:
+        print_data(f"   newest {group.sample[0]}")

@@ -12,6 +12,7 @@ from genq.errors import (
     AuthenticationError,
     BlockedError,
     ConfigurationError,
+    ConflictError,
     GenqError,
     InvalidRequestError,
     JobBlockedError,
@@ -39,6 +40,7 @@ class ExitCode(IntEnum):
     RATE_LIMITED = 6
     BLOCKED = 7
     CONFIG = 8
+    CONFLICT = 9
     TIMED_OUT = 124
     INTERRUPTED = 130
 
@@ -52,6 +54,7 @@ _MEANINGS: Final[Sequence[tuple[type[GenqError], ExitCode, str]]] = (
     (AuthenticationError, ExitCode.AUTH, "pass --api-key, set GENQ_API_KEY, or run `genq up`"),
     (PermissionDeniedError, ExitCode.AUTH, "use a key that may do this"),
     (NotFoundError, ExitCode.NOT_FOUND, ""),
+    (ConflictError, ExitCode.CONFLICT, ""),
     (RateLimitedError, ExitCode.RATE_LIMITED, "wait, then run the same command again"),
     (ServerError, ExitCode.UNREACHABLE, "the fault is the server's: see its log"),
     (InvalidRequestError, ExitCode.USAGE, ""),

@@ -7,10 +7,12 @@ import typer
 
 from genq.cli import options
 from genq.cli.examples import one_of
+from genq.cli.ids import require_ids
+from genq.cli.instants import short
 from genq.cli.screen import describe, print_data, print_json, print_table, tell
 from genq.cli.submit import finish, show_result
 from genq.client import Genq
-from genq.models import KINDS, LANES, STATUSES, Job
+from genq.models import KINDS, LANES, STATUSES, Job, QueuePlace
 
 _PAGE: Final = 100
 
@@ -54,7 +56,8 @@ def list_jobs(
     if not shown:
         tell('no such jobs; make one: genq submit "a red kite over the sea"')
         return
-    print_table(("id", "status", "kind", "lane", "created", "model"), [_row(j) for j in shown])
+    headings = ("id", "status", "kind", "lane", "created", "model")
+    print_table(headings, [_row(j) for j in shown], ("model", "created", "kind", "lane"))
     if len(found) > limit:
         tell(f"more: genq jobs list --after {shown[-1].id}")
 
@@ -70,6 +73,7 @@ def get_job(
     api_key: options.ApiKey = None,
 ) -> None:
     """Show one job; --wait for what it makes."""
+    require_ids([job_id], "job")
     with Genq(api_key, url) as client:
         job = client.jobs.get(job_id)
         if wait or timeout is not None:
@@ -83,8 +87,7 @@ def get_job(
 
 
 def _row(job: Job) -> tuple[str, ...]:
-    created = job.created_at.strftime("%d %b %H:%M:%SZ")
-    return (job.id, job.status, job.kind, job.lane, created, job.model)
+    return (job.id, job.status, job.kind, job.lane, short(job.created_at), job.model)
 
 
 def _show(job: Job) -> None:
@@ -93,9 +96,12 @@ def _show(job: Job) -> None:
         "status": describe(job),
         "kind": f"{job.kind} by {job.model}",
         "lane": f"{job.lane}, priority {job.priority}",
-        "created": job.created_at.isoformat(),
-        "started": job.started_at.isoformat() if job.started_at else "",
-        "finished": job.finished_at.isoformat() if job.finished_at else "",
+        "created": short(job.created_at),
+        "run at": short(job.run_at) if job.run_at else "",
+        "deadline": short(job.deadline) if job.deadline else "",
+        "queue": _place(job.queue) if job.queue and job.status == "queued" else "",
+        "started": short(job.started_at) if job.started_at else "",
+        "finished": short(job.finished_at) if job.finished_at else "",
         "attempts": str(job.attempts) if job.attempts else "",
         "error": f"{job.error.code}: {job.error.message}" if job.error else "",
         "metadata": ", ".join(f"{name}={value}" for name, value in job.metadata.items()),
@@ -108,3 +114,17 @@ def _show(job: Job) -> None:
             print_data(f"artifact  {artifact.index}  {artifact.content_type}  {artifact.url}")
         if job.output.text is not None:
             print_data(f"text      {job.output.text}")
+
+
+def _place(queue: QueuePlace) -> str:
+    words: list[str] = []
+    about = "about " if queue.estimated else ""
+    if queue.position is not None:
+        words.append(f"{about}number {queue.position} in its lane")
+    if queue.eta_seconds is not None:
+        low, high = queue.eta_seconds.low, queue.eta_seconds.high
+        span = f"{low:g} s or more" if high is None else f"{low:g} to {high:g} s"
+        words.append(f"starts in {span}")
+    if queue.waiting_until is not None:
+        words.append(f"waits until {short(queue.waiting_until)}")
+    return ", ".join(words)

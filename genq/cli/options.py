@@ -44,6 +44,34 @@ Metadata = Annotated[
 EndUser = Annotated[
     str | None, typer.Option("--end-user", metavar="NAME", help="Who of your users asked.")
 ]
+RunAt = Annotated[
+    str | None,
+    typer.Option(
+        "--run-at",
+        metavar="WHEN",
+        help="Not before then: seconds from now, or such as 2026-12-01T08:00Z.",
+    ),
+]
+StartTimeout = Annotated[
+    float | None,
+    typer.Option(
+        "--start-timeout", metavar="SECONDS", help="It expires if not started by then."
+    ),
+]
+Deadline = Annotated[
+    str | None,
+    typer.Option(
+        "--deadline",
+        metavar="WHEN",
+        help="It expires if not ended by then: seconds from now, or an instant.",
+    ),
+]
+UniqueKey = Annotated[
+    str | None,
+    typer.Option(
+        "--unique-key", metavar="KEY", help="One unfinished job at a time may have this key."
+    ),
+]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait until the job has ended.")]
 Timeout = Annotated[
     float | None,

@@ -10,6 +10,7 @@ import typer
 
 from genq.cli import options
 from genq.cli.examples import one_of
+from genq.cli.ids import require_ids
 from genq.cli.screen import print_data, print_json, print_table, tell
 from genq.client import Genq
 from genq.models import KINDS, LANES
@@ -98,7 +99,8 @@ def list_schedules(
         tell('no schedules; make one: genq schedules create nightly "30 2 * * *" "a red kite"')
         return
     headings = ("id", "name", "cron", "timezone", "next", "error")
-    print_table(headings, [_row(schedule) for schedule in found])
+    spare = ("timezone", "error", "cron", "name", "next")
+    print_table(headings, [_row(schedule) for schedule in found], spare)
 
 
 def show(
@@ -109,6 +111,7 @@ def show(
     api_key: options.ApiKey = None,
 ) -> None:
     """Show one schedule and its latest runs."""
+    require_ids([schedule_id], "sched")
     with Genq(api_key, url) as client:
         schedule = client.schedules.get(schedule_id)
         if as_json:
@@ -145,6 +148,7 @@ def update(
 ) -> None:
     """Change what is given; a new expression counts from now."""
     one_of(catch_up, _CATCH_UP, "--catch-up")
+    require_ids([schedule_id], "sched")
     request = _read(file) if file else None
     with Genq(api_key, url) as client:
         schedule = client.schedules.update(
@@ -166,6 +170,7 @@ def pause(
     api_key: options.ApiKey = None,
 ) -> None:
     """Let its times pass without jobs."""
+    require_ids([schedule_id], "sched")
     with Genq(api_key, url) as client:
         _tell(client.schedules.pause(schedule_id), as_json=as_json)
 
@@ -178,6 +183,7 @@ def resume(
     api_key: options.ApiKey = None,
 ) -> None:
     """Let it go on with its next time from now."""
+    require_ids([schedule_id], "sched")
     with Genq(api_key, url) as client:
         _tell(client.schedules.resume(schedule_id), as_json=as_json)
 
@@ -190,6 +196,7 @@ def trigger(
     api_key: options.ApiKey = None,
 ) -> None:
     """Submit its job now; its own times stay as they are."""
+    require_ids([schedule_id], "sched")
     with Genq(api_key, url) as client:
         job = client.schedules.trigger(schedule_id)
     if as_json:
@@ -206,6 +213,7 @@ def delete(
     api_key: options.ApiKey = None,
 ) -> None:
     """Delete a schedule; the jobs that it made stay."""
+    require_ids([schedule_id], "sched")
     with Genq(api_key, url) as client:
         client.schedules.delete(schedule_id)
     tell(f"{schedule_id} is gone")
@@ -231,6 +239,9 @@ def _request(
 def _read(file: Path) -> Mapping[str, object]:
     try:
         found: object = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise typer.BadParameter(f"{file}: {why}.", param_hint="--file") from None
     except ValueError as error:
         raise typer.BadParameter(f"{file} is not JSON: {error}", param_hint="--file") from None
     if not isinstance(found, dict):

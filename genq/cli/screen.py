@@ -2,16 +2,20 @@
 
 import json
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Final, Protocol, Self
 
 from genq.models import Job
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.status import Status
+
+# Between two columns; and the narrowest that a shortened column is worth showing.
+_GAP: Final = 2
+_LEAST: Final = 8
 
 
 def print_data(text: str) -> None:
@@ -44,26 +48,73 @@ def _moving_console() -> "Console | None":
     return console if console.is_interactive else None
 
 
-def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Write rows to stdout: a coloured table in a terminal, aligned plain columns elsewhere."""
-    if sys.stdout.isatty():
-        from rich.console import Console  # noqa: PLC0415 - only in a terminal
-        from rich.table import Table  # noqa: PLC0415 - only in a terminal
-        from rich.text import Text  # noqa: PLC0415 - only in a terminal
+def print_table(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], spare: Sequence[str] = ()
+) -> None:
+    """Write rows to stdout: a coloured table in a terminal, aligned plain columns elsewhere.
 
-        table = Table(box=None, header_style="bold", pad_edge=False)
-        for heading in headings:
-            table.add_column(heading, no_wrap=True, overflow="ellipsis")
-        for row in rows:
-            # What people wrote into their jobs is neither rich's markup nor ours to obey.
-            table.add_row(*(Text(_printable(cell)) for cell in row))
-        Console(highlight=False).print(table)
+    Args:
+        headings: One a column.
+        rows: Their cells.
+        spare: Headings of the columns that a narrow terminal shortens or leaves out, the least
+            missed first. All others, such as ids, are always whole.
+    """
+    if sys.stdout.isatty():
+        _draw_table(headings, rows, spare)
         return
     lines = [headings, *rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(headings))]
     for line in lines:
         cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
         print_data("  ".join(cells).rstrip())
+
+
+def _draw_table(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], spare: Sequence[str]
+) -> None:
+    from rich.cells import cell_len  # noqa: PLC0415 - only in a terminal
+    from rich.console import Console  # noqa: PLC0415 - only in a terminal
+    from rich.table import Table  # noqa: PLC0415 - only in a terminal
+    from rich.text import Text  # noqa: PLC0415 - only in a terminal
+
+    # What people wrote into their jobs is neither rich's markup nor ours to obey.
+    cells = [[Text(_printable(cell)) for cell in row] for row in rows]
+    natural = {
+        heading: max([cell_len(heading), *(row[column].cell_len for row in cells)])
+        for column, heading in enumerate(headings)
+    }
+    console = Console(highlight=False)
+    widths = fitting(natural, spare, console.width)
+    # Too narrow even so: the terminal itself breaks lines, and nothing is cut.
+    console = Console(
+        highlight=False, width=max(console.width, sum(widths.values()) + _GAP * len(widths))
+    )
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading, width in widths.items():
+        table.add_column(heading, no_wrap=True, overflow="ellipsis", width=width)
+    for row in cells:
+        table.add_row(*(row[headings.index(heading)] for heading in widths))
+    console.print(table, soft_wrap=True)
+
+
+def fitting(natural: Mapping[str, int], spare: Sequence[str], room: int) -> dict[str, int]:
+    """Return the width of each column that is shown.
+
+    Args:
+        natural: The width that each column would like, by heading.
+        spare: Columns that are shortened, or else left out, one after the other.
+        room: Width of the terminal.
+    """
+    widths = dict(natural)
+    for heading in spare:
+        excess = sum(widths.values()) + _GAP * (len(widths) - 1) - room
+        if excess <= 0:
+            break
+        if widths[heading] - excess >= _LEAST:
+            widths[heading] -= excess
+        else:
+            del widths[heading]
+    return widths
 
 
 class Watcher(Protocol):

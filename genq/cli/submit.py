@@ -2,12 +2,13 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from genq.cli import options
 from genq.cli.examples import one_of
+from genq.cli.instants import read_instant
 from genq.cli.saving import save_outputs
 from genq.cli.screen import print_data, print_json, tell, watching
 from genq.client import Genq
@@ -31,6 +32,10 @@ def submit(
     webhook: options.WebhookUrl = None,
     metadata: options.Metadata = None,
     end_user: options.EndUser = None,
+    run_at: options.RunAt = None,
+    start_timeout: options.StartTimeout = None,
+    deadline: options.Deadline = None,
+    unique_key: options.UniqueKey = None,
     wait: options.Wait = False,
     timeout: options.Timeout = None,
     output: options.Output = None,
@@ -43,26 +48,29 @@ def submit(
     Prints the id. With --wait, images are saved and their paths printed; a chat's answer is
     printed. -o and --timeout imply --wait.
     """
-    one_of(lane, LANES, "--lane")
     asked = _input(kind, prompt, {"n": images, "size": size, "seed": seed})
     with Genq(api_key, url) as client:
         job = client.jobs.create(
             kind=kind,
             input=asked,
             model=model,
-            lane=lane,
-            priority=priority,
             webhook=webhook,
             metadata=read_metadata(metadata or []),
             end_user=end_user,
+            **_placing(lane, priority, run_at, start_timeout, deadline, unique_key),
         )
         if wait or output or timeout is not None:
             finish(client, job, timeout=timeout, output=output, as_json=as_json)
-        elif as_json:
-            print_json(job.raw)
         else:
-            print_data(job.id)
-            tell(f"{job.status} on lane {job.lane}; next: genq jobs get {job.id} --wait")
+            _announce(job, as_json=as_json)
+
+
+def _announce(job: Job, *, as_json: bool) -> None:
+    if as_json:
+        print_json(job.raw)
+        return
+    print_data(job.id)
+    tell(f"{job.status} on lane {job.lane}; next: genq jobs get {job.id} --wait")
 
 
 def finish(
@@ -99,6 +107,24 @@ def show_result(client: Genq, job: Job, *, output: str | None, as_json: bool) ->
         print_data(str(path))
     if made.text is not None and not output:
         print_data(made.text)
+
+
+def _placing(  # noqa: PLR0917 - one flag each, in the order of --help
+    lane: str | None,
+    priority: int | None,
+    run_at: str | None,
+    start_timeout: float | None,
+    deadline: str | None,
+    unique: str | None,
+) -> Any:
+    return {
+        "lane": one_of(lane, LANES, "--lane"),
+        "priority": priority,
+        "run_at": read_instant(run_at, "--run-at"),
+        "start_timeout": start_timeout,
+        "unique": unique,
+        "deadline": read_instant(deadline, "--deadline"),
+    }
 
 
 def _input(kind: str, prompt: str, parameters: Mapping[str, object]) -> Mapping[str, object]:

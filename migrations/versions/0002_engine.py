@@ -110,6 +110,9 @@ _STATEMENTS: Final = (
 
 # live holds a row per unfinished job: submitters go on while these are built. One that failed
 # half-way is left invalid by PostgreSQL, so each begins anew.
+_EXPIRING: Final = (
+    "live (LEAST(deadline, start_by)) WHERE state < 4 AND LEAST(deadline, start_by) IS NOT NULL"
+)
 _CONCURRENT: Final = (
     (
         "ix_live_next",
@@ -117,8 +120,7 @@ _CONCURRENT: Final = (
     ),
     (
         "ix_live_expiring",
-        "live (LEAST(deadline, start_by)) WHERE state < 4"
-        " AND LEAST(deadline, start_by) IS NOT NULL",
+        _EXPIRING,
     ),
     ("ix_live_cancelled", "live (cancel_at) WHERE cancel_at IS NOT NULL"),
     ("ix_live_batch_id", "live (batch_id) WHERE batch_id IS NOT NULL"),

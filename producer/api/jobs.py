@@ -1,7 +1,6 @@
 """The routes of jobs: submit one, look at one, list them."""
 
 import hashlib
-from dataclasses import replace
 from typing import Any, Final
 
 import orjson
@@ -15,7 +14,7 @@ from producer.api.bodies import check, encode, read_json
 from producer.api.pages import PageQuery, page_body, page_link, read_page_query
 from producer.api.preferences import idempotency_key, is_known, preferred_wait
 from producer.api.services import Services
-from producer.position import place_of
+from producer.position import placed
 from schemas.errors import NotFoundError
 from schemas.ids import InvalidIdError, parse_id
 from schemas.job import JobRecord, JobRequest, job_view
@@ -109,7 +108,7 @@ async def find_job(services: Services, tenant: Tenant, request: Request) -> JobR
 async def _placed(services: Services, job: JobRecord) -> JobRecord:
     """Return the job with its place in the queue, if it has one."""
     async with transaction(services.engine) as connection:
-        return replace(job, queue=await place_of(connection, job, services.settings))
+        return await placed(connection, job, services.settings)
 
 
 async def _ended(

@@ -1,12 +1,13 @@
 """All settings of the installation to look at: the shell's, or those of a running `genq up`."""
 
 import json
+import tomllib
 from pathlib import Path
 from typing import Any
 
 from infra.embedded.data_folder import DataFolder
 from infra.embedded.run_state import RunState
-from infra.settings import PREFIX, Settings, read_database_url, read_settings
+from infra.settings import CONFIG_VARIABLE, PREFIX, Settings, read_database_url, read_settings
 from schemas.errors import SettingsError
 
 
@@ -36,12 +37,25 @@ def settings_of(data_dir: Path | None, *, embedded: Path | None) -> Settings:
 
 
 def _settings_in(state: RunState) -> Settings:
-    found: dict[str, Any] = {}
+    found = _configured(state.environment.get(CONFIG_VARIABLE))
     for name in Settings.model_fields:
         text = state.environment.get(PREFIX + name.upper())
         if text is not None:
             found[name] = json.loads(text) if text.startswith(("[", "{")) else text
     return read_settings(**found)
+
+
+def _configured(config: str | None) -> dict[str, Any]:
+    """Return what the TOML file says; variables win over it."""
+    if not config:
+        return {}
+    try:
+        told = tomllib.loads(Path(config).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SettingsError(
+            f"the file that genq up was started with cannot be read: {config}: {error}"
+        ) from None
+    return {name: told[name] for name in Settings.model_fields if name in told}
 
 
 def _running(data_dir: Path) -> RunState | None:

@@ -33,9 +33,10 @@ async def look_at_processes(subject: Subject) -> list[Finding]:
     missing = [
         warning(
             "processes",
-            f"no {name} process is connected to PostgreSQL",
-            why,
-            f"genq {name}; if one runs, its log tells why it is not connected",
+            f"no {name} process has a connection to PostgreSQL open just now",
+            f"if none runs, {why}",
+            f"genq {name}; one that runs connects again at its next request or look, and its"
+            " log tells why if it cannot",
         )
         for name, why in _PROCESSES.items()
         if not processes.get(name)
@@ -117,6 +118,12 @@ async def look_at_promises(subject: Subject) -> list[Finding]:
     """Run the auditor: every promise that the tables can tell."""
     scope = scope_of(subject.settings, subject.clock.now(), subject.span)
     hours = subject.span.total_seconds() / 3600
+    violations = await audit(
+        subject.engine,
+        scope,
+        patience=subject.patience,
+        servers=subject.settings.model_servers,
+    )
     found = [
         wrong(
             "audit",
@@ -125,7 +132,7 @@ async def look_at_promises(subject: Subject) -> list[Finding]:
             violation.action,
             violation.examples,
         )
-        for violation in await audit(subject.engine, scope, patience=subject.patience)
+        for violation in violations
     ]
     return found or [fine("audit", f"every promise holds for the jobs of {hours:g} hours")]
 

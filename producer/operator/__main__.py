@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from infra.clock import SystemClock
 from infra.doorbells import Doorbells
 from infra.postgres.engine import create_engine, transaction
-from infra.postgres.pauses import Scope, Target, list_pauses
+from infra.postgres.pauses import InFlight, Scope, Target, list_pauses
 from infra.postgres.tenant_plans import list_plans
 from infra.postgres.workers import list_workers
 from infra.settings import Settings
@@ -62,7 +62,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parse(arguments)
     try:
         settings = settings_of(given.data_dir, embedded=given.embedded)
-        configure_logging(settings, process="operator", stream=sys.stderr.buffer)
+        # The record of who did what is for files and collectors; a person is told in words.
+        told = {"log_level": "warning"} if sys.stderr.isatty() else {}
+        configure_logging(
+            settings.model_copy(update=told), process="operator", stream=sys.stderr.buffer
+        )
         asyncio.run(_run(given, settings))
     except GenqError as error:
         return _fail(error.message, _CODES.get(error.code, _FAILED))
@@ -178,17 +182,33 @@ async def _hold(
         screen.say(line, {**target_facts(target), "was_paused": was_paused})
     else:
         _log.info("drain_began", **operator, timeout_s=given.timeout)
-        seconds = await holding.drain(
-            engine,
-            target,
-            timeout=given.timeout,
-            clock=SystemClock(),
-            on_progress=lambda left: screen.progress(target, left),
-        )
+        seconds = await _drain(given, engine, target, screen)
         _log.info("drained", **operator, seconds=round(seconds, 1))
         told = {**target_facts(target), "drained": True, "seconds": round(seconds, 1)}
         screen.say(f"{named}: drained after {seconds:.1f} s; it stays paused", told)
         screen.remark(f"next: genq resume {named}")
+
+
+async def _drain(
+    given: argparse.Namespace, engine: AsyncEngine, target: Target, screen: Screen
+) -> float:
+    still = ""
+
+    def on_progress(left: InFlight) -> None:
+        nonlocal still
+        still = f" ({left.total} still {'runs' if left.total == 1 else 'run'})"
+        screen.progress(target, left)
+
+    try:
+        return await holding.drain(
+            engine, target, timeout=given.timeout, clock=SystemClock(), on_progress=on_progress
+        )
+    except asyncio.CancelledError:
+        # Ctrl-C ends the waiting alone.
+        named = f"{target.scope.value} {target.name}"
+        screen.remark(f"stopped waiting; {named} stays paused{still}")
+        screen.remark(f"next: genq resume {named}")
+        raise
 
 
 def _operator() -> str:

@@ -191,7 +191,7 @@ WRONG_BODIES: tuple[tuple[dict[str, Any], str, str], ...] = (
     ({"status": "succeeded"}, "/status", "queued"),
     ({"batch_id": "job_1"}, "/batch_id", "batch_"),
     ({"metadata": {}}, "/metadata", "at least 1"),
-    ({"created_before": "2026-01-01T00:00:00"}, "/created_before", "timezone"),
+    ({"created_before": "2026-01-01T00:00:00"}, "/created_before", "offset"),
     ({"lain": "fast"}, "/lain", "did you mean 'lane'"),
 )
 

@@ -162,3 +162,24 @@ def test_jobs_older_than_the_scope_are_left_alone(
     genq.sql("DELETE FROM outbox")
 
     assert look(genq, scope_of(genq.settings, later, timedelta(seconds=1))) == []
+
+
+def test_a_lane_whose_models_are_closed_is_not_blamed_and_an_open_one_is_named(
+    genq: Harness, scope: Scope
+) -> None:
+    servers = genq.settings.model_servers
+
+    def blamed() -> list[tuple[str, tuple[str, ...]]]:
+        found = audit(genq._engine, scope, patience=timedelta(0), servers=servers)
+        return [(violation.id, violation.examples) for violation in genq.do(found)]
+
+    genq.submit()
+    genq.sql(
+        "INSERT INTO limiter (key, emission, burst, closed_until)"
+        " VALUES ('server:painter', '1 s', 1, now() + interval '1 hour')"
+    )
+    while_closed = blamed()
+    genq.sql("UPDATE limiter SET closed_until = now()")
+
+    assert while_closed == []
+    assert blamed() == [("nobody_releases", ("lane fast",))]

@@ -58,8 +58,39 @@ def test_a_job_that_has_ended_is_an_error(
     job = api_stub.add_job()
     api_stub.script = [problem(409, "job_already_ended", "the job has succeeded already")]
 
-    assert run(["jobs", "cancel", job["id"]]) != 0
+    assert run(["jobs", "cancel", job["id"]]) == 9
     assert "succeeded already" in capsys.readouterr().err
+
+
+def test_one_bad_id_does_not_keep_the_others_from_being_cancelled(
+    stub_home: Home, api_stub: ApiStub, capsys: Capture
+) -> None:
+    first, gone, ended, last = (api_stub.add_job() for _ in range(4))
+    api_stub.script = [
+        Says(body={**first, "status": "cancelled"}),
+        problem(404, "not_found", "there is no such job"),
+        problem(409, "job_already_ended", "the job has succeeded already"),
+        Says(body={**last, "status": "cancelled"}),
+    ]
+
+    code = run(["jobs", "cancel", first["id"], gone["id"], ended["id"], last["id"]])
+
+    printed = capsys.readouterr()
+    assert code == 9
+    assert printed.out.splitlines() == [f"{job['id']}  cancelled" for job in (first, last)]
+    assert printed.err.splitlines()[-1] == "2 cancelled, 1 not found, 1 refused"
+
+
+@pytest.mark.parametrize("wrong", ["", "nope", "job_1", "sched_01kb0q5v3mf0t8w2c7d4e9g6hj"])
+def test_nothing_is_cancelled_if_one_id_is_malformed(
+    stub_home: Home, api_stub: ApiStub, capsys: Capture, wrong: str
+) -> None:
+    good = api_stub.add_job()
+
+    assert run(["jobs", "cancel", good["id"], wrong]) == 2
+
+    assert f"{wrong!r} is no id" in capsys.readouterr().err
+    assert api_stub.asked == []
 
 
 def test_jobs_are_cancelled_by_what_they_have_in_common(
@@ -70,9 +101,7 @@ def test_jobs_are_cancelled_by_what_they_have_in_common(
     flags = ["--lane", "batch", "--metadata", "campaign=spring", "--status", "queued"]
     assert run(["jobs", "cancel", *flags]) == 0
 
-    printed = capsys.readouterr()
-    assert printed.out == "12 cancelled\n"
-    assert "3 more run" in printed.err
+    assert capsys.readouterr().out == "12 cancelled at once, 3 being stopped\n"
     assert api_stub.submits() == [
         {
             "lane": "batch",
@@ -99,7 +128,14 @@ def test_a_dry_run_only_counts(stub_home: Home, api_stub: ApiStub, capsys: Captu
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["job_1", "--lane", "fast"], ["job_1", "--dry-run"], ["--lane", "slow"]]
+    "arguments",
+    [
+        [],
+        ["job_1", "--lane", "fast"],
+        ["job_1", "--dry-run"],
+        ["--lane", "slow"],
+        ["--all", "--wait"],
+    ],
 )
 def test_an_unclear_choice_is_refused_before_anything_is_sent(
     stub_home: Home, api_stub: ApiStub, capsys: Capture, arguments: list[str]

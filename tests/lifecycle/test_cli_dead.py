@@ -75,7 +75,7 @@ def test_groups_are_shown_and_one_is_sent_again(
         ids = [await dead(api) for _ in range(3)]
 
         table, hint = await command(api, capsys, "dead groups")
-        assert table.splitlines()[1].split()[:4] == [
+        assert table.splitlines()[0].split() == [
             "3",
             "model_unavailable",
             "test-image",
@@ -113,10 +113,29 @@ def test_a_job_is_sent_again_once_and_the_second_time_is_told(
     run(settings, scenario)
 
 
+def test_one_job_that_is_not_dead_does_not_keep_the_others_from_being_sent(
+    home: Home, settings: Settings, capsys: Capture
+) -> None:
+    async def scenario(api: Served) -> None:
+        first, last = [await dead(api) for _ in range(2)]
+        alive, gone = (await api.submit())["id"], "job_" + "0" * 26
+
+        line = f"dead redrive {first} {alive} {gone} {last}"
+        sent, told = await command(api, capsys, line, code=9)
+
+        assert [row.split()[0] for row in sent.splitlines()] == [first, last]
+        assert told.splitlines()[-1] == "2 sent again, 1 refused, 1 not found"
+        assert (await command(api, capsys, f"dead redrive {alive}", code=9))[0] == ""
+
+    run(settings, scenario)
+
+
 @pytest.mark.parametrize(
     ("line", "hint"),
     [
         ("dead redrive", "--all"),
+        ("dead redrive job_01kb0q5v3mf0t8w2c7d4e9g6hj nope", "'nope' is no id"),
+        ("dead show nope", "'nope' is no id"),
         ("dead redrive job_1 --all", "--all"),
         ("dead redrive --all --input [1]", "an object"),
         ("dead redrive --all --input {", "not JSON"),

@@ -56,6 +56,7 @@ def test_a_job_that_ends_badly_decides_the_exit_code(
         (problem(401, "invalid_api_key", "unknown"), 4, "GENQ_API_KEY"),
         (problem(403, "forbidden", "no"), 4, ""),
         (problem(404, "not_found", "there is no job"), 3, "genq jobs list"),
+        (problem(409, "name_taken", "there is one"), 9, ""),
         (problem(429, "rate_limited", "slow"), 6, "wait"),
         (problem(503, "database_unavailable", "restarting", error_id="err_1"), 5, "err_1"),
         (Says(body=b"<html>"), 5, "check --url"),
@@ -67,7 +68,7 @@ def test_what_the_server_says_decides_the_exit_code(
 ) -> None:
     api_stub.script = [says]
 
-    assert run(["jobs", "get", "job_01"]) == code
+    assert run(["jobs", "get", "job_" + "0" * 26]) == code
 
     printed = capsys.readouterr()
     assert printed.out == ""

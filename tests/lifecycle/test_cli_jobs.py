@@ -64,6 +64,53 @@ def test_a_job_is_shown(stub_home: Home, api_stub: ApiStub, capsys: Capture) -> 
     assert "metadata  order=7" in printed
 
 
+def test_a_queued_job_tells_its_place_and_its_times(
+    stub_home: Home, api_stub: ApiStub, capsys: Capture
+) -> None:
+    job = api_stub.add_job(
+        run_at="2026-11-20T11:00:00.000Z",
+        deadline="2026-11-20T12:00:00.000Z",
+        queue={
+            "position": 3,
+            "estimated": True,
+            "eta_seconds": {"low": 5, "high": 20},
+            "waiting_until": "2026-11-20T10:30:00.000Z",
+        },
+    )["id"]
+    api_stub.never_ends = True
+
+    run(["jobs", "get", job])
+
+    printed = capsys.readouterr().out
+    assert "created   20 Nov 10:00:00Z\n" in printed
+    assert "run at    20 Nov 11:00:00Z\n" in printed
+    assert "deadline  20 Nov 12:00:00Z\n" in printed
+    place = "about number 3 in its lane, starts in 5 to 20 s, waits until 20 Nov 10:30:00Z"
+    assert f"queue     {place}\n" in printed
+
+
+def test_the_flags_of_time_and_of_uniqueness_are_sent(
+    stub_home: Home, api_stub: ApiStub
+) -> None:
+    flags = ["--run-at", "30", "--start-timeout", "60", "--unique-key", "k"]
+
+    assert run(["submit", "x", *flags, "--deadline", "2026-12-01T08:00+01:00"]) == 0
+
+    (asked,) = api_stub.submits()
+    assert (asked["run_at"], asked["start_timeout"]) == (30, 60)
+    assert asked["deadline"] == "2026-12-01T08:00:00+01:00"
+    assert asked["unique"] == {"key": "k"}
+
+
+@pytest.mark.parametrize("when", ["tomorrow", "2026-12-01T08:00", "nan"])
+def test_a_time_without_its_offset_is_refused(
+    stub_home: Home, api_stub: ApiStub, capsys: Capture, when: str
+) -> None:
+    assert run(["submit", "x", "--run-at", when]) == 2
+    assert "--run-at" in capsys.readouterr().err
+    assert api_stub.asked == []
+
+
 def test_a_job_is_waited_for_by_its_id(
     stub_home: Home, api_stub: ApiStub, capsys: Capture
 ) -> None:

@@ -95,6 +95,20 @@ def test_a_file_that_is_no_job_is_told(
         assert "JSON" in capsys.readouterr().err
 
 
+def test_a_file_that_cannot_be_read_is_told(stub_home: Home, capsys: Capture) -> None:
+    assert run(["schedules", "create", "x", "@daily", "--file", "none.json"]) == 2
+    assert "none.json: No such file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["get", "trigger", "delete", "pause", "resume", "update"])
+def test_a_malformed_id_is_told_before_anything_is_sent(
+    stub_home: Home, api_stub: ApiStub, capsys: Capture, command: str
+) -> None:
+    assert run(["schedules", command, "nope"]) == ExitCode.USAGE
+    assert "'nope' is no id" in capsys.readouterr().err
+    assert api_stub.asked == []
+
+
 def test_schedules_are_listed(stub_home: Home, api_stub: ApiStub, capsys: Capture) -> None:
     paused = {**SCHEDULE, "name": "other", "paused": True, "next_at": None, "error": "gone"}
     api_stub.script = [listed(SCHEDULE, paused)]

@@ -1,37 +1,14 @@
 """In a terminal the command line moves and has colour, unless it is asked not to."""
 
-import os
-import pty
 import re
-import subprocess
-import sys
 
 import pytest
 
 from tests.fixtures.api_stub import ApiStub, Home
+from tests.fixtures.command import in_a_terminal
 
 COLOUR = re.compile(r"\x1b\[(?:\d+;)*3\d(?:;\d+)*m")
 CURSOR = re.compile(r"\x1b\[(?:\?25l|2K)")
-
-
-def in_a_terminal(*arguments: str) -> tuple[int, str]:
-    """Run the command with a terminal at all its ends; return its exit code and output."""
-    outer, inner = pty.openpty()
-    command = [sys.executable, "-P", "-m", "genq.cli", *arguments]
-    with subprocess.Popen(command, stdin=inner, stdout=inner, stderr=inner) as process:
-        os.close(inner)
-        output = b""
-        while True:
-            try:
-                chunk = os.read(outer, 65536)
-            except OSError:
-                # Linux says so when the last process has left the terminal.
-                chunk = b""
-            if not chunk:
-                break
-            output += chunk
-    os.close(outer)
-    return process.returncode, output.decode()
 
 
 @pytest.fixture(autouse=True)
@@ -91,3 +68,16 @@ def test_a_table_fits_the_terminal(stub_home: Home, api_stub: ApiStub) -> None:
     _, output = in_a_terminal("jobs", "list")
 
     assert len(output.strip().splitlines()) == 2
+
+
+def test_an_id_is_whole_however_narrow_the_terminal(
+    stub_home: Home, api_stub: ApiStub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = api_stub.add_job(model="gpt-image-1-with-a-name")["id"]
+
+    for columns in (20, 40, 60, 80, 100):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        _, output = in_a_terminal("jobs", "list")
+        heading, row = output.strip().splitlines()
+        assert row.split()[0] == job
+        assert "status" in heading

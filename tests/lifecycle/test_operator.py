@@ -1,5 +1,6 @@
 """`genq pause`, `drain`, `workers` as processes: on whose genq they act, and what they say."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from infra.embedded.run_state import RunState
 from producer.operator.reach import settings_of
 from schemas.errors import SettingsError
 from tests.fixtures.api_stub import Home
+from tests.fixtures.command import in_a_terminal, start_genq
 from tests.fixtures.harness import MODEL, Harness
 from tests.fixtures.operating import operate, shell_of
 
@@ -55,6 +57,43 @@ def test_a_drain_ends_with_0_when_drained_and_with_124_when_not(
     assert "0 released and 1 running" in late.err
     assert "next: genq drain lane fast, or genq resume lane fast" in late.err
     assert (drained.code, drained.facts()["drained"]) == (0, True)
+
+
+def test_ctrl_c_in_a_drain_tells_that_the_pause_stays(
+    home: Home, genq: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in shell_of(genq.settings).items():
+        monkeypatch.setenv(name, value)
+    genq.submit()
+    genq.turn()
+    genq.claim_one()
+    process = start_genq("drain", "lane", "fast")
+    assert process.stderr is not None
+    while "1 running" not in (line := process.stderr.readline()):
+        assert line, "it ended by itself"
+
+    process.send_signal(signal.SIGINT)
+    _, rest = process.communicate(timeout=10)
+
+    assert process.returncode == 130
+    assert rest.splitlines() == [
+        "stopped waiting; lane fast stays paused (1 still runs)",
+        "next: genq resume lane fast",
+    ]
+
+
+def test_a_person_at_a_terminal_sees_no_log_lines(
+    home: Home, genq: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in shell_of(genq.settings).items():
+        monkeypatch.setenv(name, value)
+
+    code, output = in_a_terminal("pause", "lane", "fast")
+
+    assert code == 0
+    first, second = output.splitlines()
+    assert first.startswith("lane fast: paused since ")
+    assert second == "next: genq resume lane fast"
 
 
 def test_workers_are_shown(home: Home, genq: Harness) -> None:

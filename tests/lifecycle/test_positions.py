@@ -8,7 +8,7 @@ import pytest
 
 from infra.postgres.positions import standing_of
 from infra.postgres.service_rates import HORIZON, Served, add_served, rates_of
-from producer.position import place_of
+from producer.position import place_of, placed
 from schemas.ids import parse_id
 from schemas.position import QueuePlace
 from tests.fixtures.harness import MODEL, Harness
@@ -148,13 +148,61 @@ def test_a_model_whose_servers_are_closed_is_waited_for_until_the_first_opens(
 ) -> None:
     job = genq.submit()
     genq.sql("UPDATE flow SET parked_until = now() + interval '1 minute', park_reason = 3")
-    genq.sql(
-        "INSERT INTO limiter (key, emission, burst, closed_until)"
-        " VALUES ('server:painter', '1 s', 1, now() + interval '1 hour')"
-    )
+    genq.sql(CLOSED)
 
     assert genq.job(job).model == MODEL
     assert (place(genq, job).low or 0) > 3500
+
+
+CLOSED = (
+    "INSERT INTO limiter (key, emission, burst, closed_until)"
+    " VALUES ('server:painter', '1 s', 1, now() + interval '1 hour')"
+)
+
+
+@pytest.mark.parametrize("measured", [False, True])
+def test_a_job_says_that_its_model_is_closed_though_nothing_is_parked(
+    genq: Harness, measured: bool
+) -> None:
+    shown = genq.submit()
+    if measured:
+        genq.in_transaction(lambda c: add_served(c, RATE))
+    genq.sql(CLOSED)
+    assert genq.release() == []
+    (flow,) = genq.sql("SELECT parked_until FROM flow")
+    (limiter,) = genq.sql("SELECT closed_until FROM limiter WHERE key = 'server:painter'")
+    job = genq.job(shown)
+
+    told = genq.in_transaction(lambda c: placed(c, job, genq.settings))
+
+    assert flow.parked_until is None
+    assert (job.waiting_on, told.waiting_on) == ("lane", "rate_limit")
+    assert told.queue is not None
+    assert told.queue.until is not None
+    assert timedelta(0) <= told.queue.until - limiter.closed_until < timedelta(seconds=2)
+    assert (told.queue.low or 0) > 3590
+    assert told.queue.high is None or told.queue.high > 3590
+
+
+@pytest.mark.parametrize(
+    ("statement", "reason"),
+    [("UPDATE session SET draining = true", "no_worker"), (CLOSED.replace("+", "-"), "lane")],
+    ids=["nobody works", "open again"],
+)
+def test_a_closed_model_is_named_only_where_it_is_what_holds_the_job_back(
+    genq: Harness, statement: str, reason: str
+) -> None:
+    shown = genq.submit()
+    if reason != "lane":
+        genq.sql(CLOSED)
+    genq.sql(statement)
+    job = genq.job(shown)
+
+    told = genq.in_transaction(lambda c: placed(c, job, genq.settings))
+
+    assert told.waiting_on == reason
+    assert told.queue is not None
+    assert told.queue.until is None
 
 
 def test_rates_of_several_dispatchers_add_up_and_fade(genq: Harness) -> None:

@@ -143,10 +143,10 @@ QUEUE_RULES: Final[tuple[Rule, ...]] = (
         """WITH s AS MATERIALIZED (
           SELECT slots, lanes FROM session
           WHERE expires_at > clock_timestamp() AND NOT draining)
-        SELECT format('lane %s at pass %s', c.lane, c.pass) AS example
+        SELECT format('lane %s at pass %s', q.name, c.pass) AS example
         FROM lane_clock c
-        JOIN unnest(CAST(:lanes AS smallint[]), CAST(:shares AS float8[])) AS q(lane, share)
-          ON q.lane = c.lane
+        JOIN unnest(CAST(:lanes AS smallint[]), CAST(:names AS text[]),
+                    CAST(:shares AS float8[])) AS q(lane, name, share) ON q.lane = c.lane
         WHERE c.paused_at IS NULL
           AND (SELECT count(*) FROM live l WHERE l.lane = c.lane AND l.state IN (3, 4))
             < (SELECT COALESCE(sum(s.slots), 0) FROM s WHERE c.lane = ANY (s.lanes)) * q.share
@@ -168,7 +168,8 @@ QUEUE_RULES: Final[tuple[Rule, ...]] = (
                 SELECT l.pool FROM live l
                 WHERE l.state = 2 AND l.lane = c.lane AND l.tenant_id = f.tenant_id
                 ORDER BY l.priority, l.job_id LIMIT 100) l
-              LEFT JOIN pool p ON p.id = l.pool WHERE p.paused_at IS NULL))""",
+              LEFT JOIN pool p ON p.id = l.pool
+              WHERE p.paused_at IS NULL AND l.pool <> ALL (CAST(:closed AS smallint[]))))""",
         _DISPATCH,
         settles=True,
     ),

@@ -11,10 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from infra.postgres.partitions import first_key
 from infra.settings import Settings
 from schemas.ids import format_id
-from schemas.lanes import Lane
+from schemas.lanes import BY_NUMBER, Lane
 
 EXAMPLES: Final = 10
 """How many examples a violation shows; a statement looks for no more."""
+# What follows tells two looks at the same lane apart, and nothing to people.
+_MARK: Final = " at pass "
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,7 @@ class Scope:
         span: How far back ``since`` is.
         bound: What a dispatcher should have done may be late by this much.
         shares: Per lane number, the part of the slots that it may use.
+        closed: The pools that take nothing now: their models are limited or paused.
     """
 
     since: UUID
@@ -36,6 +39,7 @@ class Scope:
     idempotency_ttl: timedelta
     bound: timedelta
     shares: tuple[tuple[int, float], ...]
+    closed: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ class Violation:
 
     def persisting(self, later: "Violation") -> "Violation":
         """Return this violation with the examples that ``later`` still shows."""
-        still = tuple(one for one in self.examples if one in later.examples)
+        still = tuple(one.partition(_MARK)[0] for one in self.examples if one in later.examples)
         return replace(self, examples=still)
 
 
@@ -135,7 +139,9 @@ def _values(scope: Scope) -> dict[str, Any]:
         "ttl": scope.idempotency_ttl,
         "bound": scope.bound,
         "lanes": [lane for lane, _ in scope.shares],
+        "names": [BY_NUMBER[lane].value for lane, _ in scope.shares],
         "shares": [share for _, share in scope.shares],
+        "closed": list(scope.closed),
     }
 
 
