@@ -181,24 +181,6 @@ def test_a_worker_frozen_past_its_session_cannot_end_what_others_ended(
     play(settings, scene)
 
 
-def test_a_delivery_process_killed_at_work_tells_again_under_the_same_id(
-    settings: Settings,
-) -> None:
-    async def scene(running: System) -> None:
-        running.model.gate.set()
-        await running.start("dispatch", "deliver", "work")
-        jobs = await running.submit(JOBS)
-        await running.until("some were told", lambda: len(running.receiver.requests) > 0)
-
-        await running.kill("deliver")
-        await running.start("deliver")
-        await running.until_all_ended()
-
-        await running.assert_each_succeeded_once(jobs)
-
-    play(settings, scene)
-
-
 def test_a_few_slow_jobs_do_not_keep_free_slots_from_others(settings: Settings) -> None:
     async def scene(running: System) -> None:
         await running.start("dispatch", "deliver", "work")
