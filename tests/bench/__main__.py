@@ -129,9 +129,9 @@ MEASUREMENTS: Final[dict[str, Measure]] = {
     "in_flight": _in_flight,
     "celery": _celery,
     "naive": _naive,
+    "whale": _whale,
     "release": _release,
     "submits": _submits,
-    "whale": _whale,
     "engine": _engine,
 }
 
