@@ -12,9 +12,9 @@ from sqlalchemy import (
     Text,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB, UUID
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
-from schemas.tables.metadata import by_range, metadata
+from schemas.tables.metadata import Xid8, by_range, metadata
 
 _NOW = text("now()")
 
@@ -43,7 +43,25 @@ job = Table(
     Column("redrive_of", UUID()),
     Column("redriven_by", UUID()),
     Column("schedule_id", UUID()),
+    # Words of the tenant's own, to find jobs by.
+    Column("tags", ARRAY(Text)),
+    # What it was charged, in millionths of a dollar; null where no price is configured.
+    Column("spent", BigInteger),
     **by_range("job"),
+)
+# For the filters of lists. Rows without tags and metadata, as most are, cost nothing here.
+Index(
+    "ix_job_tags",
+    job.c.tags,
+    postgresql_using="gin",
+    postgresql_where=text("tags IS NOT NULL"),
+)
+Index(
+    "ix_job_metadata",
+    job.c.labels,
+    postgresql_using="gin",
+    postgresql_ops={"labels": "jsonb_path_ops"},
+    postgresql_where=text("metadata IS NOT NULL"),
 )
 # Dead letters wait here until somebody redrives them.
 Index(
@@ -103,7 +121,18 @@ outbox = Table(
     Column("at", DateTime(timezone=True), nullable=False, server_default=_NOW),
     # The event exactly as it is signed and sent, by every delivery and replay.
     Column("body", LargeBinary, nullable=False),
+    # The order of the tenant's feed is that of commits: a reader may go as far as the oldest
+    # transaction that is still open. Null in rows of releases before.
+    Column("tenant_id", BigInteger),
+    Column("tx", Xid8, server_default=text("pg_current_xact_id()")),
     **by_range("outbox"),
+)
+Index(
+    "ix_outbox_feed",
+    outbox.c.tenant_id,
+    outbox.c.tx,
+    outbox.c.id,
+    postgresql_where=text("tenant_id IS NOT NULL"),
 )
 # Belt and braces: one terminal event per job.
 Index("uq_outbox_terminal", outbox.c.job_id, unique=True, postgresql_where=text("kind = 1"))

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from sqlalchemy import MetaData
+from sqlalchemy.types import UserDefinedType
 
 metadata: Final = MetaData(
     naming_convention={
@@ -39,3 +40,13 @@ HOT: Final[dict[str, Any]] = {
         "autovacuum_vacuum_cost_delay": 0,
     }
 }
+
+
+class Xid8(UserDefinedType[str]):
+    """PostgreSQL's 64-bit transaction id; SQLAlchemy has no name for it."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        """Return the type's name in SQL."""
+        return "xid8"

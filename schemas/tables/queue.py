@@ -54,6 +54,8 @@ live = Table(
     Column("tokens", Integer, nullable=False, server_default=text("0")),
     # How often it was released; more than once a start is spinning.
     Column("releases", Integer, nullable=False, server_default=text("0")),
+    # It has a row in reservation, to be settled when it ends.
+    Column("budgeted", Boolean, nullable=False, server_default=text("false")),
     **HOT,
 )
 Index(

@@ -2,17 +2,19 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     ForeignKey,
     Identity,
     Integer,
     LargeBinary,
+    SmallInteger,
     Table,
     Text,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB, UUID
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
 from schemas.tables.metadata import metadata
 
@@ -32,6 +34,19 @@ tenant = Table(
     Column("limits", JSONB),
     Column("paused_at", DateTime(timezone=True)),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
+    # The name of its plan, for people and reports; the numbers are in the other columns.
+    Column("plan", Text),
+    # What its jobs may name; null: everything that is configured.
+    Column("allowed_models", ARRAY(Text)),
+    Column("allowed_kinds", ARRAY(SmallInteger)),
+    Column("allowed_lanes", ARRAY(SmallInteger)),
+    Column("safety_level", Text, nullable=False, server_default=text("'standard'")),
+    # Calls of the API; null: the installation's default.
+    Column("calls_per_minute", Integer),
+    # It has rows in budget: submits reserve, finishes settle. Others pay nothing for budgets.
+    Column("budgeted", Boolean, nullable=False, server_default=text("false")),
+    # None of its keys works while this is set.
+    Column("suspended_at", DateTime(timezone=True)),
 )
 
 api_key = Table(
@@ -46,4 +61,11 @@ api_key = Table(
     Column("digest", LargeBinary, nullable=False, unique=True),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
     Column("revoked_at", DateTime(timezone=True)),
+    # What it may do, as schemas.scopes names it; null: everything of its own tenant.
+    Column("scopes", ARRAY(Text)),
+    Column("expires_at", DateTime(timezone=True)),
+    # To about a minute.
+    Column("last_used_at", DateTime(timezone=True)),
+    # The key that takes its place; this one works until expires_at.
+    Column("replaced_by", UUID()),
 )

@@ -81,7 +81,7 @@ def test_upgrades_at_once_wait_for_each_other(empty_url: str) -> None:
 
     outcomes = asyncio.run(race())
 
-    assert sorted(outcomes, key=str) == [("0002", "0002"), ("0002", "0002"), (None, "0002")]
+    assert sorted(outcomes, key=str) == [("0003", "0003"), ("0003", "0003"), (None, "0003")]
 
 
 @pytest.mark.parametrize(
