@@ -29,7 +29,7 @@ from worker.pool import Service
 from worker.providers.opening import open_providers
 from worker.session import SessionKeeper
 
-_LAG_EVERY_SECONDS: Final = 1.0
+_LAG_EVERY_SECONDS: Final = 0.25
 _STUCK: Final = 70
 
 _log: Final = structlog.get_logger()
@@ -139,7 +139,7 @@ class WorkerService:
                 if not answered.wait(limit) and not stopped.is_set():
                     _log.critical("loop_stuck", seconds=limit)
                     os._exit(_STUCK)
-                LOOP_LAG_SECONDS.set(loop.time() - asked)
+                LOOP_LAG_SECONDS.observe(loop.time() - asked)
 
         threading.Thread(target=watch, name="loop-watch", daemon=True).start()
 

@@ -1,6 +1,8 @@
-"""Every metric that genq exposes: name, unit, labels, meaning. Declared here and nowhere else.
+"""What each process counts and measures of its own work: name, unit, labels, meaning.
 
-No label names a tenant or a job, because each value would be a new time series for ever.
+What the database holds is in ``state_metrics``, the generation's own in ``generation_metrics``;
+no metric is declared anywhere else. No label names a tenant or a job, because each value would
+be a new time series for ever; models and servers are those that are configured.
 Durations are seconds, sizes bytes; a counter's exposed name ends in ``_total``.
 """
 
@@ -29,12 +31,6 @@ JOBS_FINISHED: Final = Counter(
     "genq_jobs_finished",
     "Jobs that reached a final state; outcome is that state.",
     ["lane", "kind", "outcome"],
-)
-JOBS: Final = Gauge(
-    "genq_jobs", "Jobs that have not ended, as counted in PostgreSQL.", ["lane", "state"]
-)
-QUEUE_OLDEST_JOB_AGE_SECONDS: Final = Gauge(
-    "genq_queue_oldest_job_age_seconds", "Age of the oldest job that is ready to run.", ["lane"]
 )
 JOB_WAIT_SECONDS: Final = Histogram(
     "genq_job_wait_seconds",
@@ -100,6 +96,31 @@ PROVIDER_REQUEST_SECONDS: Final = Histogram(
     ["server", "operation"],
     buckets=_JOB_BUCKETS,
 )
+PROVIDER_REQUESTS: Final = Counter(
+    "genq_provider_requests",
+    "Calls of a model server that ended; outcome is ok, cancelled, or the error's code.",
+    ["server", "outcome"],
+)
+PROVIDER_INFLIGHT: Final = Gauge(
+    "genq_provider_inflight",
+    "Calls of a model server that run or wait for a place.",
+    ["server"],
+)
+PROVIDER_CIRCUIT_STATE: Final = Gauge(
+    "genq_provider_circuit_state",
+    "0: the server takes calls; 1: it failed often of late, others go first; 2: closed.",
+    ["server"],
+)
+TOKENS: Final = Counter(
+    "genq_tokens",
+    "Tokens that model servers told to have used; direction is input or output.",
+    ["server", "model", "direction"],
+)
+SAFETY_DECISIONS: Final = Counter(
+    "genq_safety_decisions",
+    "What was decided about a prompt or an output, at which stage and by which filter.",
+    ["stage", "filter", "decision"],
+)
 SERVER_CLOSINGS: Final = Counter(
     "genq_server_closings",
     "Answers of a model server that asked for a pause, by Retry-After or rate headers.",
@@ -127,12 +148,6 @@ WEBHOOK_DELIVERY_SECONDS: Final = Histogram(
     "From the event's commit to its acceptance by the receiver.",
     buckets=_JOB_BUCKETS,
 )
-OUTBOX_BACKLOG: Final = Gauge(
-    "genq_outbox_backlog", "Deliveries that are owed, as counted in PostgreSQL."
-)
-OUTBOX_OLDEST_AGE_SECONDS: Final = Gauge(
-    "genq_outbox_oldest_age_seconds", "Age of the oldest delivery that is owed."
-)
 
 # --- every process -------------------------------------------------------------------------
 
@@ -147,8 +162,10 @@ HTTP_REQUEST_SECONDS: Final = Histogram(
     ["route"],
     buckets=_CALL_BUCKETS,
 )
-LOOP_LAG_SECONDS: Final = Gauge(
-    "genq_loop_lag_seconds", "How late the event loop runs what is due."
+LOOP_LAG_SECONDS: Final = Histogram(
+    "genq_loop_lag_seconds",
+    "How late the worker's event loop runs what is due, four times a second.",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
 )
 BUILD: Final = Info("genq_build", "The genq that runs.")
 

@@ -107,6 +107,13 @@ def _in_flight(results: Results) -> Verdict:
     )
 
 
+def _loop_lag(results: Results) -> Verdict:
+    got = (_value(results, "in_flight", "loop_lag_p99"),)
+    return _line(
+        "the worker's loop late, 1000 calls, p99", "<= 50 ms", got, "{:.0f} ms", limits=[50]
+    )
+
+
 def _submits(results: Results) -> Verdict:
     got = (_value(results, "submits", "rate"),)
     return _line(
@@ -153,6 +160,7 @@ _LINES: Final = (
     _sustained,
     _added,
     _in_flight,
+    _loop_lag,
     _submits,
     _release,
     _idle_cpu,

@@ -17,6 +17,7 @@ from infra.embedded.plan import SERVICES
 from infra.embedded.run_state import RunState
 from tests.bench.cpu import CpuMeter
 from tests.bench.lines import Child, running
+from tests.bench.loop_lag import free_ports
 from tests.bench.orders import PROMPTS, SEED, SIZE, LoadRun, Order
 
 SLOTS: Final = 1000
@@ -42,6 +43,7 @@ class Stack:
         secret: Signs the webhooks.
         hook: Where they go.
         follow: The port on which the sink tells of them.
+        metrics_port: Of the first process that has one.
         http: For what is asked beside the load.
     """
 
@@ -51,6 +53,7 @@ class Stack:
     secret: str
     hook: str
     follow: int
+    metrics_port: int
     http: aiohttp.ClientSession
     sink: Child
     load: Child
@@ -133,7 +136,7 @@ async def running_stack() -> AsyncGenerator[Stack]:
 
 
 async def _start_genq(
-    folder: Path, closing: contextlib.AsyncExitStack
+    folder: Path, closing: contextlib.AsyncExitStack, metrics_port: int
 ) -> tuple[dict[str, Any], str]:
     """Start `genq up`; return what it says when it is ready, and the webhook secret."""
     profile = folder / "profile.toml"
@@ -146,7 +149,7 @@ async def _start_genq(
                 *("--slots", str(SLOTS), "--data-dir", str(folder / "data")),
                 *("--profile-file", str(profile)),
             ),
-            environment=_SETTINGS,
+            environment={**_SETTINGS, "GENQ_METRICS_PORT": str(metrics_port)},
             errors=errors,
         )
     )
@@ -159,7 +162,8 @@ async def _start_genq(
 
 
 async def _start(folder: Path, closing: contextlib.AsyncExitStack) -> Stack:
-    facts, secret = await _start_genq(folder, closing)
+    metrics_port = free_ports()
+    facts, secret = await _start_genq(folder, closing, metrics_port)
     sink = await closing.enter_async_context(
         running("sink", ("-m", "tests.bench.sink", "--secret", secret))
     )
@@ -183,6 +187,7 @@ async def _start(folder: Path, closing: contextlib.AsyncExitStack) -> Stack:
         secret=secret,
         hook=places["hook"],
         follow=places["follow"],
+        metrics_port=metrics_port,
         http=http,
         sink=sink,
         load=load,

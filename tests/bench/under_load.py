@@ -6,6 +6,7 @@ from typing import Final
 
 from tests.bench import ledger
 from tests.bench.cpu import Usage, between
+from tests.bench.loop_lag import late_at_most, read_buckets
 from tests.bench.measured import Measured, percentile
 from tests.bench.orders import PROMPTS, LoadRun, Order
 from tests.bench.stack import SLOTS, Stack
@@ -88,6 +89,7 @@ async def measure_in_flight(stack: Stack) -> Measured:
     )
     await stack.model(_BURST_LATENCY)
     before = stack.meter.resident_megabytes("work")
+    looks = await read_buckets(stack.http, stack.metrics_port)
     watching = asyncio.create_task(_fill_slots(stack))
     try:
         run = await stack.run(Order("closed", jobs=_BURST, outstanding=_BURST))
@@ -99,6 +101,8 @@ async def measure_in_flight(stack: Stack) -> Measured:
     found.add("in_flight", "calls in flight at once, most", in_flight, digits=0)
     found.add("rss_before", "worker's resident memory before", before, "MB")
     found.add("rss", "worker's resident memory, most", max(before, heaviest), "MB")
+    late = late_at_most(looks, await read_buckets(stack.http, stack.metrics_port), 99)
+    found.add("loop_lag_p99", "worker's event loop late by at most, p99", 1000 * late, "ms")
     found.judge(run)
     found.notes.append(
         f"{_BURST_LATENCY:.0f} s, so that the first call still runs when the last one begins: "
