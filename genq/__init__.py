@@ -1,29 +1,77 @@
-"""genq's face: the SDK here, the command line in ``genq.cli``."""
+"""genq's face: the SDK here, the command line in ``genq.cli``.
 
-from genq.async_client import AsyncGenq
-from genq.client import Genq
-from genq.errors import (
-    ApiError,
-    AuthenticationError,
-    BlockedError,
-    ConfigurationError,
-    ConflictError,
-    FieldFault,
-    GenqError,
-    InvalidRequestError,
-    JobBlockedError,
-    JobFailedError,
-    NoAnswerError,
-    NotFoundError,
-    PermissionDeniedError,
-    RateLimitedError,
-    ServerError,
-    ServerUnreachableError,
-    UnexpectedAnswerError,
-    WaitTimeoutError,
+Names are loaded when they are first used: ``import genq`` alone costs next to nothing.
+"""
+
+from importlib import import_module
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from genq.async_client import AsyncGenq
+    from genq.bulk_models import Bulk, BulkItem, Refusal
+    from genq.client import Genq
+    from genq.errors import (
+        ApiError,
+        AuthenticationError,
+        BlockedError,
+        BudgetExhaustedError,
+        ConfigurationError,
+        ConflictError,
+        FieldFault,
+        GenqError,
+        InvalidRequestError,
+        JobBlockedError,
+        JobFailedError,
+        NoAnswerError,
+        NotFoundError,
+        PermissionDeniedError,
+        RateLimitedError,
+        ServerError,
+        ServerUnreachableError,
+        UnavailableError,
+        UnexpectedAnswerError,
+        WaitTimeoutError,
+    )
+    from genq.event_models import Event, JobEvent
+    from genq.models import Artifact, Job, JobError, Output, Urls
+    from genq.raw_answers import RawResponse
+    from genq.webhook import WebhookInvalidError, verify_webhook
+
+_HOMES: Final = MappingProxyType(
+    {
+        "async_client": ("AsyncGenq",),
+        "bulk_models": ("Bulk", "BulkItem", "Refusal"),
+        "client": ("Genq",),
+        "errors": (
+            "ApiError",
+            "AuthenticationError",
+            "BlockedError",
+            "BudgetExhaustedError",
+            "ConfigurationError",
+            "ConflictError",
+            "FieldFault",
+            "GenqError",
+            "InvalidRequestError",
+            "JobBlockedError",
+            "JobFailedError",
+            "NoAnswerError",
+            "NotFoundError",
+            "PermissionDeniedError",
+            "RateLimitedError",
+            "ServerError",
+            "ServerUnreachableError",
+            "UnavailableError",
+            "UnexpectedAnswerError",
+            "WaitTimeoutError",
+        ),
+        "event_models": ("Event", "JobEvent"),
+        "models": ("Artifact", "Job", "JobError", "Output", "Urls"),
+        "raw_answers": ("RawResponse",),
+        "webhook": ("WebhookInvalidError", "verify_webhook"),
+    }
 )
-from genq.models import Artifact, Job, JobError, Output, Urls
-from genq.webhook import WebhookInvalidError, verify_webhook
+_HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "ApiError",
@@ -31,8 +79,12 @@ __all__ = [
     "AsyncGenq",
     "AuthenticationError",
     "BlockedError",
+    "BudgetExhaustedError",
+    "Bulk",
+    "BulkItem",
     "ConfigurationError",
     "ConflictError",
+    "Event",
     "FieldFault",
     "Genq",
     "GenqError",
@@ -40,17 +92,34 @@ __all__ = [
     "Job",
     "JobBlockedError",
     "JobError",
+    "JobEvent",
     "JobFailedError",
     "NoAnswerError",
     "NotFoundError",
     "Output",
     "PermissionDeniedError",
     "RateLimitedError",
+    "RawResponse",
+    "Refusal",
     "ServerError",
     "ServerUnreachableError",
+    "UnavailableError",
     "UnexpectedAnswerError",
     "Urls",
     "WaitTimeoutError",
     "WebhookInvalidError",
     "verify_webhook",
 ]
+
+
+def __getattr__(name: str) -> object:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found: object = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

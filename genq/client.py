@@ -1,31 +1,37 @@
 """The synchronous SDK: ``Genq().jobs.create(...)``, shaped like the OpenAI SDK."""
 
-from collections.abc import Iterator, Mapping
-from datetime import datetime
-from pathlib import Path
+import copy
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Final, Self
+from typing import Self, Unpack
 
 from genq import exchanges
 from genq.cli.profile import connection
 from genq.dead_letters import DeadLetters
-from genq.files import write_whole
-from genq.models import CancelReport, Job
+from genq.event_models import Event, read_feed_event
+from genq.generating import ImageOptions, TextOptions, generate_image, generate_text
+from genq.job_requests import RequestOptions
+from genq.jobs import Jobs
+from genq.key_models import Tenant
+from genq.keys import Keys, show_tenant
+from genq.listening import Listener
+from genq.retries import DEFAULT_RETRIES
 from genq.schedules import Schedules
-from genq.transport import Target, Transport
-
-DEFAULT_TIMEOUT: Final = 30.0
-
-Webhook = str | Mapping[str, object]
+from genq.target import DEFAULT_TIMEOUT, target_at
+from genq.transport import Transport
+from genq.webhook import Webhooks
 
 
 class Genq:
     """A client of one genq server; use it as a context manager, or call ``close``.
 
+    Threads may share it.
+
     >>> with Genq() as client:
-    ...     job = client.jobs.create(kind="image", input={"prompt": "a red kite over the sea"})
-    ...     job = client.jobs.wait(job.id)
-    ...     client.jobs.download(job.id, 0, "kite.png")
+    ...     picture = client.generate("a red kite over the sea")
+    ...     job = client.jobs.create(kind="image", input={"prompt": "a lighthouse", "n": 4})
+    ...     for artifact in client.jobs.wait(job.id).require_success().artifacts:
+    ...         client.jobs.download(job.id, artifact.index, f"{artifact.index}.png")
     """
 
     def __init__(
@@ -33,6 +39,10 @@ class Genq:
         api_key: str | None = None,
         base_url: str | None = None,
         timeout: float = DEFAULT_TIMEOUT,
+        *,
+        max_retries: int = DEFAULT_RETRIES,
+        extra_headers: Mapping[str, str] | None = None,
+        webhook_secret: str | None = None,
     ) -> None:
         """Find the server; nothing is sent yet.
 
@@ -40,16 +50,84 @@ class Genq:
             api_key: ``gq_…``; else ``GENQ_API_KEY``; else the profile that ``genq up`` wrote.
             base_url: Such as ``http://127.0.0.1:8080``; else ``GENQ_URL``; else the profile.
             timeout: Seconds for one request, on top of what the server holds it for.
+            max_retries: How often a request is sent again where that is safe: after a broken
+                connection, 408, 429, 502, 503, 504; ``Retry-After`` up to a minute is heeded.
+            extra_headers: What every request carries besides.
+            webhook_secret: ``whsec_…`` for ``webhooks.verify``; else the profile's.
 
         Raises:
             ConfigurationError: No server or no key is known.
         """
         found = connection(base_url, api_key)
-        self._transport = Transport(Target(found.url, found.api_key, timeout))
-        self.base_url = found.url
-        self.jobs = Jobs(self._transport)
-        self.dead_letters = DeadLetters(self._transport)
-        self.schedules = Schedules(self._transport)
+        target = target_at(
+            found.url, found.api_key, timeout=timeout, max_retries=max_retries
+        ).changed({"extra_headers": extra_headers or {}})
+        self.base_url = target.url
+        self.webhooks = Webhooks(webhook_secret)
+        self._use(Transport(target))
+
+    def _use(self, transport: Transport) -> None:
+        self._transport = transport
+        self.jobs = Jobs(transport)
+        self.dead_letters = DeadLetters(transport)
+        self.keys = Keys(transport)
+        self.schedules = Schedules(transport)
+
+    def with_options(self, **request: Unpack[RequestOptions]) -> Self:
+        """Return a client that shares the connections and sends its requests in another way."""
+        other = copy.copy(self)
+        other._use(self._transport.changed(request))  # noqa: SLF001 - a copy of itself
+        return other
+
+    def generate(self, prompt: str, **options: Unpack[ImageOptions]) -> bytes:
+        """Return the picture that a prompt gives: submit, wait, fetch.
+
+        Args:
+            prompt: What it shows.
+            options: ``size="1024x1024"``, ``model=…``, ``lane="turbo"``, ``timeout=60``…
+
+        Raises:
+            JobFailedError: There is no picture; ``job`` tells why.
+            WaitTimeoutError: It took longer than ``timeout``, half an hour if not given; the
+                job goes on.
+            ApiError: The server refused it; the subclasses say why.
+        """
+        return self._transport.run(generate_image(prompt, options))
+
+    def generate_text(self, prompt: str, **options: Unpack[TextOptions]) -> str:
+        """Return the words that a prompt gives: submit, wait, fetch.
+
+        Args:
+            prompt: What the user says.
+            options: ``system="Be brief."``, ``model=…``, ``temperature=0``, ``timeout=60``…
+
+        Raises:
+            JobFailedError: There are no words; ``job`` tells why.
+            WaitTimeoutError: It took longer than ``timeout``, half an hour if not given; the
+                job goes on.
+            ApiError: The server refused it; the subclasses say why.
+        """
+        return self._transport.run(generate_text(prompt, options))
+
+    def tenant(self) -> Tenant:
+        """Return who the key in use belongs to, its limits, and what the key may do."""
+        return self._transport.run(show_tenant())
+
+    def events(
+        self, *, after: str | None = None, types: Sequence[str] | None = None
+    ) -> Iterator[Event]:
+        """Yield the ends of all jobs of the key's owner, as they happen, without end.
+
+        Args:
+            after: The ``cursor`` of an event: begin with those after it; or ``now``; else with
+                the oldest that is kept.
+            types: Only these, such as ``["job.failed"]``.
+
+        Raises:
+            InvalidRequestError: Events behind the cursor are no longer kept.
+        """
+        listener = Listener(exchanges.feed_source(after, types))
+        return map(read_feed_event, self._transport.listen(listener))
 
     def close(self) -> None:
         """Close the connections."""
@@ -65,223 +143,3 @@ class Genq:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-class JobPage:
-    """One page of jobs, newest first; iterating goes on over all later pages."""
-
-    def __init__(
-        self,
-        transport: Transport,
-        query: Mapping[str, object],
-        data: tuple[Job, ...],
-        *,
-        has_more: bool,
-    ) -> None:
-        self._transport = transport
-        self._query = query
-        self.data = data
-        self.has_more = has_more
-
-    def next_page(self) -> "JobPage | None":
-        """Return the page after this one, or ``None`` at the end."""
-        if not self.has_more or not self.data:
-            return None
-        return _page(self._transport, {**self._query, "after": self.data[-1].id})
-
-    def __iter__(self) -> Iterator[Job]:
-        page: JobPage | None = self
-        while page is not None:
-            yield from page.data
-            page = page.next_page()
-
-
-class Jobs:
-    """The jobs of the key's owner."""
-
-    def __init__(self, transport: Transport) -> None:
-        self._transport = transport
-
-    def create(
-        self,
-        *,
-        kind: str,
-        input: Mapping[str, object],  # noqa: A002 - the field's name in the API
-        model: str | None = None,
-        lane: str | None = None,
-        priority: int | None = None,
-        webhook: Webhook | None = None,
-        metadata: Mapping[str, str] | None = None,
-        end_user: str | None = None,
-        run_at: datetime | float | None = None,
-        start_timeout: float | None = None,
-        deadline: datetime | float | None = None,
-        unique: str | Mapping[str, object] | None = None,
-        idempotency_key: str | None = None,
-        wait: float | None = None,
-    ) -> Job:
-        """Submit a job.
-
-        Args:
-            kind: ``image`` or ``chat``.
-            input: The model's parameters under OpenAI's names: ``prompt``, ``n``, ``size``…
-            model: Else the server's default for the kind.
-            lane: ``turbo``, ``fast``, ``relax`` or ``batch``.
-            priority: 0 (first) to 9, within the lane.
-            webhook: A URL, or ``{"url": …, "events": […]}``.
-            metadata: Up to 16 texts of your own, given back with the job.
-            end_user: Who of your users asked for it.
-            run_at: Not before this instant, or so many seconds from now.
-            start_timeout: It expires if it has not started after so many seconds.
-            deadline: It expires if it has not ended by this instant, or so many seconds from
-                now.
-            unique: A key that one unfinished job may have at a time, or ``{"key", "scope",
-                "period", "on_conflict"}``.
-            idempotency_key: Twice the same key and body is one job. One is made if not given,
-                so that a connection that breaks on the way can be tried again.
-            wait: Let the server hold the request for up to so many seconds until the job ends.
-
-        Raises:
-            ConflictError: An earlier job holds the unique key.
-            ApiError: The server refused it; the subclasses say why.
-            ServerUnreachableError: There is no server.
-        """
-        body = {
-            "kind": kind,
-            "input": input,
-            "model": model,
-            "lane": lane,
-            "priority": priority,
-            "webhook": {"url": webhook} if isinstance(webhook, str) else webhook,
-            "metadata": metadata,
-            "end_user": end_user,
-            "run_at": run_at,
-            "start_timeout": start_timeout,
-            "deadline": deadline,
-            "unique": {"key": unique} if isinstance(unique, str) else unique,
-        }
-        return self._transport.run(
-            exchanges.create_job(body, idempotency_key=idempotency_key, wait=wait)
-        )
-
-    def get(self, job_id: str, *, wait: float | None = None) -> Job:
-        """Return a job, after up to ``wait`` seconds if it has not ended yet.
-
-        Raises:
-            NotFoundError: There is no such job.
-        """
-        return self._transport.run(exchanges.get_job(job_id, wait=wait))
-
-    def list(
-        self,
-        *,
-        limit: int | None = None,
-        after: str | None = None,
-        status: str | None = None,
-        lane: str | None = None,
-        kind: str | None = None,
-    ) -> JobPage:
-        """Return jobs, newest first: iterate over the page to get them all.
-
-        Args:
-            limit: Jobs per page.
-            after: A job's id: go on with those that are older.
-            status: Such as ``running``.
-            lane: Such as ``fast``.
-            kind: ``image`` or ``chat``.
-        """
-        query = {"limit": limit, "after": after, "status": status, "lane": lane, "kind": kind}
-        return _page(self._transport, query)
-
-    def wait(
-        self,
-        job_id: str,
-        *,
-        timeout: float | None = None,
-        on_change: exchanges.OnChange | None = None,
-    ) -> Job:
-        """Return the job when it has ended, in whatever way; see ``Job.require_success``.
-
-        Args:
-            job_id: The job.
-            timeout: Seconds; as long as it takes if not given.
-            on_change: Called with the job at first and on each change of its state.
-
-        Raises:
-            WaitTimeoutError: It has not ended in time; it goes on.
-        """
-        return self._transport.run(
-            exchanges.wait_for_job(job_id, timeout=timeout, on_change=on_change)
-        )
-
-    def cancel(self, job_id: str, *, wait: float | None = None) -> Job:
-        """Cancel a job; cancelling twice is cancelling once.
-
-        Args:
-            job_id: The job.
-            wait: A job that waited has ended when this returns; one that runs ends a moment
-                later: wait for that, for up to so many seconds.
-
-        Raises:
-            ConflictError: It had ended before in another way.
-            NotFoundError: There is no such job.
-        """
-        return self._transport.run(exchanges.cancel_job(job_id, wait=wait))
-
-    def cancel_matching(
-        self,
-        *,
-        lane: str | None = None,
-        kind: str | None = None,
-        model: str | None = None,
-        batch_id: str | None = None,
-        status: str | None = None,
-        end_user: str | None = None,
-        metadata: Mapping[str, str] | None = None,
-        created_after: datetime | None = None,
-        created_before: datetime | None = None,
-        every: bool = False,
-        dry_run: bool = False,
-    ) -> CancelReport:
-        """Cancel every unfinished job that fits all that is given.
-
-        Args:
-            lane: Such as ``batch``.
-            kind: ``image`` or ``chat``.
-            model: The model that they are for.
-            batch_id: The batch that they came with.
-            status: ``queued`` or ``running``.
-            end_user: Who of your users asked for them.
-            metadata: Texts of yours that they carry, among others.
-            created_after: Not those that are older.
-            created_before: Only those that are older.
-            every: Needed if nothing else is given.
-            dry_run: Only count them.
-        """
-        wanted = {
-            "lane": lane,
-            "kind": kind,
-            "model": model,
-            "batch_id": batch_id,
-            "status": status,
-            "end_user": end_user,
-            "metadata": metadata,
-            "created_after": created_after,
-            "created_before": created_before,
-            "all": every,
-            "dry_run": dry_run,
-        }
-        return self._transport.run(exchanges.cancel_jobs(wanted))
-
-    def artifact(self, job_id: str, index: int) -> bytes:
-        """Return the bytes of output number ``index``, counted from 0."""
-        return self._transport.run(exchanges.get_artifact(job_id, index))
-
-    def download(self, job_id: str, index: int, path: str | Path) -> Path:
-        """Write output ``index`` to ``path``, whole or not at all; return the path."""
-        return write_whole(Path(path), self.artifact(job_id, index))
-
-
-def _page(transport: Transport, query: Mapping[str, object]) -> JobPage:
-    found = transport.run(exchanges.list_jobs(query))
-    return JobPage(transport, query, found.jobs, has_more=found.has_more)

@@ -1,22 +1,20 @@
 """Dead letters in the SDK: ``client.dead_letters``, the same for ``Genq`` and ``AsyncGenq``."""
 
-import json
 from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
-from http import HTTPStatus
 from typing import Final
 
+from genq.async_transport import AsyncTransport
+from genq.calls import Call, Exchange, found_in, place, query_of, sending
 from genq.decoding import (
-    decode,
     read_dead_letter,
     read_dead_letter_groups,
     read_dead_letters,
     read_redrive,
 )
-from genq.errors import ConfigurationError, error_of
-from genq.exchanges import Answer, Call, Exchange
 from genq.models import DeadLetter, DeadLetterGroup, Redrive
-from genq.transport import AsyncTransport, Transport
+from genq.transport import Transport
 
 _PATH: Final = "/v1/dead_letters"
 
@@ -180,31 +178,22 @@ class AsyncDeadLetters:
 
 
 def _page(query: Mapping[str, object]) -> Exchange[tuple[tuple[DeadLetter, ...], str | None]]:
-    answer = yield Call("GET", _PATH, query=_texts(query))
-    return read_dead_letters(_good(answer))
+    return read_dead_letters(found_in((yield Call("GET", _PATH, query=query_of(query)))))
 
 
 def _groups(query: Mapping[str, object]) -> Exchange[tuple[DeadLetterGroup, ...]]:
-    answer = yield Call("GET", f"{_PATH}/groups", query=_texts(query))
-    return read_dead_letter_groups(_good(answer))
+    answer = yield Call("GET", f"{_PATH}/groups", query=query_of(query))
+    return read_dead_letter_groups(found_in(answer))
 
 
 def _get(job_id: str) -> Exchange[DeadLetter]:
-    # An id is letters, digits and "_"; anything else could lead to another route.
-    if not job_id.startswith("job_") or not job_id.replace("_", "").isalnum():
-        raise ConfigurationError(f"{job_id!r} is not a job id; expected job_… (genq dead ls)")
-    answer = yield Call("GET", f"{_PATH}/{job_id}")
-    return read_dead_letter(_good(answer))
+    return read_dead_letter(found_in((yield Call("GET", place("job_", job_id, _PATH)))))
 
 
 def _redrive(body: Mapping[str, object]) -> Exchange[Redrive]:
-    try:
-        content = json.dumps(body, allow_nan=False, ensure_ascii=False).encode()
-    except (TypeError, ValueError) as error:
-        raise ConfigurationError(f"the edits cannot be written as JSON: {error}") from None
-    headers = {"content-type": "application/json"}
-    answer = yield Call("POST", f"{_PATH}/redrive", headers=headers, body=content)
-    return read_redrive(_good(answer))
+    # Each dead job is sent again once, ever: asking twice is asking once.
+    call = sending("POST", f"{_PATH}/redrive", body, "the edits")
+    return read_redrive(found_in((yield replace(call, repeatable=True))))
 
 
 def _redrive_body(
@@ -214,16 +203,13 @@ def _redrive_body(
     limit: int | None,
     submitted_before: When | None,
 ) -> dict[str, object]:
-    chosen = wanted and {name: _text(value) for name, value in wanted.items()}
-    before = None if submitted_before is None else _text(submitted_before)
-    told = {
+    return {
         "job_id": job_id,
-        "filter": chosen,
+        "filter": wanted,
         "edits": edits,
         "limit": limit,
-        "submitted_before": before,
+        "submitted_before": submitted_before,
     }
-    return {name: value for name, value in told.items() if value is not None}
 
 
 def _filter(
@@ -243,17 +229,3 @@ def _filter(
         "since": since,
         "until": until,
     }
-
-
-def _texts(query: Mapping[str, object]) -> dict[str, str]:
-    return {name: str(_text(value)) for name, value in query.items() if value is not None}
-
-
-def _text(value: object) -> object:
-    return value.isoformat() if isinstance(value, datetime) else value
-
-
-def _good(answer: Answer) -> object:
-    if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
-        raise error_of(answer.status, answer.headers, answer.body)
-    return decode(answer.body)

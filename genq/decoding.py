@@ -47,6 +47,7 @@ def read_job(found: object) -> Job:
         error=_error(fields.part("error")),
         attempts=fields.maybe_number("attempts") or 0,
         metadata={name: str(value) for name, value in fields.mapping("metadata").items()},
+        tags=fields.texts("tags"),
         end_user=fields.maybe_text("end_user"),
         urls=_urls(fields.part("urls")),
         raw=fields.found,
@@ -69,7 +70,10 @@ def read_slice(found: object) -> Slice:
     """Return one page of jobs from a decoded answer of ``GET /v1/jobs``."""
     fields = Fields(found, "list")
     jobs = tuple(read_job(part.found) for part in fields.parts("data"))
-    return Slice(jobs, fields.found.get("has_more") is True)
+    more = fields.found.get("has_more") is True
+    # A page's last job is where the next one begins, where the server does not say so itself.
+    after = fields.maybe_text("next") or (jobs[-1].id if more and jobs else None)
+    return Slice(jobs, more, after)
 
 
 def read_dead_letter(found: object) -> DeadLetter:
@@ -139,6 +143,13 @@ def read_redrive(found: object) -> Redrive:
     )
 
 
+def read_eta(fields: Fields | None) -> Eta | None:
+    """Return a range of seconds, or ``None``."""
+    if fields is None:
+        return None
+    return Eta(fields.maybe_float("low") or 0.0, fields.maybe_float("high"))
+
+
 def decode(body: bytes) -> object:
     """Return the JSON value in ``body``.
 
@@ -198,15 +209,9 @@ def _queue(fields: Fields | None) -> QueuePlace | None:
         ahead_in_flow=fields.maybe_number("ahead_in_flow"),
         ahead_in_lane=fields.maybe_number("ahead_in_lane"),
         estimated=fields.found.get("estimated") is True,
-        eta_seconds=_eta(fields.part("eta_seconds")),
+        eta_seconds=read_eta(fields.part("eta_seconds")),
         waiting_until=fields.maybe_moment("waiting_until"),
     )
-
-
-def _eta(fields: Fields | None) -> Eta | None:
-    if fields is None:
-        return None
-    return Eta(fields.maybe_float("low") or 0.0, fields.maybe_float("high"))
 
 
 def _death(fields: Fields) -> Death:

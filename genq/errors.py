@@ -1,14 +1,19 @@
 """Every way a call to genq can fail: one class for each thing to do about it."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
+
+if TYPE_CHECKING:
+    from genq.models import Job
 
 _SNIPPET_CHARACTERS: Final = 200
 _NOTHING: Final[Mapping[str, object]] = {}
 _BLOCKED_CODES: Final = frozenset({"content_blocked", "model_refused_content"})
+_BUDGET_CODES: Final = frozenset({"budget_exhausted", "budget_too_small"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +25,15 @@ class FieldFault:
 
 
 class GenqError(Exception):
-    """The root of the tree; ``message`` says what happened and what to do next."""
+    """The root of the tree; ``message`` says what happened and what to do next.
+
+    Attributes:
+        request_id: Names the request in the server's log, where a request failed.
+        error_id: Names the fault in the server's log, where the server told one.
+    """
+
+    request_id: str | None = None
+    error_id: str | None = None
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -63,14 +76,25 @@ class JobFailedError(GenqError):
         job_id: The job.
         status: ``failed``, ``cancelled``, ``expired`` or ``blocked``.
         code: The stable code of the job's error, if it has one.
+        job: The job itself, with its error.
     """
 
-    def __init__(self, job_id: str, status: str, code: str | None, reason: str | None) -> None:
+    def __init__(
+        self,
+        job_id: str,
+        status: str,
+        code: str | None,
+        reason: str | None,
+        *,
+        job: "Job | None" = None,
+    ) -> None:
         why = f": {reason}" if reason else ""
         super().__init__(f"{job_id} {status}{why}" + (f" ({code})" if code else ""))
         self.job_id = job_id
         self.status = status
         self.code = code
+        self.job = job
+        self.error_id = job.error.error_id if job and job.error else None
 
 
 class JobBlockedError(JobFailedError):
@@ -88,6 +112,7 @@ class ApiError(GenqError):
         errors: The faults in the request, if that is what is wrong.
         retryable: Whether the same request can succeed later, unchanged.
         retry_after: Seconds until the next try makes sense, if the server said so.
+        problem: The answer's body as it came, for what this release does not know.
     """
 
     def __init__(
@@ -101,6 +126,7 @@ class ApiError(GenqError):
         errors: tuple[FieldFault, ...] = (),
         retryable: bool = False,
         retry_after: float | None = None,
+        problem: Mapping[str, object] = _NOTHING,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -110,6 +136,7 @@ class ApiError(GenqError):
         self.errors = errors
         self.retryable = retryable
         self.retry_after = retry_after
+        self.problem = problem
 
     def __str__(self) -> str:
         request = f", request {self.request_id}" if self.request_id else ""
@@ -144,7 +171,11 @@ class ConflictError(ApiError):
 
 
 class RateLimitedError(ApiError):
-    """Too many requests, or the budget is spent; ``retry_after`` says when to come back."""
+    """Too many requests; ``retry_after`` says in how many seconds to come back."""
+
+
+class BudgetExhaustedError(RateLimitedError):
+    """The budget of the tenant or its end user is spent; ``retry_after``: until its reset."""
 
 
 class BlockedError(ApiError):
@@ -155,13 +186,20 @@ class ServerError(ApiError):
     """The server failed; the fault is not in the request."""
 
 
+class UnavailableError(ServerError):
+    """The server, or one that it needs, is away; ``retry_after`` says for how long."""
+
+
 _CLASSES: Final[Mapping[int, type[ApiError]]] = {
     HTTPStatus.UNAUTHORIZED: AuthenticationError,
-    HTTPStatus.PAYMENT_REQUIRED: RateLimitedError,
+    HTTPStatus.PAYMENT_REQUIRED: BudgetExhaustedError,
     HTTPStatus.FORBIDDEN: PermissionDeniedError,
     HTTPStatus.NOT_FOUND: NotFoundError,
     HTTPStatus.CONFLICT: ConflictError,
     HTTPStatus.TOO_MANY_REQUESTS: RateLimitedError,
+    HTTPStatus.BAD_GATEWAY: UnavailableError,
+    HTTPStatus.SERVICE_UNAVAILABLE: UnavailableError,
+    HTTPStatus.GATEWAY_TIMEOUT: UnavailableError,
 }
 
 
@@ -183,16 +221,27 @@ def error_of(status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
         error_id=_text(problem.get("error_id")),
         errors=_faults(problem.get("errors")),
         retryable=problem.get("retryable") is True,
-        retry_after=_seconds(headers.get("retry-after")),
+        retry_after=seconds_of(headers.get("retry-after")),
+        problem=problem,
     )
+
+
+def seconds_of(value: str | None) -> float | None:
+    """Return the seconds of a ``Retry-After`` header; ``None`` where it names none."""
+    try:
+        seconds = float(value) if value is not None else math.nan
+    except ValueError:
+        return None
+    return seconds if math.isfinite(seconds) else None
 
 
 def _class_of(status: int, code: str) -> type[ApiError]:
     if code in _BLOCKED_CODES:
         return BlockedError
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return ServerError
-    return _CLASSES.get(status, InvalidRequestError)
+    if code in _BUDGET_CODES:
+        return BudgetExhaustedError
+    ours = status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return _CLASSES.get(status, ServerError if ours else InvalidRequestError)
 
 
 def _problem(body: bytes) -> Mapping[str, object]:
@@ -227,10 +276,3 @@ def _faults(found: object) -> tuple[FieldFault, ...]:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
-
-
-def _seconds(value: str | None) -> float | None:
-    try:
-        return float(value) if value is not None else None
-    except ValueError:
-        return None

@@ -90,5 +90,9 @@ class Fields:
         items = cast("list[object]", value) if isinstance(value, list) else []
         return tuple(item for item in items if isinstance(item, str))
 
+    def maybe_texts(self, name: str) -> tuple[str, ...] | None:
+        """Return the texts of a list, or ``None``."""
+        return self.texts(name) if isinstance(self.found.get(name), list) else None
+
     def _lacks(self, name: str) -> UnexpectedAnswerError:
         return UnexpectedAnswerError(f"{self.what} lacks {name}; is this genq's URL?")

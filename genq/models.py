@@ -103,6 +103,7 @@ class Job:
     error: JobError | None = None
     attempts: int = 0
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+    tags: tuple[str, ...] = ()
     end_user: str | None = None
     urls: Urls = field(default_factory=Urls)
     raw: Json = field(default_factory=dict[str, object], repr=False, compare=False)
@@ -128,7 +129,8 @@ class Job:
             return self.output or Output()
         kind = JobBlockedError if self.status == "blocked" else JobFailedError
         code, reason = (self.error.code, self.error.message) if self.error else (None, None)
-        raise kind(self.id, self.status if self.done else f"is {self.status}", code, reason)
+        status = self.status if self.done else f"is {self.status}"
+        raise kind(self.id, status, code, reason, job=self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +152,11 @@ class CancelReport:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """One page of a list as it came: newest first."""
+    """One page of a list as it came, newest first; ``next`` is where the next one begins."""
 
     jobs: tuple[Job, ...]
     has_more: bool
+    next: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,12 @@
 """Recurring schedules in the SDK: ``client.schedules`` of ``Genq`` and ``AsyncGenq``."""
 
-import json
-import secrets
 from collections.abc import AsyncIterator, Iterator, Mapping
-from http import HTTPStatus
 from typing import Final
 
-from genq.decoding import decode, read_job
-from genq.errors import ConfigurationError, error_of
-from genq.exchanges import Answer, Call, Exchange
+from genq.async_transport import AsyncTransport
+from genq.calls import IDEMPOTENCY_KEY, Call, Exchange, found_in, good, place, sending
+from genq.decoding import read_job
+from genq.exchanges import new_key
 from genq.models import Job
 from genq.schedule_models import (
     Schedule,
@@ -17,7 +15,7 @@ from genq.schedule_models import (
     read_schedule,
     read_schedules,
 )
-from genq.transport import AsyncTransport, Transport
+from genq.transport import Transport
 
 _PATH: Final = "/v1/schedules"
 
@@ -229,35 +227,34 @@ class AsyncSchedules:
 
 
 def _create(body: Mapping[str, object]) -> Exchange[Schedule]:
-    answer = yield _sending("POST", _PATH, body)
-    return read_schedule(_good(answer))
+    # Without a key, which this route does not know: a name that is taken is told by the server.
+    return read_schedule(found_in((yield sending("POST", _PATH, body, "the schedule"))))
 
 
 def _update(schedule_id: str, body: Mapping[str, object]) -> Exchange[Schedule]:
-    answer = yield _sending("PATCH", _place(schedule_id), body)
-    return read_schedule(_good(answer))
+    call = sending("PATCH", _place(schedule_id), body, "the schedule")
+    return read_schedule(found_in((yield call)))
 
 
 def _one(method: str, schedule_id: str, what: str = "") -> Exchange[Schedule]:
-    answer = yield Call(method, _place(schedule_id) + what)
-    return read_schedule(_good(answer))
+    # Pausing or resuming twice is doing it once.
+    call = Call(method, _place(schedule_id) + what, repeatable=True)
+    return read_schedule(found_in((yield call)))
 
 
 def _delete(schedule_id: str) -> Exchange[None]:
-    answer = yield Call("DELETE", _place(schedule_id))
-    if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
-        raise error_of(answer.status, answer.headers, answer.body)
+    good((yield Call("DELETE", _place(schedule_id))))
 
 
 def _trigger(schedule_id: str, idempotency_key: str | None) -> Exchange[Job]:
-    headers = {"idempotency-key": idempotency_key or secrets.token_urlsafe(24)}
-    answer = yield Call("POST", f"{_place(schedule_id)}/trigger", headers=headers)
-    return read_job(_good(answer))
+    headers = {IDEMPOTENCY_KEY: idempotency_key or new_key()}
+    call = Call("POST", f"{_place(schedule_id)}/trigger", headers=headers)
+    return read_job(found_in((yield call)))
 
 
 def _page(after: str | None) -> Exchange[tuple[tuple[Schedule, ...], str | None]]:
     answer = yield Call("GET", _PATH, query={} if after is None else {"after": after})
-    return read_schedules(_good(answer))
+    return read_schedules(found_in(answer))
 
 
 def _runs(
@@ -265,28 +262,8 @@ def _runs(
 ) -> Exchange[tuple[tuple[ScheduleRun, ...], str | None]]:
     query = {} if after is None else {"after": after}
     answer = yield Call("GET", f"{_place(schedule_id)}/runs", query=query)
-    return read_runs(_good(answer))
-
-
-def _sending(method: str, path: str, body: Mapping[str, object]) -> Call:
-    given = {name: value for name, value in body.items() if value is not None}
-    try:
-        content = json.dumps(given, allow_nan=False, ensure_ascii=False).encode()
-    except (TypeError, ValueError) as error:
-        raise ConfigurationError(f"the schedule cannot be written as JSON: {error}") from None
-    return Call(method, path, headers={"content-type": "application/json"}, body=content)
+    return read_runs(found_in(answer))
 
 
 def _place(schedule_id: str) -> str:
-    # An id is letters, digits and "_"; anything else could lead to another route.
-    if not schedule_id.startswith("sched_") or not schedule_id.replace("_", "").isalnum():
-        raise ConfigurationError(
-            f"{schedule_id!r} is not a schedule id; expected sched_… (genq schedules list)"
-        )
-    return f"{_PATH}/{schedule_id}"
-
-
-def _good(answer: Answer) -> object:
-    if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
-        raise error_of(answer.status, answer.headers, answer.body)
-    return decode(answer.body)
+    return place("sched_", schedule_id, _PATH)

@@ -2,16 +2,47 @@
 
 import json
 from collections.abc import Mapping
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from standardwebhooks import Webhook, WebhookVerificationError
-from standardwebhooks.webhooks import EmptyWebhookSecretError
+from genq.cli.profile import webhook_secret
+from genq.errors import ConfigurationError, GenqError
+from genq.event_models import Event, read_event
 
-from genq.errors import GenqError
+if TYPE_CHECKING:
+    from standardwebhooks import Webhook
 
 
 class WebhookInvalidError(GenqError):
     """The webhook must not be trusted: answer 400 and do nothing."""
+
+
+class Webhooks:
+    """``client.webhooks``: what a receiver of webhooks needs; nothing is sent."""
+
+    def __init__(self, secret: str | None = None) -> None:
+        self._secret = secret
+
+    def verify(
+        self, body: bytes | str, headers: Mapping[str, str], secret: str | None = None
+    ) -> Event:
+        """Return the event of a webhook that genq signed less than five minutes ago.
+
+        Args:
+            body: The request body exactly as received, before any parsing.
+            headers: The request's headers, names in any case.
+            secret: ``whsec_…``, or several; else the client's ``webhook_secret``, else
+                ``GENQ_WEBHOOK_SECRET``, else that of the profile that ``genq up`` wrote.
+
+        Raises:
+            WebhookInvalidError: Not signed by this secret, changed on the way, or too old.
+            ConfigurationError: No secret is known.
+        """
+        known = secret or self._secret or webhook_secret()
+        if not known:
+            raise ConfigurationError(
+                "no signing secret is known: pass webhook_secret, or set GENQ_WEBHOOK_SECRET"
+            )
+        return read_event(verify_webhook(body, headers, known))
 
 
 def verify_webhook(
@@ -31,6 +62,9 @@ def verify_webhook(
     Raises:
         WebhookInvalidError: Not signed by this secret, changed on the way, or too old.
     """
+    # Loaded by who verifies: the standard's library brings much along.
+    from standardwebhooks import WebhookVerificationError  # noqa: PLC0415 - as said
+
     reason = "no signing secret was given"
     for one in secret.split():
         try:
@@ -45,7 +79,10 @@ def verify_webhook(
     raise WebhookInvalidError(f"webhook not verified: {reason}")
 
 
-def _open(secret: str) -> Webhook:
+def _open(secret: str) -> "Webhook":
+    from standardwebhooks import Webhook  # noqa: PLC0415 - as above
+    from standardwebhooks.webhooks import EmptyWebhookSecretError  # noqa: PLC0415 - as above
+
     try:
         return Webhook(secret)
     except (ValueError, EmptyWebhookSecretError):

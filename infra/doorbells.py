@@ -28,6 +28,8 @@ READY: Final = "ready"
 ROOM: Final = "room"
 
 _TIMEOUT_SECONDS: Final = 2.0
+# Who rings has answered somebody or is about to: a server that hangs must not hold them up.
+_RING_SECONDS: Final = 1.0
 _RECONNECT_SECONDS: Final = 0.5
 _HEALTH_SECONDS: Final = 10
 
@@ -109,14 +111,18 @@ class Doorbells:
     async def ring(self, channel: str, message: str = "") -> None:
         """Publish; if Valkey is away, the listeners' own looks must do."""
         try:
-            await self._redis.publish(channel, message)
+            async with asyncio.timeout(_RING_SECONDS):
+                await self._redis.publish(channel, message)
         except (RedisError, OSError) as error:
             _log.warning("doorbell_failed", channel=channel, error_type=type(error).__name__)
 
     async def ring_all(self, rings: Sequence[Ring]) -> None:
         """Publish several in one round trip, as ``ring`` does one."""
         try:
-            async with self._redis.pipeline(transaction=False) as pipeline:
+            async with (
+                asyncio.timeout(_RING_SECONDS),
+                self._redis.pipeline(transaction=False) as pipeline,
+            ):
                 for ring in rings:
                     pipeline.publish(ring.channel, ring.message)
                 await pipeline.execute()

@@ -82,6 +82,8 @@ def _record_of(claim: Claim) -> JobRecord:
         metadata=claim.metadata,
         end_user=claim.end_user,
         deadline=claim.deadline,
+        tags=claim.tags,
+        retry_of=claim.retry_of,
     )
 
 

@@ -16,6 +16,8 @@ from schemas.errors import DatabaseUnavailableError
 
 Row = TypeVar("Row")
 Outcome = TypeVar("Outcome")
+# A row, who waits for it, and since when by the loop's clock.
+_Waiting = tuple[Row, "asyncio.Future[Outcome]", float]
 
 # Two writes begin at least this far apart: the most that a row waits under load. A write that
 # takes long says that the machine is busy; fewer, fuller ones then cost everybody less.
@@ -35,7 +37,8 @@ class GroupCommit(Generic[Row, Outcome]):
             It may be called again with rows that were written already, when the fate of a
             commit is unknown, and must then give the same outcomes.
         name: The statement, as metrics call it.
-        patience: How long a group is tried again while the database cannot be reached.
+        patience: How long after its arrival a row is tried again while the database cannot be
+            reached; one try it gets, however late.
         pace: The shortest time between the beginnings of two writes.
         largest: The most rows in one write.
     """
@@ -54,7 +57,7 @@ class GroupCommit(Generic[Row, Outcome]):
         self._pace = pace.total_seconds()
         self._largest = largest
         self._rows_written = GROUP_COMMIT_ROWS.labels(name)
-        self._waiting: list[tuple[Row, asyncio.Future[Outcome]]] = []
+        self._waiting: list[_Waiting[Row, Outcome]] = []
         self._full = asyncio.Event()
         self._writer: asyncio.Task[None] | None = None
         self._next_start = 0.0
@@ -68,7 +71,7 @@ class GroupCommit(Generic[Row, Outcome]):
         """
         loop = asyncio.get_running_loop()
         outcome: asyncio.Future[Outcome] = loop.create_future()
-        self._waiting.append((row, outcome))
+        self._waiting.append((row, outcome, loop.time()))
         if len(self._waiting) >= self._largest:
             self._full.set()
         if self._writer is None or self._writer.done():
@@ -100,38 +103,46 @@ class GroupCommit(Generic[Row, Outcome]):
             slower = min(_SLOWEST_PACE, _PACE_PER_WRITE * took)
             self._next_start = began + max(self._pace, slower)
 
-    async def _write_group(self, group: list[tuple[Row, asyncio.Future[Outcome]]]) -> None:
+    async def _write_group(self, group: "list[_Waiting[Row, Outcome]]") -> None:
         self._rows_written.observe(len(group))
-        try:
-            outcomes = await self._persist([row for row, _ in group])
-            answered = list(zip(group, outcomes, strict=True))
-        except DatabaseUnavailableError as error:
-            for _, future in group:
-                _fail(future, error)
-        except Exception as error:  # noqa: BLE001 - whatever it is belongs to the rows' callers
-            if len(group) == 1:
-                _fail(group[0][1], error)
-                return
-            # One bad row must not take the others with it.
-            for member in group:
-                await self._write_group([member])
-        else:
-            for (_, future), outcome in answered:
-                if not future.done():
-                    future.set_result(outcome)
-
-    async def _persist(self, rows: list[Row]) -> Sequence[Outcome]:
-        loop = asyncio.get_running_loop()
-        give_up = loop.time() + self._patience
         pause = _FIRST_PAUSE
-        while True:
+        while group:
             try:
-                return await self._write(rows)
-            except DatabaseUnavailableError:
-                if loop.time() + pause > give_up:
-                    raise
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
+                outcomes = await self._write([row for row, _, _ in group])
+                answered = list(zip(group, outcomes, strict=True))
+            except DatabaseUnavailableError as error:
+                group = self._give_up(group, pause, error)
+            except Exception as error:  # noqa: BLE001 - whatever it is belongs to the rows' callers
+                await self._write_each(group, error)
+                return
+            else:
+                for (_, future, _), outcome in answered:
+                    if not future.done():
+                        future.set_result(outcome)
+                return
+            if group:
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+
+    async def _write_each(
+        self, group: "list[_Waiting[Row, Outcome]]", error: Exception
+    ) -> None:
+        """One bad row must not take the others with it."""
+        if len(group) == 1:
+            _fail(group[0][1], error)
+            return
+        for member in group:
+            await self._write_group([member])
+
+    def _give_up(
+        self, group: "list[_Waiting[Row, Outcome]]", pause: float, error: Exception
+    ) -> "list[_Waiting[Row, Outcome]]":
+        """Fail the rows that would have waited too long after ``pause``; return the others."""
+        latest = asyncio.get_running_loop().time() + pause - self._patience
+        for _, future, arrived in group:
+            if arrived < latest:
+                _fail(future, error)
+        return [member for member in group if member[2] >= latest]
 
 
 def _fail(future: "asyncio.Future[Outcome]", error: Exception) -> None:

@@ -3,7 +3,8 @@
 from datetime import timedelta
 from typing import Annotated, Any, Final, Self
 
-from pydantic import BaseModel, BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
+from pydantic_settings import BaseSettings
 
 from schemas.generation import Kind
 from schemas.lanes import DEFAULT_WEIGHTS, Lane
@@ -29,7 +30,7 @@ Seconds = Annotated[
 Share = Annotated[float, Field(gt=0, le=1)]
 
 
-class QueueSettings(BaseModel):
+class QueueSettings(BaseSettings):
     """A part of ``infra.settings.Settings``, in a file of its own."""
 
     lane_weights: dict[Lane, int] = Field(

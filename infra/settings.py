@@ -4,11 +4,10 @@ Order, first wins: arguments, ``GENQ_*`` environment, ``GENQ_*_FILE`` (secrets m
 files), ``.env``, the TOML file that ``GENQ_CONFIG`` names, defaults.
 """
 
-import difflib
 import os
-import re
 import tomllib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
@@ -24,16 +23,22 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as UnparsedError
 
+from infra.admission_settings import AdmissionSettings
+from infra.installation_settings import InstallationSettings
+from infra.production import leftovers
 from infra.queue_settings import QueueSettings, Seconds
+from infra.setting_faults import PREFIX, explain, explain_unparsed, suggest, variable
+from infra.telemetry_settings import TelemetrySettings
 from schemas.errors import SettingsError
 from schemas.lanes import Lane
 from schemas.model_catalog import ModelServer, missing_fallbacks
 
-PREFIX: Final = "GENQ_"
 ENV_FILE: Final = ".env"
 CONFIG_VARIABLE: Final = "GENQ_CONFIG"
 # Read by the command line, in genq/cli, never by a service process.
-CLI_VARIABLES: Final = frozenset({"GENQ_API_KEY", "GENQ_URL", "GENQ_PROFILE"})
+CLI_VARIABLES: Final = frozenset(
+    {"GENQ_API_KEY", "GENQ_URL", "GENQ_PROFILE", "GENQ_WEBHOOK_SECRET"}
+)
 
 
 class _DatabaseSettings(BaseSettings):
@@ -64,7 +69,9 @@ class _DatabaseSettings(BaseSettings):
         return tuple(sources)
 
 
-class Settings(QueueSettings, _DatabaseSettings):
+class Settings(
+    QueueSettings, AdmissionSettings, TelemetrySettings, InstallationSettings, _DatabaseSettings
+):
     """Everything an operator can decide. Each field is the variable ``GENQ_<NAME>``."""
 
     # --- where things are
@@ -88,6 +95,9 @@ class Settings(QueueSettings, _DatabaseSettings):
     api_host: str = Field("127.0.0.1", description="address the API listens on")
     api_port: int = Field(8080, ge=0, le=65535, description="port the API listens on")
     max_body_bytes: int = Field(1 << 20, ge=1024, description="largest request body")
+    max_bulk_bytes: int = Field(
+        8 << 20, ge=1024, description="largest body of POST /v1/jobs/bulk"
+    )
     key_pepper: SecretStr = Field(min_length=16, description="keys the digests of API keys")
 
     # --- models
@@ -163,9 +173,63 @@ def read_settings(**overrides: Any) -> Settings:
     """Read the settings of this process; called once, at its entry.
 
     Raises:
-        SettingsError: Unknown, missing or contradicting settings, all of them named.
+        SettingsError: Unknown, missing or contradicting settings, all of them named; or, in
+            production, what is fit for development only.
     """
-    return _read(Settings, overrides)
+    settings = _read(Settings, overrides)
+    left = leftovers(settings) if settings.production else []
+    if left:
+        raise SettingsError("\n".join(f"{one} (GENQ_PRODUCTION=true)" for one in left))
+    return settings
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the value of a setting comes from.
+
+    Attributes:
+        kind: What sort of place it is.
+        place: The variable, or the file.
+    """
+
+    kind: Literal[
+        "argument", "environment", "secret file", ".env", "TOML file", "default", "genq up"
+    ]
+    place: str = ""
+
+
+_DEFAULT: Final = Origin("default")
+
+
+def origins(overrides: Mapping[str, Any]) -> dict[str, Origin]:
+    """Return where ``read_settings(**overrides)`` finds each setting, right or wrong.
+
+    Raises:
+        SettingsError: A file cannot be read.
+    """
+    config = os.environ.get(CONFIG_VARIABLE)
+    variables = {name.upper() for name in os.environ}
+    try:
+        in_env_file = _names_in_env_file(Settings, overrides)
+        in_config: set[str] = set(tomllib.loads(_text_of(config))) if config else set()
+    except OSError as error:
+        raise SettingsError(f"cannot read {error.filename}: {error.strerror}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{config}: not valid TOML: {error}") from None
+
+    def origin(field: str) -> Origin:
+        name = variable(field)
+        if field in overrides:
+            return Origin("argument")
+        if name in variables:
+            return Origin("environment", name)
+        if file := os.environ.get(name + "_FILE"):
+            return Origin("secret file", file)
+        if name in in_env_file:
+            return Origin(".env", ENV_FILE)
+        return Origin("TOML file", config) if config and field in in_config else _DEFAULT
+
+    return {field: origin(field) for field in Settings.model_fields}
 
 
 def read_database_url() -> str:
@@ -185,13 +249,19 @@ def _read(kind: type[_Read], overrides: Mapping[str, Any]) -> _Read:
             _refuse_unknown_keys(config)
         return kind(**overrides)
     except ValidationError as error:
-        raise SettingsError(_explain(error)) from None
+        raise SettingsError(explain(error)) from None
     except UnparsedError as error:
-        raise SettingsError(_explain_unparsed(error)) from None
+        raise SettingsError(explain_unparsed(error)) from None
     except OSError as error:
         raise SettingsError(f"cannot read {error.filename}: {error.strerror}") from None
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{config}: not valid TOML: {error}") from None
+
+
+def otlp_endpoint() -> str | None:
+    """Return where OpenTelemetry's own variables, which its SDK reads, send traces."""
+    names = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+    return next((os.environ[name] for name in names if os.environ.get(name)), None)
 
 
 def _text_of(path: str) -> str:
@@ -214,7 +284,7 @@ def _refuse_unknown_variables(names: Iterable[str]) -> None:
     known |= {name + "_FILE" for name in known} | {CONFIG_VARIABLE} | CLI_VARIABLES
     unknown = {name for name in names if name.startswith(PREFIX)} - known
     if unknown:
-        raise SettingsError("; ".join(_suggest(name, known) for name in sorted(unknown)))
+        raise SettingsError("; ".join(suggest(name, known) for name in sorted(unknown)))
 
 
 def _refuse_unknown_keys(config: str) -> None:
@@ -222,29 +292,4 @@ def _refuse_unknown_keys(config: str) -> None:
     known = set(Settings.model_fields)
     unknown = [key for key in keys if key not in known]
     if unknown:
-        raise SettingsError(f"{config}: " + "; ".join(_suggest(key, known) for key in unknown))
-
-
-def _suggest(name: str, known: set[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"unknown setting {name}" + (f"; did you mean {close[0]}?" if close else "")
-
-
-def _explain_unparsed(error: UnparsedError) -> str:
-    # pydantic-settings names the field in its message only.
-    field = re.search(r'field "(\w+)"', str(error))
-    name = PREFIX + field[1].upper() if field else "a setting"
-    return f'{name}: not valid JSON; lists and tables are JSON, such as ["turbo", "fast"]'
-
-
-def _explain(error: ValidationError) -> str:
-    lines: list[str] = []
-    for fault in error.errors(include_input=False, include_url=False):
-        place = ".".join(str(part) for part in fault["loc"])
-        name = PREFIX + str(fault["loc"][0]).upper() if fault["loc"] else "settings"
-        if fault["type"] == "missing" and len(fault["loc"]) == 1:
-            what = "is not set (to run everything on this machine: genq up)"
-        else:
-            what = fault["msg"].removeprefix("Value error, ")
-        lines.append(f"{name}{'' if '.' not in place else f' ({place})'}: {what}")
-    return "\n".join(lines)
+        raise SettingsError(f"{config}: " + "; ".join(suggest(key, known) for key in unknown))

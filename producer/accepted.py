@@ -32,6 +32,8 @@ def accepted_record(
         created_at=created_at,
         input=parameters,
         metadata=request.metadata,
+        tags=request.tags,
+        retry_of=new.redrive_of,
         end_user=request.end_user,
         waiting_on="schedule" if scheduled else "lane",
         run_at=new.run_at if scheduled else None,

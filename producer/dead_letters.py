@@ -27,6 +27,7 @@ from infra.postgres.read_jobs import get_job
 from infra.postgres.submit import NewJob
 from infra.postgres.tenants import Tenant
 from infra.telemetry.metrics import JOBS_SUBMITTED
+from producer.budgets import admit_all
 from producer.submit import Submitter
 from schemas import generation, lanes
 from schemas.dead_letter import DeadLetter, DeadLetterEdits, DeadLetterFilter
@@ -201,9 +202,11 @@ class Redriver:
         self, tenant: Tenant, drafts: Sequence[NewJob]
     ) -> list[tuple[UUID, UUID | None]]:
         async with transaction(self._engine) as connection:
+            admitted = await admit_all(connection, drafts)
             made = await replace_dead_letters(
-                connection, tenant.id, drafts, idempotency_ttl=self._ttl
+                connection, tenant.id, admitted.jobs, idempotency_ttl=self._ttl
             )
+            await admitted.reserve_for(connection, made)
         if made:
             await self._doorbells.ring(WAKE, READY)
         for job in made:

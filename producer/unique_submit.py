@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from infra.doorbells import DELIVER, DONE, READY, WAKE, Ring
 from infra.endings import withdrawal_of
+from infra.postgres.budgets import lock_books
 from infra.postgres.cancel import lock_unfinished
 from infra.postgres.engine import transaction, whole_transactions
 from infra.postgres.read_jobs import get_job
@@ -18,6 +19,7 @@ from infra.postgres.unique_jobs import KeyHolder, claim_key, take_key
 from infra.postgres.withdraw import withdraw_jobs
 from infra.settings import Settings
 from infra.telemetry.metrics import JOBS_FINISHED
+from producer.budgets import BudgetedJob, insert_budgeted
 from schemas.errors import DatabaseUnavailableError, FieldError
 from schemas.ids import format_id
 from schemas.job import JobRecord, JobRequest, iso_ms
@@ -45,11 +47,13 @@ class Placed:
             another job holds its unique key and is to be returned.
         holder: That other job.
         replaced: A job that was cancelled to make room.
+        written: How it was written, if its tenant has budgets.
     """
 
     created_at: datetime | None
     holder: JobRecord | None = None
     replaced: JobRecord | None = None
+    written: BudgetedJob | None = None
 
     def announce(self) -> list[Ring]:
         """Count what this is, now that it is committed, and return what to ring."""
@@ -132,7 +136,19 @@ async def place(
 
     Raises:
         DuplicateJobError: Another job holds the key.
+        BudgetExhaustedError: A budget has no room for it; nothing was written.
     """
+    if new.money is None:
+        return await _place(connection, new, request, settings)
+    # Books are locked before rows; a refusal must undo the claim of the unique key.
+    await lock_books(connection, [new.tenant_id])
+    async with connection.begin_nested():
+        return await _place(connection, new, request, settings)
+
+
+async def _place(
+    connection: AsyncConnection, new: NewJob, request: JobRequest, settings: Settings
+) -> Placed:
     placed = Placed(None)
     unique = request.unique
     if unique is not None:
@@ -147,6 +163,13 @@ async def place(
             if placed.holder is not None:
                 return placed
             await take_key(connection, new.tenant_id, key, new.id, period)
+    if new.money is not None:
+        (written,) = await insert_budgeted(
+            connection, [new], idempotency_ttl=settings.idempotency_ttl
+        )
+        if written.refusal is not None:
+            raise written.refusal
+        return Placed(written.created_at, replaced=placed.replaced, written=written)
     created = await insert_jobs(connection, [new], idempotency_ttl=settings.idempotency_ttl)
     return Placed(created.get(new.id), replaced=placed.replaced)
 

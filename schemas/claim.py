@@ -1,6 +1,6 @@
 """The right to run, and to finish, one attempt of one job."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -35,6 +35,9 @@ class Claim:
         cancel: The caller already asked to cancel.
         deadline: The job expires if it has not ended by then.
         cost: What it was reckoned to take when it was submitted.
+        retry_of: The ended job that this one tries again.
+        traceparent: The span that submitted it (W3C Trace Context), if traces were on.
+        face: The door that it came in by.
     """
 
     job_id: UUID
@@ -56,3 +59,7 @@ class Claim:
     cancel: bool = False
     deadline: datetime | None = None
     cost: Cost = ORDINARY_COST
+    tags: Sequence[str] = ()
+    retry_of: UUID | None = None
+    traceparent: str | None = None
+    face: str = "native"

@@ -1,16 +1,18 @@
 """What a job is reckoned to take before it runs, and what it took: the currency of fairness.
 
 A job's cost is counted in thousandths of an ordinary job, which is one image of one megapixel.
-The numbers need only be right relative to each other: they decide how a tenant's share is
-spent, not what anybody pays.
+Those numbers need only be right relative to each other: they decide how a tenant's share is
+spent. What a job costs in money is reckoned from its images and tokens and its model's price.
 """
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from schemas.generation import Kind, Usage
+from schemas.model_catalog import Price
 
 ORDINARY: Final = 1000
 _MEGAPIXEL: Final = 1024 * 1024
@@ -21,6 +23,9 @@ _CHARACTERS_PER_TOKEN: Final = 4
 _USUAL_ANSWER: Final = 512
 _CHEAPEST: Final = 50
 _DEAREST: Final = 1_000_000
+_MOST_TOKENS: Final = 10**9
+_MONEY: Final = 1_000_000
+_MOST_MONEY: Final = 10**12
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +46,32 @@ def estimate(kind: Kind, parameters: Mapping[str, Any]) -> Cost:
         images = int(parameters.get("n") or 1)
         return Cost(_clamp(images * ORDINARY * _megapixels(parameters.get("size"))), images)
     answer = parameters.get("max_completion_tokens") or parameters.get("max_tokens")
-    asked = _characters(parameters.get("messages")) // _CHARACTERS_PER_TOKEN + 1
-    tokens = asked + int(answer or _USUAL_ANSWER)
+    tokens = min(_MOST_TOKENS, asked_tokens(parameters) + int(answer or _USUAL_ANSWER))
     return Cost(_clamp(tokens * _PER_TOKEN), tokens=tokens)
+
+
+def asked_tokens(parameters: Mapping[str, Any]) -> int:
+    """Return how many tokens a conversation has before the model says anything."""
+    return _characters(parameters.get("messages")) // _CHARACTERS_PER_TOKEN + 1
+
+
+def money(
+    prices: Sequence[Price], parameters: Mapping[str, Any], *, images: int, tokens: int
+) -> int:
+    """Return what so much costs at the dearest of ``prices``, in millionths of a dollar.
+
+    Rounded up: a budget must not be spent in parts too small to count.
+    """
+    size = _megapixels(parameters.get("size"))
+    dearest = max(
+        (
+            images * (price.per_image + price.per_megapixel * size)
+            + tokens * price.per_million_tokens / 1_000_000
+            for price in prices
+        ),
+        default=0.0,
+    )
+    return min(_MOST_MONEY, math.ceil(round(dearest * _MONEY, 6)))
 
 
 def actual(estimated: Cost, usage: Usage) -> Cost:

@@ -79,6 +79,7 @@ class DeadLetterEdits(BaseModel):
             "webhook": letter.webhook,
             "metadata": dict(letter.metadata),
             "end_user": letter.end_user,
+            "tags": list(letter.tags),
         }
         changed = self.model_fields_set - {"input"}
         return told | {name: getattr(self, name) for name in changed}
@@ -152,6 +153,7 @@ class DeadLetter:
     error: ErrorRecord | None
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
     end_user: str | None = None
+    tags: Sequence[str] = ()
     redrive_of: UUID | None = None
     redriven_by: UUID | None = None
     input: Mapping[str, Any] = field(default_factory=dict[str, Any])

@@ -2,17 +2,22 @@
 
 from collections.abc import Mapping
 
-from schemas import queue_errors
+from schemas import admission_errors, feed_errors, permission_errors, queue_errors
 from schemas.errors import GenqError
 
 # Importing a branch is what makes it known.
-BRANCHES = (queue_errors,)
+BRANCHES = (admission_errors, feed_errors, permission_errors, queue_errors)
 
 
 def by_code() -> Mapping[str, type[GenqError]]:
     """Return every error class of the tree under its stable code."""
-    # The root and InternalError share a code; the later, more specific class wins.
-    return {error.code: error for error in _tree(GenqError)}
+    # The root and InternalError share a code; the later, more specific class wins. One that
+    # only refines another's code, for who raises it, does not speak for the code.
+    return {
+        error.code: error
+        for error in _tree(GenqError)
+        if "code" in vars(error) or error.__base__ is GenqError
+    }
 
 
 def _tree(root: type[GenqError]) -> list[type[GenqError]]:

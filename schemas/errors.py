@@ -6,11 +6,12 @@ are mapped in ``worker/providers/failures.py``; what a retry costs is decided in
 ``worker/pipeline/outcome.py``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import ClassVar, TypedDict
+from types import MappingProxyType
+from typing import Any, ClassVar, TypedDict
 
 
 class Category(StrEnum):
@@ -45,10 +46,15 @@ class ErrorRecord(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One fault in a request body: where (JSON pointer, RFC 6901) and what."""
+    """One fault in a request body: where (JSON pointer, RFC 6901) and what.
+
+    Attributes:
+        rule: The rule of ``producer/input_rules.py`` that it breaks, if it is one of those.
+    """
 
     pointer: str
     message: str
+    rule: str | None = None
 
 
 class GenqError(Exception):
@@ -62,7 +68,10 @@ class GenqError(Exception):
         message: What happened, where, and what to do next. Never a secret or a prompt.
         retry_after: The earliest sensible time of the next try, if the other side said so.
         fields: The faults in a request body, if that is what is wrong.
+        members: What else the HTTP answer tells, by name, such as which budget is exhausted.
     """
+
+    members: Mapping[str, Any] = MappingProxyType({})
 
     code: ClassVar[str] = "internal_error"
     category: ClassVar[Category] = Category.INFRASTRUCTURE

@@ -20,6 +20,8 @@ from schemas.unique import UniqueKey
 from schemas.when import SecondsFromNow, When
 
 MAX_METADATA_KEYS: Final = 16
+MAX_TAGS: Final = 16
+MAX_TAG_CHARACTERS: Final = 64
 MAX_URL_BYTES: Final = 2_048
 # The longest name that DNS knows, and room for a port; PostgreSQL indexes it.
 MAX_HOST_BYTES: Final = 260
@@ -74,6 +76,10 @@ class JobRequest(BaseModel):
         dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)]],
         Field(max_length=MAX_METADATA_KEYS),
     ] = {}
+    tags: Annotated[
+        tuple[Annotated[str, Field(min_length=1, max_length=MAX_TAG_CHARACTERS)], ...],
+        Field(max_length=MAX_TAGS),
+    ] = ()
     end_user: Annotated[str, Field(min_length=1, max_length=128)] | None = None
     run_at: When | None = None
     start_timeout: SecondsFromNow | None = None
@@ -88,6 +94,13 @@ class JobRequest(BaseModel):
         if any("\x00" in text for text in texts):
             raise ValueError("must not contain the character U+0000")
         return value
+
+    @field_validator("tags", mode="after")
+    @classmethod
+    def _words(cls, tags: tuple[str, ...]) -> tuple[str, ...]:
+        if any(not tag.isprintable() or tag != tag.strip() for tag in tags):
+            raise ValueError("a tag must be of printable characters, with no space around it")
+        return tuple(dict.fromkeys(tags))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +140,8 @@ class JobRecord:
     waiting_on: str | None = None
     run_at: datetime | None = None
     deadline: datetime | None = None
+    tags: Sequence[str] = ()
+    retry_of: UUID | None = None
     queue: QueuePlace | None = None
 
 
@@ -173,7 +188,7 @@ class JobView(BaseModel):
 
     ``run_at`` is there while the job waits for that instant, be it the caller's or a retry's;
     a job that has not ended by ``deadline`` expires. ``queue`` is there where one queued job is
-    looked at, and not in lists and events.
+    looked at, and not in lists and events. ``retry_of`` is the ended job that this one repeats.
     """
 
     id: str
@@ -195,7 +210,9 @@ class JobView(BaseModel):
     error: ErrorView | None
     attempts: int
     metadata: dict[str, str]
+    tags: list[str]
     end_user: str | None
+    retry_of: str | None
     urls: UrlsView
 
 
@@ -232,8 +249,10 @@ def job_view(job: JobRecord, public_url: str) -> dict[str, Any]:
         "error": job.error,
         "attempts": job.attempts,
         "metadata": dict(job.metadata),
+        "tags": list(job.tags),
         "end_user": job.end_user,
-        "urls": {"get": own_url, "cancel": f"{own_url}/cancel", "events": None},
+        "retry_of": format_id("job", job.retry_of) if job.retry_of else None,
+        "urls": {"get": own_url, "cancel": f"{own_url}/cancel", "events": f"{own_url}/events"},
     }
 
 

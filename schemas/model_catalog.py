@@ -9,6 +9,23 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from schemas.generation import Kind
 from schemas.limits import RateLimits
 
+Dollars = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
+
+
+class Price(BaseModel):
+    """What a model costs, in dollars: the sum of the parts that are given.
+
+    Attributes:
+        per_megapixel: Of each image, by its size; 1,048,576 pixels are one.
+        per_million_tokens: Of what is asked and what is answered.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    per_image: Dollars = 0.0
+    per_megapixel: Dollars = 0.0
+    per_million_tokens: Dollars = 0.0
+
 
 class ModelSpec(BaseModel):
     """A model that callers may name.
@@ -16,6 +33,10 @@ class ModelSpec(BaseModel):
     Attributes:
         fallbacks: Models that stand in for it, in this order, when its servers fail in a way
             that another model could mend.
+        price: What budgets of money count; without it the model is free.
+        streams_progress: Its servers stream answers piece by piece, as OpenAI's API does:
+            pictures with partial ones before them, texts token by token. Watchers then see
+            progress; the server's account may be charged for partial pictures.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -23,6 +44,8 @@ class ModelSpec(BaseModel):
     name: Annotated[str, Field(min_length=1, max_length=128)]
     kind: Kind
     fallbacks: tuple[Annotated[str, Field(min_length=1, max_length=128)], ...] = ()
+    price: Price | None = None
+    streams_progress: bool = False
 
 
 class ModelServer(BaseModel):
@@ -58,6 +81,16 @@ def servers_of(servers: Sequence[ModelServer], model: str, kind: Kind) -> list[M
         server
         for server in servers
         if any(spec.name == model and spec.kind is kind for spec in server.models)
+    ]
+
+
+def prices_of(servers: Sequence[ModelServer], model: str, kind: Kind) -> list[Price]:
+    """Return the prices at which ``model`` is offered for ``kind``; none if it is free."""
+    return [
+        spec.price
+        for server in servers
+        for spec in server.models
+        if spec.name == model and spec.kind is kind and spec.price is not None
     ]
 
 

@@ -14,6 +14,7 @@ from infra.broker import refuse_unusable_broker
 from infra.settings import Settings, read_settings
 from infra.telemetry.logging import configure_logging
 from infra.telemetry.metrics import serve_metrics
+from infra.telemetry.tracing import configure_tracing
 from schemas.errors import GenqError, SettingsError
 from worker.app import create_worker_app
 from worker.pool import Service
@@ -79,6 +80,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         settings = read_settings(**overrides)
         configure_logging(settings, process="work")
+        configure_tracing(settings, process="work")
         serve_metrics(settings.metrics_port)
         refuse_unusable_broker(settings)
         return work(settings)

@@ -26,6 +26,7 @@ from worker.cancels import CancelListener
 from worker.gate import open_gate
 from worker.pipeline.run import build_stages
 from worker.pool import Service
+from worker.progress import open_news
 from worker.providers.opening import open_providers
 from worker.session import SessionKeeper
 
@@ -57,6 +58,7 @@ class WorkerService:
         doorbells = await self._closing.enter_async_context(Doorbells(settings.doorbell_url()))
         store = open_store(settings)
         self._closing.push_async_callback(store.close)
+        news = await self._closing.enter_async_context(open_news(settings, doorbells))
         gate = await self._closing.enter_async_context(open_gate(settings, engine, doorbells))
         providers = await open_providers(
             settings.model_servers,
@@ -64,6 +66,7 @@ class WorkerService:
             clock=SystemClock(),
             silence=max(settings.attempt_timeout(kind) for kind in Kind),
             closed=gate.close,
+            news=news,
         )
         self._closing.push_async_callback(providers.close)
         stages = build_stages(
@@ -78,7 +81,7 @@ class WorkerService:
             on_cancelled=self._cancel,
         )
         self._runner = AttemptRunner(
-            engine, settings, doorbells, session, stages, starting=starting
+            engine, settings, doorbells, session, stages, starting=starting, news=news
         )
         self._watch_loop()
         await session.start()

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import orjson
 import structlog
@@ -18,13 +18,7 @@ from infra.postgres.finish import Ending, Finished, PutBack, finish_jobs, put_ba
 from infra.postgres.flows import wake_flows
 from infra.postgres.limits import correct
 from infra.settings import Settings
-from infra.telemetry.metrics import (
-    ATTEMPTS,
-    JOB_RUN_SECONDS,
-    JOB_TOTAL_SECONDS,
-    JOBS_FINISHED,
-    SUPERSEDED_WRITES,
-)
+from infra.telemetry.metrics import JOBS_FINISHED, SUPERSEDED_WRITES
 from schemas.claim import Claim
 from schemas.cost import Cost, actual
 from schemas.errors import (
@@ -34,8 +28,9 @@ from schemas.errors import (
     JobCancelledError,
 )
 from schemas.ids import format_id
-from schemas.job_states import AttemptOutcome, JobState, JobStatus, status_of
+from schemas.job_states import AttemptOutcome, JobState, JobStatus
 from schemas.model_accounts import accounts_of
+from worker.end_news import AttemptEnd, EndNews
 from worker.overspending import overspent
 from worker.pipeline.job_run import JobRun
 from worker.pipeline.outcome import Decision, GiveUp, Interrupted, Refuse, Retry, Succeed
@@ -50,6 +45,7 @@ class AttemptEnds:
         self._engine = engine
         self._statements = single_statements(engine)
         self._public_url = settings.public_url
+        self._news = EndNews(settings)
         self._accounts = accounts_of(settings.model_servers)
         self._doorbells = doorbells
         self._rings: set[asyncio.Task[None]] = set()
@@ -81,7 +77,7 @@ class AttemptEnds:
             SUPERSEDED_WRITES.inc()
             _log.warning("attempt_superseded", fence=claim.fence)
             return
-        _observe(claim, decision, took, error)
+        self._news.tell(run, _end_of(decision, took, error))
 
     async def close(self) -> None:
         """Wait for what is being written."""
@@ -207,22 +203,12 @@ def _record_of(decision: Decision) -> ErrorRecord | None:
     return error.record(format_id("err", new_key())) if error else None
 
 
-def _observe(
-    claim: Claim, decision: Decision, took: timedelta, error: ErrorRecord | None
-) -> None:
-    lane, kind = claim.lane.value, claim.kind.value
-    outcome = _outcome_of(decision)
-    ATTEMPTS.labels(outcome.name.lower(), error["code"] if error else "").inc()
-    JOB_RUN_SECONDS.labels(lane, kind).observe(took.total_seconds())
-    facts: dict[str, Any] = {"took_ms": round(took.total_seconds() * 1000, 1)}
-    if error:
-        facts |= {"error_code": error["code"], "error_id": error["error_id"]}
-    if isinstance(decision, Retry):
-        facts["retry_in_s"] = round(decision.delay.total_seconds(), 3)
-    if not isinstance(decision, Retry | Interrupted):
-        status = status_of(_final_state(decision)).value
-        JOBS_FINISHED.labels(lane, kind, status).inc()
-        total = claim.started_at + took - claim.created_at
-        JOB_TOTAL_SECONDS.labels(lane, kind).observe(total.total_seconds())
-        facts["status"] = status
-    _log.info("attempt_ended", outcome=outcome.name.lower(), **facts)
+def _end_of(decision: Decision, took: timedelta, error: ErrorRecord | None) -> AttemptEnd:
+    going_on = isinstance(decision, Retry | Interrupted)
+    return AttemptEnd(
+        outcome=_outcome_of(decision),
+        took=took,
+        state=None if going_on else _final_state(decision),
+        delay=decision.delay if isinstance(decision, Retry) else None,
+        error=error,
+    )

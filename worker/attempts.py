@@ -7,7 +7,7 @@ Starts and ends of many attempts share statements. What an attempt's end means i
 import asyncio
 import random
 from collections.abc import Callable, Collection, Generator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import timedelta
 from typing import Final, Protocol
 from uuid import UUID
@@ -31,6 +31,12 @@ from worker.attempt_ends import AttemptEnds
 from worker.pipeline.job_run import JobRun
 from worker.pipeline.outcome import Decision, RetryPolicy, decide
 from worker.pipeline.run import Stage, run_stages
+from worker.progress import LiveNews
+from worker.spans import attempt_span
+from worker.turnstile import Turnstile
+
+# A request's body takes about a millisecond to make.
+_AT_ONCE: Final = 8
 
 _log: Final = structlog.get_logger()
 
@@ -97,6 +103,7 @@ class AttemptRunner:
         session: Whose attempts these are.
         stages: The pipeline.
         starting: The engine for starts, if another; its commits need not be durable.
+        news: Told which attempts run, for those who watch their jobs.
     """
 
     def __init__(
@@ -108,16 +115,19 @@ class AttemptRunner:
         stages: Sequence[Stage],
         *,
         starting: AsyncEngine | None = None,
+        news: LiveNews | None = None,
     ) -> None:
         self._engine = engine
         self._starting = single_statements(starting or engine)
         self._settings = settings
         self._session = session
         self._stages = tuple(stages)
+        self._running = news.running if news else _unwatched
         self._policy = RetryPolicy(
             settings.max_attempts, settings.retry_base, settings.retry_cap
         )
         self._slots = asyncio.Semaphore(settings.slots)
+        self._turnstile = Turnstile(_AT_ONCE)
         self._in_hand: dict[Pointer, _Hand] = {}
         self._draining = False
         self._starts = GroupCommit[Pointer, Claim | None](
@@ -190,7 +200,7 @@ class AttemptRunner:
             if claim is None:
                 STALE_POINTERS.inc()
                 return
-            with SLOTS_BUSY.track_inprogress():
+            with SLOTS_BUSY.track_inprogress(), attempt_span(claim), self._running(claim):
                 await self._attempt(claim, self._in_hand[pointer])
 
     async def _claim(self, pointer: Pointer) -> Claim | None:
@@ -254,6 +264,7 @@ class AttemptRunner:
                 if hand.unwanted or claim.cancel:
                     raise JobCancelledError  # noqa: TRY301 - as if a stage had been stopped
                 async with clock:
+                    await self._turnstile.enter()
                     run = await run_stages(run, self._stages)
             except asyncio.CancelledError as stopped:
                 error = stopped
@@ -276,3 +287,7 @@ class AttemptRunner:
     def _decide(self, error: BaseException | None, claim: Claim, took: timedelta) -> Decision:
         jitter = random.random()  # noqa: S311 - not a secret
         return decide(error, claim, self._policy, jitter, took=took)
+
+
+def _unwatched(_: Claim) -> AbstractContextManager[None]:
+    return nullcontext()

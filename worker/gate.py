@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Final, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -17,7 +18,7 @@ from infra.clock import Clock, SystemClock
 from infra.doorbells import Doorbells
 from infra.rate_gate import LocalRates, RateGate, RateLimit, Turn
 from infra.settings import Settings
-from infra.telemetry.metrics import SERVER_CLOSINGS
+from infra.telemetry.metrics import PROVIDER_CIRCUIT_STATE, SERVER_CLOSINGS
 from schemas.errors import (
     GenqError,
     ModelAuthError,
@@ -175,6 +176,8 @@ async def open_gate(
     """
     clock = SystemClock()
     doors = ServerDoors((server.name for server in settings.model_servers), clock)
+    for name in doors.names:
+        PROVIDER_CIRCUIT_STATE.labels(name).set_function(partial(_circuit_state, doors, name))
     news = ServerNews(engine, doorbells, doors, clock)
     rates = RateGate(settings.doorbell_url())
     try:
@@ -183,6 +186,12 @@ async def open_gate(
     finally:
         await news.close()
         await rates.close()
+
+
+def _circuit_state(doors: ServerDoors, name: str) -> int:
+    if doors.wait(name):
+        return 2
+    return int(doors.shaky(name))
 
 
 def _busy(server: ModelServer, wait: timedelta) -> ModelBusyError:

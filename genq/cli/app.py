@@ -25,7 +25,7 @@ from genq.cli.examples import command_with, group_with
 from genq.cli.exit_codes import ExitCode, code_of, next_step
 from genq.cli.screen import print_data, tell
 from genq.errors import GenqError
-from genq.transport import package_version
+from genq.target import package_version
 
 _SETTINGS = {"help_option_names": ["-h", "--help"]}
 

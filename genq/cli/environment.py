@@ -6,8 +6,15 @@ from typing import Final
 URL: Final = "GENQ_URL"
 API_KEY: Final = "GENQ_API_KEY"
 PROFILE: Final = "GENQ_PROFILE"
+COMPLETION: Final = "_GENQ_COMPLETE"
+WEBHOOK_SECRET: Final = "GENQ_WEBHOOK_SECRET"
 
 
 def given(name: str) -> str | None:
     """Return the variable's value; an empty one counts as not set."""
     return os.environ.get(name) or None
+
+
+def forbid_colour() -> None:
+    """Let this process, and what it becomes, print without colours."""
+    os.environ["NO_COLOR"] = "1"

@@ -14,6 +14,7 @@ from genq.cli import environment, options
 from genq.cli.examples import one_of
 from genq.cli.processes import become
 from genq.cli.profile import default_data_dir, read_profile
+from genq.cli.screen import is_quiet
 from genq.models import LANES
 
 SCOPES: Final = ("lane", "model", "tenant")
@@ -109,6 +110,8 @@ def operate(
     told = [command, *switches]
     if as_json:
         told.append("--json")
+    if is_quiet():
+        told.append("--quiet")
     # In one word each: a value may begin with a dash, and so may a name.
     told += [f"{flag}={value}" for flag, value in (flags or {}).items() if value is not None]
     if data_dir is not None:

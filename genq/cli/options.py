@@ -13,6 +13,12 @@ ApiKey = Annotated[
     typer.Option("--api-key", metavar="KEY", help="Else GENQ_API_KEY, else the profile."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print data and errors alone, no remarks.")
+]
+NoColor = Annotated[bool, typer.Option("--no-color", help="No colours; as NO_COLOR does.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask whether you mean it.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only count them; change nothing.")]
 Kind = Annotated[str, typer.Option("--kind", metavar="KIND", help="image or chat.")]
 Model = Annotated[
     str | None, typer.Option("--model", metavar="NAME", help="Else the server's default.")

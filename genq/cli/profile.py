@@ -88,6 +88,15 @@ def connection(url: str | None, api_key: str | None) -> Connection:
     return Connection(wanted_url or profile.url, key)
 
 
+def webhook_secret() -> str | None:
+    """Return the signing secret of webhooks that is in use, if one is known.
+
+    Raises:
+        ConfigurationError: The profile cannot be read.
+    """
+    return environment.given(environment.WEBHOOK_SECRET) or read_profile().webhook_secret or None
+
+
 def read_profile() -> Profile:
     """Return the profile in use; an empty one if nothing was ever written.
 

@@ -7,12 +7,17 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
+import typer
+
+from genq.cli import environment
 from genq.models import Job
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.status import Status
 
+# Of the command that runs; there is one in a process.
+_MANNERS: Final = {"quiet": False}
 # Between two columns; and the narrowest that a shortened column is worth showing.
 _GAP: Final = 2
 _LEAST: Final = 8
@@ -30,8 +35,44 @@ def print_json(found: object) -> None:
     print_data(json.dumps(found, ensure_ascii=False, separators=(",", ":")))
 
 
+def behave(*, quiet: bool, no_color: bool) -> None:
+    """Heed the flags that every command has."""
+    _MANNERS["quiet"] = quiet
+    if no_color:
+        environment.forbid_colour()
+
+
+def is_quiet() -> bool:
+    """Return whether remarks are left out."""
+    return _MANNERS["quiet"]
+
+
 def tell(text: str) -> None:
-    """Write a remark to stderr; a terminal gets no control characters."""
+    """Write a remark to stderr, unless --quiet."""
+    if not is_quiet():
+        complain(text)
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask a person whether something that cannot be undone is meant.
+
+    Raises:
+        typer.BadParameter: There is nobody to ask, and --yes was not given.
+        typer.Exit: The answer is no.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise typer.BadParameter(f"{question} Say so: --yes.", param_hint="--yes")
+    sys.stderr.write(f"{_printable(question)} [y/N] ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+        complain("nothing was done")
+        raise typer.Exit(1)
+
+
+def complain(text: str) -> None:
+    """Write an error to stderr; a terminal gets no control characters."""
     shown = _printable(text) if sys.stderr.isatty() else text
     sys.stderr.write(f"{shown}\n")
     sys.stderr.flush()
@@ -128,7 +169,7 @@ class Watcher(Protocol):
 @contextmanager
 def watching(job_id: str) -> Generator[Watcher]:
     """Show on stderr how a job fares: in a terminal one moving line, else a line per change."""
-    console = _moving_console()
+    console = None if is_quiet() else _moving_console()
     if console is None:
         yield lambda job: tell(f"{job.id}  {describe(job)}")
         return

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from genq.cli.exit_codes import ExitCode, code_of
-from genq.cli.screen import tell
+from genq.cli.screen import complain
 from genq.errors import ConflictError, NotFoundError
 
 
@@ -38,7 +38,7 @@ class Tally:
         except (NotFoundError, ConflictError) as error:
             if alone:
                 raise
-            tell(f"genq: {error}")
+            complain(f"genq: {error}")
             self.add("not found" if isinstance(error, NotFoundError) else "refused")
             self.code = max(self.code, code_of(error))
 

@@ -9,6 +9,7 @@ from typing import Final, cast
 
 from infra.api_keys import new_api_key
 from infra.embedded.data_folder import write_private
+from infra.production import DEVELOPMENT
 from schemas.errors import SettingsError
 
 _SECRET_BYTES: Final = 32
@@ -63,7 +64,8 @@ def _checked(found: object) -> dict[str, str] | None:
 def _make() -> Credentials:
     return Credentials(
         api_key=new_api_key(),
-        key_pepper=secrets.token_hex(_SECRET_BYTES),
+        # Marked, so that production refuses them.
+        key_pepper=DEVELOPMENT + secrets.token_hex(_SECRET_BYTES),
         webhook_secret="whsec_" + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode(),
-        valkey_password=secrets.token_hex(_SECRET_BYTES),
+        valkey_password=DEVELOPMENT + secrets.token_hex(_SECRET_BYTES),
     )

@@ -9,9 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from infra.api_keys import digest_of, prefix_of
 from infra.embedded.credentials import Credentials
 from infra.embedded.postgres import NAME, SUPERUSER, url_of_cluster
+from infra.postgres.api_keys import find_key
 from infra.postgres.engine import create_engine
 from infra.postgres.local_server import ensure_database
-from infra.postgres.tenants import Tenant, add_key, ensure_tenant, tenant_of_digest
+from infra.postgres.tenants import Tenant, add_key, ensure_tenant
 from infra.settings import Settings
 
 TENANT: Final = "local"
@@ -35,7 +36,8 @@ async def ensure_access(
 ) -> Tenant:
     """Return the tenant of the stored key; both are made if the database has lost them."""
     digest = digest_of(credentials.api_key, settings.key_pepper.get_secret_value())
-    tenant = await tenant_of_digest(connection, digest)
+    found = await find_key(connection, digest)
+    tenant = None if found is None else found.caller.tenant
     if tenant is None:
         tenant = await ensure_tenant(
             connection,

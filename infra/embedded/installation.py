@@ -19,6 +19,8 @@ _STAND_INS: Final = {
     "broker_url": "redis://",
     "object_store": "file:///",
     "key_pepper": "0123456789abcdef",
+    # Judged when all is known.
+    "production": False,
 }
 
 

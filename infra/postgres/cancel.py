@@ -54,7 +54,8 @@ WITH x AS MATERIALIZED (
   WHERE l.job_id = ANY (CAST(:ids AS uuid[])) AND l.tenant_id = :tenant_id
   ORDER BY l.job_id FOR UPDATE OF l)
 SELECT x.job_id, x.fence, x.state, x.lane, x.tenant_id, x.priority, x.attempt, x.deadline,
-  x.start_by, j.kind, j.model, j.created_at, j.end_user, j.metadata AS labels, p.body,
+  x.start_by, j.kind, j.model, j.created_at, j.end_user, j.metadata AS labels,
+  j.tags, j.redrive_of, p.body,
   clock_timestamp() AS found_at
 FROM x
 CROSS JOIN LATERAL (SELECT * FROM job WHERE id = x.job_id LIMIT 1) j
@@ -98,7 +99,8 @@ WITH x AS MATERIALIZED (
   ORDER BY l.cancel_at LIMIT :batch FOR UPDATE OF l SKIP LOCKED)
 SELECT x.job_id, x.fence, x.lane, x.tenant_id, x.priority, x.attempt, x.failures, x.started_at,
   x.cancel, x.session_id, x.deadline, x.cost, x.images, x.tokens,
-  j.kind, j.model, j.created_at, j.end_user, j.metadata AS labels, p.body,
+  j.kind, j.model, j.created_at, j.end_user, j.metadata AS labels,
+  j.tags, j.redrive_of, p.body,
   clock_timestamp() AS found_at
 FROM x
 CROSS JOIN LATERAL (SELECT * FROM job WHERE id = x.job_id LIMIT 1) j

@@ -30,7 +30,7 @@ FROM job j WHERE j.final_state = 12 AND j.redriven_by IS NULL AND j.tenant_id = 
 """
 _COLUMNS: Final = """
 j.id, j.kind, j.model, j.lane, j.priority, j.created_at, j.finished_at, j.attempts, j.error,
-j.metadata AS labels, j.end_user, j.redrive_of, j.redriven_by
+j.metadata AS labels, j.tags, j.end_user, j.redrive_of, j.redriven_by
 """
 
 _LIST: Final = text(f"""
@@ -220,6 +220,7 @@ def _letter(row: Row[Any], history: Sequence[Death] = ()) -> DeadLetter:
         error=row.error,
         metadata=row.labels or {},
         end_user=row.end_user,
+        tags=row.tags or (),
         redrive_of=row.redrive_of,
         redriven_by=row.redriven_by,
         input=payload.get("input", {}),

@@ -1,19 +1,24 @@
 """The way to PostgreSQL: the engine, and the transaction that says when it is unreachable."""
 
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, closing, nullcontext
 from typing import Any, Final
 
+import psycopg
 from sqlalchemy import URL, Connection, Engine, event, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from infra.postgres.pulse import Pulse
 from infra.settings import Settings
 from schemas.errors import DatabaseUnavailableError, SettingsError
 
 _AUTOCOMMIT: Final = "AUTOCOMMIT"
+_PULSE: Final = "genq_pulse"
 _CONNECT_TIMEOUT_SECONDS: Final = 5
+# The shortest that libpq knows.
+_HASTY_CONNECT_SECONDS: Final = 2
 _POOL_TIMEOUT_SECONDS: Final = 5
 # A process that is frozen inside a transaction must not hold its locks for long.
 _SESSION: Final[Mapping[str, str]] = {
@@ -46,7 +51,9 @@ def engine_url(database_url: str) -> URL:
     return url.set(drivername="postgresql+psycopg")
 
 
-def create_engine(settings: Settings, *, process: str, durable: bool = True) -> AsyncEngine:
+def create_engine(
+    settings: Settings, *, process: str, durable: bool = True, hasty: bool = False
+) -> AsyncEngine:
     """Return the engine of one process; connections are made when first used.
 
     Args:
@@ -55,27 +62,62 @@ def create_engine(settings: Settings, *, process: str, durable: bool = True) -> 
         durable: Whether a commit waits for the disk. Releases and starts need not: a crash of
             PostgreSQL that forgets one is mended as a lost message is, and whatever is
             durable later makes all that went before it durable.
+        hasty: Whether to give up on a server that hangs within three seconds, for who answers
+            by HTTP. Such an engine is closed by ``close_engine``.
     """
     session = _SESSION if durable else {**_SESSION, "synchronous_commit": "off"}
+    url = engine_url(settings.database_url.get_secret_value())
+    pulse = Pulse(_question(url)) if hasty else None
     engine = create_async_engine(
-        engine_url(settings.database_url.get_secret_value()),
+        url,
         pool_size=settings.database_pool_size,
         max_overflow=0,
         # Bound values include prompts, and exceptions are logged.
         hide_parameters=True,
         pool_timeout=_POOL_TIMEOUT_SECONDS,
+        execution_options={_PULSE: pulse},
         connect_args={
-            "connect_timeout": _CONNECT_TIMEOUT_SECONDS,
+            "connect_timeout": _HASTY_CONNECT_SECONDS if hasty else _CONNECT_TIMEOUT_SECONDS,
             "application_name": f"genq {process}",
         },
     )
     # Reads come back as they are; only text() is used on hot paths.
     event.listen(engine.sync_engine, "handle_error", _note_lost_connection)
-    _set_up_sessions(engine.sync_engine, session)
+    if pulse is not None:
+        # Who waited for a place in the pool must not wait for the server as well.
+        event.listen(engine.sync_engine, "do_connect", lambda *_: pulse.require())
+    _set_up_sessions(engine.sync_engine, session, pulse)
     return engine
 
 
-def _set_up_sessions(engine: Engine, session: Mapping[str, str]) -> None:
+async def close_engine(engine: AsyncEngine) -> None:
+    """Close every connection, and stop watching them."""
+    pulse: Pulse | None = engine.get_execution_options().get(_PULSE)
+    if pulse is not None:
+        await pulse.close()
+    await engine.dispose()
+
+
+def _question(url: URL) -> Callable[[], Awaitable[None]]:
+    """Return what connects to the server anew, and raises if it gets no answer."""
+    target = url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+    async def ask() -> None:
+        try:
+            connection = await psycopg.AsyncConnection.connect(
+                target, connect_timeout=_HASTY_CONNECT_SECONDS
+            )
+        except psycopg.OperationalError as error:
+            if "FATAL" not in str(error):
+                raise
+            # It refuses us, so it is there.
+            return
+        await connection.close()
+
+    return ask
+
+
+def _set_up_sessions(engine: Engine, session: Mapping[str, str], pulse: Pulse | None) -> None:
     """Give every connection its settings, once if it is ours alone, else per transaction.
 
     Startup options would be refused by PgBouncer. Behind it a setting would stay with a
@@ -90,7 +132,8 @@ def _set_up_sessions(engine: Engine, session: Mapping[str, str]) -> None:
     def connect(connection: Any, record: Any) -> None:
         driver = connection.driver_connection
         connection.autocommit = True
-        with closing(connection.cursor()) as cursor:
+        watching = pulse.watching(driver) if pulse else nullcontext()
+        with watching, closing(connection.cursor()) as cursor:
             cursor.execute(_WHO_ANSWERS)
             pooled = cursor.fetchone() != (driver.info.backend_pid,)
             if not pooled:
@@ -143,6 +186,9 @@ async def transaction(engine: AsyncEngine) -> AsyncGenerator[AsyncConnection]:
         DatabaseUnavailableError: The server cannot be reached, went away, or asked to try
             again. Whether the transaction was committed may be unknown.
     """
+    pulse: Pulse | None = engine.get_execution_options().get(_PULSE)
+    if pulse is not None:
+        pulse.require()
     try:
         async with engine.connect() as connection:
             # Of an engine that was derived twice SQLAlchemy lets the first isolation win, so
@@ -150,8 +196,9 @@ async def transaction(engine: AsyncEngine) -> AsyncGenerator[AsyncConnection]:
             level = engine.get_execution_options().get("isolation_level", _AUTOCOMMIT)
             if level != _AUTOCOMMIT:
                 await connection.execution_options(isolation_level=level)
-            async with connection.begin():
-                yield connection
+            with pulse.watching(await _line(connection)) if pulse else nullcontext():
+                async with connection.begin():
+                    yield connection
     except PoolTimeoutError as error:
         raise DatabaseUnavailableError("every database connection is busy") from error
     except DBAPIError as error:
@@ -160,6 +207,10 @@ async def transaction(engine: AsyncEngine) -> AsyncGenerator[AsyncConnection]:
         state = getattr(error.orig, "sqlstate", None)
         said = f"PostgreSQL asks to try again ({state})" if state else _UNREACHABLE
         raise DatabaseUnavailableError(said) from error
+
+
+async def _line(connection: AsyncConnection) -> Any:
+    return (await connection.get_raw_connection()).driver_connection
 
 
 def _unavailable(error: DBAPIError) -> bool:

@@ -38,7 +38,8 @@ WITH x AS MATERIALIZED (
   WHERE l.state < 4 AND LEAST(l.deadline, l.start_by) <= now()
   ORDER BY LEAST(l.deadline, l.start_by) LIMIT :batch FOR UPDATE OF l SKIP LOCKED)
 SELECT x.job_id, x.fence, x.state, x.lane, x.tenant_id, x.priority, x.attempt, x.deadline,
-  x.start_by, j.kind, j.model, j.created_at, j.end_user, j.metadata AS labels, p.body,
+  x.start_by, j.kind, j.model, j.created_at, j.end_user, j.metadata AS labels,
+  j.tags, j.redrive_of, p.body,
   clock_timestamp() AS found_at
 FROM x
 CROSS JOIN LATERAL (SELECT * FROM job WHERE id = x.job_id LIMIT 1) j
@@ -61,7 +62,8 @@ x AS MATERIALIZED (
   LIMIT :batch FOR UPDATE OF l SKIP LOCKED)
 SELECT x.job_id, x.fence, x.lane, x.tenant_id, x.priority, x.attempt, x.failures, x.started_at,
   x.cancel, x.session_id, x.deadline, x.cost, x.images, x.tokens,
-  j.kind, j.model, j.created_at, j.end_user, j.metadata AS labels, p.body,
+  j.kind, j.model, j.created_at, j.end_user, j.metadata AS labels,
+  j.tags, j.redrive_of, p.body,
   COALESCE(x.deadline < now(), false) AS late, clock_timestamp() AS found_at
 FROM x
 CROSS JOIN LATERAL (SELECT * FROM job WHERE id = x.job_id LIMIT 1) j

@@ -100,6 +100,12 @@ class PutBacks:
     cancelled: set[UUID]
 
 
+_MOST_TOLD: Final = 10**9
+_MOST_MONEY: Final = 10**15
+
+# A reservation is settled by what the job took, for the price per unit at which it was made: a
+# job that did not succeed costs nothing. The row is the job's own, so no two finishes meet.
+#
 # The share of a tenant is corrected by what its jobs took more, or less, than was reckoned. The
 # park is lifted under a lock taken in key order: two finishers of the same flows cannot
 # wait for each other. Dispatchers never wait (SKIP LOCKED).
@@ -113,14 +119,25 @@ WITH x AS MATERIALIZED (
     CAST(:outcomes AS smallint[]), CAST(:finished AS timestamptz[]), CAST(:bodies AS text[]),
     CAST(:artifacts AS text[]), CAST(:errors AS text[]), CAST(:events AS uuid[]),
     CAST(:types AS text[]), CAST(:event_bodies AS bytea[]), CAST(:deliveries AS uuid[]),
-    CAST(:urls AS text[]), CAST(:origins AS text[]), CAST(:actuals AS int[]))
+    CAST(:urls AS text[]), CAST(:origins AS text[]), CAST(:actuals AS int[]),
+    CAST(:images AS int[]), CAST(:tokens AS int[]))
   AS x(job_id, fence, state, outcome, finished_at, body, artifacts, error, event_id, type,
-       event_body, delivery_id, url, origin, actual)),
+       event_body, delivery_id, url, origin, actual, images, tokens)),
 d AS (
   DELETE FROM live USING x
   WHERE live.job_id = x.job_id AND live.fence = x.fence AND live.state = 4
   RETURNING x.*, live.lane, live.tenant_id, live.attempt, live.session_id, live.started_at,
-    live.releases, live.cost),
+    live.releases, live.cost, live.budgeted),
+b AS (
+  UPDATE reservation v SET
+    spent_images = CASE d.state WHEN 10 THEN COALESCE(d.images, v.images) ELSE 0 END,
+    spent_tokens = CASE d.state WHEN 10 THEN COALESCE(d.tokens, v.tokens) ELSE 0 END,
+    spent_money = CASE d.state WHEN 10 THEN LEAST(:most, CAST(v.money AS numeric) * CASE
+      WHEN v.images > 0 THEN COALESCE(d.images, v.images) / CAST(v.images AS numeric)
+      WHEN v.tokens > 0 THEN COALESCE(d.tokens, v.tokens) / CAST(v.tokens AS numeric)
+      ELSE 1 END) ELSE 0 END
+  FROM d WHERE d.budgeted AND v.job_id = d.job_id
+  RETURNING v.job_id, v.spent_money),
 r AS (
   INSERT INTO result (job_id, fence, body, artifacts)
   SELECT job_id, fence, CAST(body AS jsonb), CAST(artifacts AS jsonb) FROM d WHERE outcome = 1),
@@ -131,11 +148,11 @@ a AS (
 j AS (
   UPDATE job SET final_state = d.state, started_at = d.started_at,
     finished_at = d.finished_at, attempts = d.attempt, releases = d.releases,
-    error = CAST(d.error AS jsonb)
-  FROM d WHERE job.id = d.job_id),
+    error = CAST(d.error AS jsonb), spent = b.spent_money
+  FROM d LEFT JOIN b ON b.job_id = d.job_id WHERE job.id = d.job_id),
 o AS (
-  INSERT INTO outbox (job_id, id, kind, type, at, body)
-  SELECT job_id, event_id, :terminal, type, finished_at, event_body FROM d),
+  INSERT INTO outbox (job_id, id, kind, type, at, body, tenant_id)
+  SELECT job_id, event_id, :terminal, type, finished_at, event_body, tenant_id FROM d),
 w AS (
   INSERT INTO delivery (id, event_id, job_id, tenant_id, url, origin)
   SELECT delivery_id, event_id, job_id, tenant_id, url, origin FROM d
@@ -251,6 +268,11 @@ async def _ended_before(
     return {row.job_id for row in rows}
 
 
+def _within(told: int) -> int:
+    """Hold what a model server told to what fits into its column."""
+    return max(0, min(told, _MOST_TOLD))
+
+
 def _columns(endings: Sequence[Ending]) -> dict[str, Any]:
     return {
         "ids": [e.claim.job_id for e in endings],
@@ -268,6 +290,9 @@ def _columns(endings: Sequence[Ending]) -> dict[str, Any]:
         "urls": [e.event.url for e in endings],
         "origins": [e.event.origin for e in endings],
         "actuals": [e.actual.units if e.actual else None for e in endings],
+        "images": [_within(e.actual.images) if e.actual else None for e in endings],
+        "tokens": [_within(e.actual.tokens) if e.actual else None for e in endings],
+        "most": _MOST_MONEY,
         "terminal": int(OutboxKind.TERMINAL),
         "scale": VTIME_SCALE // ORDINARY,
     }

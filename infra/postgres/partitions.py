@@ -14,6 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from infra.postgres.feed import keep_floors
 from schemas.tables.metadata import PARTITIONED
 
 _WEEK: Final = timedelta(weeks=1)
@@ -116,6 +117,9 @@ async def _drop(connection: AsyncConnection, names: list[str]) -> bool:
         async with connection.begin_nested():
             # Below deadlock_timeout: in a tie with FINISH it is us who step back.
             await connection.execute(text("SET LOCAL lock_timeout = '500ms'"))
+            for name in names:
+                if name.startswith("outbox_p"):
+                    await keep_floors(connection, name)
             await connection.execute(text(f"DROP TABLE {', '.join(names)}"))
             await connection.execute(text("SET LOCAL lock_timeout = DEFAULT"))
     except OperationalError as error:

@@ -1,5 +1,6 @@
 """Jobs as callers see them. Every query is of one tenant."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from schemas.position import WaitingOn
 
 _COLUMNS: Final = """
 SELECT j.id, j.tenant_id, j.kind, j.model, j.lane, j.priority, j.created_at, j.end_user,
-  j.metadata AS labels, j.final_state, j.finished_at, j.error, j.deadline,
+  j.metadata AS labels, j.tags, j.redrive_of, j.final_state, j.finished_at, j.error, j.deadline,
   CASE l.state WHEN 1 THEN l.run_at END AS run_at,
   COALESCE(j.started_at, l.started_at) AS started_at,
   COALESCE(l.attempt, j.attempts) AS attempts, l.state AS live_state,
@@ -24,6 +25,8 @@ SELECT j.id, j.tenant_id, j.kind, j.model, j.lane, j.priority, j.created_at, j.e
   l.state = 2 AND NOT EXISTS (
     SELECT 1 FROM session s WHERE j.lane = ANY (s.lanes) AND NOT s.draining
       AND s.expires_at > clock_timestamp()) AS no_worker,
+  l.state = 1 AND l.budgeted AND l.attempt = 0 AND EXISTS (
+    SELECT 1 FROM reservation v WHERE v.job_id = l.job_id AND v.parked) AS for_budget,
   f.park_reason, COALESCE(c.paused_at, o.paused_at, t.paused_at) IS NOT NULL AS paused
 FROM job j
 LEFT JOIN live l ON l.job_id = j.id
@@ -49,6 +52,15 @@ _PARKED: Final = {
 
 _ONE: Final = text(_COLUMNS + "WHERE j.id = :id AND j.tenant_id = :tenant_id")
 
+_SOME: Final = text(
+    _COLUMNS
+    + """
+JOIN unnest(CAST(:ids AS uuid[]), CAST(:tenants AS bigint[])) AS x(id, tenant_id)
+  ON x.id = j.id AND x.tenant_id = j.tenant_id
+WHERE j.id BETWEEN :low AND :high
+"""
+)
+
 _FILTERS: Final = """
 WHERE j.tenant_id = :tenant_id
   AND j.id < COALESCE(CAST(:before AS uuid), 'ffffffff-ffff-ffff-ffff-ffffffffffff')
@@ -69,6 +81,18 @@ async def get_job(
     found = await connection.execute(_ONE, {"id": job_id, "tenant_id": tenant_id})
     row = found.one_or_none()
     return _record(row) if row else None
+
+
+async def get_jobs(
+    connection: AsyncConnection, jobs: Sequence[tuple[UUID, int]]
+) -> dict[UUID, JobRecord]:
+    """Return several jobs, each named with its tenant; those that do not exist are missing."""
+    if not jobs:
+        return {}
+    ids = [job_id for job_id, _ in jobs]
+    tenants = [tenant_id for _, tenant_id in jobs]
+    values = {"ids": ids, "tenants": tenants, "low": min(ids), "high": max(ids)}
+    return {row.id: _record(row) for row in await connection.execute(_SOME, values)}
 
 
 async def list_jobs(
@@ -120,6 +144,8 @@ def _record(row: Row[Any]) -> JobRecord:
         finished_at=row.finished_at,
         attempts=row.attempts,
         metadata=row.labels or {},
+        tags=row.tags or (),
+        retry_of=row.redrive_of,
         end_user=row.end_user,
         error=row.error,
         artifacts=[Artifact(**artifact) for artifact in row.artifacts or ()],
@@ -131,6 +157,8 @@ def _record(row: Row[Any]) -> JobRecord:
 
 
 def _waiting_on(row: Row[Any], state: JobState) -> WaitingOn | None:
+    if row.for_budget:
+        return WaitingOn.BUDGET
     if state is not JobState.READY:
         return _WAITING_ON.get(state)
     if row.paused:

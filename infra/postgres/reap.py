@@ -66,7 +66,8 @@ WITH x AS MATERIALIZED (
   WHERE l.state = 4 AND NOT EXISTS (
     SELECT 1 FROM session s WHERE s.id = l.session_id AND s.expires_at > clock_timestamp())
   LIMIT :batch FOR UPDATE OF l SKIP LOCKED)
-SELECT x.*, j.kind, j.model, j.created_at, j.end_user, j.metadata AS labels, p.body,
+SELECT x.*, j.kind, j.model, j.created_at, j.end_user, j.metadata AS labels,
+  j.tags, j.redrive_of, p.body,
   clock_timestamp() AS found_at
 FROM x
 CROSS JOIN LATERAL (SELECT * FROM job WHERE id = x.job_id LIMIT 1) j

@@ -30,7 +30,8 @@ u AS (
   RETURNING live.job_id, live.fence, live.lane, live.tenant_id, live.priority, live.attempt,
     live.failures, live.started_at, live.cancel, live.deadline, live.cost, live.images,
     live.tokens)
-SELECT u.*, j.kind, j.model, j.created_at, j.end_user, j.metadata AS labels, pl.body
+SELECT u.*, j.kind, j.model, j.created_at, j.end_user, j.metadata AS labels, j.tags,
+  j.redrive_of, pl.body
 FROM u JOIN job j ON j.id = u.job_id JOIN payload pl ON pl.job_id = u.job_id
 WHERE j.id BETWEEN :low AND :high AND pl.job_id BETWEEN :low AND :high
 """)
@@ -77,6 +78,10 @@ def claim_of_row(row: Any, session: int) -> Claim:
         started_at=row.started_at,
         input=row.body["input"],
         metadata=row.labels or {},
+        tags=row.tags or (),
+        retry_of=row.redrive_of,
+        traceparent=row.body.get("traceparent"),
+        face=row.body.get("face", "native"),
         end_user=row.end_user,
         webhook=row.body.get("webhook"),
         cancel=row.cancel,

@@ -26,6 +26,10 @@ class NewJob:
         cost: What it is reckoned to take, in thousandths of an ordinary job.
         images: How many images it is reckoned to make, for limits per image.
         tokens: How many tokens it is reckoned to use, for limits per token.
+        money: What it is reckoned to cost, in millionths of a dollar, if its tenant has
+            budgets: it is then inserted by way of ``producer/budgets.py``.
+        slowest_lane: Where a job may be put whose budget is exhausted.
+        deadline_given: The deadline is the caller's own, and does not move with the job.
     """
 
     id: UUID
@@ -48,9 +52,13 @@ class NewJob:
     batch_id: UUID | None = None
     schedule_id: UUID | None = None
     redrive_of: UUID | None = None
+    tags: Sequence[str] | None = None
     cost: int = 1000
     images: int = 0
     tokens: int = 0
+    money: int | None = None
+    slowest_lane: int = 4
+    deadline_given: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +85,8 @@ WITH n AS MATERIALIZED (
     id uuid, tenant_id bigint, lane smallint, kind smallint, priority smallint, model text,
     end_user text, labels jsonb, payload jsonb, weight int, max_inflight int, key text,
     hash text, pool smallint, run_at timestamptz, start_by timestamptz, deadline timestamptz,
-    batch_id uuid, schedule_id uuid, redrive_of uuid, cost int, images int, tokens int)),
+    batch_id uuid, schedule_id uuid, redrive_of uuid, tags text[],
+    cost int, images int, tokens int)),
 keyed AS (
   INSERT INTO idempotency (tenant_id, key, request_hash, job_id, expires_at)
   SELECT tenant_id, key, decode(hash, 'hex'), id, now() + :ttl FROM n WHERE key IS NOT NULL
@@ -87,9 +96,9 @@ fresh AS MATERIALIZED (
   SELECT * FROM n WHERE key IS NULL OR id IN (SELECT job_id FROM keyed)),
 j AS (
   INSERT INTO job (id, tenant_id, lane, kind, pool, priority, model, end_user, metadata,
-    deadline, batch_id, schedule_id, redrive_of)
+    deadline, batch_id, schedule_id, redrive_of, tags)
   SELECT id, tenant_id, lane, kind, pool, priority, model, end_user, labels,
-    deadline, batch_id, schedule_id, redrive_of
+    deadline, batch_id, schedule_id, redrive_of, tags
   FROM fresh ON CONFLICT (id) DO NOTHING
   RETURNING id, created_at),
 p AS (
@@ -200,6 +209,7 @@ def _row(job: NewJob) -> dict[str, Any]:
         "batch_id": job.batch_id,
         "schedule_id": job.schedule_id,
         "redrive_of": job.redrive_of,
+        "tags": job.tags,
         "cost": job.cost,
         "images": job.images,
         "tokens": job.tokens,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
@@ -11,6 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.postgres.limits import Limit
 from infra.postgres.parks import PARKED_FULL, PARKED_RATE
+from schemas.generation import BY_NUMBER as KINDS
+from schemas.generation import Kind
+from schemas.lanes import BY_NUMBER as LANES
+from schemas.lanes import Lane
+from schemas.tenant_plan import SafetyLevel
+
+Named = TypeVar("Named")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +29,11 @@ class TenantPlan:
         max_inflight_total: The same over all lanes; ``None`` is no limit.
         limits: Units per minute, as ``schemas.limits.RateLimits`` names them; absent: no limit.
         inflight: Jobs that were released or run now.
+        calls_per_minute: Of the API; ``None`` is the installation's default.
+        plan: What the plan is called.
+        allowed_models: What its jobs may name; ``None`` is everything that is configured. The
+            same holds for kinds and lanes.
+        suspended_at: Since then none of its keys works.
     """
 
     id: int
@@ -32,11 +44,21 @@ class TenantPlan:
     limits: Mapping[str, int]
     paused_at: datetime | None
     inflight: int
+    created_at: datetime
+    calls_per_minute: int | None = None
+    plan: str | None = None
+    allowed_models: tuple[str, ...] | None = None
+    allowed_kinds: tuple[Kind, ...] | None = None
+    allowed_lanes: tuple[Lane, ...] | None = None
+    safety_level: SafetyLevel = SafetyLevel.STANDARD
+    suspended_at: datetime | None = None
 
 
 # Four probes a tenant, one a lane: the index begins with the lane.
 _COLUMNS: Final = """
 t.id, t.name, t.weight, t.max_inflight, t.max_inflight_total, t.limits, t.paused_at,
+t.created_at, t.calls_per_minute, t.plan, t.allowed_models, t.allowed_kinds, t.allowed_lanes,
+t.safety_level, t.suspended_at,
 (SELECT count(*) FROM live l WHERE l.lane IN (SELECT c.lane FROM lane_clock c)
   AND l.tenant_id = t.id AND l.state IN (3, 4)) AS inflight
 """
@@ -51,8 +73,21 @@ _LOCK: Final = text("SELECT id FROM tenant WHERE name = :name FOR NO KEY UPDATE"
 
 _CHANGE: Final = text("""
 UPDATE tenant SET weight = :weight, max_inflight = :max_inflight,
-  max_inflight_total = :max_inflight_total, limits = :limits WHERE id = :id
+  max_inflight_total = :max_inflight_total, limits = :limits,
+  calls_per_minute = :calls_per_minute, plan = :plan, safety_level = :safety_level,
+  allowed_models = CAST(:allowed_models AS text[]),
+  allowed_kinds = CAST(:allowed_kinds AS smallint[]),
+  allowed_lanes = CAST(:allowed_lanes AS smallint[]) WHERE id = :id
 """).bindparams(bindparam("limits", type_=JSONB(none_as_null=True)))
+
+_SUSPEND: Final = text("""
+UPDATE tenant SET suspended_at = CASE WHEN :suspended THEN COALESCE(suspended_at, now()) END
+WHERE name = :name RETURNING id
+""")
+
+_WEBHOOK_SECRET: Final = text("""
+UPDATE tenant SET webhook_secret = :secret WHERE name = :name RETURNING id
+""")
 
 # What was used stays used when the measure changes, up to the whole of the new allowance.
 # In the order of the keys, after the tenant, as the release does.
@@ -114,8 +149,30 @@ async def change_plan(connection: AsyncConnection, plan: TenantPlan) -> None:
         "max_inflight": plan.max_inflight,
         "max_inflight_total": plan.max_inflight_total,
         "limits": dict(plan.limits) or None,
+        "calls_per_minute": plan.calls_per_minute,
+        "plan": plan.plan,
+        "safety_level": plan.safety_level.value,
+        "allowed_models": None if plan.allowed_models is None else list(plan.allowed_models),
+        "allowed_kinds": _numbers(plan.allowed_kinds),
+        "allowed_lanes": _numbers(plan.allowed_lanes),
     }
     await connection.execute(_CHANGE, values)
+
+
+async def suspend_tenant(
+    connection: AsyncConnection, name: str, *, suspended: bool
+) -> TenantPlan | None:
+    """Let none of a tenant's keys work, or all again; return the tenant, if there is one."""
+    await connection.execute(_SUSPEND, {"name": name, "suspended": suspended})
+    return await find_plan(connection, name)
+
+
+async def change_webhook_secret(
+    connection: AsyncConnection, name: str, secret: str
+) -> TenantPlan | None:
+    """Sign a tenant's webhooks with another secret; return the tenant, if there is one."""
+    await connection.execute(_WEBHOOK_SECRET, {"name": name, "secret": secret})
+    return await find_plan(connection, name)
 
 
 async def measure_anew(connection: AsyncConnection, limits: Sequence[Limit]) -> None:
@@ -149,4 +206,23 @@ def _plan(row: Any) -> TenantPlan:
         limits=row.limits or {},
         paused_at=row.paused_at,
         inflight=row.inflight,
+        created_at=row.created_at,
+        calls_per_minute=row.calls_per_minute,
+        plan=row.plan,
+        allowed_models=None if row.allowed_models is None else tuple(row.allowed_models),
+        # Numbers of a newer release name nothing here.
+        allowed_kinds=_named(row.allowed_kinds, KINDS),
+        allowed_lanes=_named(row.allowed_lanes, LANES),
+        safety_level=SafetyLevel(row.safety_level),
+        suspended_at=row.suspended_at,
     )
+
+
+def _numbers(named: Sequence[Kind] | Sequence[Lane] | None) -> list[int] | None:
+    return None if named is None else [one.number for one in named]
+
+
+def _named(
+    numbers: Sequence[int] | None, known: Mapping[int, Named]
+) -> tuple[Named, ...] | None:
+    return None if numbers is None else tuple(known[n] for n in numbers if n in known)

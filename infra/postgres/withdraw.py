@@ -64,14 +64,18 @@ WITH x AS MATERIALIZED (
 d AS (
   DELETE FROM live USING x
   WHERE live.job_id = x.job_id AND live.fence = x.fence AND live.state < 4
-  RETURNING x.*, live.lane, live.tenant_id, live.attempt, live.releases, live.state),
+  RETURNING x.*, live.lane, live.tenant_id, live.attempt, live.releases, live.state,
+    live.budgeted),
+b AS (
+  UPDATE reservation v SET spent_money = 0, spent_images = 0, spent_tokens = 0
+  FROM d WHERE d.budgeted AND v.job_id = d.job_id),
 j AS (
   UPDATE job SET final_state = d.final_state, finished_at = d.finished_at,
     attempts = d.attempt, releases = d.releases, error = CAST(d.error AS jsonb)
   FROM d WHERE job.id = d.job_id),
 o AS (
-  INSERT INTO outbox (job_id, id, kind, type, at, body)
-  SELECT job_id, event_id, :terminal, type, finished_at, event_body FROM d),
+  INSERT INTO outbox (job_id, id, kind, type, at, body, tenant_id)
+  SELECT job_id, event_id, :terminal, type, finished_at, event_body, tenant_id FROM d),
 w AS (
   INSERT INTO delivery (id, event_id, job_id, tenant_id, url, origin)
   SELECT delivery_id, event_id, job_id, tenant_id, url, origin FROM d
@@ -114,6 +118,8 @@ def waiting_of_row(row: Row[Any]) -> WaitingJob:
         input=row.body["input"],
         attempts=row.attempt,
         metadata=row.labels or {},
+        tags=row.tags or (),
+        retry_of=row.redrive_of,
         end_user=row.end_user,
         deadline=row.deadline,
     )

@@ -10,6 +10,7 @@ from typing import Final
 
 from infra.simulator.painting.files import encode
 from infra.simulator.painting.painting import paint
+from infra.simulator.painting.pixels import coarse
 
 CACHE_BYTES: Final = 128 * 1024 * 1024
 PAINTERS: Final = 2
@@ -18,7 +19,12 @@ _MAX_TOKENS: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """Everything that decides the bytes of a picture."""
+    """Everything that decides the bytes of a picture.
+
+    Attributes:
+        unfinished: How often its sides were halved, for a partial picture; 0 is the finished
+            one.
+    """
 
     prompt: str
     seed: int
@@ -27,6 +33,7 @@ class Picture:
     height: int
     output_format: str
     quality: int
+    unfinished: int = 0
 
     def token(self) -> str:
         """Return the name under which its file can be fetched."""
@@ -37,6 +44,8 @@ class Picture:
 def draw(picture: Picture) -> bytes:
     """Return the file of a picture, in base64; this takes tens of milliseconds."""
     image = paint(picture.prompt, picture.seed, picture.index, picture.width, picture.height)
+    if picture.unfinished:
+        image = coarse(image, picture.unfinished)
     return base64.b64encode(encode(image, picture.output_format, picture.quality))
 
 

@@ -1,7 +1,8 @@
 """``POST /v1/images/generations``: pictures from the gallery, joined into OpenAI's answer."""
 
 import re
-from typing import Final
+from dataclasses import replace
+from typing import Any, Final
 
 import orjson
 
@@ -16,6 +17,8 @@ _DEFAULT_SIZE: Final = "512x512"
 _SIZE: Final = re.compile(r"([1-9]\d{1,3})x([1-9]\d{1,3})", re.ASCII)
 _PIXELS_PER_TOKEN: Final = 1024
 _QUALITY: Final = 90
+_PARTIAL: Final = "image_generation.partial_image"
+_COMPLETED: Final = "image_generation.completed"
 
 
 def ordered(body: ImageBody) -> list[Picture]:
@@ -24,8 +27,8 @@ def ordered(body: ImageBody) -> list[Picture]:
     Raises:
         RefusalError: 400; the size is none, or something is asked that cannot be simulated.
     """
-    if body.stream:
-        raise bad_value("stream", "The simulator does not stream images; leave 'stream' out.")
+    if body.stream and (body.n or 1) > 1:
+        raise bad_value("n", "Invalid value for 'n': one image at a time can be streamed.")
     if not body.prompt.strip():
         raise bad_value("prompt", "Invalid value for 'prompt': it must not be blank.")
     width, height = _sides(body.size)
@@ -59,6 +62,8 @@ async def answer_images(
 ) -> Reply:
     """Return OpenAI's answer with the pictures in it, or with URLs under ``origin``."""
     pictures = ordered(body)
+    if body.stream:
+        return await _streamed(body, gallery, pictures[0], created)
     parts = [b'{"created":%d,"background":"opaque","data":[' % created]
     for picture in pictures:
         encoded = await gallery.base64(picture)
@@ -70,24 +75,57 @@ async def answer_images(
     return Reply([*parts[:-1], _tail(body, pictures)])
 
 
+async def _streamed(body: ImageBody, gallery: Gallery, picture: Picture, created: int) -> Reply:
+    """Return partial pictures, coarse ones first, and the finished one."""
+    head = {"created_at": created, "background": "opaque", **_about(body, picture)}
+    events: list[dict[str, Any]] = []
+    partials = body.partial_images or 0
+    for index in range(partials):
+        unfinished = await gallery.base64(replace(picture, unfinished=2 + partials - index))
+        events.append(
+            {
+                "type": _PARTIAL,
+                "partial_image_index": index,
+                **head,
+                "b64_json": unfinished.decode(),
+            }
+        )
+    finished = (await gallery.base64(picture)).decode()
+    usage = _usage(body, [picture])
+    events.append({"type": _COMPLETED, **head, "usage": usage, "b64_json": finished})
+    names = [str(event["type"]).encode() for event in events]
+    return Reply(events=[orjson.dumps(event) for event in events], names=names)
+
+
 def _tail(body: ImageBody, pictures: list[Picture]) -> bytes:
     first = pictures[0]
-    asked = count_tokens(body.prompt)
-    drawn = len(pictures) * -(-first.width * first.height // _PIXELS_PER_TOKEN)
-    quality = body.quality if body.quality in {"low", "medium", "high"} else "medium"
     rest = orjson.dumps(
         {
-            "output_format": first.output_format,
-            "quality": quality,
-            "size": f"{first.width}x{first.height}",
-            "usage": {
-                "input_tokens": asked,
-                "input_tokens_details": {"image_tokens": 0, "text_tokens": asked},
-                "output_tokens": drawn,
-                "output_tokens_details": {"image_tokens": drawn, "text_tokens": 0},
-                "total_tokens": asked + drawn,
-            },
+            **_about(body, first),
+            "usage": _usage(body, pictures),
             "genq": {"simulator": True, "seed": first.seed},
         }
     )
     return b"]," + rest[1:]
+
+
+def _about(body: ImageBody, picture: Picture) -> dict[str, str]:
+    quality = body.quality if body.quality in {"low", "medium", "high"} else "medium"
+    return {
+        "output_format": picture.output_format,
+        "quality": str(quality),
+        "size": f"{picture.width}x{picture.height}",
+    }
+
+
+def _usage(body: ImageBody, pictures: list[Picture]) -> dict[str, Any]:
+    first = pictures[0]
+    asked = count_tokens(body.prompt)
+    drawn = len(pictures) * -(-first.width * first.height // _PIXELS_PER_TOKEN)
+    return {
+        "input_tokens": asked,
+        "input_tokens_details": {"image_tokens": 0, "text_tokens": asked},
+        "output_tokens": drawn,
+        "output_tokens_details": {"image_tokens": drawn, "text_tokens": 0},
+        "total_tokens": asked + drawn,
+    }

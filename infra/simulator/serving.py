@@ -77,7 +77,7 @@ class Service:
         if reply.events:
             headers |= {"content-type": "text/event-stream", "cache-control": "no-cache"}
             response = web.StreamResponse(headers=headers)
-            return await stream_events(request, response, reply.events, pace, fault)
+            return await stream_events(request, response, reply, pace, fault)
         await pace.wait()
         headers["content-type"] = "application/json"
         content = reply.body()

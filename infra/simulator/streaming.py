@@ -1,7 +1,6 @@
-"""Server-sent events of a chat stream: at once, or spread over the latency of the call."""
+"""Server-sent events of a stream: at once, or spread over the latency of the call."""
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,6 +8,7 @@ from aiohttp import web
 
 from infra.clock import Clock
 from infra.simulator.faults import break_off, garble
+from infra.simulator.reply import Reply
 from infra.simulator.script import Fault, FaultKind
 
 _DONE: Final = b"data: [DONE]\n\n"
@@ -34,24 +34,30 @@ class Pace:
 async def stream_events(
     request: web.Request,
     response: web.StreamResponse,
-    events: Sequence[bytes],
+    reply: Reply,
     pace: Pace,
     fault: Fault | None,
 ) -> web.StreamResponse:
     """Send events and the closing mark; a cut or malformed stream goes wrong half way."""
-    frames = [b"data: %b\n\n" % event for event in events]
+    frames = reply.frames()
     if fault is not None:
         await pace.wait()
         half = b"".join(frames[: len(frames) // 2])
         if fault.kind is FaultKind.CUT:
             return await break_off(request, response, half)
-        frames = [half, b"data: %b\n\n" % garble(events[-1])]
+        frames = [half, b"data: %b\n\n" % garble(reply.events[-1])]
     await response.prepare(request)
     if pace.due <= pace.start:
         frames = [b"".join(frames)]
     for number, frame in enumerate(frames):
-        await pace.wait(_FIRST_TOKEN + (1 - _FIRST_TOKEN) * number / len(frames))
+        done = (number + 1) / len(frames)
+        await pace.wait(done if reply.names else _share(number, len(frames)))
         await response.write(frame)
     await pace.wait()
-    await response.write(_DONE)
+    if not reply.names:
+        await response.write(_DONE)
     return response
+
+
+def _share(number: int, tokens: int) -> float:
+    return _FIRST_TOKEN + (1 - _FIRST_TOKEN) * number / tokens

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 SMALLEST_SIDE: Final = 64
 LARGEST_SIDE: Final = 2048
 MAX_IMAGES: Final = 10
+MAX_PARTIAL_IMAGES: Final = 3
 MAX_CHOICES: Final = 8
 MAX_INPUTS: Final = 2048
 MAX_DIMENSIONS: Final = 3072
@@ -39,6 +40,7 @@ class ImageBody(Body):
     output_compression: Annotated[int, Field(ge=0, le=100)] | None = None
     quality: Literal["auto", "low", "medium", "high", "standard", "hd"] | None = None
     stream: bool | None = None
+    partial_images: Annotated[int, Field(ge=0, le=MAX_PARTIAL_IMAGES)] | None = None
 
 
 class Part(Body):

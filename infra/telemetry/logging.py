@@ -16,6 +16,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from infra.settings import Settings
 from infra.telemetry.redaction import FieldRedactor, LineRedactor
+from infra.telemetry.tracing import TRACING
 
 # Libraries that bring their own root set-up; their lines shall reach ours.
 _ADOPTED: Final = (
@@ -33,6 +34,8 @@ _CHATTY: Final = {
     "httpx": logging.WARNING,
     "httpx2": logging.WARNING,
     "PIL": logging.INFO,
+    # Tells of every try to reach a collector that is away.
+    "opentelemetry": logging.ERROR,
 }
 # Below INFO these write request bodies and credentials as plain text, where no redaction by
 # field name can find them.
@@ -67,6 +70,7 @@ def configure_logging(
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _process_name(process),
+        _add_trace,
         structlog.processors.format_exc_info,
     ]
     finishing: list[Processor] = [
@@ -169,6 +173,14 @@ def _process_name(process: str) -> Processor:
         return event_dict
 
     return add_process
+
+
+def _add_trace(logger: WrappedLogger, method: str, event_dict: EventDict) -> EventDict:
+    """Tell the ids of the span under way, if there is one."""
+    del logger, method
+    if TRACING.tracer is not None and (ids := TRACING.tracer.ids()) is not None:
+        event_dict["trace_id"], event_dict["span_id"] = ids
+    return event_dict
 
 
 class _Json:

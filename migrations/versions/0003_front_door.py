@@ -20,7 +20,9 @@ _STATEMENTS: Final = (
       ADD COLUMN IF NOT EXISTS safety_level TEXT DEFAULT 'standard' NOT NULL,
       ADD COLUMN IF NOT EXISTS calls_per_minute INTEGER,
       ADD COLUMN IF NOT EXISTS budgeted BOOLEAN DEFAULT false NOT NULL,
-      ADD COLUMN IF NOT EXISTS suspended_at timestamptz
+      ADD COLUMN IF NOT EXISTS suspended_at timestamptz,
+      ADD COLUMN IF NOT EXISTS feed_floor_tx xid8,
+      ADD COLUMN IF NOT EXISTS feed_floor_id UUID
     """,
     """
     ALTER TABLE api_key
@@ -35,6 +37,7 @@ _STATEMENTS: Final = (
       ADD COLUMN IF NOT EXISTS spent BIGINT
     """,
     "ALTER TABLE live ADD COLUMN IF NOT EXISTS budgeted BOOLEAN DEFAULT false NOT NULL",
+    "ALTER TABLE idempotency ADD COLUMN IF NOT EXISTS answer JSONB",
     # In two steps: with its default at once, the column would be written into every old row.
     """
     ALTER TABLE outbox
@@ -78,9 +81,17 @@ _STATEMENTS: Final = (
       tokens BIGINT NOT NULL,
       created_at timestamptz DEFAULT now() NOT NULL,
       downgraded BOOLEAN DEFAULT false NOT NULL,
+      parked BOOLEAN DEFAULT false NOT NULL,
+      spent_money BIGINT,
+      spent_images BIGINT,
+      spent_tokens BIGINT,
       CONSTRAINT pk_reservation PRIMARY KEY (job_id)
     ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02,
       autovacuum_vacuum_cost_delay = 0)
+    """,
+    """
+    CREATE INDEX IF NOT EXISTS ix_reservation_settled ON reservation (tenant_id)
+      WHERE spent_money IS NOT NULL
     """,
     """
     CREATE TABLE IF NOT EXISTS audit_log (

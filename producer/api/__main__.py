@@ -15,6 +15,7 @@ import uvloop
 
 from infra.settings import Settings, read_settings
 from infra.telemetry.logging import configure_logging
+from infra.telemetry.tracing import configure_tracing
 from producer.api.app import create_app
 from producer.api.server import ApiServer, PortTakenError, open_socket, url_of
 from producer.api.services import open_services
@@ -40,6 +41,7 @@ def _run(settings: Settings) -> None:
     if "public_url" not in settings.model_fields_set:
         settings = settings.model_copy(update={"public_url": url_of(listening)})
     configure_logging(settings, process="api")
+    configure_tracing(settings, process="api")
     # uvicorn takes the signals while it serves, and raises them again when it has stopped:
     # what must follow then is a clean exit, not death by signal.
     for number in (signal.SIGTERM, signal.SIGINT):

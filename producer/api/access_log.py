@@ -1,5 +1,7 @@
 """What every request gets: an id, its numbers, one log line, and an answer even to our faults.
 
+And what every answer gets: headers that keep browsers from guessing, running and remembering.
+
 Pure ASGI: Starlette's middleware base class would cost a task and a queue per request.
 """
 
@@ -18,6 +20,7 @@ from producer.api.problems import (
     ERROR_ID,
     FAULT,
     PROBLEM_CODE,
+    PUBLIC_URL,
     REQUEST_ID,
     problem_response,
 )
@@ -31,18 +34,37 @@ _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "O
 # Asked every few seconds by machines; their lines would hide the others.
 _SILENT: Final = frozenset({"/livez", "/readyz", "/metrics"})
 _SHOWN_PATH: Final = 200
+# Where an answer says otherwise of itself, it knows better.
+_SECURITY: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cache-control", b"no-store"),
+)
+_HSTS: Final = (b"strict-transport-security", b"max-age=31536000")
 # nginx's number for a client that left before the answer.
 _CLIENT_LEFT: Final = 499
+
+Headers = tuple[tuple[bytes, bytes], ...]
 
 _log = structlog.get_logger()
 
 
 class AccessLog:
-    """The outermost middleware."""
+    """The outermost middleware.
 
-    def __init__(self, app: ASGIApp, clock: Clock) -> None:
+    Args:
+        app: What it surrounds.
+        clock: Measures how long requests take.
+        public_url: Where clients reach the API; by https, they are told to stay there.
+    """
+
+    def __init__(self, app: ASGIApp, clock: Clock, public_url: str) -> None:
         self._app = app
         self._clock = clock
+        self._public_url = public_url
+        secure = public_url.startswith("https://")
+        self._headers = (*_SECURITY, _HSTS) if secure else _SECURITY
         self._counters: dict[tuple[str, str, int], Counter] = {}
         self._durations: dict[str, Histogram] = {}
 
@@ -54,7 +76,8 @@ class AccessLog:
         began = self._clock.monotonic()
         request_id = _given_id(scope) or format_id("req", new_key())
         scope[REQUEST_ID] = request_id
-        answer = _Answer(send, request_id, self._clock)
+        scope[PUBLIC_URL] = self._public_url
+        answer = _Answer(send, request_id, self._clock, self._headers)
         # Never unbound: the server runs each request in a context of its own.
         structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
@@ -100,12 +123,13 @@ class AccessLog:
 
 
 class _Answer:
-    """Passes the answer on with its request id, and remembers how it began."""
+    """Passes the answer on with its headers, and remembers how it began."""
 
-    __slots__ = ("_clock", "_request_id", "_send", "began_at", "status")
+    __slots__ = ("_clock", "_headers", "_request_id", "_send", "began_at", "status")
 
-    def __init__(self, send: Send, request_id: str, clock: Clock) -> None:
+    def __init__(self, send: Send, request_id: str, clock: Clock, headers: Headers) -> None:
         self._send = send
+        self._headers = headers
         self._request_id = request_id.encode()
         self._clock = clock
         self.status = 0
@@ -115,7 +139,10 @@ class _Answer:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             self.began_at = self._clock.monotonic()
-            message["headers"].append((_HEADER, self._request_id))
+            headers = message["headers"]
+            said = {name for name, _ in headers}
+            headers.extend(header for header in self._headers if header[0] not in said)
+            headers.append((_HEADER, self._request_id))
         await self._send(message)
 
 

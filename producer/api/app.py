@@ -18,9 +18,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from infra.postgres.tenants import Tenant
 from infra.telemetry.metrics import installed_version
+from infra.telemetry.tracing import TRACING
 from producer.api import document
 from producer.api.access_log import AccessLog
+from producer.api.admin_routes import ADMIN_ROUTES
 from producer.api.artifacts import send_artifact
+from producer.api.auth import CALLER, require
+from producer.api.bulk import submit_jobs
+from producer.api.bulk_operations import SUBMIT_JOBS
+from producer.api.call_rate import count_call, tell_rate
 from producer.api.cancel import cancel_job, cancel_jobs
 from producer.api.cancel_operations import CANCEL_JOB, CANCEL_JOBS
 from producer.api.dead_letter_operations import (
@@ -35,10 +41,15 @@ from producer.api.dead_letters import (
     redrive_dead_letters,
     show_dead_letter,
 )
+from producer.api.errors_page import show_errors
+from producer.api.feed import read_events
 from producer.api.health import livez, readyz
 from producer.api.jobs import list_some_jobs, show_job, submit_job
-from producer.api.metrics_page import BacklogGauges, show_metrics
+from producer.api.live_operations import READ_EVENTS, SHOW_PREVIEW, WATCH_JOB
+from producer.api.live_routes import show_preview, watch_job
+from producer.api.metrics_page import StatePage, show_metrics
 from producer.api.operations import (
+    ERRORS,
     LIST_JOBS,
     LIVEZ,
     METRICS,
@@ -76,6 +87,7 @@ from producer.api.schedules import (
     trigger_schedule,
 )
 from producer.api.services import Services
+from producer.api.traced import Traced
 from schemas.errors import GenqError
 
 Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -131,23 +143,30 @@ def create_app(services: Services) -> FastAPI:
             RequestValidationError: answer_invalid_request,
         },
     )
-    app.add_middleware(AccessLog, clock=services.clock)
+    app.add_middleware(AccessLog, clock=services.clock, public_url=services.public_url)
+    if TRACING.tracer is not None:
+        app.add_middleware(Traced)
     for operation, route in _TENANT_ROUTES:
-        _add(app, operation, _of_tenant(services, route))
-    gauges = BacklogGauges()
+        _add(app, operation, _of_tenant(services, operation, route))
+    states = StatePage()
     _add(app, LIVEZ, partial(livez, services))
     _add(app, READYZ, partial(readyz, services))
-    _add(app, METRICS, partial(show_metrics, services, gauges))
+    _add(app, METRICS, partial(show_metrics, services, states))
+    _add(app, ERRORS, show_errors)
     return app
 
 
 _TENANT_ROUTES: Final[tuple[tuple[Operation, TenantRoute], ...]] = (
     (SUBMIT_JOB, submit_job),
+    (SUBMIT_JOBS, submit_jobs),
     (LIST_JOBS, list_some_jobs),
     (SHOW_JOB, show_job),
     (CANCEL_JOB, cancel_job),
     (CANCEL_JOBS, cancel_jobs),
     (SEND_ARTIFACT, send_artifact),
+    (WATCH_JOB, watch_job),
+    (SHOW_PREVIEW, show_preview),
+    (READ_EVENTS, read_events),
     (LIST_DEAD_LETTERS, list_some_dead_letters),
     (GROUP_DEAD_LETTERS, group_all_dead_letters),
     (REDRIVE_DEAD_LETTERS, redrive_dead_letters),
@@ -161,13 +180,20 @@ _TENANT_ROUTES: Final[tuple[tuple[Operation, TenantRoute], ...]] = (
     (RESUME_SCHEDULE, resume_schedule),
     (TRIGGER_SCHEDULE, trigger_schedule),
     (LIST_SCHEDULE_RUNS, list_schedule_runs),
+    *ADMIN_ROUTES,
 )
 
 
-def _of_tenant(services: Services, route: TenantRoute) -> Endpoint:
+def _of_tenant(services: Services, operation: Operation, route: TenantRoute) -> Endpoint:
+    needed = operation.needed_scope
+    calls_per_minute = services.settings.calls_per_minute
+
     async def answer(request: Request) -> Response:
-        tenant = await services.keys.tenant_of(request.headers.get("authorization"))
-        return await route(services, tenant, request)
+        caller = await services.keys.caller_of(request.headers.get("authorization"))
+        request.scope[CALLER] = caller
+        await count_call(services.calls, calls_per_minute, caller.tenant, request)
+        require(caller, needed)
+        return tell_rate(request, await route(services, caller.tenant, request))
 
     return answer
 

@@ -1,34 +1,56 @@
-"""Who asks: ``Authorization: Bearer gq_…`` to the tenant whose key it is.
+"""Who asks: ``Authorization: Bearer gq_…`` to the tenant whose key it is, and what it may do.
 
 Keys are compared by their keyed digest, in the database, so the time of a comparison tells
-nothing of a key. A revoked key works for up to ``FRESH`` longer.
+nothing of a key. A key that was revoked, and a tenant that was suspended, go on for up to
+``FRESH`` longer; an expiry holds to the instant.
 """
 
 import asyncio
 from collections import OrderedDict
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Generic, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.requests import Request
 
 from infra.api_keys import digest_of
 from infra.clock import Clock
+from infra.postgres.api_keys import FoundKey, find_key
 from infra.postgres.engine import transaction
-from infra.postgres.tenants import Tenant, tenant_of_digest
-from schemas.errors import UnauthenticatedError
+from infra.postgres.tenants import Caller
+from producer.api.key_uses import KeyUses
+from schemas.errors import GenqError, UnauthenticatedError
+from schemas.job import iso_ms
+from schemas.permission_errors import PermissionDeniedError, TenantSuspendedError
+from schemas.scopes import KeyScope
 
 Value = TypeVar("Value")
+
+CALLER: Final = "genq.caller"
+"""Where a request's scope keeps its ``Caller``."""
 
 FRESH: Final = timedelta(seconds=5)
 _REMEMBERED: Final = 10_000
 _LONGEST_KEY: Final = 256
 
 _MISSING: Final = "no API key was given; send the header Authorization: Bearer gq_…"
-_UNKNOWN: Final = "the API key is not known, or it was revoked"
+_UNKNOWN: Final = "the API key is not known to this server"
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """Why a key does not work; the error is made anew each time it is raised."""
+
+    error: type[GenqError]
+    message: str
+
+
+_STRANGER: Final = _Refusal(UnauthenticatedError, _UNKNOWN)
 
 
 class KeyRing:
-    """Knows the tenants of the keys that were used lately.
+    """Knows the callers of the keys that were used lately.
 
     Args:
         engine: Where keys are looked up.
@@ -44,15 +66,17 @@ class KeyRing:
         self._pepper = pepper
         self._clock = clock
         # Apart, so that a flood of invented keys cannot push out the real ones.
-        self._tenants = _Recent[Tenant](remembered)
-        self._strangers = _Recent[None](remembered)
-        self._asked: dict[bytes, asyncio.Task[Tenant | None]] = {}
+        self._callers = _Recent[Caller](remembered)
+        self._refused = _Recent[_Refusal](remembered)
+        self._asked: dict[bytes, asyncio.Task[Caller | _Refusal]] = {}
+        self._uses = KeyUses(engine)
 
-    async def tenant_of(self, authorization: str | None) -> Tenant:
+    async def caller_of(self, authorization: str | None) -> Caller:
         """Return whose key the ``Authorization`` header carries.
 
         Raises:
-            UnauthenticatedError: It carries none, or one that is unknown or revoked.
+            UnauthenticatedError: It carries none, or one that is unknown, revoked or expired.
+            TenantSuspendedError: The key is good, but its tenant is suspended.
             DatabaseUnavailableError: The key could not be looked up.
         """
         scheme, _, key = (authorization or "").partition(" ")
@@ -60,17 +84,20 @@ class KeyRing:
         if scheme.lower() != "bearer" or not key.strip():
             raise UnauthenticatedError(_MISSING)
         now = self._clock.monotonic()
-        tenant = self._tenants.get(digest, now)
-        if tenant is not None:
-            return tenant
-        if self._strangers.has(digest, now):
-            raise UnauthenticatedError(_UNKNOWN)
-        tenant = await self._look_up(digest)
-        if tenant is None:
-            raise UnauthenticatedError(_UNKNOWN)
-        return tenant
+        known = (
+            self._callers.get(digest, now)
+            or self._refused.get(digest, now)
+            or await self._look_up(digest)
+        )
+        if isinstance(known, _Refusal):
+            raise known.error(known.message)
+        return known
 
-    async def _look_up(self, digest: bytes) -> Tenant | None:
+    async def close(self) -> None:
+        """Write which keys were used."""
+        await self._uses.close()
+
+    async def _look_up(self, digest: bytes) -> Caller | _Refusal:
         # One question for all who ask at once: a busy key expires for many requests together.
         asked = self._asked.get(digest)
         if asked is None:
@@ -79,15 +106,59 @@ class KeyRing:
             asked.add_done_callback(lambda _: self._asked.pop(digest, None))
         return await asyncio.shield(asked)
 
-    async def _ask(self, digest: bytes) -> Tenant | None:
+    async def _ask(self, digest: bytes) -> Caller | _Refusal:
         async with transaction(self._engine) as connection:
-            tenant = await tenant_of_digest(connection, digest)
-        until = self._clock.monotonic() + FRESH.total_seconds()
-        if tenant is None:
-            self._strangers.put(digest, None, until)
-        else:
-            self._tenants.put(digest, tenant, until)
-        return tenant
+            found = await find_key(connection, digest)
+        refusal = _refusal(found)
+        fresh = FRESH.total_seconds()
+        if found is None or refusal is not None:
+            known = refusal or _STRANGER
+            self._refused.put(digest, known, self._clock.monotonic() + fresh)
+            return known
+        if found.seconds_left is not None:
+            fresh = min(fresh, found.seconds_left)
+        self._callers.put(digest, found.caller, self._clock.monotonic() + fresh)
+        # A key in use is looked up every few seconds: no other use needs to be noted.
+        if found.unnoted:
+            self._uses.note(found.caller.key_id)
+        return found.caller
+
+
+def caller_of(request: Request) -> Caller:
+    """Return who asks."""
+    caller: Caller = request.scope[CALLER]
+    return caller
+
+
+def require(caller: Caller, scope: KeyScope) -> None:
+    """Let nobody pass whose key has not ``scope``.
+
+    Raises:
+        PermissionDeniedError: It has not; the message names the scope.
+    """
+    if scope not in caller.scopes:
+        held = ", ".join(sorted(caller.scopes)) or "none"
+        raise PermissionDeniedError(
+            f"this call needs the scope {scope.value}; the API key {caller.key_prefix}… has "
+            f"{held}: use another key, or have one made with this scope"
+        )
+
+
+def _refusal(found: FoundKey | None) -> _Refusal | None:
+    if found is None:
+        return _STRANGER
+    if found.revoked_at is not None:
+        told = f"the API key {found.caller.key_prefix}… was revoked at"
+        return _Refusal(UnauthenticatedError, f"{told} {iso_ms(found.revoked_at)}; use another")
+    if found.expires_at is not None and (found.seconds_left or 0) <= 0:
+        told = f"the API key {found.caller.key_prefix}… expired at"
+        return _Refusal(UnauthenticatedError, f"{told} {iso_ms(found.expires_at)}; use another")
+    if found.caller.tenant.suspended:
+        return _Refusal(
+            TenantSuspendedError,
+            f"tenant {found.caller.tenant.name} is suspended; ask the operator of this server",
+        )
+    return None
 
 
 class _Recent(Generic[Value]):
@@ -100,10 +171,6 @@ class _Recent(Generic[Value]):
     def get(self, name: bytes, now: float) -> Value | None:
         found = self._values.get(name)
         return found[0] if found is not None and now < found[1] else None
-
-    def has(self, name: bytes, now: float) -> bool:
-        found = self._values.get(name)
-        return found is not None and now < found[1]
 
     def put(self, name: bytes, value: Value, until: float) -> None:
         self._values[name] = (value, until)

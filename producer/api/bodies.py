@@ -38,6 +38,20 @@ async def read_json(request: Request, limit: int) -> Any:
         InputError: It is not JSON, or holds U+0000.
         ClientDisconnect: The client left before it was complete.
     """
+    value, suspicious = await read_unchecked(request, limit)
+    if suspicious:
+        refuse_unstorable(value)
+    return value
+
+
+async def read_unchecked(request: Request, limit: int) -> tuple[Any, bool]:
+    """Return the parsed JSON body, and whether ``refuse_unstorable`` has to look at it.
+
+    For large bodies, whose parts are looked at one by one.
+
+    Raises:
+        InputError: It is not JSON. Else as ``read_json``.
+    """
     _require_json(request)
     body = await _read(request, limit)
     try:
@@ -45,11 +59,19 @@ async def read_json(request: Request, limit: int) -> Any:
     except orjson.JSONDecodeError as error:
         raise InputError(f"the body is not valid JSON: {error}") from None
     # The bytes tell cheaply that nearly every body needs no walk.
-    if _NUL_ESCAPE in body or body.count(b"[") + body.count(b"{") > _DEEPEST:
-        faults = list(_unstorable(value))
-        if faults:
-            raise InputError("the body cannot be stored", fields=faults)
-    return value
+    suspicious = _NUL_ESCAPE in body or body.count(b"[") + body.count(b"{") > _DEEPEST
+    return value, suspicious
+
+
+def refuse_unstorable(value: object) -> None:
+    """Walk through JSON that may be nested too deep, or hold U+0000.
+
+    Raises:
+        InputError: It does.
+    """
+    faults = list(_unstorable(value))
+    if faults:
+        raise InputError("the body cannot be stored", fields=faults)
 
 
 def check(model: type[Model], value: Any) -> Model:
@@ -119,7 +141,7 @@ async def _read(request: Request, limit: int) -> bytes:
     declared = request.headers.get("content-length", "")
     if declared.isascii() and declared.isdigit() and int(declared) > limit:
         raise too_large
-    received = b""
+    received = bytearray()
     while True:
         message = await request.receive()
         if message["type"] == "http.disconnect":
@@ -128,7 +150,7 @@ async def _read(request: Request, limit: int) -> bytes:
         if len(received) > limit:
             raise too_large
         if not message.get("more_body", False):
-            return received
+            return bytes(received)
 
 
 def _unknown(place: Sequence[str | int], model: type[BaseModel]) -> str:

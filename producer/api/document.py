@@ -7,9 +7,12 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from producer.api.examples import CHAT_REQUEST, IMAGE_REQUEST, JOB, PROBLEM
+from producer.api.illustrate import illustrate
 from producer.api.pages import DEFAULT_LIMIT, LARGEST_LIMIT
 from producer.api.preferences import LONGEST_IDEMPOTENCY_KEY, LONGEST_WAIT_SECONDS
 from producer.api.problems import MEDIA_TYPE
+from schemas.api_key import KeyPage, KeyRequest, KeyRotation, KeyView, NewKeyView
+from schemas.bulk import BulkRequest, BulkView
 from schemas.cancel_request import CancelReport, CancelRequest
 from schemas.dead_letter import RedriveRequest
 from schemas.dead_letter_views import (
@@ -22,6 +25,7 @@ from schemas.generation import ChatInput, ImageInput, Kind
 from schemas.job import JobRequest, JobView
 from schemas.job_states import JobStatus
 from schemas.lanes import Lane
+from schemas.live_views import JOB_EVENTS, FeedEvent, FeedPage
 from schemas.schedule import (
     ScheduleChange,
     SchedulePage,
@@ -29,11 +33,22 @@ from schemas.schedule import (
     ScheduleRunPage,
     ScheduleView,
 )
+from schemas.tenant_plan import PlanChange
+from schemas.tenant_views import (
+    NewTenantView,
+    OwnTenantView,
+    TenantPage,
+    TenantRequest,
+    TenantView,
+    WebhookSecretView,
+)
 
 SECURITY_SCHEME: Final = "bearer"
 
 TAGS: Final = [
     {"name": "jobs", "description": "Submit generation jobs, follow them, fetch results."},
+    {"name": "keys", "description": "Who am I; API keys of one's own tenant."},
+    {"name": "admin", "description": "Tenants and their keys. Needs the scope admin."},
     {"name": "operations", "description": "Probes and metrics. No key needed."},
 ]
 
@@ -101,6 +116,8 @@ _MODELS: Final[list[tuple[type[BaseModel], JsonSchemaMode]]] = [
     (ImageInput, "validation"),
     (ChatInput, "validation"),
     (JobView, "serialization"),
+    (BulkRequest, "validation"),
+    (BulkView, "serialization"),
     (JobPage, "serialization"),
     (CancelRequest, "validation"),
     (CancelReport, "serialization"),
@@ -109,11 +126,16 @@ _MODELS: Final[list[tuple[type[BaseModel], JsonSchemaMode]]] = [
     (DeadLetterGroups, "serialization"),
     (DeadLetterDetailView, "serialization"),
     (RedriveView, "serialization"),
+    *((event, "serialization") for event in (*JOB_EVENTS, FeedEvent, FeedPage)),
     (ScheduleRequest, "validation"),
     (ScheduleChange, "validation"),
     (ScheduleView, "serialization"),
     (SchedulePage, "serialization"),
     (ScheduleRunPage, "serialization"),
+    *((model, "validation") for model in (KeyRequest, KeyRotation, PlanChange, TenantRequest)),
+    *((model, "serialization") for model in (KeyView, NewKeyView, KeyPage, OwnTenantView)),
+    *((model, "serialization") for model in (TenantView, NewTenantView, TenantPage)),
+    (WebhookSecretView, "serialization"),
     (Problem, "serialization"),
     (Readiness, "serialization"),
 ]
@@ -127,6 +149,10 @@ def complete(document: dict[str, Any]) -> None:
         "description": "The model's parameters, by kind.",
         "anyOf": [reference("ImageInput"), reference("ChatInput")],
     }
+    schemas["BulkRequest"]["properties"]["jobs"]["items"] = reference("JobRequest")
+    schemas["BulkItemView"]["properties"]["error"] = {
+        "anyOf": [reference("Problem"), {"type": "null"}]
+    }
     schemas["JobRequest"]["examples"] = [IMAGE_REQUEST, CHAT_REQUEST]
     schemas["JobView"]["examples"] = [JOB]
     schemas["Problem"]["examples"] = [PROBLEM]
@@ -137,6 +163,7 @@ def complete(document: dict[str, Any]) -> None:
         "scheme": "bearer",
         "description": "An API key, gq_…",
     }
+    illustrate(document)
 
 
 def is_complete(document: dict[str, Any]) -> bool:

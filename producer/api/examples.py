@@ -2,7 +2,8 @@
 
 from typing import Any, Final
 
-_ID: Final = "job_01kb0q5v3mf0t8w2c7d4e9g6hj"
+JOB_ID_SHOWN: Final = "job_01kb0q5v3mf0t8w2c7d4e9g6hj"
+_ID: Final = JOB_ID_SHOWN
 _URL: Final = f"http://127.0.0.1:8080/v1/jobs/{_ID}"
 
 IMAGE_REQUEST: Final[dict[str, Any]] = {
@@ -49,11 +50,13 @@ JOB: Final[dict[str, Any]] = {
     "error": None,
     "attempts": 1,
     "metadata": {"order": "1234"},
+    "tags": ["spring"],
     "end_user": None,
-    "urls": {"get": _URL, "cancel": f"{_URL}/cancel", "events": None},
+    "retry_of": None,
+    "urls": {"get": _URL, "cancel": f"{_URL}/cancel", "events": f"{_URL}/events"},
 }
 PROBLEM: Final[dict[str, Any]] = {
-    "type": "urn:genq:error:invalid_request",
+    "type": "http://127.0.0.1:8080/errors#invalid_request",
     "title": "Invalid request",
     "status": 400,
     "detail": "the body is not acceptable",
@@ -70,4 +73,10 @@ PROBLEM: Final[dict[str, Any]] = {
         "param": "lain",
         "code": "invalid_request",
     },
+}
+# By the schema's name; the others are made from their schemas.
+HAND_MADE: Final[dict[str, Any]] = {
+    "JobRequest": IMAGE_REQUEST,
+    "JobView": JOB,
+    "Problem": PROBLEM,
 }

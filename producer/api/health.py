@@ -1,7 +1,7 @@
 """Probes: is the process alive, and can it do its work?"""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from importlib.resources import files
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from infra.postgres.engine import transaction
 from infra.postgres.health import probe, schema_revision
+from producer.api.patience import within
 from producer.api.services import Services
 from schemas.errors import GenqError, ObjectMissingError, SettingsError
 
@@ -18,7 +19,7 @@ _PATIENCE_SECONDS: Final = 2.0
 _ABSENT_KEY: Final = "readyz/absent"
 _QUIET: Final = {"cache-control": "no-store"}
 
-Check = Callable[[Services], Awaitable[None]]
+Check = Callable[[Services], Coroutine[Any, Any, None]]
 
 
 async def livez(services: Services, request: Request) -> Response:
@@ -51,8 +52,7 @@ async def _outcome(services: Services, name: str, check: Check) -> dict[str, Any
     began = services.clock.monotonic()
     fault = None
     try:
-        async with asyncio.timeout(_PATIENCE_SECONDS):
-            await check(services)
+        await within(_PATIENCE_SECONDS, check(services))
     except TimeoutError:
         fault = f"no answer within {_PATIENCE_SECONDS:g} s"
     except GenqError as error:

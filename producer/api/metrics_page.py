@@ -1,74 +1,118 @@
-"""``GET /metrics``: this process's counters, and the backlog as PostgreSQL counts it.
+"""``GET /metrics``: this process's counters, and how much there is of everything that piles up.
 
-The gauges come from the database, so they survive restarts and need one scrape target only.
+What piles up is asked of the database, so it survives restarts and needs one scrape target.
 """
 
 import asyncio
+import hmac
+from collections.abc import Awaitable, Mapping
 from datetime import timedelta
 from typing import Final
 
 import structlog
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.requests import Request
 from starlette.responses import Response
 
 from infra.postgres.engine import transaction
-from infra.postgres.health import Backlog, backlog
-from infra.telemetry.metrics import JOBS, QUEUE_OLDEST_JOB_AGE_SECONDS
+from infra.postgres.state_counts import active_users
+from infra.telemetry.state_metrics import (
+    ACTIVE_USERS,
+    DEPENDENCY_UP,
+    STATE_GAUGES,
+    StateGauge,
+    States,
+    Values,
+)
+from producer.api.patience import within
 from producer.api.services import Services
-from schemas.errors import DatabaseUnavailableError
-from schemas.job_states import JobState
-from schemas.lanes import Lane
+from producer.api.state_values import count_states
+from schemas.errors import (
+    DatabaseUnavailableError,
+    UnauthenticatedError,
+    ValkeyUnavailableError,
+)
 
 FRESH: Final = timedelta(seconds=5)
+# A look at five minutes of jobs costs more than one at the queue, and changes more slowly.
+USERS_FRESH: Final = timedelta(seconds=30)
 _PATIENCE_SECONDS: Final = 2.0
 
 _log = structlog.get_logger()
 
 
-class BacklogGauges:
-    """Sets the backlog's gauges, by the database, at most every ``FRESH``."""
+class StatePage:
+    """Brings the gauges up to date, at most every ``FRESH``, and prints them."""
 
     def __init__(self) -> None:
+        self._states = States()
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._registry.register(self._states)
         self._due = 0.0
+        self._users_due = 0.0
         self._refreshing = asyncio.Lock()
 
-    async def refresh(self, services: Services) -> None:
-        """Bring the gauges up to date; without a database there are none."""
+    async def text(self, services: Services) -> bytes:
+        """Return the gauges in Prometheus's text format; what cannot be read is left out."""
         async with self._refreshing:
             now = services.clock.monotonic()
-            if now < self._due:
-                return
-            try:
-                async with (
-                    asyncio.timeout(_PATIENCE_SECONDS),
-                    transaction(services.engine) as connection,
-                ):
-                    counted = await backlog(connection)
-            except (DatabaseUnavailableError, TimeoutError) as error:
-                _log.warning("backlog_not_counted", error_type=type(error).__name__)
-                JOBS.clear()
-                QUEUE_OLDEST_JOB_AGE_SECONDS.clear()
-                return
-            self._due = now + FRESH.total_seconds()
-            show_backlog(counted)
+            if now >= self._due:
+                database, valkey = await asyncio.gather(
+                    self._ask_database(services, now), _answers(services.doorbells.ping())
+                )
+                up = {("database",): float(database), ("valkey",): float(valkey)}
+                self._states.show({DEPENDENCY_UP: up})
+                # Somebody who looks during an outage wants to see its end.
+                self._due = now + FRESH.total_seconds() if database and valkey else 0.0
+        return generate_latest(self._registry)
+
+    async def _ask_database(self, services: Services, now: float) -> bool:
+        try:
+            self._states.show(await within(_PATIENCE_SECONDS, self._counted(services, now)))
+        except (DatabaseUnavailableError, TimeoutError) as error:
+            _log.warning("states_not_counted", error_type=type(error).__name__)
+            self._states.hide(*(g for g in STATE_GAUGES if g is DEPENDENCY_UP))
+            self._users_due = 0.0
+            return False
+        return True
+
+    async def _counted(self, services: Services, now: float) -> Mapping[StateGauge, Values]:
+        async with transaction(services.engine) as connection:
+            found = dict(await count_states(connection, services.settings))
+            if now >= self._users_due:
+                found[ACTIVE_USERS] = {(): float(await active_users(connection))}
+                self._users_due = now + USERS_FRESH.total_seconds()
+        return found
 
 
-def show_backlog(counted: list[Backlog]) -> None:
-    """Set the gauges; what was not counted is zero, so that no series vanishes."""
-    for lane in Lane:
-        QUEUE_OLDEST_JOB_AGE_SECONDS.labels(lane.value).set(0)
-        for state in JobState:
-            if not state.final:
-                JOBS.labels(lane.value, state.name.lower()).set(0)
-    for row in counted:
-        JOBS.labels(row.lane.value, row.state.name.lower()).set(row.jobs)
-        if row.state is JobState.READY:
-            QUEUE_OLDEST_JOB_AGE_SECONDS.labels(row.lane.value).set(row.oldest_seconds)
+async def show_metrics(services: Services, states: StatePage, request: Request) -> Response:
+    """Answer in Prometheus's text format.
+
+    Raises:
+        UnauthenticatedError: ``GENQ_METRICS_TOKEN`` is set, and the request does not bear it.
+    """
+    _check_token(services, request)
+    page = generate_latest() + await states.text(services)
+    return Response(page, 200, {"content-type": CONTENT_TYPE_LATEST})
 
 
-async def show_metrics(services: Services, gauges: BacklogGauges, request: Request) -> Response:
-    """Answer in Prometheus's text format."""
-    del request
-    await gauges.refresh(services)
-    return Response(generate_latest(), 200, {"content-type": CONTENT_TYPE_LATEST})
+def _check_token(services: Services, request: Request) -> None:
+    token = services.settings.metrics_token
+    if token is None:
+        return
+    given = request.headers.get("authorization", "").encode()
+    wanted = f"Bearer {token.get_secret_value()}".encode()
+    if not hmac.compare_digest(given, wanted):
+        raise UnauthenticatedError(
+            "metrics are read with the operator's own token: Authorization: Bearer and the "
+            "value of GENQ_METRICS_TOKEN"
+        )
+
+
+async def _answers(sign_of_life: Awaitable[None]) -> bool:
+    try:
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            await sign_of_life
+    except (ValkeyUnavailableError, TimeoutError):
+        return False
+    return True

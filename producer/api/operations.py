@@ -14,11 +14,12 @@ from producer.api.document import (
     problems,
     reference,
 )
+from schemas.scopes import KeyScope
 
 Answers = dict[int | str, dict[str, Any]]
 
 _KEY_NEEDED: Final = problems(
-    _401="No key, or an unknown one.",
+    _401="No key, or one that is unknown, revoked or expired.",
     _500="A fault of genq; the log has it under error_id.",
     _503="A server that genq needs is away; see Retry-After.",
 )
@@ -31,7 +32,9 @@ class Operation:
     Attributes:
         name: The operation's id, stable for generated clients.
         body: The schema of the request's body.
-        tag: ``jobs`` needs a key, ``operations`` does not.
+        body_required: Whether it may be absent.
+        tag: ``operations`` needs no key, everything else does.
+        scope: What the key must be allowed, if not what ``needed_scope`` says of the method.
     """
 
     name: str
@@ -43,18 +46,35 @@ class Operation:
     tag: str = "jobs"
     parameters: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     body: str | None = None
+    body_required: bool = True
+    scope: KeyScope | None = None
+
+    @property
+    def needed_scope(self) -> KeyScope:
+        """What a key must be allowed: to look is to read, everything else is to write."""
+        looks = self.method == "GET"
+        return self.scope or (KeyScope.JOBS_READ if looks else KeyScope.JOBS_WRITE)
+
+    @property
+    def needs_key(self) -> bool:
+        """Whether only tenants may call it."""
+        return self.tag != "operations"
 
     def responses(self) -> Answers:
         """Return every answer, errors included."""
-        return self.answers | (_KEY_NEEDED if self.tag == "jobs" else {})
+        if not self.needs_key:
+            return self.answers
+        scope = self.needed_scope.value
+        why = f"The key has not the scope {scope}, or its tenant is suspended."
+        return problems(_403=why) | self.answers | _KEY_NEEDED
 
     def extra(self) -> dict[str, Any]:
         """Return what else the document says of the operation."""
         extra: dict[str, Any] = {"parameters": self.parameters}
-        extra["security"] = [{SECURITY_SCHEME: []}] if self.tag == "jobs" else []
+        extra["security"] = [{SECURITY_SCHEME: []}] if self.needs_key else []
         if self.body is not None:
             content = {"application/json": {"schema": reference(self.body)}}
-            extra["requestBody"] = {"required": True, "content": content}
+            extra["requestBody"] = {"required": self.body_required, "content": content}
         return extra
 
 
@@ -157,6 +177,16 @@ METRICS: Final = Operation(
     path="/metrics",
     tag="operations",
     summary="Metrics for Prometheus",
-    description="This process's counters, and the backlog as PostgreSQL counts it.",
-    answers={200: answer("Prometheus's text format.", None, media_type="text/plain")},
+    description="This process's counters, and the backlog as PostgreSQL counts it. Where the"
+    " operator set GENQ_METRICS_TOKEN, with that token as the bearer.",
+    answers={200: answer("Prometheus's text format.", None, media_type="text/plain")}
+    | problems(_401="The operator's token is needed."),
+)
+ERRORS: Final = Operation(
+    name="errors",
+    path="/errors",
+    tag="operations",
+    summary="What every error code means",
+    description="Cause and remedy of each, as a web page: a problem's type leads here.",
+    answers={200: answer("The page.", None, media_type="text/html")},
 )

@@ -33,8 +33,29 @@ def preferred_wait(headers: Headers) -> int | None:
     return LONGEST_WAIT_SECONDS if seconds is None else min(int(seconds), LONGEST_WAIT_SECONDS)
 
 
-def idempotency_key(headers: Headers) -> str | None:
-    """Return the caller's idempotency key.
+def refuse_wait(headers: Headers, why: str) -> None:
+    """Refuse a caller who would like to wait where that is not possible.
+
+    Args:
+        headers: Of the request.
+        why: What to do instead.
+
+    Raises:
+        InputError: ``Prefer`` asks for a wait.
+    """
+    if preferred_wait(headers) is not None:
+        raise InputError(
+            "the Prefer header is not acceptable",
+            fields=[FieldError("/headers/Prefer", f"wait is not possible here; {why}")],
+        )
+
+
+def idempotency_key(headers: Headers, route: str = "") -> str | None:
+    """Return the caller's idempotency key as it is stored.
+
+    Args:
+        headers: Of the request.
+        route: A name that sets the keys of this route apart; ``POST /v1/jobs`` has none.
 
     Raises:
         InputError: It is empty, too long, or holds anything but visible ASCII.
@@ -48,7 +69,8 @@ def idempotency_key(headers: Headers) -> str | None:
             "the Idempotency-Key header is not acceptable",
             fields=[FieldError("/headers/Idempotency-Key", f"must have {rule}")],
         )
-    return key
+    # No key of a caller has a space in it.
+    return f"{route} {key}" if route else key
 
 
 def is_known(headers: Headers, etag: str) -> bool:

@@ -33,6 +33,9 @@ MEDIA_TYPE: Final = "application/problem+json"
 REQUEST_ID: Final = "genq.request_id"
 PROBLEM_CODE: Final = "genq.problem_code"
 ERROR_ID: Final = "genq.error_id"
+RATE_HEADERS: Final = "genq.rate_headers"
+"""Where a request's scope keeps the headers that tell a tenant's calls per minute."""
+PUBLIC_URL: Final = "genq.public_url"
 
 _AWAY: Final = "a server that genq needs is away; try again"
 # All that a stranger learns of a fault of ours; the log has the rest, under the error's id.
@@ -94,6 +97,10 @@ MEANINGS: Final[Mapping[str, Meaning]] = MappingProxyType(
         "model_refused_content": Meaning(400, "Content refused by the model"),
         "model_rejected_request": Meaning(400, "Request rejected by the model"),
         "invalid_api_key": Meaning(401, "Invalid API key"),
+        "budget_exhausted": Meaning(402, "Budget exhausted"),
+        "budget_too_small": Meaning(402, "Budget too small"),
+        "permission_denied": Meaning(403, "Permission denied"),
+        "tenant_suspended": Meaning(403, "Tenant suspended"),
         "not_found": Meaning(404, "Not found"),
         "model_not_found": Meaning(404, "Unknown model"),
         "object_missing": Meaning(404, "Object missing", "the bytes are no longer stored"),
@@ -105,11 +112,14 @@ MEANINGS: Final[Mapping[str, Meaning]] = MappingProxyType(
         "job_expired": Meaning(409, "Job expired"),
         "job_not_dead": Meaning(409, "Job is not dead"),
         "job_replaced": Meaning(409, "Job replaced"),
+        "key_not_active": Meaning(409, "Key not active"),
         "name_taken": Meaning(409, "Name taken"),
+        "cursor_expired": Meaning(410, "Cursor expired"),
         "payload_too_large": Meaning(413, "Body too large"),
         "unsupported_media_type": Meaning(415, "Unsupported media type"),
         "range_not_satisfiable": Meaning(416, "Range not satisfiable"),
         "idempotency_key_reused": Meaning(422, "Idempotency key reused"),
+        "rate_limited": Meaning(429, "Too many calls"),
         "internal_error": Meaning(500, "Internal error", FAULT),
         "invalid_settings": Meaning(500, "Invalid settings", FAULT),
         "worker_lost": Meaning(500, "Worker lost"),
@@ -132,13 +142,16 @@ def status_of_code(code: str) -> int:
     return MEANINGS[code].status if code in MEANINGS else _SERVER_ERROR
 
 
-def problem_body(error: GenqError, *, error_id: str, request_id: str | None) -> dict[str, Any]:
+def problem_body(
+    error: GenqError, *, error_id: str, request_id: str | None, public_url: str = ""
+) -> dict[str, Any]:
     """Return the JSON body that tells a client of ``error``.
 
     Args:
         error: What went wrong.
         error_id: ``err_…``, shared with the log.
         request_id: ``X-Request-Id`` of this exchange.
+        public_url: Where the page of errors is served, without a final slash.
     """
     code = error.code if error.code in MEANINGS else "internal_error"
     meaning = MEANINGS[code]
@@ -146,7 +159,7 @@ def problem_body(error: GenqError, *, error_id: str, request_id: str | None) -> 
     ours = meaning.status >= _SERVER_ERROR
     fields = error.fields[:_SHOWN_FIELDS]
     return {
-        "type": f"urn:genq:error:{code}",
+        "type": f"{public_url}/errors#{code}",
         "title": meaning.title,
         "status": meaning.status,
         "detail": detail,
@@ -155,8 +168,9 @@ def problem_body(error: GenqError, *, error_id: str, request_id: str | None) -> 
         "category": error.category.value,
         "severity": error.severity.value,
         "retryable": error.retryable,
-        "errors": [{"pointer": f.pointer, "message": f.message} for f in fields],
+        "errors": [_fault(field) for field in fields],
         "error_id": error_id,
+        **error.members,
         "error": {
             "message": _message(detail, fields),
             "type": "server_error" if ours else "invalid_request_error",
@@ -174,7 +188,12 @@ def problem_response(
     The code and the error's id are left in ``scope`` for the request's own log line.
     """
     error_id = format_id("err", new_key())
-    body = problem_body(error, error_id=error_id, request_id=scope.get(REQUEST_ID))
+    body = problem_body(
+        error,
+        error_id=error_id,
+        request_id=scope.get(REQUEST_ID),
+        public_url=scope.get(PUBLIC_URL, ""),
+    )
     scope[PROBLEM_CODE] = body["code"]
     scope[ERROR_ID] = error_id
     status: int = body["status"]
@@ -184,7 +203,11 @@ def problem_response(
         orjson.dumps(body),
         status_code=status,
         media_type=MEDIA_TYPE,
-        headers={**_headers_of(error, status), **(headers or {})},
+        headers={
+            **_headers_of(error, status),
+            **scope.get(RATE_HEADERS, {}),
+            **(headers or {}),
+        },
     )
 
 
@@ -247,6 +270,11 @@ def _headers_of(error: GenqError, status: int) -> dict[str, str]:
     if status == MEANINGS["invalid_api_key"].status:
         headers["www-authenticate"] = 'Bearer realm="genq"'
     return headers
+
+
+def _fault(field: FieldError) -> dict[str, str]:
+    told = {"pointer": field.pointer, "message": field.message}
+    return told | {"rule": field.rule} if field.rule else told
 
 
 def _message(detail: str, fields: Sequence[FieldError]) -> str:

@@ -111,7 +111,7 @@ async def resume_schedule(services: Services, tenant: Tenant, request: Request) 
 
 async def trigger_schedule(services: Services, tenant: Tenant, request: Request) -> Response:
     """Submit a schedule's job now: 202 with the job."""
-    key = idempotency_key(request.headers)
+    key = idempotency_key(request.headers, "trigger")
     submitted = await _schedules(services).trigger(tenant, _id_of(request), idempotency_key=key)
     view = job_view(submitted.job, services.public_url)
     headers: dict[str, str] = {"location": view["urls"]["get"]}

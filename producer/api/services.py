@@ -6,13 +6,17 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from infra.call_gate import CallGate
 from infra.clock import Clock, SystemClock
 from infra.doorbells import Doorbells
 from infra.objectstore.opening import open_store
 from infra.objectstore.store import ObjectStore
-from infra.postgres.engine import create_engine, single_statements
+from infra.postgres.engine import close_engine, create_engine, single_statements
+from infra.progress import ProgressLine
 from infra.settings import Settings
 from producer.api.auth import KeyRing
+from producer.api.feed_tails import FeedTails
+from producer.api.live import LiveJobs
 from producer.api.waiters import Waiters
 from producer.submit import Submitter
 
@@ -28,7 +32,11 @@ class Services:
     store: ObjectStore
     submitter: Submitter
     keys: KeyRing
+    calls: CallGate
     waiters: Waiters
+    live: LiveJobs
+    feeds: FeedTails
+    progress: ProgressLine
 
     @property
     def public_url(self) -> str:
@@ -44,8 +52,8 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
     """
     async with AsyncExitStack() as stack:
         clock = SystemClock()
-        pool = create_engine(settings, process="api")
-        stack.push_async_callback(pool.dispose)
+        pool = create_engine(settings, process="api", hasty=True)
+        stack.push_async_callback(close_engine, pool)
         # Every route is one statement, or several that only read.
         engine = single_statements(pool)
         store = open_store(settings)
@@ -53,7 +61,17 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
         doorbells = await stack.enter_async_context(Doorbells(settings.doorbell_url()))
         submitter = Submitter(engine, settings, doorbells)
         stack.push_async_callback(submitter.close)
-        waiters = await stack.enter_async_context(Waiters(doorbells))
+        progress = ProgressLine(settings.doorbell_url())
+        stack.push_async_callback(progress.close)
+        live = await stack.enter_async_context(
+            LiveJobs(engine, settings, doorbells, progress, clock)
+        )
+        feeds = await stack.enter_async_context(FeedTails(engine))
+        waiters = await stack.enter_async_context(Waiters(doorbells, live, feeds))
+        keys = KeyRing(engine, settings.key_pepper.get_secret_value(), clock)
+        stack.push_async_callback(keys.close)
+        calls = CallGate(settings.doorbell_url())
+        stack.push_async_callback(calls.close)
         yield Services(
             settings=settings,
             clock=clock,
@@ -61,6 +79,10 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
             doorbells=doorbells,
             store=store,
             submitter=submitter,
-            keys=KeyRing(engine, settings.key_pepper.get_secret_value(), clock),
+            keys=keys,
+            calls=calls,
             waiters=waiters,
+            live=live,
+            feeds=feeds,
+            progress=progress,
         )

@@ -1,13 +1,14 @@
 """Requests that wait for a job's end: one listener wakes exactly those that it concerns.
 
 The doorbell only says "look": the answer always comes from PostgreSQL. While Valkey cannot be
-reached, each waiter looks every second.
+reached, each waiter looks every second. The same connection listens for all streams of the
+process (``Listener``).
 """
 
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Generator
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 from starlette.types import Receive
 
@@ -22,15 +23,36 @@ _SAFETY_SECONDS: Final = 5.0
 _BELL_SECONDS: Final = 30.0
 
 
+class Listener(Protocol):
+    """Who else hears what this process listens for: the ends of jobs, and ``channels``.
+
+    Attributes:
+        bell: What it hears by; says whether the line is up.
+    """
+
+    channels: tuple[str, ...]
+    bell: Bell | None
+
+    def heard(self, ring: Ring) -> None:
+        """Take a ring; one without a message says that the line was down."""
+        ...
+
+    def release(self) -> None:
+        """Send everybody home: the process is about to stop."""
+        ...
+
+
 class Waiters:
     """Everybody in this process who waits for a job; an async context manager.
 
     Args:
         doorbells: Where ends of jobs are announced.
+        listeners: Who else hears that.
     """
 
-    def __init__(self, doorbells: Doorbells) -> None:
+    def __init__(self, doorbells: Doorbells, *listeners: Listener) -> None:
         self._doorbells = doorbells
+        self._listeners = listeners
         self._waiting: dict[str, set[asyncio.Event]] = {}
         self._bell: Bell | None = None
         self._listener: asyncio.Task[None] | None = None
@@ -53,6 +75,8 @@ class Waiters:
         """Let every waiter answer with what is known: the process is about to stop."""
         self._closing = True
         self._wake_all()
+        for listener in self._listeners:
+            listener.release()
 
     @property
     def waiting(self) -> int:
@@ -114,17 +138,24 @@ class Waiters:
                 self._waiting.pop(job_id, None)
 
     async def _listen(self) -> None:
-        async with self._doorbells.listen(DONE) as bell:
+        channels = [channel for each in self._listeners for channel in each.channels]
+        async with self._doorbells.listen(DONE, *channels) as bell:
             self._bell = bell
+            for listener in self._listeners:
+                listener.bell = bell
             while True:
                 ring = await bell.wait(_BELL_SECONDS)
                 if ring is not None:
                     self._heard(ring)
 
     def _heard(self, ring: Ring) -> None:
+        for listener in self._listeners:
+            listener.heard(ring)
         if not ring.message:
             # The line was down: anything may have ended meanwhile.
             self._wake_all()
+            return
+        if ring.channel != DONE:
             return
         for job_id in ring.message.split():
             for rung in self._waiting.get(job_id, ()):

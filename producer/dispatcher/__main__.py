@@ -19,7 +19,9 @@ from infra.postgres.engine import create_engine
 from infra.settings import Settings, read_settings
 from infra.telemetry.logging import configure_logging
 from infra.telemetry.metrics import serve_metrics
+from infra.telemetry.tracing import configure_tracing
 from producer.dispatcher.loop import Dispatcher
+from producer.dispatcher.publish_spans import traced
 from schemas.errors import BrokerUnavailableError, SettingsError
 from schemas.lanes import Lane
 
@@ -53,7 +55,7 @@ async def dispatch(settings: Settings) -> None:
                 settings,
                 doorbells,
                 SystemClock(),
-                publish=publish,
+                publish=traced(publish, engine),
                 oldest_waiting=oldest_waiting,
             )
             structlog.get_logger().info("dispatcher_started")
@@ -72,6 +74,7 @@ def main() -> int:
         sys.stderr.write(f"{error.message}\n")
         return _BAD_SETTINGS
     configure_logging(settings, process="dispatch")
+    configure_tracing(settings, process="dispatch")
     serve_metrics(settings.metrics_port)
     try:
         uvloop.run(dispatch(settings))

@@ -30,6 +30,7 @@ from producer.cron_slots import Service, decide
 from producer.schedules import request_of
 from producer.submit import Submitter
 from producer.unique_submit import Placed, place
+from schemas.admission_errors import BudgetExhaustedError
 from schemas.errors import DatabaseUnavailableError, InputError
 from schemas.generation import Kind
 from schemas.ids import format_id
@@ -151,6 +152,9 @@ class ScheduleServer:
             placed = await place(connection, new, request, self._settings)
         except DuplicateJobError as refusal:
             # Nothing is wrong: that is what a schedule has a unique key for.
+            return ScheduleRun(slot, None, refusal.message), None, None
+        except BudgetExhaustedError as refusal:
+            # Nothing is wrong with the schedule; a later slot may find room again.
             return ScheduleRun(slot, None, refusal.message), None, None
         except InputError as refusal:
             _log.warning("schedule_refused", **_names(found), reason=refusal.message)

@@ -1,7 +1,7 @@
 """All looks, one after the other, each within its time; one that fails is a finding itself."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from typing import Final
 
 from sqlalchemy.exc import DBAPIError
@@ -46,13 +46,16 @@ _ACTIONS: Final = {
     "valkey": "is it running, and does GENQ_VALKEY_URL (or GENQ_BROKER_URL) name it?",
     "object_store": "do GENQ_OBJECT_STORE and its keys name a place that may be written to?",
     "audit": "look at fewer jobs: --hours",
+    "model_servers": "are they running, and does GENQ_MODEL_SERVERS name them?",
 }
 _MEND_DATABASE: Final = "mend what was said of the database, then look again"
 
 
-async def examine(subject: Subject) -> AsyncGenerator[Finding]:
+async def examine(
+    subject: Subject, looks: Mapping[str, Look] = LOOKS
+) -> AsyncGenerator[Finding]:
     """Yield findings as they come."""
-    for check, look in LOOKS.items():
+    for check, look in looks.items():
         for finding in await _within_its_time(check, look, subject):
             yield finding
 

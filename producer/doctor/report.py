@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from typing import Final
+from typing import Any, Final
 
 import orjson
 from rich.console import Console
@@ -36,17 +36,18 @@ class Report:
         if not self._as_json:
             self._show(finding)
 
-    def close(self) -> None:
-        """Print the sum of it."""
+    def close(self, **more: Any) -> None:
+        """Print the sum of it; ``more`` is for programs alone."""
         if self._as_json:
             told = {
                 "ok": not self.counts[Level.ERROR],
                 "counts": {level.value: self.counts[level] for level in Level},
                 "findings": [finding.facts() for finding in self._findings],
+                **more,
             }
             sys.stdout.write(f"{orjson.dumps(told).decode()}\n")
             return
-        counts = ", ".join(f"{self.counts[level]} {level.value}" for level in Level)
+        counts = ", ".join(_count(self.counts[level], level) for level in Level)
         self._console.print(Text(counts, style="bold"))
 
     def _show(self, finding: Finding) -> None:
@@ -58,3 +59,8 @@ class Report:
                 self._console.print(Text(f"{_INDENT}{label}: {words}"))
         for example in finding.examples:
             self._console.print(Text(f"{_INDENT}- {example}", style="dim"))
+
+
+def _count(number: int, level: Level) -> str:
+    plural = "" if number == 1 or level is Level.OK else "s"
+    return f"{number} {level.value}{plural}"

@@ -18,18 +18,15 @@ _PROBE_KEY: Final = "doctor/probe.txt"
 _PROBE: Final = b"genq doctor was here\n"
 
 
+async def reach_broker(subject: Subject) -> list[Finding]:
+    """Look whether messages can be sent."""
+    waiting = await _messages(subject)
+    return [fine("broker", f"it answers; {sum(waiting.values())} messages wait for workers")]
+
+
 async def look_at_broker(subject: Subject) -> list[Finding]:
     """Look whether messages can be sent, and whether those that were are taken."""
-    publisher = CarrierPublisher(subject.settings)
-
-    def count() -> dict[Lane, int]:
-        publisher.warm_up()
-        return {lane: publisher.waiting(lane) for lane in Lane}
-
-    try:
-        waiting = await asyncio.to_thread(count)
-    finally:
-        await asyncio.to_thread(publisher.close)
+    waiting = await _messages(subject)
     async with transaction(subject.engine) as connection:
         released = {one.lane: one for one in await releases(connection)}
     found = [_lane(lane, messages, released.get(lane)) for lane, messages in waiting.items()]
@@ -74,6 +71,19 @@ async def look_at_store(subject: Subject) -> list[Finding]:
             )
         ]
     return [fine("object_store", "an object was written and read back")]
+
+
+async def _messages(subject: Subject) -> dict[Lane, int]:
+    publisher = CarrierPublisher(subject.settings)
+
+    def count() -> dict[Lane, int]:
+        publisher.warm_up()
+        return {lane: publisher.waiting(lane) for lane in Lane}
+
+    try:
+        return await asyncio.to_thread(count)
+    finally:
+        await asyncio.to_thread(publisher.close)
 
 
 def _lane(lane: Lane, messages: int, released: Releases | None) -> Finding | None:

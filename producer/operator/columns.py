@@ -18,7 +18,7 @@ def print_columns(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Non
         table.add_column(heading, overflow="fold")
     for row in rows:
         # Names are neither rich's markup nor ours to obey.
-        table.add_row(*(Text(_printable(cell)) for cell in row))
+        table.add_row(*(Text(printable(cell)) for cell in row))
     Console(highlight=False).print(table)
     sys.stdout.flush()
 
@@ -32,5 +32,6 @@ def _print_plain(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None
     sys.stdout.flush()
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """Return the text without what could command a terminal."""
     return "".join(c for c in text if c.isprintable())

@@ -1,6 +1,7 @@
 """The words that operators type: commands and flags, checked before anything is reached."""
 
 import argparse
+import socket
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any, Final, NoReturn
 
 from pydantic import ValidationError
 
+from infra.fault_words import in_words
 from infra.postgres.pauses import Scope
 from schemas.tenant_plan import RATES, PlanChange, fits_as_name
 
@@ -51,15 +53,27 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     commands.add_parser("pauses", help="what is paused, since when, how many jobs wait")
     commands.add_parser("workers", help="the worker processes")
     commands.add_parser("limits", help="what model servers allow, and what waits for them")
+    commands.add_parser("lanes", help="the lanes: what waits, what is in flight")
+    _add_watching(commands)
     change = _add_tenant_commands(commands)
     for command in commands.choices.values():
         command.add_argument("--json", action="store_true", help="one JSON object a line")
+        command.add_argument("--quiet", action="store_true", help="no remarks")
         command.add_argument("--data-dir", type=Path, help="of a running genq up")
         command.add_argument("--embedded", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
     if given.command == "tenant-set":
         given.change = _change(change, given)
     return given
+
+
+def _add_watching(commands: Any) -> None:
+    top = commands.add_parser("top", help="all that moves, again and again")
+    top.add_argument("--every", type=_seconds, default=1.0, help="seconds")
+    top.add_argument("--once", action="store_true", help="one look")
+    health = commands.add_parser("worker-health", prog="genq work health", help="is it alive")
+    health.add_argument("--host", default=socket.gethostname(), help="this one, if not said")
+    health.add_argument("--pid", type=int, help="else any worker of the host")
 
 
 def _add_tenant_commands(commands: Any) -> argparse.ArgumentParser:
@@ -84,18 +98,28 @@ def _change(parser: argparse.ArgumentParser, given: argparse.Namespace) -> PlanC
         parser.error(f"NAME: {given.name!r} is no name: 1 to 128 printable characters")
     if not told and not given.create:
         parser.error(f"nothing to change; give one of {', '.join(map(_flag, _PLAN))}")
-    wanted = {n: None if v.strip().lower() == _NONE else v for n, v in told.items()}
+    wanted = {name: _plan_value(text) for name, text in told.items()}
     try:
         return PlanChange.model_validate(wanted)
     except ValidationError as error:
         faults = error.errors(include_url=False)
-        parser.error("; ".join(_fault(str(f["loc"][0]), told, f["msg"]) for f in faults))
+        parser.error("; ".join(_fault(str(f["loc"][0]), told, in_words(f)) for f in faults))
+
+
+def _plan_value(text: str) -> int | str | None:
+    """Return what was typed; what is no number is left to the plan to refuse."""
+    if text.strip().lower() == _NONE:
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        return text
 
 
 def _fault(field: str, told: Mapping[str, str], why: str) -> str:
     if told[field].strip().lower() == _NONE:
         return f"{_flag(field)}: every tenant has one; give a number"
-    return f"{_flag(field)}: {told[field]!r} does not fit: {why}"
+    return f"{_flag(field)}: {why}, not {told[field]!r}"
 
 
 def _flag(field: str) -> str:

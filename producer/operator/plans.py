@@ -3,8 +3,8 @@
 import asyncio
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -16,17 +16,20 @@ from infra.postgres.tenant_plans import (
     TenantPlan,
     apply_plan,
     change_plan,
+    change_webhook_secret,
     find_plan,
     lock_plan,
     measure_anew,
+    suspend_tenant,
 )
 from infra.postgres.tenants import ensure_tenant
 from producer.dispatcher.accounts import tenant_budget
 from producer.operator.holding import SETTLE_SECONDS
 from producer.operator.targets import unknown_tenant
-from schemas.errors import NotFoundError
+from schemas.errors import FieldError, NotFoundError
+from schemas.queue_errors import NameTakenError
 from schemas.signature import format_secret
-from schemas.tenant_plan import RATES, PlanChange
+from schemas.tenant_plan import OF_RELEASES, RATES, PlanChange
 
 _SECRET_BYTES: Final = 32
 
@@ -40,8 +43,16 @@ class Changed:
     """
 
     plan: TenantPlan
-    fields: Mapping[str, tuple[int | None, int | None]]
+    fields: Mapping[str, tuple[Any, Any]]
     created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """A tenant that has a new webhook secret."""
+
+    plan: TenantPlan
+    webhook_secret: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +68,8 @@ class Standing:
     lanes: tuple[LaneStanding, ...]
 
 
-async def look(connection: AsyncConnection, name: str) -> Standing:
-    """Return how a tenant stands.
+async def find(connection: AsyncConnection, name: str) -> TenantPlan:
+    """Return a tenant's plan.
 
     Raises:
         NotFoundError: There is none of this name; close ones are told.
@@ -66,6 +77,16 @@ async def look(connection: AsyncConnection, name: str) -> Standing:
     plan = await find_plan(connection, name)
     if plan is None:
         raise await unknown_tenant(connection, name)
+    return plan
+
+
+async def look(connection: AsyncConnection, name: str) -> Standing:
+    """Return how a tenant stands.
+
+    Raises:
+        NotFoundError: There is none of this name; close ones are told.
+    """
+    plan = await find(connection, name)
     limits = tenant_budget(plan.id, plan.limits).limits
     found = await remaining(connection, list(limits.values()))
     left = {f"{unit}_per_minute": found[limit.key] for unit, limit in limits.items()}
@@ -95,13 +116,18 @@ async def change(
         DatabaseUnavailableError: PostgreSQL cannot be reached.
     """
     async with transaction(engine) as connection:
-        created = create_with is not None and await _create(connection, name, create_with)
+        created = (
+            create_with is not None and await _create(connection, name, create_with) is not None
+        )
         before = await lock_plan(connection, name)
         if before is None:
             raise _or_create(name, await unknown_tenant(connection, name))
         after = changed(before, wanted)
         await change_plan(connection, after)
         await measure_anew(connection, _limits(after))
+    if wanted.model_fields_set and not wanted.model_fields_set & OF_RELEASES:
+        # It counts when a call comes in: nothing that waits goes by it.
+        return Changed(after, _difference(before, after), created)
     # The flows come after the commit: they are locked before tenants, everywhere.
     await _apply(engine, after)
     await doorbells.ring(WAKE, READY)
@@ -112,6 +138,59 @@ async def change(
     return Changed(after, _difference(before, after), created)
 
 
+async def create(
+    engine: AsyncEngine, name: str, wanted: PlanChange, *, max_inflight: int
+) -> Created:
+    """Make a tenant.
+
+    Args:
+        engine: PostgreSQL.
+        name: By which operators know it.
+        wanted: Its plan, as far as it is not the usual one.
+        max_inflight: Unless ``wanted`` names one.
+
+    Raises:
+        NameTakenError: There is one of this name.
+        DatabaseUnavailableError: PostgreSQL cannot be reached.
+    """
+    async with transaction(engine) as connection:
+        secret = await _create(connection, name, max_inflight)
+        plan = await lock_plan(connection, name)
+        if secret is None or plan is None:
+            message = f"there is a tenant {name!r} already"
+            raise NameTakenError(message, fields=[FieldError("/name", "is taken")])
+        made = changed(plan, wanted)
+        await change_plan(connection, made)
+    return Created(made, secret)
+
+
+async def suspend(engine: AsyncEngine, name: str, *, suspended: bool) -> TenantPlan:
+    """Let none of a tenant's keys work, or all again; its jobs go on.
+
+    Raises:
+        NotFoundError: There is none of this name.
+    """
+    async with transaction(engine) as connection:
+        plan = await suspend_tenant(connection, name, suspended=suspended)
+        if plan is None:
+            raise await unknown_tenant(connection, name)
+        return plan
+
+
+async def rotate_webhook_secret(engine: AsyncEngine, name: str) -> Created:
+    """Sign a tenant's webhooks with a new secret from the next delivery on.
+
+    Raises:
+        NotFoundError: There is none of this name.
+    """
+    secret = _new_secret()
+    async with transaction(engine) as connection:
+        plan = await change_webhook_secret(connection, name, secret)
+        if plan is None:
+            raise await unknown_tenant(connection, name)
+        return Created(plan, secret)
+
+
 def changed(plan: TenantPlan, wanted: PlanChange) -> TenantPlan:
     """Return the plan with what was asked for."""
     told = wanted.model_dump(exclude_unset=True)
@@ -120,12 +199,20 @@ def changed(plan: TenantPlan, wanted: PlanChange) -> TenantPlan:
     return replace(plan, limits=limits, **told)
 
 
-async def _create(connection: AsyncConnection, name: str, max_inflight: int) -> bool:
+async def _create(connection: AsyncConnection, name: str, max_inflight: int) -> str | None:
+    """Make a tenant, if there is none of this name, and return its webhook secret."""
     if await find_plan(connection, name) is not None:
-        return False
-    secret = format_secret(secrets.token_bytes(_SECRET_BYTES))
-    await ensure_tenant(connection, name, max_inflight=max_inflight, webhook_secret=secret)
-    return True
+        return None
+    secret = _new_secret()
+    made = await ensure_tenant(
+        connection, name, max_inflight=max_inflight, webhook_secret=secret
+    )
+    # Somebody else may have made it since we looked.
+    return secret if made.webhook_secret == secret else None
+
+
+def _new_secret() -> str:
+    return format_secret(secrets.token_bytes(_SECRET_BYTES))
 
 
 async def _apply(engine: AsyncEngine, plan: TenantPlan) -> int:
@@ -143,17 +230,24 @@ def _or_create(name: str, error: NotFoundError) -> NotFoundError:
     return NotFoundError(f"{error.message}\nnext: add --create to make tenant {name!r}")
 
 
-def _difference(
-    before: TenantPlan, after: TenantPlan
-) -> dict[str, tuple[int | None, int | None]]:
-    was, now = _fields(before), _fields(after)
+def _difference(before: TenantPlan, after: TenantPlan) -> dict[str, tuple[Any, Any]]:
+    was, now = plan_fields(before), plan_fields(after)
     return {name: (was[name], now[name]) for name in now if was[name] != now[name]}
 
 
-def _fields(plan: TenantPlan) -> dict[str, int | None]:
+def plan_fields(plan: TenantPlan) -> dict[str, Any]:
+    """Return the fields of a ``PlanChange`` as they are, in JSON types."""
+    allowed = (plan.allowed_models, plan.allowed_kinds, plan.allowed_lanes)
+    models, kinds, lanes = (None if one is None else list(map(str, one)) for one in allowed)
     return {
         "weight": plan.weight,
         "max_inflight": plan.max_inflight,
         "max_inflight_total": plan.max_inflight_total,
         **{name: plan.limits.get(name) for name in RATES},
+        "calls_per_minute": plan.calls_per_minute,
+        "plan": plan.plan,
+        "allowed_models": models,
+        "allowed_kinds": kinds,
+        "allowed_lanes": lanes,
+        "safety_level": plan.safety_level.value,
     }

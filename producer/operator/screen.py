@@ -13,10 +13,14 @@ from schemas.job import iso_ms
 
 
 class Screen:
-    """Prints lines for people, or one JSON object a line: ``as_json`` tells which."""
+    """Prints lines for people, or one JSON object a line: ``as_json`` tells which.
 
-    def __init__(self, *, as_json: bool) -> None:
+    ``quiet`` leaves out the remarks, which are no data.
+    """
+
+    def __init__(self, *, as_json: bool, quiet: bool = False) -> None:
         self.as_json = as_json
+        self._quiet = quiet
 
     def say(self, line: str, facts: dict[str, Any]) -> None:
         """Print one fact."""
@@ -80,8 +84,9 @@ class Screen:
 
     def remark(self, line: str) -> None:
         """Print a line that is no data."""
-        sys.stderr.write(f"{line}\n")
-        sys.stderr.flush()
+        if not self._quiet:
+            sys.stderr.write(f"{line}\n")
+            sys.stderr.flush()
 
     def _write(self, line: str) -> None:
         sys.stdout.write(f"{line}\n")

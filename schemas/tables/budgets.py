@@ -7,6 +7,7 @@ from sqlalchemy import (
     Date,
     DateTime,
     ForeignKey,
+    Index,
     SmallInteger,
     Table,
     Text,
@@ -44,7 +45,9 @@ budget_use = Table(
     **HOT,
 )
 
-# What one unfinished job holds back; gone, and settled, with the job's end.
+# What one unfinished job holds back. The job's end writes what it really took (spent_*), which
+# locks nothing that others share; whoever next looks into the tenant's books moves the row
+# over to budget_use.
 reservation = Table(
     "reservation",
     metadata,
@@ -59,5 +62,16 @@ reservation = Table(
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
     # The caller agreed to a slower lane once its budget was exhausted.
     Column("downgraded", Boolean, nullable=False, server_default=text("false")),
+    # The job waits for the period that it counts for.
+    Column("parked", Boolean, nullable=False, server_default=text("false")),
+    # Null until the job has ended.
+    Column("spent_money", BigInteger),
+    Column("spent_images", BigInteger),
+    Column("spent_tokens", BigInteger),
     **HOT,
+)
+Index(
+    "ix_reservation_settled",
+    reservation.c.tenant_id,
+    postgresql_where=text("spent_money IS NOT NULL"),
 )

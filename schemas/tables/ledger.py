@@ -145,6 +145,8 @@ idempotency = Table(
     Column("request_hash", LargeBinary, nullable=False),
     Column("job_id", UUID(), nullable=False),
     Column("expires_at", DateTime(timezone=True), nullable=False),
+    # Of calls that are not about one job: what they were answered.
+    Column("answer", JSONB),
 )
 Index("ix_idempotency_expires_at", idempotency.c.expires_at)
 

@@ -16,7 +16,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
-from schemas.tables.metadata import metadata
+from schemas.tables.metadata import Xid8, metadata
 
 tenant = Table(
     "tenant",
@@ -47,6 +47,9 @@ tenant = Table(
     Column("budgeted", Boolean, nullable=False, server_default=text("false")),
     # None of its keys works while this is set.
     Column("suspended_at", DateTime(timezone=True)),
+    # The last event of its feed that retention took; whoever is not past it has missed some.
+    Column("feed_floor_tx", Xid8),
+    Column("feed_floor_id", UUID()),
 )
 
 api_key = Table(

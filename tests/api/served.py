@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import httpx2
@@ -17,11 +17,12 @@ from infra.api_keys import digest_of, new_api_key, prefix_of
 from infra.doorbells import DONE
 from infra.endings import ending_of
 from infra.objectstore.keys import object_key
+from infra.postgres.api_keys import insert_key
 from infra.postgres.engine import transaction
 from infra.postgres.finish import finish_jobs
 from infra.postgres.sessions import open_session
 from infra.postgres.start import start_attempts
-from infra.postgres.tenants import add_key, ensure_tenant
+from infra.postgres.tenants import ensure_tenant
 from infra.settings import Settings
 from producer.api.app import create_app
 from producer.api.server import ApiServer, open_socket, url_of
@@ -34,6 +35,7 @@ from schemas.job import Artifact
 from schemas.job_states import AttemptOutcome, JobState
 from schemas.lanes import Lane
 from schemas.model_catalog import ModelServer, ModelSpec
+from schemas.scopes import KeyScope
 
 SECRET: Final = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 IMAGE: Final[dict[str, Any]] = {"kind": "image", "input": {"prompt": "a red kite"}}
@@ -124,15 +126,32 @@ class Served:
         return Artifact(index, key, "image/png", len(data), digest, 8, 8)
 
 
-async def new_key(services: Services, tenant_name: str) -> str:
-    """Make a tenant, if there is none of this name, and a key for it."""
+async def new_key(
+    services: Services, tenant_name: str, *scopes: KeyScope, expires_at: datetime | None = None
+) -> str:
+    """Make a tenant, if there is none of this name, and a key for it.
+
+    Args:
+        services: Of the application.
+        tenant_name: Whose key it will be.
+        scopes: What it may do; if none is named, everything of its own tenant.
+        expires_at: When it ends.
+    """
     key = new_api_key()
     digest = digest_of(key, services.settings.key_pepper.get_secret_value())
     async with transaction(services.engine) as connection:
         tenant = await ensure_tenant(
             connection, tenant_name, max_inflight=1000, webhook_secret=SECRET
         )
-        await add_key(connection, tenant.id, name="test", prefix=prefix_of(key), digest=digest)
+        await insert_key(
+            connection,
+            tenant.id,
+            name="test",
+            prefix=prefix_of(key),
+            digest=digest,
+            scopes=scopes or None,
+            expires_at=expires_at,
+        )
     return key
 
 

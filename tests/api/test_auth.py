@@ -78,15 +78,15 @@ def test_an_answer_is_remembered_for_five_seconds_and_a_revoked_key_dies_then(
         pepper = settings.key_pepper.get_secret_value()
         ring = KeyRing(api.services.engine, pepper, clock)
         bearer = f"Bearer {api.key}"
-        tenant = await ring.tenant_of(bearer)
+        caller = await ring.caller_of(bearer)
         async with transaction(api.services.engine) as connection:
             await connection.execute(text("UPDATE api_key SET revoked_at = now()"))
 
         clock.at += FRESH.total_seconds() - 0.01
-        assert await ring.tenant_of(bearer) == tenant
+        assert await ring.caller_of(bearer) == caller
         clock.at += 0.02
         with pytest.raises(UnauthenticatedError):
-            await ring.tenant_of(bearer)
+            await ring.caller_of(bearer)
 
     run(settings, scenario)
 
@@ -100,16 +100,16 @@ def test_a_stranger_is_remembered_too_and_let_in_when_its_key_exists(
         ring = KeyRing(api.services.engine, pepper, clock)
         key = new_api_key()
         with pytest.raises(UnauthenticatedError):
-            await ring.tenant_of(f"Bearer {key}")
+            await ring.caller_of(f"Bearer {key}")
         async with transaction(api.services.engine) as connection:
             await connection.execute(
                 text("UPDATE api_key SET digest = :digest"), {"digest": digest_of(key, pepper)}
             )
 
         with pytest.raises(UnauthenticatedError):
-            await ring.tenant_of(f"Bearer {key}")
+            await ring.caller_of(f"Bearer {key}")
         clock.at += FRESH.total_seconds() + 0.01
-        assert (await ring.tenant_of(f"Bearer {key}")).name == "acme"
+        assert (await ring.caller_of(f"Bearer {key}")).tenant.name == "acme"
 
     run(settings, scenario)
 
@@ -118,15 +118,15 @@ def test_many_invented_keys_do_not_push_out_a_real_one(settings: Settings) -> No
     async def scenario(api: Served) -> None:
         pepper = settings.key_pepper.get_secret_value()
         ring = KeyRing(api.services.engine, pepper, FakeClock(), remembered=2)
-        tenant = await ring.tenant_of(f"Bearer {api.key}")
+        caller = await ring.caller_of(f"Bearer {api.key}")
         for _ in range(5):
             with pytest.raises(UnauthenticatedError):
-                await ring.tenant_of(f"Bearer {new_api_key()}")
+                await ring.caller_of(f"Bearer {new_api_key()}")
         await api.services.engine.dispose()
         async with transaction(api.services.engine) as connection:
             await connection.execute(text("UPDATE api_key SET revoked_at = now()"))
 
-        assert await ring.tenant_of(f"Bearer {api.key}") == tenant
+        assert await ring.caller_of(f"Bearer {api.key}") == caller
 
     run(settings, scenario)
 
@@ -139,12 +139,12 @@ def test_who_asks_at_once_asks_the_database_once(settings: Settings) -> None:
         ring = KeyRing(engine, settings.key_pepper.get_secret_value(), FakeClock())
         key = await new_key(api.services, "acme")
         async with asyncio.timeout(3):
-            tenants = await asyncio.gather(
-                *(ring.tenant_of(f"Bearer {key}") for _ in range(50))
+            callers = await asyncio.gather(
+                *(ring.caller_of(f"Bearer {key}") for _ in range(50))
             )
         await engine.dispose()
 
-        assert len({tenant.id for tenant in tenants}) == 1
+        assert len({caller.tenant.id for caller in callers}) == 1
 
     run(settings, scenario)
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from infra.settings import Settings
 from producer.api.document import Problem
 from producer.api.examples import CHAT_REQUEST, IMAGE_REQUEST, JOB, PROBLEM
-from producer.submit import check_input
+from producer.check_input import check_input
 from schemas.job import JobRequest, JobView
 from tests.api.served import Served, run
 
@@ -35,6 +35,7 @@ ROUTES = {
     "GET /livez",
     "GET /readyz",
     "GET /metrics",
+    "GET /errors",
 }
 
 
@@ -83,7 +84,7 @@ def test_every_operation_is_told_in_full(settings: Settings) -> None:
             assert all(answer["description"] for answer in operation["responses"].values())
             if "/v1/" in name:
                 assert operation["security"] == [{"bearer": []}], name
-                assert {"401", "500", "503"} <= set(operation["responses"]), name
+                assert {"401", "403", "500", "503"} <= set(operation["responses"]), name
             else:
                 assert operation["security"] == [], name
         names = [operation["operationId"] for operation in found.values()]
@@ -107,7 +108,7 @@ def test_every_reference_leads_somewhere(settings: Settings) -> None:
 def test_the_answers_of_submit_are_told(settings: Settings) -> None:
     async def scenario(api: Served) -> None:
         submit = operations(await document(api))["POST /v1/jobs"]
-        statuses = {"200", "202", "400", "401", "404", "409", "413", "415", "422", "500", "503"}
+        statuses = {"200", "202", "400", "401", "403", "404", "409", "413", "415", "422", "500", "503"}
 
         assert set(submit["responses"]) == statuses
         accepted = submit["responses"]["202"]

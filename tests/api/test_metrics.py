@@ -4,11 +4,38 @@ import socket
 
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
+from sqlalchemy import text
 
+from infra.postgres.engine import transaction
 from infra.settings import Settings
 from tests.api.served import IMAGE, Served, run
 
 Samples = dict[tuple[str, ...], float]
+TOKEN = "a-token-of-the-operators"
+# Due for a minute; failed before and to be tried in an hour.
+_DELIVERIES = """
+INSERT INTO delivery (id, event_id, job_id, tenant_id, url, origin, next_at, attempt)
+SELECT uuidv7(), uuidv7(), uuidv7(), 1, 'http://x/', 'http://x', now() + CAST(due AS interval),
+  n
+FROM (VALUES ('-1 min', 0), ('1 hour', 3)) AS d(due, n)
+"""
+_STUCK = """
+UPDATE live SET started_at = now() - interval '20 min', deadline = now() - interval '5 min'
+WHERE state = 4
+"""
+_SILENT_WORKER = """
+INSERT INTO session (expires_at, host, pid, slots, lanes)
+VALUES (now() - interval '1 min', 'gone', 1, 8, '{1}')
+"""
+_BUDGETS = """
+WITH made AS (
+  INSERT INTO budget (tenant_id, end_user, unit, period, amount)
+  SELECT id, u, 2, 1, 100 FROM tenant, unnest(ARRAY['', '*']) AS u WHERE name = 'acme')
+INSERT INTO budget_use (tenant_id, end_user, unit, period, starts_on, spent, reserved)
+SELECT id, u, 2, 1, CAST(now() AT TIME ZONE 'UTC' AS date) + later, spent, 5 FROM tenant,
+  (VALUES ('', 0, 80), ('ada', 0, 115), ('grace', 0, 1), ('', -1, 500)) AS b(u, later, spent)
+WHERE name = 'acme'
+"""
 
 
 async def samples(api: Served, name: str, *labels: str) -> Samples:
@@ -21,6 +48,16 @@ async def samples(api: Served, name: str, *labels: str) -> Samples:
         for sample in family.samples
         if sample.name == name
     }
+
+
+async def one(api: Served, name: str, **labels: str) -> float:
+    """Return the only sample of these labels."""
+    return (await samples(api, name, *labels))[tuple(labels.values())]
+
+
+async def sql(api: Served, statement: str) -> None:
+    async with transaction(api.services.engine) as connection:
+        await connection.execute(text(statement))
 
 
 def test_the_backlog_is_counted_by_lane_and_state(settings: Settings) -> None:
@@ -51,10 +88,84 @@ def test_the_backlog_is_counted_once_for_many_scrapes(settings: Settings) -> Non
     run(settings, scenario)
 
 
+def test_whatever_can_pile_up_is_counted(settings: Settings) -> None:
+    async def scenario(api: Served) -> None:
+        for user in ("ada", "ada", "grace"):
+            await api.submit({**IMAGE, "end_user": user})
+        stuck = await api.submit()
+        await api.claim(stuck["id"])
+        await sql(api, _STUCK)
+        await sql(api, _DELIVERIES)
+        await sql(api, _SILENT_WORKER)
+        await sql(api, _BUDGETS)
+
+        assert await one(api, "genai_active_users") == 2
+        assert 1190 < await one(api, "genq_oldest_attempt_age_seconds", lane="fast") < 1300
+        assert await one(api, "genq_jobs_overdue", lane="fast") == 1
+        assert await one(api, "genq_outbox_backlog") == 2
+        assert await one(api, "genq_webhook_backlog") == 1
+        assert 59 < await one(api, "genq_outbox_oldest_age_seconds") < 120
+        assert await one(api, "genq_workers", state="alive") == 1
+        assert await one(api, "genq_workers", state="silent") == 1
+        assert await one(api, "genq_lane_workers", lane="turbo") == 1
+        assert 60 < await one(api, "genq_worker_heartbeat_age_seconds") < 200
+        # The tenant's own at 85 %, one user's at 120 % by the budget that is everybody's.
+        assert await one(api, "genq_budgets_near_limit", percent="80") == 2
+        assert await one(api, "genq_budgets_near_limit", percent="100") == 1
+        assert await one(api, "genq_dependency_up", dependency="database") == 1
+        assert await one(api, "genq_dependency_up", dependency="valkey") == 1
+        # Nobody named a tenant, so none has a series.
+        assert await samples(api, "genq_tenant_jobs", "tenant") == {}
+
+    run(settings, scenario)
+
+
+def test_a_tenant_has_series_once_the_operator_names_it(settings: Settings) -> None:
+    async def scenario(api: Served) -> None:
+        await api.submit()
+        await sql(api, _BUDGETS)
+
+        assert await one(api, "genq_tenant_jobs", tenant="acme", state="ready") == 1
+        assert await one(api, "genq_tenant_jobs", tenant="globex", state="ready") == 0
+        used = {"tenant": "acme", "unit": "images", "period": "day"}
+        assert await one(api, "genq_tenant_budget_used_ratio", **used) == 0.85
+
+    run(settings.model_copy(update={"metrics_tenants": ("acme", "globex")}), scenario)
+
+
+def test_with_a_token_metrics_are_for_those_who_bear_it(settings: Settings) -> None:
+    async def scenario(api: Served) -> None:
+        for wrong in ("", f"Bearer {api.key}", "Bearer nope", f"Basic {TOKEN}", "Bearer \xff"):
+            refused = await api.http.get(
+                "/metrics", headers={"Authorization": wrong.encode("latin-1")}
+            )
+            assert refused.status_code == 401, wrong
+            assert "GENQ_METRICS_TOKEN" in refused.json()["detail"]
+        page = await api.http.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
+
+        assert page.status_code == 200
+        assert "genq_jobs{" in page.text
+
+    run(settings.model_copy(update={"metrics_token": SecretStr(TOKEN)}), scenario)
+
+
+def test_a_valkey_that_is_away_is_told_and_hides_nothing_else(settings: Settings) -> None:
+    async def scenario(api: Served) -> None:
+        assert await one(api, "genq_dependency_up", dependency="valkey") == 0
+        assert await one(api, "genq_dependency_up", dependency="database") == 1
+        assert await samples(api, "genq_jobs", "lane", "state") != {}
+
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    away = SecretStr(f"redis://127.0.0.1:{port}/0")
+    run(settings.model_copy(update={"valkey_url": away}), scenario)
+
+
 def test_without_a_database_the_process_still_tells_its_own(settings: Settings) -> None:
     async def scenario(api: Served) -> None:
         assert await samples(api, "genq_jobs", "lane", "state") == {}
         assert await samples(api, "genq_build_info", "version") != {}
+        assert await one(api, "genq_dependency_up", dependency="database") == 0
 
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]

@@ -12,13 +12,15 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from infra.settings import PREFIX, Settings
-from schemas import queue_errors
+from producer.api.errors_page import markdown
+from schemas import error_catalog
 from schemas.errors import GenqError
 from tests.architecture.source import ROOT
 
 SETTINGS_HEAD: Final = "| variable | default | meaning |"
 # Importing a branch of the tree is what makes it known.
-BRANCHES: Final = (queue_errors,)
+BRANCHES: Final = error_catalog.BRANCHES
+ERRORS_PAGE: Final = ROOT / "producer/api/ERRORS.md"
 ERRORS_HEAD: Final = "| code | category | severity | retryable | what happened |"
 
 
@@ -97,3 +99,4 @@ def _write(file: Path, table: list[str]) -> None:
 if __name__ == "__main__":
     _write(ROOT / "infra/README.md", settings_table())
     _write(ROOT / "schemas/README.md", errors_table())
+    ERRORS_PAGE.write_text(markdown())

@@ -21,6 +21,7 @@ from infra.postgres.engine import create_engine
 from infra.settings import Settings, read_settings
 from infra.telemetry.logging import configure_logging
 from infra.telemetry.metrics import installed_version, serve_metrics
+from infra.telemetry.tracing import configure_tracing
 from schemas.errors import SettingsError
 from worker.delivery.loop import LEASE_MARGIN, DeliveryLoop, Limits
 from worker.delivery.sender import WebhookSender
@@ -40,6 +41,7 @@ def main() -> int:
     try:
         settings = read_settings()
         configure_logging(settings, process="deliver")
+        configure_tracing(settings, process="deliver")
         serve_metrics(settings.metrics_port)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(settings))

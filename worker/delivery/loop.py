@@ -30,6 +30,7 @@ from worker.delivery.leases import Leases
 from worker.delivery.records import record_of, tell
 from worker.delivery.schedule import OVERLOADS, Outcome, Result, decide
 from worker.delivery.sender import Sender
+from worker.delivery.spans import in_span
 
 # A lease outlives the attempt by this much, for its outcome to be recorded.
 LEASE_MARGIN: Final = timedelta(seconds=15)
@@ -192,7 +193,7 @@ class DeliveryLoop:
 
     def _begin(self, lane: Lane) -> None:
         while (owed := self._lanes.next_of(lane)) is not None:
-            task = asyncio.create_task(self._deliver(owed))
+            task = asyncio.create_task(in_span(self._engine, owed, self._deliver))
             self._in_flight.add(task)
             self._sending[task] = owed
             task.add_done_callback(self._ended)

@@ -9,6 +9,7 @@ from infra.postgres.delivery import AttemptRecord, Owed
 from infra.telemetry.metrics import WEBHOOK_ATTEMPTS, WEBHOOK_DELIVERY_SECONDS
 from schemas.ids import format_id
 from worker.delivery.schedule import Decision, Outcome, Result
+from worker.delivery.spans import tell_result
 
 _log: Final = structlog.get_logger()
 
@@ -33,6 +34,7 @@ def record_of(owed: Owed, result: Result, decision: Decision) -> AttemptRecord:
 def tell(owed: Owed, result: Result, decision: Decision) -> None:
     """Count and log the attempt. The path of the URL may be a secret: it is not logged."""
     WEBHOOK_ATTEMPTS.labels(result.outcome.value).inc()
+    tell_result(result)
     log = _log.bind(
         event_id=format_id("evt", owed.event_id),
         job_id=format_id("job", owed.job_id),

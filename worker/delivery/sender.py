@@ -16,6 +16,7 @@ from schemas.ids import format_id
 from schemas.signature import sign
 from worker.delivery.failures import detail_of_failure, outcome_of_failure, storable
 from worker.delivery.schedule import Outcome, Result, outcome_of_status
+from worker.delivery.spans import trace_headers
 
 # What a receiver may answer before the connection is closed instead of used again.
 LARGEST_ANSWER: Final = 16 * 1024
@@ -128,6 +129,7 @@ class WebhookSender:
             "genq-delivery-id": str(owed.id),
             "genq-attempt": str(owed.fence),
             "genq-trigger": "scheduled",
+            **trace_headers(),
         }
 
 

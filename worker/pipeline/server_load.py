@@ -3,7 +3,9 @@
 from asyncio import Semaphore
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
+from infra.telemetry.metrics import PROVIDER_INFLIGHT
 from schemas.model_catalog import ModelServer
 
 
@@ -13,6 +15,9 @@ class ServerLoad:
     def __init__(self, servers: Sequence[ModelServer]) -> None:
         self._gates = {server.name: Semaphore(server.concurrency) for server in servers}
         self._calls = {server.name: 0 for server in servers}
+        for server in servers:
+            # Read when somebody looks: a call pays nothing for it.
+            PROVIDER_INFLIGHT.labels(server.name).set_function(partial(self.calls, server))
 
     def calls(self, server: ModelServer) -> int:
         """Return how many calls run or wait now."""

@@ -5,12 +5,12 @@ parameters and build models that nobody reads, a third of the call's CPU time.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 from zlib import crc32
 
 import httpx2
 import structlog
-from openai import APIStatusError, AsyncOpenAI
+from openai import APIStatusError, AsyncOpenAI, AsyncStream
 from pydantic import JsonValue, ValidationError
 
 from infra.clock import Clock
@@ -19,6 +19,7 @@ from schemas.errors import ModelBadAnswerError, ModelRefusedError
 from schemas.generation import Kind
 from schemas.ids import format_id
 from schemas.model_catalog import ModelServer
+from worker.progress import LiveNews
 from worker.providers.answers import (
     ChatAnswer,
     ImageAnswer,
@@ -37,8 +38,15 @@ from worker.providers.failures import (
     reported_failure,
 )
 from worker.providers.picture import Picture, read_picture
+from worker.providers.preview import preview_of
 from worker.providers.provider import Reply
 from worker.providers.request_body import request_body
+from worker.providers.streamed import (
+    PARTIAL_IMAGES,
+    Read,
+    partial_images_to,
+    text_so_far_to,
+)
 from worker.together import together
 
 log = structlog.get_logger()
@@ -46,6 +54,8 @@ log = structlog.get_logger()
 Answer = TypeVar("Answer", ImageAnswer, ChatAnswer)
 
 JOB_HEADER: Final = "x-genq-job"
+_IMAGES: Final = "/images/generations"
+_CHAT: Final = "/chat/completions"
 _LOGGED_CHARACTERS: Final = 1_000
 _LOGGED_ID_CHARACTERS: Final = 100
 
@@ -60,8 +70,13 @@ class OpenAIProvider:
         client: AsyncOpenAI,
         downloads: PictureDownloads,
         clock: Clock,
+        news: LiveNews | None = None,
     ) -> None:
         self._server = server
+        self._news = news
+        self._streamed = {
+            (spec.name, spec.kind) for spec in server.models if spec.streams_progress and news
+        }
         self._client = client
         self._downloads = downloads
         self._clock = clock
@@ -73,7 +88,7 @@ class OpenAIProvider:
         return await self._chat(claim)
 
     async def _image(self, claim: Claim) -> Reply:
-        answer = await self._ask("/images/generations", claim, ImageAnswer)
+        answer = await self._ask_for_image(claim)
         # Some servers add a contact sheet behind the pictures that were asked for.
         items = answer.data[: claim.input.get("n", 1)]
         pictures = await self._pictures(items)
@@ -84,7 +99,7 @@ class OpenAIProvider:
         return Reply(pictures=pictures, usage=usage, details=details)
 
     async def _chat(self, claim: Claim) -> Reply:
-        answer = await self._ask("/chat/completions", claim, ChatAnswer)
+        answer = await self._ask_for_chat(claim)
         if not answer.choices:
             raise self._bad_answer("without a choice")
         choice = answer.choices[0]
@@ -106,6 +121,35 @@ class OpenAIProvider:
             text=text_of(choice.message), usage=usage_of(answer.usage), details=details
         )
 
+    async def _ask_for_image(self, claim: Claim) -> ImageAnswer:
+        news = self._news
+        # OpenAI's API streams one picture at a time.
+        if news is None or not self._streams(claim) or claim.input.get("n", 1) != 1:
+            return await self._ask(_IMAGES, claim, ImageAnswer)
+
+        async def partial(index: int, data: bytes) -> None:
+            watched = news.is_watched(claim)
+            small = await preview_of(data, server=self._server.name) if watched else None
+            # The picture itself is the last step.
+            news.progressed(claim, step=index + 1, steps=PARTIAL_IMAGES + 1, preview=small)
+
+        more = {"stream": True, "partial_images": PARTIAL_IMAGES}
+        return await self._ask_streamed(_IMAGES, claim, more, partial_images_to(partial))
+
+    async def _ask_for_chat(self, claim: Claim) -> ChatAnswer:
+        news = self._news
+        if news is None or not self._streams(claim):
+            return await self._ask(_CHAT, claim, ChatAnswer)
+
+        def so_far(characters: int) -> None:
+            news.progressed(claim, characters=characters)
+
+        more = {"stream": True, "stream_options": {"include_usage": True}}
+        return await self._ask_streamed(_CHAT, claim, more, text_so_far_to(so_far))
+
+    def _streams(self, claim: Claim) -> bool:
+        return (claim.model, claim.kind) in self._streamed
+
     async def _ask(self, path: str, claim: Claim, shape: type[Answer]) -> Answer:
         response = await self._post(path, claim)
         try:
@@ -113,6 +157,24 @@ class OpenAIProvider:
         except ValidationError:
             # The exception quotes the answer, so it goes no further.
             raise self._bad_answer("that is not the JSON it promises") from None
+        return self._sound(answer, response)
+
+    async def _ask_streamed(
+        self, path: str, claim: Claim, more: Mapping[str, Any], read: Read[Answer]
+    ) -> Answer:
+        response = await self._post(path, claim, more)
+        try:
+            answer = await read(response)
+        except ValidationError:
+            raise self._bad_answer("that is not the JSON it promises") from None
+        except MODEL_FAILURES as error:
+            now = self._clock.now()
+            raise failure_of(error, server=self._server.name, now=now) from error
+        finally:
+            await response.aclose()
+        return self._sound(answer, response)
+
+    def _sound(self, answer: Answer, response: httpx2.Response) -> Answer:
         if answer.error:
             refusal = refusal_of(answer.error)
             self._log(response.status_code, refusal, response.headers)
@@ -121,19 +183,24 @@ class OpenAIProvider:
             )
         return answer
 
-    async def _post(self, path: str, claim: Claim) -> httpx2.Response:
+    async def _post(
+        self, path: str, claim: Claim, more: Mapping[str, Any] | None = None
+    ) -> httpx2.Response:
+        """Return the answer, whole; with ``more``, which asks for a stream, only its head."""
         job = format_id("job", claim.job_id)
         # One key per attempt and model: a stand-in's call is no repetition of the first.
         key = f"{job}-{claim.attempt}-{crc32(claim.model.encode()):08x}"
         headers = {JOB_HEADER: job, "Idempotency-Key": key}
-        body = request_body(claim)
+        asked: dict[str, Any] = {
+            "content": request_body(claim, more),
+            "cast_to": httpx2.Response,
+            "options": {"headers": headers, "security": {"bearer_auth": True}},
+        }
+        if more:
+            # The SDK hands the response over as it is; its own decoder is never made.
+            asked |= {"stream": True, "stream_cls": AsyncStream[object]}
         try:
-            return await self._client.post(
-                path,
-                content=body,
-                cast_to=httpx2.Response,
-                options={"headers": headers, "security": {"bearer_auth": True}},
-            )
+            return await self._client.post(path, **asked)
         except MODEL_FAILURES as error:
             if isinstance(error, APIStatusError):
                 refusal = refusal_of(error.body)

@@ -15,6 +15,7 @@ from infra.clock import Clock
 from infra.http.outbound import OutboundPolicy, outbound_session
 from schemas.errors import SettingsError
 from schemas.model_catalog import ModelServer
+from worker.progress import LiveNews
 from worker.providers.answer_limit import AnswerLimit
 from worker.providers.downloads import PictureDownloads
 from worker.providers.openai_api import OpenAIProvider
@@ -34,6 +35,7 @@ async def open_providers(
     clock: Clock,
     silence: timedelta,
     closed: Closed | None = None,
+    news: LiveNews | None = None,
 ) -> Providers:
     """Return a provider for every server; call on the event loop that will use them.
 
@@ -47,6 +49,7 @@ async def open_providers(
             attempt, which ends most calls earlier.
         closed: Told when an answer says that a server's account has nothing left, and for how
             long.
+        news: Told how far streamed answers are; without it none is streamed.
 
     Raises:
         SettingsError: A ``base_url`` or an ``api_key`` cannot be used.
@@ -67,7 +70,7 @@ async def open_providers(
             client = _client(server, silence, closed)
             closing.push_async_callback(client.close)
             providers[server.name] = OpenAIProvider(
-                server, client=client, downloads=downloads, clock=clock
+                server, client=client, downloads=downloads, clock=clock, news=news
             )
         return Providers(providers, closing.pop_all())
 

@@ -10,8 +10,12 @@ from schemas.errors import InputError
 from schemas.generation import refuse_repeated
 
 
-def request_body(claim: Claim) -> bytes:
+def request_body(claim: Claim, more: Mapping[str, Any] | None = None) -> bytes:
     """Return the parameters of ``claim`` in OpenAI's form, ``extra_body`` beside the others.
+
+    Args:
+        claim: The attempt.
+        more: Parameters of genq's own; the caller's go before them.
 
     Raises:
         InputError: ``extra_body`` repeats a parameter of its own right, or a number does not
@@ -20,7 +24,7 @@ def request_body(claim: Claim) -> bytes:
     parameters = dict(claim.input)
     extra: Mapping[str, Any] = parameters.pop("extra_body", None) or {}
     refuse_repeated(extra, claim.kind)
-    body = {**extra, **parameters, "model": claim.model}
+    body = {**(more or {}), **extra, **parameters, "model": claim.model}
     if claim.end_user is not None:
         body["user"] = claim.end_user
     try:

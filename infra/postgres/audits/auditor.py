@@ -6,12 +6,16 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.postgres.audits.attempt_rules import ATTEMPT_RULES
+from infra.postgres.audits.budget_rules import BUDGET_RULES
 from infra.postgres.audits.ledger_rules import LEDGER_RULES
 from infra.postgres.audits.queue_rules import QUEUE_RULES
 from infra.postgres.audits.rule import Rule, Scope, Violation, break_of
 
 RULES: Final[tuple[Rule, ...]] = tuple(
-    sorted((*LEDGER_RULES, *QUEUE_RULES, *ATTEMPT_RULES), key=lambda rule: rule.invariant)
+    sorted(
+        (*LEDGER_RULES, *QUEUE_RULES, *ATTEMPT_RULES, *BUDGET_RULES),
+        key=lambda rule: rule.invariant,
+    )
 )
 _SETTLING: Final = frozenset(rule.id for rule in RULES if rule.settles)
 

@@ -48,7 +48,7 @@ class Violation:
 
     Attributes:
         id: Stable name of the rule.
-        invariant: 1 to 13, as ``infra/postgres/audits/README.md`` numbers them.
+        invariant: 1 to 14, as ``infra/postgres/audits/README.md`` numbers them.
         what: What is wrong, in words.
         examples: Up to ``EXAMPLES`` of the jobs, flows, limiters or lanes it was found at.
         action: What to do.

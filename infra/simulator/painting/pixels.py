@@ -21,3 +21,9 @@ def scaled(
 def mapped(image: Image.Image, curve: Sequence[int]) -> Image.Image:
     """Return ``image`` with each grey value replaced by ``curve[value]`` (256 values)."""
     return image.point(curve)  # pyright: ignore[reportUnknownMemberType] - names NumPy
+
+
+def coarse(image: Image.Image, halvings: int) -> Image.Image:
+    """Return ``image`` with as little detail as if its sides had been halved so often."""
+    small = max(1, image.width >> halvings), max(1, image.height >> halvings)
+    return scaled(scaled(image, small, MEAN), image.size)

@@ -11,29 +11,38 @@ from prometheus_client import generate_latest
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.parser import text_string_to_metric_families
 
-from infra.telemetry import metrics
+from infra.telemetry import generation_metrics, metrics
+from infra.telemetry.state_metrics import STATE_GAUGES
 from schemas.errors import SettingsError
 
-DECLARED = {
-    name: value for name, value in vars(metrics).items() if isinstance(value, MetricWrapperBase)
-}
+DECLARED = [
+    value
+    for module in (metrics, generation_metrics)
+    for value in vars(module).values()
+    if isinstance(value, MetricWrapperBase)
+]
+# What the operator asks for by name, and bounds by it.
+BY_REQUEST = {"genq_tenant_jobs", "genq_tenant_budget_used_ratio"}
 
 
 def families() -> Iterator[tuple[str, str, str]]:
-    for metric in DECLARED.values():
+    for metric in DECLARED:
         for family in metric.describe():
             yield family.name, family.type, family.documentation
+    for gauge in STATE_GAUGES:
+        yield gauge.name, "gauge", gauge.meaning
 
 
 def test_names_and_units_are_those_that_prometheus_lints_for() -> None:
     found = list(families())
 
-    assert len(found) >= 20
+    assert len(found) >= 40
+    assert len({name for name, _, _ in found}) == len(found)
     for name, kind, _ in found:
-        assert re.fullmatch(r"genq_[a-z][a-z_]*[a-z]", name)
+        assert re.fullmatch(r"(genq|genai)_[a-z][a-z_]*[a-z]", name)
         assert not re.search(r"_(count|sum|bucket|total|ms|milliseconds|minutes)$", name)
         if kind == "histogram":
-            assert name.endswith(("_seconds", "_rows"))
+            assert name.endswith(("_seconds", "_rows", "_score"))
 
 
 def test_every_metric_says_what_it_means() -> None:
@@ -42,19 +51,40 @@ def test_every_metric_says_what_it_means() -> None:
         assert documentation.endswith("."), name
 
 
-def test_no_label_names_a_tenant_or_a_job() -> None:
-    labels = {label for metric in DECLARED.values() for label in vars(metric)["_labelnames"]}
+def test_no_label_names_a_tenant_a_user_or_a_job() -> None:
+    labels = {label for metric in DECLARED for label in vars(metric)["_labelnames"]}
+    labels |= {
+        label
+        for gauge in STATE_GAUGES
+        if gauge.name not in BY_REQUEST
+        for label in gauge.labels
+    }
 
-    assert {"lane", "kind", "outcome", "route"} <= labels
-    assert not {"tenant", "tenant_id", "job", "job_id", "url", "path", "model"} & labels
+    assert {"lane", "kind", "outcome", "route", "model"} <= labels
+    assert not {"tenant", "tenant_id", "user", "user_id", "end_user", "job", "url"} & labels
+    assert not {"path", "worker", "host", "pid", "origin"} & labels
+
+
+def test_the_names_that_dashboards_of_generative_ai_know_are_there() -> None:
+    assert {name for name, _, _ in families() if name.startswith("genai_")} == {
+        "genai_active_users",
+        "genai_content_quality_score",
+        "genai_errors",
+        "genai_generation_duration_seconds",
+        "genai_generation_requests",
+        "genai_safety_violations",
+    }
 
 
 def test_the_page_parses_and_holds_the_version() -> None:
     page = generate_latest().decode()
 
     names = {family.name for family in text_string_to_metric_families(page)}
+    states = {gauge.name for gauge in STATE_GAUGES}
 
-    assert {name for name, _, _ in families()} - names == {"genq_build"}
+    assert {name for name, _, _ in families()} - names - states == {"genq_build"}
+    # A worker knows nothing of what only the database knows.
+    assert not states & names
     assert 'genq_build_info{version="' in page
 
 

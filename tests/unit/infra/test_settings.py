@@ -16,7 +16,7 @@ NEEDED: Final = {
     "GENQ_DATABASE_URL": "postgresql://genq:db-secret@db.invalid/genq",
     "GENQ_BROKER_URL": "redis://:broker-secret@valkey.invalid/0",
     "GENQ_OBJECT_STORE": "file:///tmp/objects",
-    "GENQ_KEY_PEPPER": "pepper-0123456789",
+    "GENQ_KEY_PEPPER": "only-for-tests-0123456789",
 }
 SERVER: Final = (
     '{"name": "one", "base_url": "http://x/v1", "models": [{"name": "m", "kind": "chat"}]}'
@@ -145,7 +145,7 @@ def test_a_variable_goes_before_a_file_and_a_file_before_toml_and_an_argument_be
         ("GENQ_CONFIG", b"slots = \xff", "{file}: not UTF-8 text"),
         ("GENQ_CONFIG", b"slots = =", "{file}: not valid TOML: "),
         ("GENQ_CONFIG", b"slotz = 3", "{file}: unknown setting slotz; did you mean slots?"),
-        ("GENQ_CONFIG", b"slots = 'many'", "GENQ_SLOTS: Input should be a valid integer"),
+        ("GENQ_CONFIG", b"slots = 'many'", "GENQ_SLOTS: must be a whole number"),
     ],
 )
 def test_a_file_that_is_wrong_is_named(
@@ -211,7 +211,7 @@ def test_what_is_no_useful_duration_is_refused(environment: Environment, written
         ("LANE_WEIGHTS", '{"turbo": 8}', "name all of turbo, fast, relax, batch"),
         ("LANE_WEIGHTS", '{"turbo":8,"fast":4,"relax":2,"batch":0}', "1 to 1000"),
         ("LANE_WEIGHTS", '{"turbo":1001,"fast":4,"relax":2,"batch":1}', "1 to 1000"),
-        ("LANE_WEIGHTS", '{"slow": 8}', "should be 'turbo', 'fast', 'relax' or 'batch'"),
+        ("LANE_WEIGHTS", '{"slow": 8}', "must be 'turbo', 'fast', 'relax' or 'batch'"),
         ("LANE_WEIGHTS", "8,4,2,1", "GENQ_LANE_WEIGHTS: not valid JSON"),
         ("LANES", "turbo,fast", 'such as ["turbo", "fast"]'),
         ("LANES", "[]", "GENQ_LANES"),
@@ -248,7 +248,7 @@ def test_secrets_show_in_neither_settings_nor_refusals(environment: Environment)
 
     refused = refusal()
 
-    assert not any(secret in shown for secret in ("db-secret", "broker-secret", "pepper-0"))
+    assert not any(secret in shown for secret in ("db-secret", "broker-secret", "only-for"))
     assert not any(secret in refused for secret in ("hush", "quiet", "psst", "db-secret"))
 
 

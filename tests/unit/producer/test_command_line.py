@@ -24,12 +24,21 @@ def test_a_tenant_may_be_made_without_a_plan_of_its_own() -> None:
     ("words", "hint"),
     [
         (["tenant-set", "acme"], "nothing to change; give one of --weight"),
-        (["tenant-set", "acme", "--weight=1000001"], "--weight: '1000001' does not fit"),
+        (
+            ["tenant-set", "acme", "--weight=1000001"],
+            "--weight: must be 1000000 or less, not '1000001'",
+        ),
         (["tenant-set", "acme", "--weight=none"], "--weight: every tenant has one"),
         (["tenant-set", "acme", "--max-inflight=none"], "--max-inflight: every tenant has one"),
-        (["tenant-set", "acme", "--max-inflight-total=-1"], "'-1' does not fit"),
-        (["tenant-set", "acme", "--requests-per-minute=many"], "'many' does not fit"),
-        (["tenant-set", "acme", "--tokens-per-minute=1.5"], "'1.5' does not fit"),
+        (["tenant-set", "acme", "--max-inflight-total=-1"], "must be 1 or more, not '-1'"),
+        (
+            ["tenant-set", "acme", "--requests-per-minute=many"],
+            "must be a whole number, such as 12, not 'many'",
+        ),
+        (
+            ["tenant-set", "acme", "--tokens-per-minute=1.5"],
+            "must be a whole number, such as 12, not '1.5'",
+        ),
         (["tenant-set", " acme", "--create"], "NAME: ' acme' is no name"),
         (["tenant-ls", "--limit=0"], "--limit: 0: 1 to 1000"),
     ],

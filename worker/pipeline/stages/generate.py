@@ -1,20 +1,23 @@
 """Stage 3: the call that everything else is about."""
 
+import asyncio
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
 import structlog
 
-from infra.telemetry.metrics import FALLBACKS, PROVIDER_REQUEST_SECONDS
+from infra.telemetry.metrics import FALLBACKS
 from schemas.claim import Claim
 from schemas.errors import GenqError, InternalError
 from schemas.model_catalog import ModelServer
+from worker.call_counts import CANCELLED, OK, CallCounts
 from worker.gate import Gate
 from worker.pipeline.fallback import another_model_may, another_server_may
 from worker.pipeline.job_run import JobRun, ServedBy
 from worker.pipeline.server_load import ServerLoad
 from worker.providers.provider import Providers, Reply
+from worker.spans import call_span, tell_usage
 
 log = structlog.get_logger()
 
@@ -41,6 +44,7 @@ class Generate:
         self._providers = providers
         self._load = load
         self._gate = gate
+        self._counts = CallCounts()
 
     async def __call__(self, run: JobRun) -> JobRun:
         """Return ``run`` with ``output`` and ``served_by``. Waiting is part of its time.
@@ -84,15 +88,23 @@ class Generate:
 
     async def _call(self, server: ModelServer, claim: Claim) -> Reply:
         provider = self._providers.of(server)
-        seconds = PROVIDER_REQUEST_SECONDS.labels(server.name, claim.kind.value)
+        counts = self._counts.of(server.name, claim.kind.value)
         async with self._load.call(server):
             await self._gate.enter(server)
             try:
-                with seconds.time():
+                with call_span(server, claim) as span, counts.seconds.time():
                     output = await provider.generate(claim)
+                    tell_usage(span, claim, output.usage)
             except GenqError as error:
+                counts.ended(error.code)
                 self._gate.refused(server, error)
                 raise
+            except asyncio.CancelledError:
+                # Its caller, its wall time or this worker ends it.
+                counts.ended(CANCELLED)
+                raise
+            counts.ended(OK)
+            counts.used(claim.model, output.usage)
             self._gate.answered(server)
             return output
 

@@ -9,6 +9,7 @@ from schemas.claim import Claim
 from schemas.job import Artifact
 from worker.pipeline.job_run import JobRun
 from worker.providers.picture import Picture
+from worker.spans import put_span
 from worker.together import together
 
 
@@ -42,7 +43,8 @@ class Store:
             index=index,
             extension=extension_of(picture.content_type),
         )
-        await self._store.put(key, picture.data, picture.content_type)
+        with put_span(len(picture.data), picture.content_type):
+            await self._store.put(key, picture.data, picture.content_type)
         return Artifact(
             index=index,
             key=key,

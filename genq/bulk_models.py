@@ -1,0 +1,92 @@
+"""What came of submitting many jobs in one request."""
+
+from dataclasses import dataclass, field
+
+from genq.decoding import read_job
+from genq.errors import FieldFault
+from genq.json_fields import Fields
+from genq.models import Job, Json
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why one job of many was not accepted; ``errors`` names the faulty fields."""
+
+    code: str
+    message: str
+    errors: tuple[FieldFault, ...] = ()
+    raw: Json = field(default_factory=dict[str, object], repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class BulkItem:
+    """One of the jobs that were asked for: accepted, or refused with an ``error``.
+
+    ``status`` is what the HTTP API would have answered to it alone; ``unique_replayed`` says
+    that the job is an earlier one, which holds the unique key.
+    """
+
+    index: int
+    status: int
+    job: Job | None = None
+    error: Refusal | None = None
+    unique_replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Bulk:
+    """What came of many jobs: one item for each, in the order in which they were asked for."""
+
+    data: tuple[BulkItem, ...]
+    accepted: int
+    refused: int
+    raw: Json = field(default_factory=dict[str, object], repr=False, compare=False)
+
+    @property
+    def jobs(self) -> tuple[Job, ...]:
+        """The jobs that were accepted."""
+        return tuple(item.job for item in self.data if item.job)
+
+    @property
+    def refusals(self) -> tuple[BulkItem, ...]:
+        """The items that were refused."""
+        return tuple(item for item in self.data if item.error)
+
+
+def read_bulk(found: object) -> Bulk:
+    """Return what came of many jobs, from a decoded answer.
+
+    Raises:
+        UnexpectedAnswerError: A field that every such answer has is missing or mistyped.
+    """
+    fields = Fields(found, "bulk")
+    return Bulk(
+        data=tuple(_item(part) for part in fields.parts("data")),
+        accepted=fields.number("accepted"),
+        refused=fields.number("refused"),
+        raw=fields.found,
+    )
+
+
+def _item(fields: Fields) -> BulkItem:
+    job, error = fields.part("job"), fields.part("error")
+    return BulkItem(
+        index=fields.number("index"),
+        status=fields.maybe_number("status") or 0,
+        unique_replayed=fields.found.get("unique_replayed") is True,
+        job=read_job(job.found) if job else None,
+        error=_refusal(error) if error else None,
+    )
+
+
+def _refusal(fields: Fields) -> Refusal:
+    faults = [
+        FieldFault(part.maybe_text("pointer") or "/", part.maybe_text("message") or "is wrong")
+        for part in fields.parts("errors")
+    ]
+    return Refusal(
+        code=fields.text("code"),
+        message=fields.maybe_text("detail") or fields.maybe_text("message") or "",
+        errors=tuple(faults),
+        raw=fields.found,
+    )

@@ -1,0 +1,275 @@
+"""``client.jobs``: submit, look at, wait for, cancel."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Unpack
+
+from genq import exchanges
+from genq.bulk_models import Bulk
+from genq.event_models import JobEvent, read_job_event
+from genq.files import write_whole
+from genq.job_requests import JobFilter, JobRequest, RequestOptions, Webhook, When
+from genq.listening import Listener
+from genq.models import CancelReport, Job
+from genq.pages import Page
+from genq.raw_answers import raw
+from genq.transport import Transport
+from genq.waiting import OnChange, OnProgress, wait_for_job
+
+
+class Jobs:
+    """The jobs of the key's owner. ``**request`` of each call is ``RequestOptions``."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    @cached_property
+    def with_raw_response(self) -> "JobsWithRawResponse":
+        """The same calls, giving the HTTP answer along with its result."""
+        return JobsWithRawResponse(self)
+
+    def create(
+        self,
+        *,
+        kind: str,
+        input: Mapping[str, object],  # noqa: A002 - the field's name in the API
+        model: str | None = None,
+        lane: str | None = None,
+        priority: int | None = None,
+        webhook: Webhook | None = None,
+        metadata: Mapping[str, str] | None = None,
+        tags: Sequence[str] | None = None,
+        end_user: str | None = None,
+        run_at: When | None = None,
+        start_timeout: float | None = None,
+        deadline: When | None = None,
+        unique: str | Mapping[str, object] | None = None,
+        idempotency_key: str | None = None,
+        wait: float | None = None,
+        **request: Unpack[RequestOptions],
+    ) -> Job:
+        """Submit a job.
+
+        Args:
+            kind: ``image`` or ``chat``.
+            input: The model's parameters under OpenAI's names: ``prompt``, ``n``, ``size``…
+            model: Else the server's default for the kind.
+            lane: ``turbo``, ``fast``, ``relax`` or ``batch``.
+            priority: 0 (first) to 9, within the lane.
+            webhook: A URL, or ``{"url": …, "events": […]}``.
+            metadata: Up to 16 texts of your own, given back with the job.
+            tags: Words of your own, to find it by.
+            end_user: Who of your users asked for it.
+            run_at: Not before this instant, or so many seconds from now.
+            start_timeout: It expires if it has not started after so many seconds.
+            deadline: It expires if it has not ended by this instant, or so many seconds from
+                now.
+            unique: A key that one unfinished job may have at a time, or ``{"key", "scope",
+                "period", "on_conflict"}``.
+            idempotency_key: Twice the same key and body is one job. One is made if not given,
+                so that it can be sent again when the connection breaks on the way.
+            wait: Let the server hold the request for up to so many seconds until the job ends.
+            request: How this request is sent.
+
+        Raises:
+            ConflictError: An earlier job holds the unique key.
+            BudgetExhaustedError: There is no budget left for it.
+            RateLimitedError: Too many requests.
+            ApiError: The server refused it; the other subclasses say why.
+            ServerUnreachableError: There is no server.
+        """
+        body: dict[str, object] = {
+            "kind": kind,
+            "input": input,
+            "model": model,
+            "lane": lane,
+            "priority": priority,
+            "webhook": webhook,
+            "metadata": metadata,
+            "tags": tags,
+            "end_user": end_user,
+            "run_at": run_at,
+            "start_timeout": start_timeout,
+            "deadline": deadline,
+            "unique": unique,
+        }
+        asked = exchanges.create_job(body, idempotency_key=idempotency_key, wait=wait)
+        return self._transport.run(asked, request)
+
+    def create_many(
+        self,
+        jobs: Sequence[JobRequest],
+        *,
+        all_or_nothing: bool = True,
+        idempotency_key: str | None = None,
+        **request: Unpack[RequestOptions],
+    ) -> Bulk:
+        """Submit up to 1,000 jobs in one request.
+
+        Args:
+            jobs: What ``create`` takes, each as a mapping.
+            all_or_nothing: One that is not acceptable refuses all; else each stands for
+                itself, and ``refusals`` of the answer tells which were refused.
+            idempotency_key: As of ``create``.
+            request: How this request is sent.
+
+        Raises:
+            InvalidRequestError: One of all or nothing is wrong; ``errors`` says which.
+            ApiError: The server refused the request; the other subclasses say why.
+        """
+        asked = exchanges.create_jobs(
+            jobs, all_or_nothing=all_or_nothing, idempotency_key=idempotency_key
+        )
+        return self._transport.run(asked, request)
+
+    def get(
+        self, job_id: str, *, wait: float | None = None, **request: Unpack[RequestOptions]
+    ) -> Job:
+        """Return a job, after up to ``wait`` seconds if it has not ended yet.
+
+        Raises:
+            NotFoundError: There is no such job.
+        """
+        return self._transport.run(exchanges.get_job(job_id, wait=wait), request)
+
+    def list(
+        self,
+        *,
+        limit: int | None = None,
+        after: str | None = None,
+        **filters: Unpack[JobFilter],
+    ) -> Page[Job]:
+        """Return jobs, newest first: iterate over the page to get them all.
+
+        Args:
+            limit: Jobs per page.
+            after: A job's id: go on with those that are older.
+            filters: ``status="running"``, ``tag="poster"``…: all that is given must fit.
+        """
+        return Page(
+            lambda query: self._transport.run(exchanges.list_jobs(query)),
+            {"limit": limit, "after": after, **filters},
+        )
+
+    def wait(
+        self,
+        job_id: str,
+        *,
+        timeout: float | None = None,
+        on_change: OnChange | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> Job:
+        """Return the job when it has ended, in whatever way; see ``Job.require_success``.
+
+        Args:
+            job_id: The job.
+            timeout: Seconds; as long as it takes if not given.
+            on_change: Called with the job at first and on each change of its state.
+            on_progress: Called with each live ``JobEvent``: places in the queue, progress, the
+                end. Where live events do not come through, with each new state.
+
+        Raises:
+            WaitTimeoutError: It has not ended in time; it goes on.
+        """
+        return self._transport.run(
+            wait_for_job(job_id, timeout=timeout, on_change=on_change, on_progress=on_progress)
+        )
+
+    def events(self, job_id: str, *, last_event_id: str | None = None) -> Iterator[JobEvent]:
+        """Yield what happens to the job, from its beginning to its end, as it happens.
+
+        Args:
+            job_id: The job.
+            last_event_id: The ``id`` of an event: go on with those after it.
+
+        Raises:
+            NotFoundError: There is no such job.
+        """
+        listener = Listener(exchanges.job_source(job_id), last_event_id)
+        return map(read_job_event, self._transport.listen(listener))
+
+    def cancel(
+        self, job_id: str, *, wait: float | None = None, **request: Unpack[RequestOptions]
+    ) -> Job:
+        """Cancel a job; cancelling twice is cancelling once.
+
+        Args:
+            job_id: The job.
+            wait: A job that waited has ended when this returns; one that runs ends a moment
+                later: wait for that, for up to so many seconds.
+            request: How this request is sent.
+
+        Raises:
+            ConflictError: It had ended before in another way.
+            NotFoundError: There is no such job.
+        """
+        return self._transport.run(exchanges.cancel_job(job_id, wait=wait), request)
+
+    def cancel_matching(
+        self,
+        *,
+        lane: str | None = None,
+        kind: str | None = None,
+        model: str | None = None,
+        batch_id: str | None = None,
+        status: str | None = None,
+        end_user: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
+        every: bool = False,
+        dry_run: bool = False,
+    ) -> CancelReport:
+        """Cancel every unfinished job that fits all that is given.
+
+        Args:
+            lane: Such as ``batch``.
+            kind: ``image`` or ``chat``.
+            model: The model that they are for.
+            batch_id: The batch that they came with.
+            status: ``queued`` or ``running``.
+            end_user: Who of your users asked for them.
+            metadata: Texts of yours that they carry, among others.
+            created_after: Not those that are older.
+            created_before: Only those that are older.
+            every: Needed if nothing else is given.
+            dry_run: Only count them.
+        """
+        wanted = {
+            "lane": lane,
+            "kind": kind,
+            "model": model,
+            "batch_id": batch_id,
+            "status": status,
+            "end_user": end_user,
+            "metadata": metadata,
+            "created_after": created_after,
+            "created_before": created_before,
+            "all": every,
+            "dry_run": dry_run,
+        }
+        return self._transport.run(exchanges.cancel_jobs(wanted))
+
+    def artifact(self, job_id: str, index: int) -> bytes:
+        """Return the bytes of output number ``index``, counted from 0."""
+        return self._transport.run(exchanges.get_artifact(job_id, index))
+
+    def preview(self, job_id: str) -> bytes | None:
+        """Return a small picture of what a running job has so far, if there is one."""
+        return self._transport.run(exchanges.get_preview(job_id))
+
+    def download(self, job_id: str, index: int, path: str | Path) -> Path:
+        """Write output ``index`` to ``path``, whole or not at all; return the path."""
+        return write_whole(Path(path), self.artifact(job_id, index))
+
+
+class JobsWithRawResponse:
+    """The calls of ``Jobs``, each giving a ``RawResponse``."""
+
+    def __init__(self, jobs: Jobs) -> None:
+        self.create = raw(jobs.create)
+        self.create_many = raw(jobs.create_many)
+        self.get = raw(jobs.get)
+        self.cancel = raw(jobs.cancel)

@@ -1,0 +1,132 @@
+"""Server-sent events over one answer: head, frames, keep-alives, and a polite end.
+
+Nothing is queued for a client: its source knows what the client has seen and hands over what
+is there now. A slow client therefore skips what was overtaken meanwhile, and one that takes
+nothing at all for ``STALL_SECONDS`` is let go.
+"""
+
+import asyncio
+import contextlib
+from contextlib import AbstractContextManager
+from typing import Final, Protocol
+
+import structlog
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+MEDIA_TYPE: Final = "text/event-stream"
+# Proxies close what says nothing for 30 to 60 s.
+KEEP_ALIVE_SECONDS: Final = 15.0
+STALL_SECONDS: Final = 30.0
+# A stream outlives a revoked key by this at most: whoever comes back shows the key again.
+LONGEST_SECONDS: Final = 3600.0
+_RETRY: Final = b"retry: 2000\n\n"
+_KEEP_ALIVE: Final = b": keep-alive\n\n"
+_HEADERS: Final = {
+    "cache-control": "no-store",
+    # nginx would hold events back until a buffer is full.
+    "x-accel-buffering": "no",
+}
+
+_log: Final = structlog.get_logger()
+
+
+class Source(Protocol):
+    """Where one client's events come from.
+
+    Attributes:
+        rung: Set when there may be something new.
+        over: Nothing comes any more.
+    """
+
+    rung: asyncio.Event
+    over: bool
+
+    async def take(self) -> bytes:
+        """Return the frames that are there now and that the client has not seen."""
+        ...
+
+
+def frame(event_type: str, event_id: str, data: bytes) -> bytes:
+    """Return one event; ``data`` is JSON in one line."""
+    return b"event: %b\nid: %b\ndata: %b\n\n" % (event_type.encode(), event_id.encode(), data)
+
+
+def finished_stream(frames: bytes) -> Response:
+    """Return an answer whose events are all known: they are sent, and that is all."""
+    return Response(_RETRY + frames, 200, _HEADERS, MEDIA_TYPE)
+
+
+class EventStream(Response):
+    """The answer that sends what a source gives until it is over or the client leaves.
+
+    Args:
+        watching: Gives the source for as long as the answer lasts.
+    """
+
+    def __init__(self, watching: AbstractContextManager[Source]) -> None:
+        super().__init__(None, 200, _HEADERS, MEDIA_TYPE)
+        self._watching = watching
+        # The length is not known.
+        del self.headers["content-length"]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one client."""
+        del scope
+        with self._watching as source:
+            left = asyncio.create_task(hang_up(receive, source.rung))
+            head = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
+            await send(head)
+            try:
+                async with asyncio.timeout(LONGEST_SECONDS):
+                    await _send_all(source, send, left)
+            except TimeoutError:
+                _log.debug("stream_ended_by_age")
+            finally:
+                left.cancel()
+        await _send(send, b"", more=False)
+
+
+async def _send_all(source: Source, send: Send, left: "asyncio.Task[None]") -> None:
+    await _send(send, _RETRY)
+    while True:
+        # Cleared before the look: what is rung during it must not be forgotten.
+        source.rung.clear()
+        frames = await source.take()
+        if left.done():
+            return
+        if frames:
+            await _send(send, frames)
+        if source.over:
+            return
+        if not frames and not await _rings(source.rung):
+            await _send(send, _KEEP_ALIVE)
+
+
+async def _rings(rung: asyncio.Event) -> bool:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(KEEP_ALIVE_SECONDS):
+            await rung.wait()
+    return rung.is_set()
+
+
+async def _send(send: Send, body: bytes, *, more: bool = True) -> None:
+    """Send, or give the client up.
+
+    Raises:
+        ClientDisconnect: It takes nothing.
+    """
+    try:
+        async with asyncio.timeout(STALL_SECONDS):
+            await send({"type": "http.response.body", "body": body, "more_body": more})
+    except TimeoutError:
+        _log.info("stream_stalled", seconds=STALL_SECONDS)
+        raise ClientDisconnect from None
+
+
+async def hang_up(receive: Receive, rung: asyncio.Event) -> None:
+    """Wait for the client to leave, then ring; the request's body was read, or has none."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    rung.set()

@@ -1,0 +1,1 @@
+"""The settings of an installation: where each comes from, and whether they work."""

@@ -1,0 +1,166 @@
+"""From a request to a job that can be inserted: checked, dated, priced. Nothing is written."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from infra.clock import Clock
+from infra.http.outbound import OutboundPolicy
+from infra.new_ids import new_key
+from infra.postgres.engine import transaction
+from infra.postgres.pools import ensure_pool
+from infra.postgres.submit import NewJob
+from infra.postgres.tenants import Tenant
+from infra.settings import Settings
+from infra.telemetry.tracing import TRACING, traceparent
+from producer.check_input import check_input
+from producer.permission import check_permitted
+from schemas.cost import estimate, money
+from schemas.errors import FieldError, InputError, OutboundRefusedError, UnknownModelError
+from schemas.job import JobRequest
+from schemas.lanes import Lane
+from schemas.model_catalog import default_model, prices_of, servers_of
+
+
+class Drafter:
+    """Makes jobs of requests, by the same rules for every door."""
+
+    def __init__(self, engine: AsyncEngine, settings: Settings, clock: Clock) -> None:
+        self._engine = engine
+        self._settings = settings
+        self._policy = OutboundPolicy(settings.outbound_allow)
+        self._clock = clock
+        self._pools: dict[str, int] = {}
+
+    async def draft(
+        self, tenant: Tenant, request: JobRequest
+    ) -> tuple[NewJob, Mapping[str, Any]]:
+        """Return the job to insert, and its model parameters as they were checked.
+
+        Raises:
+            InputError: Something in the request is wrong; each fault has its JSON pointer.
+            UnknownModelError: No model server offers the model for this kind.
+            PermissionDeniedError: The tenant's plan does not allow the model, kind or lane.
+            TenantSuspendedError: The tenant may have nothing.
+            DatabaseUnavailableError: The model is new to this process, and PostgreSQL is away.
+        """
+        parameters = check_input(request)
+        self._check_receiver(request)
+        model = self._model(request)
+        check_permitted(tenant, request, model)
+        new = self._new_job(tenant, request, model=model, parameters=parameters)
+        if tenant.budgeted:
+            new = self._priced(new, tenant, request, parameters)
+        return replace(new, pool=await self._pool(model)), parameters
+
+    def _check_receiver(self, request: JobRequest) -> None:
+        """Refuse now what delivery would refuse later; a name is judged when it is dialled."""
+        if request.webhook is None:
+            return
+        try:
+            self._policy.check_url(request.webhook.url)
+        except OutboundRefusedError as error:
+            raise InputError(
+                f"webhook.url: {error.message}",
+                fields=[FieldError("/webhook/url", error.message)],
+            ) from None
+
+    def _model(self, request: JobRequest) -> str:
+        servers = self._settings.model_servers
+        model = request.model or default_model(servers, request.kind)
+        if model is None:
+            raise UnknownModelError(
+                f"no model server is configured for kind {request.kind.value}",
+                fields=[FieldError("/kind", "no model of this kind")],
+            )
+        if not servers_of(servers, model, request.kind):
+            offered = sorted(
+                {m.name for s in servers for m in s.models if m.kind is request.kind}
+            )
+            message = (
+                f"no model {model!r} for kind {request.kind.value}; there is "
+                + ", ".join(offered or ["none"])
+            )
+            raise UnknownModelError(message, fields=[FieldError("/model", message)])
+        return model
+
+    def _new_job(
+        self,
+        tenant: Tenant,
+        request: JobRequest,
+        *,
+        model: str,
+        parameters: Mapping[str, Any],
+    ) -> NewJob:
+        webhook = request.webhook
+        payload: dict[str, Any] = {"input": parameters}
+        if webhook is not None:
+            payload["webhook"] = {"url": webhook.url, "events": list(webhook.events)}
+        if TRACING.tracer is not None and (parent := traceparent()) is not None:
+            payload["traceparent"] = parent
+        cost = estimate(request.kind, parameters)
+        run_at = self._instant(request.run_at)
+        return NewJob(
+            id=new_key(),
+            tenant_id=tenant.id,
+            lane=request.lane.number,
+            kind=request.kind.number,
+            priority=request.priority,
+            model=model,
+            end_user=request.end_user,
+            labels=orjson.dumps(request.metadata).decode() if request.metadata else None,
+            tags=request.tags or None,
+            payload=orjson.dumps(payload).decode(),
+            weight=tenant.weight,
+            max_inflight=tenant.max_inflight,
+            run_at=run_at,
+            start_by=self._start_by(run_at, request.start_timeout),
+            deadline=self._deadline(run_at, request.deadline),
+            cost=cost.units,
+            images=cost.images,
+            tokens=cost.tokens,
+            deadline_given=request.deadline is not None,
+        )
+
+    def _priced(
+        self, new: NewJob, tenant: Tenant, request: JobRequest, parameters: Mapping[str, Any]
+    ) -> NewJob:
+        prices = prices_of(self._settings.model_servers, new.model, request.kind)
+        return replace(
+            new,
+            money=money(prices, parameters, images=new.images, tokens=new.tokens),
+            slowest_lane=max(lane.number for lane in tenant.allowed_lanes or Lane),
+        )
+
+    def _instant(self, when: datetime | float | None) -> datetime | None:
+        if when is None or isinstance(when, datetime):
+            return when
+        return self._clock.now() + timedelta(seconds=when)
+
+    def _start_by(self, run_at: datetime | None, timeout: float | None) -> datetime | None:
+        """Reckon from when the job may run at all."""
+        if timeout is None:
+            return None
+        return max(run_at or self._clock.now(), self._clock.now()) + timedelta(seconds=timeout)
+
+    def _deadline(self, run_at: datetime | None, asked: datetime | float | None) -> datetime:
+        given = self._instant(asked)
+        now = self._clock.now()
+        if given is None:
+            return max(run_at or now, now) + self._settings.default_deadline
+        if given <= now or (run_at is not None and given <= run_at):
+            what = "has passed" if given <= now else "is not after run_at"
+            raise InputError(f"deadline {what}", fields=[FieldError("/deadline", what)])
+        return given
+
+    async def _pool(self, model: str) -> int:
+        """Return the number of the model's pool; asked of PostgreSQL once per process."""
+        number = self._pools.get(model)
+        if number is None:
+            async with transaction(self._engine) as connection:
+                number = self._pools[model] = await ensure_pool(connection, model)
+        return number

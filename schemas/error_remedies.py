@@ -1,0 +1,165 @@
+"""What to do about each error, by its code: the page of errors shows it beside the cause.
+
+The cause is the first line of the error class's docstring.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+# Codes that stand in a job's ``error`` after it has ended; no call is answered with them.
+JOB_CODES: Final = frozenset(
+    {
+        "broker_unavailable",
+        "content_blocked",
+        "context_too_long",
+        "invalid_settings",
+        "job_cancelled",
+        "job_expired",
+        "job_replaced",
+        "model_bad_answer",
+        "model_busy",
+        "model_key_rejected",
+        "model_rate_limited",
+        "model_refused_content",
+        "model_rejected_request",
+        "model_timeout",
+        "model_unavailable",
+        "outbound_refused",
+        "worker_lost",
+    }
+)
+
+REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "artifact_not_available": (
+            "Wait for the job's end (Prefer: wait=60, its events, or a webhook) and read its "
+            "status: only a job that succeeded has artifacts."
+        ),
+        "broker_unavailable": (
+            "Nothing to do for the caller: jobs wait. The operator brings the broker back; "
+            "genq doctor tells which one."
+        ),
+        "budget_exhausted": (
+            "Wait for the reset that the answer names, lower the job's cost (fewer or smaller "
+            "images, fewer tokens), or ask the operator for a larger budget. "
+            "POST /v1/estimate tells the price beforehand."
+        ),
+        "budget_too_small": (
+            "Waiting does not help. Lower the job's cost, or ask the operator for a larger one."
+        ),
+        "content_blocked": "Change the prompt. The same one is blocked again.",
+        "context_too_long": (
+            "Shorten the input or lower max_tokens, or name a model with a longer context."
+        ),
+        "cursor_expired": (
+            "List the jobs to learn what you missed, then follow the feed from now, without a "
+            "cursor."
+        ),
+        "database_unavailable": (
+            "Send the same request again after Retry-After; a submit with the same "
+            "Idempotency-Key, so that it is one job. The operator looks at PostgreSQL: "
+            "genq doctor, GET /readyz."
+        ),
+        "duplicate_job": (
+            "Follow the job that errors[] names instead, cancel it first, or choose another "
+            "unique key or on_conflict."
+        ),
+        "idempotency_key_reused": (
+            "Use a new key for a new request, such as a UUID; to repeat a request, send the "
+            "same body."
+        ),
+        "internal_error": (
+            "Try again once; if it stays, tell the operator the error_id, under which the log "
+            "has the rest."
+        ),
+        "invalid_api_key": (
+            "Send Authorization: Bearer gq_… with a key that works. The operator makes one: "
+            "genq keys create."
+        ),
+        "invalid_request": (
+            "Mend what errors[] names, by JSON pointer, and send the request again. "
+            "GET /openapi.json has the shapes."
+        ),
+        "invalid_settings": "The operator mends the setting that the log names.",
+        "job_already_ended": "Nothing is left to do: read the job.",
+        "job_cancelled": "Submit the job again if it is wanted after all.",
+        "job_expired": (
+            "Submit it again with a later deadline or start_timeout, or in a faster lane."
+        ),
+        "job_not_dead": (
+            "Read the job: one that still runs needs patience, one that succeeded nothing."
+        ),
+        "job_replaced": "Follow the job that took its place.",
+        "key_not_active": "Make a new key: genq keys create.",
+        "method_not_allowed": "Use a method of the Allow header.",
+        "model_bad_answer": (
+            "Submit again. The operator checks that the model server's URL leads to an "
+            "OpenAI-compatible API."
+        ),
+        "model_busy": "genq tries again by itself. The operator may raise the server's limit.",
+        "model_key_rejected": "The operator sets a valid key for this model server.",
+        "model_not_found": (
+            "Name a model that the message lists, or leave model out. The operator adds "
+            "models in GENQ_MODEL_SERVERS."
+        ),
+        "model_rate_limited": (
+            "genq tries again by itself. The operator may set a rate for this server."
+        ),
+        "model_refused_content": "Change the prompt, or name another model.",
+        "model_rejected_request": (
+            "Read the message, mend the job's input, and submit it again; another model may "
+            "take it as it is."
+        ),
+        "model_timeout": (
+            "Ask for less (fewer, smaller), or submit again later. The operator may raise the "
+            "wall time of the kind."
+        ),
+        "model_unavailable": (
+            "genq has tried all attempts. Submit again later. The operator looks at the model "
+            "server: genq doctor."
+        ),
+        "name_taken": "Choose another name, or change the thing that has it.",
+        "not_found": (
+            "Check the id and whose key you use: what belongs to another tenant does not "
+            "exist for you. Old jobs are dropped after the retention time."
+        ),
+        "object_missing": (
+            "The bytes were deleted, or retention dropped them. Submit the job again if they "
+            "are needed."
+        ),
+        "object_store_unavailable": (
+            "Send the request again after Retry-After. The operator looks at the object store: "
+            "genq doctor."
+        ),
+        "outbound_refused": (
+            "Use a public https address. The operator may allow private networks: "
+            "GENQ_OUTBOUND_ALLOW."
+        ),
+        "payload_too_large": (
+            "Send less, or in several requests. The operator may raise GENQ_MAX_BODY_BYTES."
+        ),
+        "permission_denied": (
+            "Use a key with the scope that the message names, or ask the operator for it."
+        ),
+        "range_not_satisfiable": (
+            "Ask for a range inside the size that Content-Range tells, or for the whole."
+        ),
+        "rate_limited": (
+            "Wait as long as Retry-After says. RateLimit tells what is left; bulk submit takes "
+            "1,000 jobs in one call."
+        ),
+        "tenant_suspended": "Ask the operator: genq tenants resume.",
+        "unsupported_media_type": (
+            "Send JSON as it is, uncompressed, with Content-Type: application/json."
+        ),
+        "valkey_unavailable": (
+            "Send the request again after Retry-After. No job is lost. The operator looks at "
+            "Valkey: genq doctor."
+        ),
+        "worker_lost": (
+            "The job may be what kills workers: try it once more, smaller. The operator reads "
+            "the log of the last attempt: memory is the usual cause."
+        ),
+    }
+)

@@ -1,0 +1,115 @@
+"""The events of a job's stream and of the feed, as the OpenAPI document tells of them."""
+
+from typing import Literal
+
+from pydantic import BaseModel, JsonValue
+
+from schemas.events import EventType
+from schemas.job import JobView
+from schemas.position import EtaView
+
+
+class QueuedEvent(BaseModel):
+    """The job was accepted."""
+
+    type: Literal["queued"]
+    job_id: str
+    at: str
+
+
+class PositionEvent(BaseModel):
+    """Where a waiting job stands, when that changes; the seconds run by themselves."""
+
+    type: Literal["position"]
+    job_id: str
+    at: str
+    position: int | None
+    ahead: int | None
+    estimated: bool
+    eta_seconds: EtaView | None
+    waiting_on: str | None
+    waiting_until: str | None
+
+
+class StartedEvent(BaseModel):
+    """An attempt began, the ``attempt``-th."""
+
+    type: Literal["started"]
+    job_id: str
+    at: str
+    attempt: int
+
+
+class PreviewView(BaseModel):
+    """Where a small picture of what is there so far can be fetched, for about a minute."""
+
+    url: str
+
+
+class ProgressEvent(BaseModel):
+    """How far the running attempt is, at most twice a second; null is what nobody told.
+
+    ``fraction`` is 0 to 1, ``characters`` the length of the text so far.
+    """
+
+    type: Literal["progress"]
+    job_id: str
+    at: str
+    attempt: int
+    fraction: float | None
+    step: int | None
+    steps: int | None
+    characters: int | None
+    message: str | None
+    preview: PreviewView | None
+
+
+class RetryingEvent(BaseModel):
+    """An attempt ended, and the job runs again: at ``run_at``, or as soon as it is its turn."""
+
+    type: Literal["retrying"]
+    job_id: str
+    at: str
+    attempt: int
+    reason: str
+    error: str | None
+    run_at: str | None
+
+
+class EndedEvent(BaseModel):
+    """The job ended. The stream ends too."""
+
+    type: EventType
+    job_id: str
+    at: str
+    job: JobView
+
+
+class FeedEvent(BaseModel):
+    """A terminal event, exactly as webhooks carry it; ``data`` is the job without its input."""
+
+    id: str
+    object: Literal["event"]
+    type: EventType
+    created_at: int
+    timestamp: str
+    data: dict[str, JsonValue]
+
+
+class FeedPage(BaseModel):
+    """A page of the feed, oldest first. ``next`` goes into ``after``, now or later."""
+
+    object: Literal["list"]
+    data: list[FeedEvent]
+    has_more: bool
+    next: str
+
+
+JOB_EVENTS = (
+    QueuedEvent,
+    PositionEvent,
+    StartedEvent,
+    ProgressEvent,
+    RetryingEvent,
+    EndedEvent,
+)
