@@ -48,6 +48,7 @@ from worker.providers.streamed import (
     text_so_far_to,
 )
 from worker.together import together
+from worker.turnstile import Turnstile
 
 log = structlog.get_logger()
 
@@ -56,6 +57,8 @@ Answer = TypeVar("Answer", ImageAnswer, ChatAnswer)
 JOB_HEADER: Final = "x-genq-job"
 _IMAGES: Final = "/images/generations"
 _CHAT: Final = "/chat/completions"
+# A picture takes a millisecond or two to read.
+_READ_AT_ONCE: Final = 4
 _LOGGED_CHARACTERS: Final = 1_000
 _LOGGED_ID_CHARACTERS: Final = 100
 
@@ -80,6 +83,7 @@ class OpenAIProvider:
         self._client = client
         self._downloads = downloads
         self._clock = clock
+        self._reading = Turnstile(_READ_AT_ONCE)
 
     async def generate(self, claim: Claim) -> Reply:
         """Ask the model once. See ``Provider.generate``."""
@@ -152,6 +156,7 @@ class OpenAIProvider:
 
     async def _ask(self, path: str, claim: Claim, shape: type[Answer]) -> Answer:
         response = await self._post(path, claim)
+        await self._reading.enter()
         try:
             answer = shape.model_validate_json(response.content)
         except ValidationError:
