@@ -2,7 +2,7 @@
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
-WORKERS ?= 2
+WORKERS ?= 3
 SEED ?= 1
 SECONDS ?= 60
 BROKER ?= valkey
@@ -11,10 +11,10 @@ export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check bench bench-scale chaos fmt
+.PHONY: help setup demo up test check bench bench-submit bench-scale chaos fmt
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/.ready ## Install genq and its tools into .venv
 
@@ -44,6 +44,9 @@ check: setup ## Check format, lint, imports, types, dependencies, architecture
 
 bench: setup ## Measure throughput, latency and CPU per job on this machine
 	$(BIN)/python -P -m tests.bench
+
+bench-submit: setup ## Measure submits: one by one, and a thousand in one call
+	$(BIN)/python -P -m tests.bench --quick --only submits --only bulk
 
 bench-scale: setup ## Measure the engine among a million tenants and a million queued jobs
 	$(BIN)/python -P -m tests.bench.scale

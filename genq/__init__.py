@@ -34,6 +34,8 @@ if TYPE_CHECKING:
         WaitTimeoutError,
     )
     from genq.event_models import Event, JobEvent
+    from genq.job_requests import JobRequest
+    from genq.key_models import ApiKey, Tenant
     from genq.models import Artifact, Job, JobError, Output, Urls
     from genq.raw_answers import RawResponse
     from genq.webhook import WebhookInvalidError, verify_webhook
@@ -66,6 +68,8 @@ _HOMES: Final = MappingProxyType(
             "WaitTimeoutError",
         ),
         "event_models": ("Event", "JobEvent"),
+        "job_requests": ("JobRequest",),
+        "key_models": ("ApiKey", "Tenant"),
         "models": ("Artifact", "Job", "JobError", "Output", "Urls"),
         "raw_answers": ("RawResponse",),
         "webhook": ("WebhookInvalidError", "verify_webhook"),
@@ -75,6 +79,7 @@ _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in name
 
 __all__ = [
     "ApiError",
+    "ApiKey",
     "Artifact",
     "AsyncGenq",
     "AuthenticationError",
@@ -94,6 +99,7 @@ __all__ = [
     "JobError",
     "JobEvent",
     "JobFailedError",
+    "JobRequest",
     "NoAnswerError",
     "NotFoundError",
     "Output",
@@ -103,6 +109,7 @@ __all__ = [
     "Refusal",
     "ServerError",
     "ServerUnreachableError",
+    "Tenant",
     "UnavailableError",
     "UnexpectedAnswerError",
     "Urls",

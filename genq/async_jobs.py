@@ -2,30 +2,25 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Unpack
 
 from genq import exchanges
-from genq.async_transport import AsyncTransport
-from genq.bulk_models import Bulk
 from genq.event_models import JobEvent, read_job_event
 from genq.files import write_whole
-from genq.job_requests import JobFilter, JobRequest, RequestOptions, Webhook, When
+from genq.job_requests import JobFilter, RequestOptions, Webhook, When
 from genq.listening import Listener
-from genq.models import CancelReport, Job
+from genq.many_jobs import AsyncManyJobs
+from genq.models import Job
 from genq.pages import AsyncPages
 from genq.raw_answers import async_raw
 from genq.sse import SentEvent
 from genq.waiting import OnChange, OnProgress, wait_for_job
 
 
-class AsyncJobs:
+class AsyncJobs(AsyncManyJobs):
     """The jobs of the key's owner. Arguments and errors are those of ``genq.jobs.Jobs``."""
-
-    def __init__(self, transport: AsyncTransport) -> None:
-        self._transport = transport
 
     @cached_property
     def with_raw_response(self) -> "AsyncJobsWithRawResponse":
@@ -69,20 +64,6 @@ class AsyncJobs:
             "unique": unique,
         }
         asked = exchanges.create_job(body, idempotency_key=idempotency_key, wait=wait)
-        return await self._transport.run(asked, request)
-
-    async def create_many(
-        self,
-        jobs: Sequence[JobRequest],
-        *,
-        all_or_nothing: bool = True,
-        idempotency_key: str | None = None,
-        **request: Unpack[RequestOptions],
-    ) -> Bulk:
-        """Submit up to 1,000 jobs in one request."""
-        asked = exchanges.create_jobs(
-            jobs, all_or_nothing=all_or_nothing, idempotency_key=idempotency_key
-        )
         return await self._transport.run(asked, request)
 
     async def get(
@@ -130,36 +111,19 @@ class AsyncJobs:
         """Cancel a job; cancelling twice is cancelling once."""
         return await self._transport.run(exchanges.cancel_job(job_id, wait=wait), request)
 
-    async def cancel_matching(
+    async def retry(
         self,
+        job_id: str,
         *,
-        lane: str | None = None,
-        kind: str | None = None,
-        model: str | None = None,
-        batch_id: str | None = None,
-        status: str | None = None,
-        end_user: str | None = None,
-        metadata: Mapping[str, str] | None = None,
-        created_after: datetime | None = None,
-        created_before: datetime | None = None,
-        every: bool = False,
-        dry_run: bool = False,
-    ) -> CancelReport:
-        """Cancel every unfinished job that fits all that is given."""
-        wanted = {
-            "lane": lane,
-            "kind": kind,
-            "model": model,
-            "batch_id": batch_id,
-            "status": status,
-            "end_user": end_user,
-            "metadata": metadata,
-            "created_after": created_after,
-            "created_before": created_before,
-            "all": every,
-            "dry_run": dry_run,
-        }
-        return await self._transport.run(exchanges.cancel_jobs(wanted))
+        new_attempt: bool = False,
+        idempotency_key: str | None = None,
+        **request: Unpack[RequestOptions],
+    ) -> Job:
+        """Try a job again: a new job does what one that ended without success was to do."""
+        asked = exchanges.retry_job(
+            job_id, new_attempt=new_attempt, idempotency_key=idempotency_key
+        )
+        return await self._transport.run(asked, request)
 
     async def artifact(self, job_id: str, index: int) -> bytes:
         """Return the bytes of output number ``index``, counted from 0."""
@@ -183,6 +147,7 @@ class AsyncJobsWithRawResponse:
         self.create_many = async_raw(jobs.create_many)
         self.get = async_raw(jobs.get)
         self.cancel = async_raw(jobs.cancel)
+        self.retry = async_raw(jobs.retry)
 
 
 async def _read(sent: AsyncIterator[SentEvent]) -> AsyncIterator[JobEvent]:

@@ -1,6 +1,6 @@
 """What came of submitting many jobs in one request."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from genq.decoding import read_job
 from genq.errors import FieldFault
@@ -51,6 +51,59 @@ class Bulk:
     def refusals(self) -> tuple[BulkItem, ...]:
         """The items that were refused."""
         return tuple(item for item in self.data if item.error)
+
+
+@dataclass(frozen=True, slots=True)
+class ActionReport:
+    """What became of an action on all jobs that fit a filter.
+
+    Attributes:
+        matched: Jobs that fitted; ``matched_is_exact`` tells whether they were counted.
+        changed: Of these, those that were tried again or cancelled.
+        skipped: The others: they changed meanwhile, or cannot be accepted again.
+        sample: The ids of some.
+        has_more: The server stopped before the end; ``cursor`` is where it goes on.
+    """
+
+    action: str
+    dry_run: bool
+    matched: int
+    matched_is_exact: bool
+    changed: int
+    skipped: int
+    sample: tuple[str, ...]
+    has_more: bool
+    cursor: str | None
+    raw: Json = field(default_factory=dict[str, object], repr=False, compare=False)
+
+    def after(self, earlier: "ActionReport | None") -> "ActionReport":
+        """Return this report, with what earlier requests of the same action did."""
+        if earlier is None:
+            return self
+        return replace(
+            self,
+            matched=earlier.matched + self.matched,
+            changed=earlier.changed + self.changed,
+            skipped=earlier.skipped + self.skipped,
+            sample=earlier.sample or self.sample,
+        )
+
+
+def read_action_report(found: object) -> ActionReport:
+    """Return what became of an action, from a decoded answer; errors as of ``read_bulk``."""
+    fields = Fields(found, "action report")
+    return ActionReport(
+        action=fields.text("action"),
+        dry_run=fields.found.get("dry_run") is True,
+        matched=fields.number("matched"),
+        matched_is_exact=fields.found.get("matched_is_exact") is not False,
+        changed=fields.number("changed"),
+        skipped=fields.maybe_number("skipped") or 0,
+        sample=fields.texts("sample"),
+        has_more=fields.found.get("has_more") is True,
+        cursor=fields.maybe_text("cursor"),
+        raw=fields.found,
+    )
 
 
 def read_bulk(found: object) -> Bulk:

@@ -5,15 +5,16 @@ so that ``Genq`` and ``AsyncGenq`` share one truth about paths, waiting and send
 """
 
 import json
-from collections.abc import Awaitable, Generator, Mapping
+from collections.abc import Awaitable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 
 from genq.decoding import decode
 from genq.errors import ConfigurationError, error_of
 
+Query = Mapping[str, str | Sequence[str]]
 IDEMPOTENCY_KEY: Final = "idempotency-key"
 
 
@@ -32,7 +33,7 @@ class Call:
 
     method: str
     path: str
-    query: Mapping[str, str] = field(default_factory=dict[str, str])
+    query: Query = field(default_factory=dict[str, str])
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     body: bytes | None = None
     hold: float = 0
@@ -123,10 +124,10 @@ def json_bytes(body: Mapping[str, object], what: str) -> bytes:
         raise ConfigurationError(f"{what} cannot be written as JSON: {error}") from None
 
 
-def query_of(given: Mapping[str, object]) -> dict[str, str]:
-    """Return what was given as the texts of a query; errors are those of ``sending``."""
+def query_of(given: Mapping[str, object]) -> dict[str, str | list[str]]:
+    """Return what was given as the words of a query; errors are those of ``sending``."""
     try:
-        return {name: _word(value) for name, value in given.items() if value is not None}
+        return dict(_words_of(given))
     except (TypeError, ValueError) as error:
         raise ConfigurationError(f"the query cannot be written: {error}") from None
 
@@ -146,6 +147,17 @@ def place(prefix: str, identity: str, path: str) -> str:
     if body == identity or not body.isascii() or not body.replace("_", "").isalnum():
         raise ConfigurationError(f"{identity!r} is not an id; expected {prefix}…")
     return f"{path}/{identity}"
+
+
+def _words_of(given: Mapping[str, object]) -> Iterator[tuple[str, str | list[str]]]:
+    for name, value in given.items():
+        if isinstance(value, Mapping):
+            pairs = cast("Mapping[str, object]", value)
+            yield from ((f"{name}.{key}", _word(one)) for key, one in pairs.items())
+        elif isinstance(value, Sequence) and not isinstance(value, str):
+            yield name, [_word(one) for one in cast("Sequence[object]", value)]
+        elif value is not None:
+            yield name, _word(value)
 
 
 def _word(value: object) -> str:

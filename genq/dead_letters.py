@@ -154,7 +154,7 @@ class AsyncDeadLetters:
         since: When | None = None,
         until: When | None = None,
     ) -> tuple[DeadLetterGroup, ...]:
-        """Return dead letters by cause, the largest group first."""
+        """Return dead letters by cause, the largest group first; arguments as of ``list``."""
         query = _filter(code=code, model=model, kind=kind, lane=lane, since=since, until=until)
         return await self._transport.run(_groups(query))
 

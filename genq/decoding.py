@@ -49,6 +49,7 @@ def read_job(found: object) -> Job:
         metadata={name: str(value) for name, value in fields.mapping("metadata").items()},
         tags=fields.texts("tags"),
         end_user=fields.maybe_text("end_user"),
+        retry_of=fields.maybe_text("retry_of"),
         urls=_urls(fields.part("urls")),
         raw=fields.found,
     )

@@ -2,13 +2,13 @@
 
 import math
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Final
 
-from genq.bulk_models import Bulk, read_bulk
-from genq.calls import Call, Exchange, found_in, good, place, query_of, sending
+from genq.bulk_models import ActionReport, Bulk, read_action_report, read_bulk
+from genq.calls import Call, Exchange, found_in, good, json_bytes, place, query_of, sending
 from genq.decoding import decode, read_cancel_report, read_job, read_slice
 from genq.event_models import is_last
 from genq.job_requests import JobRequest, body_of
@@ -36,7 +36,10 @@ def create_job(
 
 
 def create_jobs(
-    jobs: Sequence[JobRequest], *, all_or_nothing: bool, idempotency_key: str | None
+    jobs: Iterable[JobRequest | Mapping[str, object]],
+    *,
+    all_or_nothing: bool,
+    idempotency_key: str | None,
 ) -> Exchange[Bulk]:
     """Submit many jobs in one request, under an idempotency key in any case."""
     body: dict[str, object] = {
@@ -72,6 +75,33 @@ def cancel_jobs(wanted: Mapping[str, object]) -> Exchange[CancelReport]:
             # Jobs that run are found by every request, jobs that waited only by one.
             matched = cancelled + report.matched - report.cancelled
             return replace(report, matched=matched, cancelled=cancelled)
+
+
+def retry_job(job_id: str, *, new_attempt: bool, idempotency_key: str | None) -> Exchange[Job]:
+    """Try one job again, under an idempotency key in any case."""
+    body = {"as": "new_attempt" if new_attempt else "new_job"}
+    key = idempotency_key or new_key()
+    call = sending("POST", f"{job_path(job_id)}/retry", body, "the retry", key=key)
+    return read_job(found_in((yield call)))
+
+
+def retry_jobs(
+    filters: Mapping[str, object], *, every: bool, dry_run: bool
+) -> Exchange[ActionReport]:
+    """Try all jobs again that fit, in as many requests as it takes."""
+    given = {name: value for name, value in filters.items() if value is not None}
+    wanted = {"action": "retry", "filter": given, "all": every, "dry_run": dry_run}
+    call = sending("POST", f"{_JOBS}/actions", wanted, "the choice of jobs")
+    # Each job is tried again once, ever: asking twice is asking once.
+    call = replace(call, hold=BULK_HOLD, repeatable=True)
+    so_far: ActionReport | None = None
+    while True:
+        report = read_action_report(found_in((yield call)))
+        so_far = report.after(so_far)
+        if not report.has_more or report.cursor is None:
+            return so_far
+        body = json_bytes({**wanted, "cursor": report.cursor}, "the choice of jobs")
+        call = replace(call, body=body)
 
 
 def list_jobs(query: Mapping[str, object]) -> Exchange[Found[Job]]:

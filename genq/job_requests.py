@@ -33,12 +33,35 @@ class JobRequest(JobOptions, total=False):
     input: Required[Mapping[str, object]]
 
 
-class JobFilter(TypedDict, total=False):
-    """Which jobs of a list are wanted."""
+Words = str | Sequence[str]
+"""One word, or several."""
 
-    status: str | None
-    lane: str | None
-    kind: str | None
+
+class JobFilter(TypedDict, total=False):
+    """Which jobs of a list are wanted: a job must fit all that is given.
+
+    Attributes:
+        status: One of these; as are ``lane`` and ``kind``.
+        tag: It has all of these.
+        metadata: It carries all of these, among others.
+        error_code: It ended with this error.
+        attempts_min: It was started at least as often.
+        created_after: At this instant or later; ``created_before`` is earlier than it.
+    """
+
+    status: Words | None
+    lane: Words | None
+    kind: Words | None
+    model: str | None
+    tag: Words | None
+    metadata: Mapping[str, str] | None
+    end_user: str | None
+    error_code: str | None
+    attempts_min: int | None
+    created_after: datetime | None
+    created_before: datetime | None
+    schedule_id: str | None
+    batch_id: str | None
 
 
 class RequestOptions(TypedDict, total=False):

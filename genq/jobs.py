@@ -1,29 +1,24 @@
 """``client.jobs``: submit, look at, wait for, cancel."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Unpack
 
 from genq import exchanges
-from genq.bulk_models import Bulk
 from genq.event_models import JobEvent, read_job_event
 from genq.files import write_whole
-from genq.job_requests import JobFilter, JobRequest, RequestOptions, Webhook, When
+from genq.job_requests import JobFilter, RequestOptions, Webhook, When
 from genq.listening import Listener
-from genq.models import CancelReport, Job
+from genq.many_jobs import ManyJobs
+from genq.models import Job
 from genq.pages import Page
 from genq.raw_answers import raw
-from genq.transport import Transport
 from genq.waiting import OnChange, OnProgress, wait_for_job
 
 
-class Jobs:
+class Jobs(ManyJobs):
     """The jobs of the key's owner. ``**request`` of each call is ``RequestOptions``."""
-
-    def __init__(self, transport: Transport) -> None:
-        self._transport = transport
 
     @cached_property
     def with_raw_response(self) -> "JobsWithRawResponse":
@@ -96,32 +91,6 @@ class Jobs:
             "unique": unique,
         }
         asked = exchanges.create_job(body, idempotency_key=idempotency_key, wait=wait)
-        return self._transport.run(asked, request)
-
-    def create_many(
-        self,
-        jobs: Sequence[JobRequest],
-        *,
-        all_or_nothing: bool = True,
-        idempotency_key: str | None = None,
-        **request: Unpack[RequestOptions],
-    ) -> Bulk:
-        """Submit up to 1,000 jobs in one request.
-
-        Args:
-            jobs: What ``create`` takes, each as a mapping.
-            all_or_nothing: One that is not acceptable refuses all; else each stands for
-                itself, and ``refusals`` of the answer tells which were refused.
-            idempotency_key: As of ``create``.
-            request: How this request is sent.
-
-        Raises:
-            InvalidRequestError: One of all or nothing is wrong; ``errors`` says which.
-            ApiError: The server refused the request; the other subclasses say why.
-        """
-        asked = exchanges.create_jobs(
-            jobs, all_or_nothing=all_or_nothing, idempotency_key=idempotency_key
-        )
         return self._transport.run(asked, request)
 
     def get(
@@ -207,50 +176,33 @@ class Jobs:
         """
         return self._transport.run(exchanges.cancel_job(job_id, wait=wait), request)
 
-    def cancel_matching(
+    def retry(
         self,
+        job_id: str,
         *,
-        lane: str | None = None,
-        kind: str | None = None,
-        model: str | None = None,
-        batch_id: str | None = None,
-        status: str | None = None,
-        end_user: str | None = None,
-        metadata: Mapping[str, str] | None = None,
-        created_after: datetime | None = None,
-        created_before: datetime | None = None,
-        every: bool = False,
-        dry_run: bool = False,
-    ) -> CancelReport:
-        """Cancel every unfinished job that fits all that is given.
+        new_attempt: bool = False,
+        idempotency_key: str | None = None,
+        **request: Unpack[RequestOptions],
+    ) -> Job:
+        """Try a job again: a new job does what one that ended without success was to do.
 
         Args:
-            lane: Such as ``batch``.
-            kind: ``image`` or ``chat``.
-            model: The model that they are for.
-            batch_id: The batch that they came with.
-            status: ``queued`` or ``running``.
-            end_user: Who of your users asked for them.
-            metadata: Texts of yours that they carry, among others.
-            created_after: Not those that are older.
-            created_before: Only those that are older.
-            every: Needed if nothing else is given.
-            dry_run: Only count them.
+            job_id: The job. Retried again, it is still the one new job.
+            new_attempt: Instead, a job that waits for its next attempt has it now.
+            idempotency_key: As of ``create``.
+            request: How this request is sent.
+
+        Returns:
+            The new job, whose ``retry_of`` is the old one; with ``new_attempt`` the same job.
+
+        Raises:
+            ConflictError: The job's state does not allow it.
+            NotFoundError: There is no such job.
         """
-        wanted = {
-            "lane": lane,
-            "kind": kind,
-            "model": model,
-            "batch_id": batch_id,
-            "status": status,
-            "end_user": end_user,
-            "metadata": metadata,
-            "created_after": created_after,
-            "created_before": created_before,
-            "all": every,
-            "dry_run": dry_run,
-        }
-        return self._transport.run(exchanges.cancel_jobs(wanted))
+        asked = exchanges.retry_job(
+            job_id, new_attempt=new_attempt, idempotency_key=idempotency_key
+        )
+        return self._transport.run(asked, request)
 
     def artifact(self, job_id: str, index: int) -> bytes:
         """Return the bytes of output number ``index``, counted from 0."""
@@ -273,3 +225,4 @@ class JobsWithRawResponse:
         self.create_many = raw(jobs.create_many)
         self.get = raw(jobs.get)
         self.cancel = raw(jobs.cancel)
+        self.retry = raw(jobs.retry)

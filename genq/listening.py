@@ -1,11 +1,11 @@
 """Listens to a stream of events, and comes back after a break where it left off."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
-from genq.calls import Call, Exchange, More, good
+from genq.calls import Call, Exchange, More, Query, good
 from genq.errors import (
     ServerUnreachableError,
     UnavailableError,
@@ -30,7 +30,7 @@ class Source:
     """Where a stream comes from; ``is_last`` tells its final event, if it has one."""
 
     path: str
-    query: Mapping[str, str]
+    query: Query
     is_last: Callable[[SentEvent], bool] = lambda _: False
 
 

@@ -105,6 +105,7 @@ class Job:
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
     tags: tuple[str, ...] = ()
     end_user: str | None = None
+    retry_of: str | None = None
     urls: Urls = field(default_factory=Urls)
     raw: Json = field(default_factory=dict[str, object], repr=False, compare=False)
 

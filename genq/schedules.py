@@ -185,7 +185,7 @@ class AsyncSchedules:
         request: Mapping[str, object] | None = None,
         catch_up: str | None = None,
     ) -> Schedule:
-        """Change what is given."""
+        """Change what is given; errors are those of ``create``."""
         return await self._transport.run(
             _update(
                 schedule_id,

@@ -6,6 +6,7 @@ import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
+from inspect import iscoroutine
 from typing import TYPE_CHECKING
 
 from genq.calls import Answer, Call, Exchange, More, Pending, Result, Step
@@ -96,6 +97,8 @@ class Line:
 
     def _take(self, step: Step) -> Answer:
         if isinstance(step, Pending):
+            if iscoroutine(step.result):
+                step.result.close()
             raise ConfigurationError("a callback that is awaited needs AsyncGenq")
         try:
             return self._hear(step) if isinstance(step, More) else self._send(step)

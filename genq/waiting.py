@@ -192,8 +192,9 @@ class _Wait:
             self._changed = state
             yield from _awaited(self._on_change(job))
         told = (*state, job.queue and job.queue.position)
-        ended = job.done and not self._ended_live
-        if self._on_progress is not None and told != self._told and (ended or not self._live):
+        # What the stream tells is not told twice.
+        untold = not self._ended_live if job.done else not self._live
+        if self._on_progress is not None and told != self._told and untold:
             self._told = told
             yield from _awaited(self._on_progress(event_of_job(job)))
 

@@ -13,7 +13,4 @@ class AdmissionSettings(BaseSettings):
     max_prompt_chars: int = Field(
         1_000_000, ge=1, description="text of one job: its prompt, or all of its messages"
     )
-    max_json_depth: int = Field(32, ge=8, le=128, description="nesting of a request's JSON")
-    max_json_members: int = Field(
-        200_000, ge=1000, description="values in a request's JSON, wherever they stand"
-    )
+

@@ -1,7 +1,11 @@
 """The settings that say what an installation is for."""
 
-from pydantic import Field
+from datetime import timedelta
+
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings
+
+from infra.queue_settings import Seconds
 
 
 class InstallationSettings(BaseSettings):
@@ -10,4 +14,10 @@ class InstallationSettings(BaseSettings):
     production: bool = Field(False, description="refuse what is fit for development only")
     allow_simulator: bool = Field(
         False, description="let the simulator be a model server in production"
+    )
+    audit_key: SecretStr | None = Field(
+        None, description="signs the audit log's anchors: 32 bytes in base64; else the pepper"
+    )
+    audit_anchor_every: Seconds = Field(
+        timedelta(minutes=15), description="heads of the audit log are signed"
     )

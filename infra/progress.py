@@ -8,14 +8,13 @@ Everything here may vanish at any instant: PostgreSQL knows what happened.
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import UUID
 
 import orjson
 import structlog
-from redis.exceptions import RedisError
 
-from infra.valkey import close_valkey, open_valkey
+from infra.valkey import VALKEY_FAILURES, close_valkey, open_valkey
 from schemas.errors import ValkeyUnavailableError
 from schemas.ids import InvalidIdError, format_id, parse_id
 from schemas.progress import Progress
@@ -75,7 +74,7 @@ def encode_watched(channel: str, jobs: Sequence[UUID]) -> str:
 
 def decode_watched(message: str) -> tuple[str, list[UUID]] | None:
     """Return what ``encode_watched`` wrote; ``None`` if it did not write this."""
-    channel, *jobs = message.split()
+    channel, *jobs = message.split(" ")
     if not channel.startswith(_NEWS):
         return None
     try:
@@ -106,7 +105,7 @@ class ProgressLine:
                 for item in news:
                     self._add(pipeline, item)
                 await pipeline.execute()
-        except (RedisError, OSError) as error:
+        except VALKEY_FAILURES as error:
             _log.warning("progress_not_sent", error_type=type(error).__name__)
 
     async def progress_of(self, job_id: UUID) -> Progress | None:
@@ -114,7 +113,7 @@ class ProgressLine:
         try:
             kept: bytes | None = await self._redis.get(_PROGRESS + str(job_id))
             return _load(kept) if kept else None
-        except (RedisError, OSError, ValueError, TypeError):
+        except (*VALKEY_FAILURES, ValueError, TypeError):
             return None
 
     async def preview_of(self, job_id: UUID) -> bytes | None:
@@ -125,7 +124,7 @@ class ProgressLine:
         """
         try:
             return await self._redis.get(_PREVIEW + str(job_id))
-        except (RedisError, OSError) as error:
+        except VALKEY_FAILURES as error:
             raise ValkeyUnavailableError(f"Valkey: {type(error).__name__}") from error
 
     def _add(self, pipeline: Any, item: News) -> None:
@@ -144,6 +143,9 @@ def _dump(progress: Progress) -> bytes:
 
 
 def _load(text: str | bytes) -> Progress:
-    told: dict[str, Any] = orjson.loads(text)
+    told: Any = orjson.loads(text)
+    if not isinstance(told, dict):
+        raise TypeError("no progress")
+    known = cast("dict[str, Any]", told)
     # A newer worker may say more.
-    return Progress(**{name: value for name, value in told.items() if name in _KNOWN})
+    return Progress(**{name: value for name, value in known.items() if name in _KNOWN})

@@ -24,6 +24,7 @@ from pydantic_settings import (
 from pydantic_settings import SettingsError as UnparsedError
 
 from infra.admission_settings import AdmissionSettings
+from infra.http_settings import HttpSettings
 from infra.installation_settings import InstallationSettings
 from infra.production import leftovers
 from infra.queue_settings import QueueSettings, Seconds
@@ -70,7 +71,12 @@ class _DatabaseSettings(BaseSettings):
 
 
 class Settings(
-    QueueSettings, AdmissionSettings, TelemetrySettings, InstallationSettings, _DatabaseSettings
+    QueueSettings,
+    AdmissionSettings,
+    HttpSettings,
+    TelemetrySettings,
+    InstallationSettings,
+    _DatabaseSettings,
 ):
     """Everything an operator can decide. Each field is the variable ``GENQ_<NAME>``."""
 
@@ -92,12 +98,6 @@ class Settings(
     public_url: str = Field("http://127.0.0.1:8080", description="where clients reach the API")
 
     # --- the API
-    api_host: str = Field("127.0.0.1", description="address the API listens on")
-    api_port: int = Field(8080, ge=0, le=65535, description="port the API listens on")
-    max_body_bytes: int = Field(1 << 20, ge=1024, description="largest request body")
-    max_bulk_bytes: int = Field(
-        8 << 20, ge=1024, description="largest body of POST /v1/jobs/bulk"
-    )
     key_pepper: SecretStr = Field(min_length=16, description="keys the digests of API keys")
 
     # --- models

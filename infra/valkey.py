@@ -19,6 +19,8 @@ from schemas.errors import SettingsError
 
 SENTINEL: Final = "sentinel"
 SCHEMES: Final = frozenset({"redis", "rediss", SENTINEL})
+# What its client raises when the server does not answer as it should.
+VALKEY_FAILURES: Final = (RedisError, OSError)
 _SENTINEL_PORT: Final = 26379
 _DEFAULT_MASTER: Final = "mymaster"
 _NO_CLUSTER: Final = (

@@ -25,6 +25,7 @@ from infra.postgres.budgets import (
 from infra.postgres.engine import transaction, whole_transactions
 from infra.postgres.submit import NewJob, insert_jobs
 from infra.settings import Settings
+from infra.telemetry.metrics import ADMISSIONS
 from producer.budget_verdict import Books, Verdict, lane_of, limits_of
 from schemas.admission_errors import BudgetExhaustedError
 from schemas.budget import TENANT_ITSELF
@@ -79,7 +80,11 @@ class BudgetedInserts:
         Raises:
             DatabaseUnavailableError: Not written, or fate unknown.
         """
-        return await self._inserts.add(job)
+        written = await self._inserts.add(job)
+        if written.downgraded or written.parked:
+            decision = "downgraded" if written.downgraded else "parked"
+            ADMISSIONS.labels(decision, BudgetExhaustedError.code).inc()
+        return written
 
     async def add_all(self, jobs: Sequence[NewJob]) -> list[BudgetedJob]:
         """Write jobs as ``add`` does; return what became of each, in order."""

@@ -18,9 +18,10 @@ from infra.postgres.tenants import Tenant
 from infra.settings import Settings
 from infra.telemetry.tracing import TRACING, traceparent
 from producer.check_input import check_input
+from producer.input_rules import check_rules
 from producer.permission import check_permitted
 from schemas.cost import estimate, money
-from schemas.errors import FieldError, InputError, OutboundRefusedError, UnknownModelError
+from schemas.errors import FieldError, InputError, UnknownModelError
 from schemas.job import JobRequest
 from schemas.lanes import Lane
 from schemas.model_catalog import default_model, prices_of, servers_of
@@ -33,6 +34,7 @@ class Drafter:
         self._engine = engine
         self._settings = settings
         self._policy = OutboundPolicy(settings.outbound_allow)
+        self._max_prompt_chars = settings.max_prompt_chars
         self._clock = clock
         self._pools: dict[str, int] = {}
 
@@ -49,25 +51,13 @@ class Drafter:
             DatabaseUnavailableError: The model is new to this process, and PostgreSQL is away.
         """
         parameters = check_input(request)
-        self._check_receiver(request)
+        check_rules(request, parameters, self._policy, max_prompt_chars=self._max_prompt_chars)
         model = self._model(request)
         check_permitted(tenant, request, model)
         new = self._new_job(tenant, request, model=model, parameters=parameters)
         if tenant.budgeted:
             new = self._priced(new, tenant, request, parameters)
         return replace(new, pool=await self._pool(model)), parameters
-
-    def _check_receiver(self, request: JobRequest) -> None:
-        """Refuse now what delivery would refuse later; a name is judged when it is dialled."""
-        if request.webhook is None:
-            return
-        try:
-            self._policy.check_url(request.webhook.url)
-        except OutboundRefusedError as error:
-            raise InputError(
-                f"webhook.url: {error.message}",
-                fields=[FieldError("/webhook/url", error.message)],
-            ) from None
 
     def _model(self, request: JobRequest) -> str:
         servers = self._settings.model_servers

@@ -8,13 +8,14 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from infra.api_keys import digest_of, new_api_key, prefix_of
+from infra.api_keys import KEY_PREFIX, digest_of, new_api_key, prefix_of
 from infra.clock import Clock
 from infra.postgres import api_keys
+from infra.postgres.api_keys_of_all import find_owners
 from infra.postgres.engine import transaction, whole_transactions
 from schemas.api_key import ApiKey, KeyRequest, KeyRotation, KeyStatus
 from schemas.errors import FieldError, InputError, NotFoundError
-from schemas.ids import format_id
+from schemas.ids import InvalidIdError, format_id, parse_id
 from schemas.permission_errors import KeyNotActiveError, PermissionDeniedError
 from schemas.scopes import KeyScope
 
@@ -144,6 +145,35 @@ class Keys:
             fault = FieldError("/expires_at", _PASSED)
             raise InputError(f"expires_at {_PASSED}", fields=[fault])
         return when
+
+
+async def find_typed(engine: AsyncEngine, typed: str) -> ApiKey:
+    """Return the key that an operator names by its id, or by how it begins.
+
+    Raises:
+        NotFoundError: There is none, or several keys begin so.
+    """
+    key_id: UUID | None = None
+    if not typed.startswith(KEY_PREFIX):
+        try:
+            key_id = parse_id("key", typed)
+        except InvalidIdError as error:
+            hint = "name it by its id, or by its first 8 characters"
+            raise NotFoundError(
+                f"there is no API key {typed[:64]!r} ({error}); {hint}"
+            ) from None
+    async with transaction(engine) as connection:
+        found = await find_owners(connection, key_id=key_id, prefix=prefix_of(typed))
+        if len(found) > 1:
+            ids = ", ".join(format_id("key", one) for _, one in found)
+            raise NotFoundError(
+                f"several keys begin with {prefix_of(typed)}: name one of {ids}"
+            )
+        for tenant_id, one in found:
+            return _there(await api_keys.get_key(connection, tenant_id, one), one)
+    # It may be a whole key, which must not be repeated.
+    shown = typed if key_id else f"{prefix_of(typed)}…"
+    raise NotFoundError(f"there is no API key {shown}; see: genq keys ls TENANT")
 
 
 def refuse_beyond(

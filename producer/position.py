@@ -7,9 +7,11 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from infra.postgres.budgets import time_of
 from infra.postgres.capacity import capacity
-from infra.postgres.positions import Standing, Wait, standing_of, wait_of
+from infra.postgres.positions import Standing, Wait, standing_of, standing_of_new, wait_of
 from infra.postgres.service_rates import rates_of
+from infra.postgres.submit import NewJob
 from infra.settings import Settings
 from producer.arrival import Prospect, starts_within
 from producer.dispatcher.accounts import catalogue_of
@@ -68,15 +70,33 @@ async def place_of(
     return await _place_in_lane(connection, job, standing, wait, settings)
 
 
+async def place_of_new(
+    connection: AsyncConnection, job: NewJob, settings: Settings
+) -> QueuePlace:
+    """Return where a job would stand that is submitted now: in its lane, or until it is due."""
+    closed = await _closed_now(connection, job.model, settings)
+    standing = await standing_of_new(connection, job)
+    now = await time_of(connection)
+    opens = now + timedelta(seconds=closed)
+    until = max(opens, job.run_at or opens)
+    return await _within(
+        connection, standing, Wait(until if until > now else None, now), settings
+    )
+
+
 async def _closed_for(connection: AsyncConnection, job: JobRecord, settings: Settings) -> float:
     """Return for how many seconds the model of a ready job takes nothing; 0 if it does."""
     if job.state is not JobState.READY or job.waiting_on not in _MAY_BE_CLOSED:
         return 0.0
+    return await _closed_now(connection, job.model, settings)
+
+
+async def _closed_now(connection: AsyncConnection, model: str, settings: Settings) -> float:
     catalogue = catalogue_of(settings.model_servers)
     now = await capacity(connection, catalogue.keys)
     closed = catalogue.closed(now)
     return next(
-        (closed.get(p.id, 0.0) for p in now.pools if p.model == job.model and not p.paused), 0.0
+        (closed.get(p.id, 0.0) for p in now.pools if p.model == model and not p.paused), 0.0
     )
 
 
@@ -87,11 +107,21 @@ async def _place_in_lane(
     wait: Wait,
     settings: Settings,
 ) -> QueuePlace:
-    place = QueuePlace(
+    if job.waiting_on in _NO_END:
+        return _here(standing, wait)
+    return await _within(connection, standing, wait, settings)
+
+
+def _here(standing: Standing, wait: Wait) -> QueuePlace:
+    return QueuePlace(
         standing.in_flow, standing.in_lane, estimated=standing.estimated, until=wait.until
     )
-    if job.waiting_on in _NO_END:
-        return place
+
+
+async def _within(
+    connection: AsyncConnection, standing: Standing, wait: Wait, settings: Settings
+) -> QueuePlace:
+    place = _here(standing, wait)
     within = starts_within(
         _prospect(standing, wait, settings.lane_weights),
         await rates_of(connection, standing.lane),

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from schemas.job import iso_ms
 
 MONEY_SCALE: Final = 1_000_000
 """Money is counted in millionths of a dollar."""
@@ -78,13 +80,22 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Spending:
-    """A budget and how it stands in one period of one spender."""
+    """A budget and how it stands in the period that began on ``starts_on``.
+
+    Attributes:
+        spender: Whose spending it is; ``*``: nobody's in particular, nothing is known of it.
+    """
 
     budget: Budget
     spender: str
     starts_on: date
-    spent: int
-    reserved: int
+    spent: int = 0
+    reserved: int = 0
+
+    @property
+    def known(self) -> bool:
+        """Whether it is anybody's in particular."""
+        return self.spender != EACH_USER
 
     @property
     def left(self) -> int:
@@ -150,6 +161,27 @@ class BudgetList(BaseModel):
 
     object: Literal["list"]
     data: list[BudgetView]
+
+
+def budget_view(found: Spending) -> dict[str, Any]:
+    """Return the JSON form: exactly the fields of ``BudgetView``."""
+    budget, unit = found.budget, found.budget.unit
+    spent, reserved, left = (
+        told(unit, amount) if found.known else None
+        for amount in (found.spent, found.reserved, found.left)
+    )
+    return {
+        "object": "budget",
+        "end_user": budget.end_user or None,
+        "unit": unit.value,
+        "period": budget.period.value,
+        "amount": told(unit, budget.amount),
+        "on_exhausted": budget.on_exhausted.value,
+        "spent": spent,
+        "reserved": reserved,
+        "left": left,
+        "resets_at": iso_ms(found.resets_at),
+    }
 
 
 def counted(unit: BudgetUnit, amount: float) -> int:

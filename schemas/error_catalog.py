@@ -2,11 +2,17 @@
 
 from collections.abc import Mapping
 
-from schemas import admission_errors, feed_errors, permission_errors, queue_errors
+from schemas import (
+    admission_errors,
+    feed_errors,
+    permission_errors,
+    queue_errors,
+    retry_errors,
+)
 from schemas.errors import GenqError
 
 # Importing a branch is what makes it known.
-BRANCHES = (admission_errors, feed_errors, permission_errors, queue_errors)
+BRANCHES = (admission_errors, feed_errors, permission_errors, queue_errors, retry_errors)
 
 
 def by_code() -> Mapping[str, type[GenqError]]:

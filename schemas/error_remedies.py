@@ -65,6 +65,9 @@ REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
             "Follow the job that errors[] names instead, cancel it first, or choose another "
             "unique key or on_conflict."
         ),
+        "headers_too_large": (
+            "Send fewer or shorter headers, and a shorter query; 32 KiB in all are taken."
+        ),
         "idempotency_key_reused": (
             "Use a new key for a new request, such as a UUID; to repeat a request, send the "
             "same body."
@@ -149,7 +152,15 @@ REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
             "Wait as long as Retry-After says. RateLimit tells what is left; bulk submit takes "
             "1,000 jobs in one call."
         ),
+        "request_timeout": (
+            "Send the whole request without long pauses; a large body needs 4 KiB in every ten "
+            "seconds."
+        ),
         "tenant_suspended": "Ask the operator: genq tenants resume.",
+        "too_many_connections": (
+            "Try again after Retry-After, and keep fewer connections open. The operator may "
+            "start more API processes or raise GENQ_API_MAX_CONNECTIONS."
+        ),
         "unsupported_media_type": (
             "Send JSON as it is, uncompressed, with Content-Type: application/json."
         ),

@@ -5,8 +5,12 @@ from typing import Final
 
 from prometheus_client import Histogram
 
-from infra.telemetry.metrics import PROVIDER_REQUEST_SECONDS, PROVIDER_REQUESTS, TOKENS
-from schemas.generation import Usage
+from infra.telemetry.metrics import PROVIDER_REQUEST_SECONDS, PROVIDER_REQUESTS, SPEND, TOKENS
+from schemas.budget import MONEY_SCALE
+from schemas.claim import Claim
+from schemas.cost import actual, money
+from schemas.generation import Kind, Usage
+from schemas.model_catalog import ModelServer
 
 OK: Final = "ok"
 CANCELLED: Final = "cancelled"
@@ -15,9 +19,10 @@ CANCELLED: Final = "cancelled"
 class ServerCounts:
     """The numbers of one server and one kind of call."""
 
-    def __init__(self, server: str, operation: str) -> None:
-        self._server = server
-        self.seconds: Histogram = PROVIDER_REQUEST_SECONDS.labels(server, operation)
+    def __init__(self, server: ModelServer, kind: Kind) -> None:
+        self._server = server.name
+        self._prices = {m.name: m.price for m in server.models if m.kind is kind and m.price}
+        self.seconds: Histogram = PROVIDER_REQUEST_SECONDS.labels(server.name, kind.value)
         self._outcome = lru_cache(maxsize=64)(PROVIDER_REQUESTS.labels)
         self._tokens = lru_cache(maxsize=256)(TOKENS.labels)
 
@@ -25,24 +30,34 @@ class ServerCounts:
         """Count a call; ``outcome`` is ``OK``, ``CANCELLED``, or an error's code."""
         self._outcome(self._server, outcome).inc()
 
-    def used(self, model: str, usage: Usage) -> None:
-        """Count the tokens that a call took, if its server told."""
+    def used(self, claim: Claim, usage: Usage) -> None:
+        """Count the tokens that a call took, if its server told, and its price, if it has one.
+
+        Args:
+            claim: Names the model that answered.
+            usage: What the server told.
+        """
         if usage.input_tokens:
-            self._tokens(self._server, model, "input").inc(usage.input_tokens)
+            self._tokens(self._server, claim.model, "input").inc(usage.input_tokens)
         if usage.output_tokens:
-            self._tokens(self._server, model, "output").inc(usage.output_tokens)
+            self._tokens(self._server, claim.model, "output").inc(usage.output_tokens)
+        price = self._prices.get(claim.model)
+        if price is not None:
+            took = actual(claim.cost, usage)
+            spent = money([price], claim.input, images=took.images, tokens=took.tokens)
+            SPEND.labels(self._server, claim.model).inc(spent / MONEY_SCALE)
 
 
 class CallCounts:
     """The counts of every server; made as they are first needed."""
 
     def __init__(self) -> None:
-        self._counts: dict[tuple[str, str], ServerCounts] = {}
+        self._counts: dict[tuple[str, Kind], ServerCounts] = {}
 
-    def of(self, server: str, operation: str) -> ServerCounts:
+    def of(self, server: ModelServer, kind: Kind) -> ServerCounts:
         """Return the counts of one server and one kind of call."""
-        key = (server, operation)
+        key = (server.name, kind)
         found = self._counts.get(key)
         if found is None:
-            found = self._counts[key] = ServerCounts(server, operation)
+            found = self._counts[key] = ServerCounts(server, kind)
         return found

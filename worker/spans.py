@@ -5,8 +5,9 @@ Names of ``gen_ai.*`` attributes are those of OpenTelemetry's conventions for ge
 they are written here and nowhere else. Prompts are not in them, unless ``GENQ_LOG_PROMPTS``.
 """
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+import time
+from collections.abc import Generator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -74,7 +75,7 @@ def call_span(server: ModelServer, claim: Claim) -> AbstractContextManager[Span]
     }
     if tracer.prompts:
         attributes["gen_ai.input.messages"] = orjson.dumps(dict(claim.input)).decode()
-    return span(f"{operation} {claim.model}", SpanKind.CLIENT, attributes=attributes)
+    return _timed(span(f"{operation} {claim.model}", SpanKind.CLIENT, attributes=attributes))
 
 
 def tell_usage(call: Span, claim: Claim, usage: Usage) -> None:
@@ -92,6 +93,17 @@ def put_span(size: int, content_type: str) -> AbstractContextManager[Span]:
         return NO_SPAN
     about: dict[str, Value] = {"genq.object.bytes": size, "genq.object.type": content_type}
     return span("put object", SpanKind.CLIENT, attributes=about)
+
+
+@contextmanager
+def _timed(call: AbstractContextManager[Span]) -> Generator[Span]:
+    """Tell how long the model took, for those who look at attributes alone."""
+    with call as under_way:
+        began = time.monotonic()
+        try:
+            yield under_way
+        finally:
+            under_way.set("model_latency", time.monotonic() - began)
 
 
 def _address(url: str) -> dict[str, Value]:

@@ -2,14 +2,14 @@
 
 from dataclasses import asdict
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from genq.cli import options
 from genq.cli.examples import one_of
 from genq.cli.ids import require_ids
-from genq.cli.screen import print_data, print_json, tell
+from genq.cli.screen import confirm, count_of, print_data, print_json, tell
 from genq.cli.submit import read_metadata
 from genq.cli.tally import Tally
 from genq.client import Genq
@@ -27,7 +27,6 @@ InStatus = Annotated[
     str | None, typer.Option("--status", metavar="STATUS", help="queued or running.")
 ]
 Every = Annotated[bool, typer.Option("--all", help="Every job of yours that has not ended.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only count them.")]
 
 
 def cancel(
@@ -41,7 +40,8 @@ def cancel(
     end_user: options.EndUser = None,
     metadata: options.Metadata = None,
     every: Every = False,
-    dry_run: DryRun = False,
+    dry_run: options.DryRun = False,
+    yes: options.Yes = False,
     wait: options.Wait = False,
     timeout: options.Timeout = None,
     as_json: options.AsJson = False,
@@ -58,18 +58,20 @@ def cancel(
         if job_ids:
             _cancel_each(client, job_ids, timeout if waits else 0, as_json=as_json)
         else:
-            report = client.jobs.cancel_matching(
-                lane=lane,
-                kind=kind,
-                model=model,
-                batch_id=batch,
-                status=status,
-                end_user=end_user,
-                metadata=labels,
-                every=every,
-                dry_run=dry_run,
-            )
-            _tell(report, as_json=as_json)
+            wanted: dict[str, Any] = {
+                "lane": lane,
+                "kind": kind,
+                "model": model,
+                "batch_id": batch,
+                "status": status,
+                "end_user": end_user,
+                "metadata": labels,
+                "every": every,
+            }
+            if not (dry_run or yes):
+                found = client.jobs.cancel_matching(**wanted, dry_run=True).matched
+                confirm(f"Cancel {count_of(found, 'job')}?", yes=not found)
+            _tell(client.jobs.cancel_matching(**wanted, dry_run=dry_run), as_json=as_json)
 
 
 def _check(lane: str | None, kind: str | None, status: str | None) -> None:

@@ -3,7 +3,10 @@
 from typing import Annotated, Final
 
 import typer
-from typer.completion import completion_init, get_completion_script
+from typer.completion import (
+    completion_init,  # pyright: ignore[reportPrivateImportUsage] - Typer tells of no other way
+    get_completion_script,  # pyright: ignore[reportPrivateImportUsage] - nor of one for this
+)
 
 from genq.cli import environment
 from genq.cli.examples import one_of

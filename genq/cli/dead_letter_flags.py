@@ -1,17 +1,14 @@
 """The flags of `genq dead`: which dead letters are meant, and what is changed about them."""
 
 import json
-import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Final, cast
+from typing import Annotated, Any, cast
 
 import typer
 
 from genq.cli.examples import one_of
+from genq.cli.instants import read_past
 from genq.models import KINDS, LANES
-
-_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 Code = Annotated[str | None, typer.Option("--code", metavar="CODE", help="Died of this error.")]
 OfModel = Annotated[str | None, typer.Option("--model", metavar="NAME", help="Of this model.")]
@@ -59,7 +56,13 @@ def filter_of(
     """
     one_of(kind, KINDS, "--kind")
     one_of(lane, LANES, "--lane")
-    told = {"code": code, "model": model, "kind": kind, "lane": lane, "since": _when(since)}
+    told = {
+        "code": code,
+        "model": model,
+        "kind": kind,
+        "lane": lane,
+        "since": read_past(since, "--since"),
+    }
     return {name: value for name, value in told.items() if value is not None}
 
 
@@ -92,20 +95,3 @@ def _object(text: str) -> Mapping[str, object]:
     if not isinstance(found, dict):
         raise typer.BadParameter('an object is needed: {"n": 1}.', param_hint="--input")
     return cast("Mapping[str, object]", found)
-
-
-def _when(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    ago = re.fullmatch(r"(\d{1,6})([smhd])", text, re.ASCII)
-    try:
-        if ago is not None:
-            span = timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-            return datetime.now(UTC) - span  # noqa: TID251 - the command line imports no clock of ours
-        moment = datetime.fromisoformat(text)
-    except (ValueError, OverflowError):
-        raise typer.BadParameter(
-            f"{text!r} is not a time; such as 30m, 2h, 7d or 2026-12-01T08:00Z.",
-            param_hint="--since",
-        ) from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

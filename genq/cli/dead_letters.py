@@ -12,7 +12,7 @@ from genq.cli import dead_letter_flags as flags
 from genq.cli import options
 from genq.cli.examples import one_of
 from genq.cli.ids import require_ids
-from genq.cli.screen import print_data, print_json, print_table, tell
+from genq.cli.screen import confirm, count_of, print_data, print_json, print_table, tell
 from genq.cli.tally import Tally
 from genq.client import Genq
 from genq.models import LANES, DeadLetter, DeadLetterGroup, Redrive
@@ -135,6 +135,7 @@ def redrive(
     new_priority: flags.NewPriority = None,
     new_webhook: flags.NewWebhook = None,
     dry_run: flags.DryRun = False,
+    yes: options.Yes = False,
     as_json: options.AsJson = False,
     url: options.Url = None,
     api_key: options.ApiKey = None,
@@ -161,11 +162,20 @@ def redrive(
             for job_id in chosen:
                 missed.attempt(partial(send_one, job_id), alone=len(chosen) == 1)
             if not chosen:
+                if not (dry_run or yes):
+                    _ask(client, wanted)
                 _send_all(client, told, wanted, edits, dry_run=dry_run)
         finally:
             told.close(str(missed))
     if missed.code:
         raise typer.Exit(missed.code)
+
+
+def _ask(client: Genq, wanted: Mapping[str, Any]) -> None:
+    found = client.dead_letters.redrive(filter=wanted, edits={}, dry_run=True)
+    more = " or more" if found.has_more else ""
+    asked = f"Send {count_of(found.matching, 'dead job')}{more} again, as new jobs?"
+    confirm(asked, yes=not found.matching)
 
 
 def _send_all(
@@ -210,11 +220,13 @@ class _Sent:
         """Print the sum, if there is one, and what was ``missed``."""
         more = f", {missed}" if missed else ""
         if self._dry_run:
-            tell(f"{self._counts['would']} would be sent again; nothing was{more}")
+            would = count_of(self._counts["would"], "job")
+            tell(f"dry run: {would} would be sent again; nothing was sent{more}")
             return
         already = self._counts["already"]
-        before = f"; {already} had been sent before" if already else ""
-        tell(f"{self._counts['sent']} sent again{before}{more}")
+        before = f"; {count_of(already, 'job')} had been sent again before" if already else ""
+        sent = count_of(self._counts["sent"], "job")
+        tell(f"{sent} sent again{before}{more}")
 
 
 def _require_choice(

@@ -7,7 +7,7 @@ URL: Final = "GENQ_URL"
 API_KEY: Final = "GENQ_API_KEY"
 PROFILE: Final = "GENQ_PROFILE"
 COMPLETION: Final = "_GENQ_COMPLETE"
-WEBHOOK_SECRET: Final = "GENQ_WEBHOOK_SECRET"
+WEBHOOK_SECRET: Final = "GENQ_WEBHOOK_SECRET"  # noqa: S105 - the name of a variable
 
 
 def given(name: str) -> str | None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import Final
 
+from genq.cli.schedule_names import UnknownNameError
 from genq.errors import (
     ApiError,
     AuthenticationError,
@@ -54,6 +55,7 @@ _MEANINGS: Final[Sequence[tuple[type[GenqError], ExitCode, str]]] = (
     (AuthenticationError, ExitCode.AUTH, "pass --api-key, set GENQ_API_KEY, or run `genq up`"),
     (PermissionDeniedError, ExitCode.AUTH, "use a key that may do this"),
     (NotFoundError, ExitCode.NOT_FOUND, ""),
+    (UnknownNameError, ExitCode.NOT_FOUND, ""),
     (ConflictError, ExitCode.CONFLICT, ""),
     (RateLimitedError, ExitCode.RATE_LIMITED, "wait, then run the same command again"),
     (ServerError, ExitCode.UNREACHABLE, "the fault is the server's: see its log"),
@@ -76,7 +78,7 @@ def next_step(error: GenqError) -> str:
     if isinstance(error, RateLimitedError) and error.retry_after is not None:
         return f"wait {error.retry_after:g} s, then run the same command again"
     if isinstance(error, NotFoundError):
-        return "genq jobs list" if error.code == "not_found" else ""
+        return "genq jobs ls" if "job" in error.message else ""
     hint = next((text for kind, _, text in _MEANINGS if isinstance(error, kind)), "")
     fault = error.error_id or error.request_id if isinstance(error, ApiError) else None
     if isinstance(error, ServerError) and fault:

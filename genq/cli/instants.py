@@ -1,9 +1,13 @@
 """Instants as they are typed and shown."""
 
 import math
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 import typer
+
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 def read_instant(text: str | None, option: str) -> datetime | float | None:
@@ -31,6 +35,28 @@ def read_instant(text: str | None, option: str) -> datetime | float | None:
             param_hint=option,
         )
     return moment
+
+
+def read_past(text: str | None, option: str) -> datetime | None:
+    """Return an instant that is over: by name, or how long ago; without offset it is UTC.
+
+    Raises:
+        typer.BadParameter: It is neither.
+    """
+    if text is None:
+        return None
+    ago = re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?)([smhdw])", text, re.ASCII)
+    try:
+        if ago is not None:
+            span = timedelta(**{_UNITS[ago[2]]: float(ago[1])})
+            return datetime.now(UTC) - span  # noqa: TID251 - the command line imports no clock of ours
+        moment = datetime.fromisoformat(text)
+    except (ValueError, OverflowError):
+        raise typer.BadParameter(
+            f"{text!r} is not a time; such as 30m, 2h, 7d or 2026-12-01T08:00Z.",
+            param_hint=option,
+        ) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def short(moment: datetime) -> str:

@@ -1,27 +1,28 @@
-"""`genq jobs list` and `genq jobs get`."""
+"""`genq jobs ls` and `genq jobs get`."""
 
 from itertools import islice
 from typing import Annotated, Final
 
 import typer
 
-from genq.cli import options
-from genq.cli.examples import one_of
+from genq.cli import filters, options
 from genq.cli.ids import require_ids
-from genq.cli.instants import short
+from genq.cli.instants import read_past, short
 from genq.cli.screen import describe, print_data, print_json, print_table, tell
-from genq.cli.submit import finish, show_result
+from genq.cli.submit import finish, read_metadata, show_result
 from genq.client import Genq
 from genq.models import KINDS, LANES, STATUSES, Job, QueuePlace
 
 _PAGE: Final = 100
+_MAKE_ONE: Final = 'no jobs yet; make one: genq submit "a red kite over the sea"'
 
 Limit = Annotated[int, typer.Option("--limit", min=1, help="How many, newest first.")]
 After = Annotated[
     str | None, typer.Option("--after", metavar="ID", help="Go on with jobs older than this.")
 ]
 Status = Annotated[
-    str | None, typer.Option("--status", metavar="STATUS", help="Such as queued or failed.")
+    str | None,
+    typer.Option("--status", metavar="STATUS", help="Such as queued, or failed,blocked."),
 ]
 OfKind = Annotated[str | None, typer.Option("--kind", metavar="KIND", help="image or chat.")]
 JobId = Annotated[str, typer.Argument(metavar="ID", help="job_…")]
@@ -30,22 +31,41 @@ JobId = Annotated[str, typer.Argument(metavar="ID", help="job_…")]
 def list_jobs(
     *,
     status: Status = None,
-    lane: options.Lane = None,
+    lane: filters.SomeLanes = None,
     kind: OfKind = None,
+    model: filters.OfModel = None,
+    tag: filters.Tags = None,
+    metadata: options.Metadata = None,
+    end_user: options.EndUser = None,
+    error_code: filters.ErrorCode = None,
+    attempts_min: filters.AttemptsMin = None,
+    created_after: filters.CreatedAfter = None,
+    created_before: filters.CreatedBefore = None,
     limit: Limit = 20,
     after: After = None,
     as_json: options.AsJson = False,
     url: options.Url = None,
     api_key: options.ApiKey = None,
 ) -> None:
-    """List jobs, newest first."""
-    one_of(status, STATUSES, "--status")
-    one_of(lane, LANES, "--lane")
-    one_of(kind, KINDS, "--kind")
+    """List jobs, newest first: those that fit all that is given.
+
+    Instants are such as 2026-12-01T08:00Z, or how long ago: 90s, 15m, 2h, 7d.
+    """
+    wanted = filters.filter_of(
+        status=filters.some_of(status, STATUSES, "--status"),
+        lane=filters.some_of(lane, LANES, "--lane"),
+        kind=filters.some_of(kind, KINDS, "--kind"),
+        model=model,
+        tag=tag,
+        metadata=read_metadata(metadata or []),
+        end_user=end_user,
+        error_code=error_code,
+        attempts_min=attempts_min,
+        created_after=read_past(created_after, "--created-after"),
+        created_before=read_past(created_before, "--created-before"),
+    )
     with Genq(api_key, url) as client:
-        page = client.jobs.list(
-            limit=min(limit + 1, _PAGE), after=after, status=status, lane=lane, kind=kind
-        )
+        page = client.jobs.list(limit=min(limit + 1, _PAGE), after=after, **wanted)
         # One more than asked for tells whether there are more.
         found = list(islice(page, limit + 1))
     shown = found[:limit]
@@ -54,12 +74,12 @@ def list_jobs(
             print_json(job.raw)
         return
     if not shown:
-        tell('no such jobs; make one: genq submit "a red kite over the sea"')
+        tell("no such jobs" if wanted else _MAKE_ONE)
         return
     headings = ("id", "status", "kind", "lane", "created", "model")
     print_table(headings, [_row(j) for j in shown], ("model", "created", "kind", "lane"))
     if len(found) > limit:
-        tell(f"more: genq jobs list --after {shown[-1].id}")
+        tell(f"more: the same with --after {shown[-1].id}")
 
 
 def get_job(

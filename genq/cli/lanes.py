@@ -8,9 +8,7 @@ from genq.cli import operate, options
 from genq.cli.examples import one_of
 from genq.models import LANES
 
-Lane = Annotated[
-    str, typer.Argument(metavar="LANE", help="turbo, fast, relax or batch.")
-]
+Lane = Annotated[str, typer.Argument(metavar="LANE", help="turbo, fast, relax or batch.")]
 Every = Annotated[
     float, typer.Option("--every", metavar="SECONDS", min=0.2, help="Between two looks.")
 ]

@@ -7,13 +7,14 @@ from typing import Annotated
 import typer
 
 from genq.calls import Call, Exchange, good
-from genq.cli import environment, options
+from genq.cli import options
 from genq.cli.processes import become
-from genq.cli.profile import read_profile
+from genq.cli.profile import read_profile, wanted
 from genq.cli.screen import print_data, tell
 from genq.errors import ConfigurationError, UnexpectedAnswerError
 from genq.files import write_whole
-from genq.target import target_at
+from genq.retries import DEFAULT_RETRIES
+from genq.target import DEFAULT_TIMEOUT, target_at
 from genq.transport import Transport
 
 Offline = Annotated[
@@ -29,13 +30,15 @@ def openapi(offline: Offline = False, output: To = None, url: options.Url = None
     if offline:
         become("producer.openapi", [] if output is None else ["--output", str(output)])
 
-    where = url or environment.given(environment.URL) or read_profile().url
+    where = wanted(url) or read_profile().url
     if not where:
         raise ConfigurationError(
             "no genq server is known: run `genq up`, pass --url, or take --offline"
         )
     # Nobody needs a key to read it.
-    transport = Transport(target_at(where, "none"))
+    transport = Transport(
+        target_at(where, "none", timeout=DEFAULT_TIMEOUT, max_retries=DEFAULT_RETRIES)
+    )
     try:
         document = transport.run(_read())
     finally:

@@ -10,10 +10,10 @@ from typing import Annotated, Final
 
 import typer
 
-from genq.cli import environment, options
+from genq.cli import options
 from genq.cli.examples import one_of
 from genq.cli.processes import become
-from genq.cli.profile import default_data_dir, read_profile
+from genq.cli.profile import default_data_dir, read_profile, wanted
 from genq.cli.screen import is_quiet
 from genq.models import LANES
 
@@ -124,7 +124,7 @@ def operate(
 def own_data_dir() -> Path | None:
     """Return where the `genq up` of the profile keeps its data, if the shell means that one."""
     profile = read_profile()
-    url = environment.given(environment.URL)
+    url = wanted(None)
     if url and url.rstrip("/") != profile.url.rstrip("/"):
         return None
     return Path(profile.data_dir) if profile.data_dir else default_data_dir()

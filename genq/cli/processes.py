@@ -86,8 +86,16 @@ def dispatch(context: typer.Context) -> None:
 def work(context: typer.Context) -> None:
     """Run jobs: call models, store results; any number may run.
 
-    --lanes takes the lanes that it serves, --slots how many jobs it runs at once.
+    --lanes takes the lanes that it serves, --slots how many jobs it runs at once. `genq work
+    health` ends with 0 if a worker of this machine is alive, with 1 if not; --pid names one.
     """
+    if context.args[:1] == ["health"]:
+        from genq.cli.operate import own_data_dir  # noqa: PLC0415 - it imports this module
+
+        told = ["worker-health", *context.args[1:]]
+        running = own_data_dir()
+        fallback = [] if running is None else [f"--embedded={running}"]
+        become("producer.operator", [*told, *fallback])
     become("worker", context.args)
 
 

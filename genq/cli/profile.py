@@ -9,6 +9,7 @@ import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from platformdirs import user_config_path, user_data_path
 
@@ -67,7 +68,7 @@ def connection(url: str | None, api_key: str | None) -> Connection:
     Raises:
         ConfigurationError: Nothing says where the server is, or there is no key for it.
     """
-    wanted_url = url or environment.given(environment.URL)
+    wanted_url = wanted(url)
     wanted_key = api_key or environment.given(environment.API_KEY)
     if wanted_url and wanted_key:
         return Connection(wanted_url, wanted_key)
@@ -88,13 +89,31 @@ def connection(url: str | None, api_key: str | None) -> Connection:
     return Connection(wanted_url or profile.url, key)
 
 
+def wanted(url: str | None) -> str | None:
+    """Return the server that is named, by a flag or by ``GENQ_URL``; else ``None``.
+
+    Raises:
+        ConfigurationError: It is no URL; the message tells where it stands.
+    """
+    found = url or environment.given(environment.URL)
+    parts = urlsplit(found or "")
+    if found is not None and (parts.scheme not in {"http", "https"} or not parts.hostname):
+        where = "--url" if url else environment.URL
+        raise ConfigurationError(
+            f"{where}: {found!r} is not a URL; give such as http://127.0.0.1:8080"
+        )
+    return found
+
+
 def webhook_secret() -> str | None:
     """Return the signing secret of webhooks that is in use, if one is known.
 
     Raises:
         ConfigurationError: The profile cannot be read.
     """
-    return environment.given(environment.WEBHOOK_SECRET) or read_profile().webhook_secret or None
+    return (
+        environment.given(environment.WEBHOOK_SECRET) or read_profile().webhook_secret or None
+    )
 
 
 def read_profile() -> Profile:

@@ -10,8 +10,8 @@ import typer
 
 from genq.cli import options
 from genq.cli.examples import one_of
-from genq.cli.ids import require_ids
-from genq.cli.screen import print_data, print_json, print_table, tell
+from genq.cli.schedule_names import Named, id_of
+from genq.cli.screen import confirm, print_data, print_json, print_table, tell
 from genq.client import Genq
 from genq.models import KINDS, LANES
 from genq.schedule_models import Schedule, ScheduleRun
@@ -43,7 +43,6 @@ CatchUp = Annotated[
     ),
 ]
 Paused = Annotated[bool, typer.Option("--paused", help="Do not start yet.")]
-Id = Annotated[str, typer.Argument(metavar="ID", help="sched_…")]
 
 
 def create(
@@ -104,15 +103,15 @@ def list_schedules(
 
 
 def show(
-    schedule_id: Id,
+    named: Named,
     *,
     as_json: options.AsJson = False,
     url: options.Url = None,
     api_key: options.ApiKey = None,
 ) -> None:
     """Show one schedule and its latest runs."""
-    require_ids([schedule_id], "sched")
     with Genq(api_key, url) as client:
+        schedule_id = id_of(client, named)
         schedule = client.schedules.get(schedule_id)
         if as_json:
             print_json(schedule.raw)
@@ -135,7 +134,7 @@ def show(
 
 
 def update(
-    schedule_id: Id,
+    named: Named,
     *,
     name: NewName = None,
     cron: NewCron = None,
@@ -148,11 +147,10 @@ def update(
 ) -> None:
     """Change what is given; a new expression counts from now."""
     one_of(catch_up, _CATCH_UP, "--catch-up")
-    require_ids([schedule_id], "sched")
     request = _read(file) if file else None
     with Genq(api_key, url) as client:
         schedule = client.schedules.update(
-            schedule_id,
+            id_of(client, named),
             name=name,
             cron=cron,
             timezone=timezone,
@@ -163,42 +161,39 @@ def update(
 
 
 def pause(
-    schedule_id: Id,
+    named: Named,
     *,
     as_json: options.AsJson = False,
     url: options.Url = None,
     api_key: options.ApiKey = None,
 ) -> None:
     """Let its times pass without jobs."""
-    require_ids([schedule_id], "sched")
     with Genq(api_key, url) as client:
-        _tell(client.schedules.pause(schedule_id), as_json=as_json)
+        _tell(client.schedules.pause(id_of(client, named)), as_json=as_json)
 
 
 def resume(
-    schedule_id: Id,
+    named: Named,
     *,
     as_json: options.AsJson = False,
     url: options.Url = None,
     api_key: options.ApiKey = None,
 ) -> None:
     """Let it go on with its next time from now."""
-    require_ids([schedule_id], "sched")
     with Genq(api_key, url) as client:
-        _tell(client.schedules.resume(schedule_id), as_json=as_json)
+        _tell(client.schedules.resume(id_of(client, named)), as_json=as_json)
 
 
 def trigger(
-    schedule_id: Id,
+    named: Named,
     *,
     as_json: options.AsJson = False,
     url: options.Url = None,
     api_key: options.ApiKey = None,
 ) -> None:
     """Submit its job now; its own times stay as they are."""
-    require_ids([schedule_id], "sched")
     with Genq(api_key, url) as client:
-        job = client.schedules.trigger(schedule_id)
+        job = client.schedules.trigger(id_of(client, named))
     if as_json:
         print_json(job.raw)
         return
@@ -207,16 +202,18 @@ def trigger(
 
 
 def delete(
-    schedule_id: Id,
+    named: Named,
     *,
+    yes: options.Yes = False,
     url: options.Url = None,
     api_key: options.ApiKey = None,
 ) -> None:
     """Delete a schedule; the jobs that it made stay."""
-    require_ids([schedule_id], "sched")
     with Genq(api_key, url) as client:
+        schedule_id = id_of(client, named)
+        confirm(f"Delete the schedule {named}? The jobs that it made stay.", yes=yes)
         client.schedules.delete(schedule_id)
-    tell(f"{schedule_id} is gone")
+    tell(f"{named} is gone; the jobs that it made stay")
 
 
 def _request(
@@ -258,7 +255,7 @@ def _tell(schedule: Schedule, *, as_json: bool) -> None:
 
 def _when(schedule: Schedule) -> str:
     if schedule.paused:
-        return f"{schedule.name} is paused; next: genq schedules resume {schedule.id}"
+        return f"{schedule.name} is paused; next: genq schedules resume {schedule.name}"
     return f"{schedule.name} is due next {_next(schedule)}"
 
 

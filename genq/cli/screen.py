@@ -53,6 +53,11 @@ def tell(text: str) -> None:
         complain(text)
 
 
+def count_of(number: int, noun: str) -> str:
+    """Return such as ``1 job`` or ``3 jobs``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def confirm(question: str, *, yes: bool) -> None:
     """Ask a person whether something that cannot be undone is meant.
 
@@ -78,7 +83,7 @@ def complain(text: str) -> None:
     sys.stderr.flush()
 
 
-def _moving_console() -> "Console | None":
+def moving_console() -> "Console | None":
     """Return a rich console on stderr if that is a terminal that can redraw a line."""
     if not sys.stderr.isatty():
         return None
@@ -169,7 +174,7 @@ class Watcher(Protocol):
 @contextmanager
 def watching(job_id: str) -> Generator[Watcher]:
     """Show on stderr how a job fares: in a terminal one moving line, else a line per change."""
-    console = None if is_quiet() else _moving_console()
+    console = None if is_quiet() else moving_console()
     if console is None:
         yield lambda job: tell(f"{job.id}  {describe(job)}")
         return
@@ -227,7 +232,7 @@ class Steps:
         self._status: Status | None = None
 
     def __enter__(self) -> Self:
-        console = _moving_console()
+        console = moving_console()
         if console is None:
             tell("starting the servers")
         else:

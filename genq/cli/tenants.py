@@ -1,4 +1,4 @@
-"""`genq tenant ls`, `show`, `set`: shares and limits of tenants, for who runs an installation.
+"""`genq tenant ls`, `show`, `set`, `suspend`, `resume`, `secret`: for who runs genq.
 
 ``producer.operator`` does it and judges the values; this passes them on.
 """
@@ -50,8 +50,38 @@ Tokens = Annotated[
     str | None,
     typer.Option("--tokens-per-minute", metavar="N|none", help="Tokens, reckoned beforehand."),
 ]
+Calls = Annotated[
+    str | None,
+    typer.Option(
+        "--calls-per-minute",
+        metavar="N|none",
+        help="Calls of the API; none: the installation's default.",
+    ),
+]
+PlanName = Annotated[
+    str | None,
+    typer.Option("--plan", metavar="NAME|none", help="What its plan is called, for people."),
+]
+Models = Annotated[
+    str | None,
+    typer.Option("--allowed-models", metavar="A,B|any", help="What its jobs may name."),
+]
+Kinds = Annotated[
+    str | None, typer.Option("--allowed-kinds", metavar="A,B|any", help="Of image and chat.")
+]
+Lanes = Annotated[
+    str | None,
+    typer.Option("--allowed-lanes", metavar="A,B|any", help="Of turbo, fast, relax and batch."),
+]
+Safety = Annotated[
+    str | None,
+    typer.Option("--safety-level", metavar="LEVEL", help="off, relaxed, standard or strict."),
+]
 Create = Annotated[
-    bool, typer.Option("--create", help="Make the tenant if there is none of this name.")
+    bool,
+    typer.Option(
+        "--create", help="Make the tenant if there is none, and print its first API key."
+    ),
 ]
 
 
@@ -87,6 +117,12 @@ def change(
     requests_per_minute: Requests = None,
     images_per_minute: Images = None,
     tokens_per_minute: Tokens = None,
+    calls_per_minute: Calls = None,
+    plan: PlanName = None,
+    allowed_models: Models = None,
+    allowed_kinds: Kinds = None,
+    allowed_lanes: Lanes = None,
+    safety_level: Safety = None,
     create: Create = False,
     as_json: options.AsJson = False,
     data_dir: DataDir = None,
@@ -104,6 +140,31 @@ def change(
         "--requests-per-minute": requests_per_minute,
         "--images-per-minute": images_per_minute,
         "--tokens-per-minute": tokens_per_minute,
+        "--calls-per-minute": calls_per_minute,
+        "--plan": plan,
+        "--allowed-models": allowed_models,
+        "--allowed-kinds": allowed_kinds,
+        "--allowed-lanes": allowed_lanes,
+        "--safety-level": safety_level,
     }
     switches = ["--create"] if create else []
     operate("tenant-set", [name], flags, switches, as_json=as_json, data_dir=data_dir)
+
+
+def suspend(name: Name, as_json: options.AsJson = False, data_dir: DataDir = None) -> None:
+    """Let none of a tenant's keys work, until `genq tenant resume`.
+
+    Jobs that were accepted go on (`genq pause tenant NAME` holds them back), and its schedules
+    submit nothing meanwhile.
+    """
+    operate("tenant-suspend", [name], as_json=as_json, data_dir=data_dir)
+
+
+def resume(name: Name, as_json: options.AsJson = False, data_dir: DataDir = None) -> None:
+    """Let the keys of a suspended tenant work again."""
+    operate("tenant-resume", [name], as_json=as_json, data_dir=data_dir)
+
+
+def secret(name: Name, as_json: options.AsJson = False, data_dir: DataDir = None) -> None:
+    """Sign a tenant's webhooks with a new secret from now on, and print it this once."""
+    operate("tenant-secret", [name], as_json=as_json, data_dir=data_dir)

@@ -3,7 +3,7 @@
 import base64
 import json
 import secrets
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Final, cast
 
@@ -43,7 +43,7 @@ def read_or_make_credentials(path: Path) -> Credentials:
         found = _checked(json.loads(path.read_text()))
     except FileNotFoundError:
         made = _make()
-        write_private(path, json.dumps(asdict(made), indent=1) + "\n")
+        _write(path, made)
         return made
     except ValueError:
         found = None
@@ -52,6 +52,17 @@ def read_or_make_credentials(path: Path) -> Credentials:
             f"{path} is damaged; restore it, or delete it to be given a new API key"
         )
     return Credentials(**found)
+
+
+def renew_api_key(path: Path, credentials: Credentials) -> Credentials:
+    """Return the secrets with another API key, and store them."""
+    renewed = replace(credentials, api_key=new_api_key())
+    _write(path, renewed)
+    return renewed
+
+
+def _write(path: Path, credentials: Credentials) -> None:
+    write_private(path, json.dumps(asdict(credentials), indent=1) + "\n")
 
 
 def _checked(found: object) -> dict[str, str] | None:

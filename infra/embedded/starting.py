@@ -5,7 +5,7 @@ from collections.abc import Coroutine
 from typing import Any, Final
 
 from infra.embedded import plan
-from infra.embedded.database import ensure_access, ensure_own_database, superuser_engine
+from infra.embedded.database import Access, ensure_access, ensure_own_database, superuser_engine
 from infra.embedded.installation import Installation
 from infra.embedded.launch import Launch
 from infra.embedded.log_files import rotate
@@ -15,7 +15,6 @@ from infra.embedded.spawning import run_to_end
 from infra.embedded.supervisor import Supervisor
 from infra.embedded.valkey import launch_valkey
 from infra.postgres.engine import create_engine, transaction
-from infra.postgres.tenants import Tenant
 from schemas.errors import GenqError
 
 _START_SECONDS: Final = 30.0
@@ -25,11 +24,11 @@ _POSTGRES_SECONDS: Final = 60.0
 _MIGRATION_SECONDS: Final = 600.0
 
 
-async def start_all(installation: Installation, supervisor: Supervisor) -> Tenant:
+async def start_all(installation: Installation, supervisor: Supervisor) -> Access:
     """Start every process and wait until all are ready.
 
     Returns:
-        The tenant whose key is in the installation's credentials.
+        The tenant of `genq up`, and the key to it.
 
     Raises:
         InternalError: A process did not become ready; its log is quoted.
@@ -47,14 +46,17 @@ async def start_all(installation: Installation, supervisor: Supervisor) -> Tenan
             servers.append(_start(simulator, supervisor))
         await _together(*servers)
         async with transaction(engine) as connection:
-            tenant = await ensure_access(
-                connection, installation.told.settings, installation.credentials
+            access = await ensure_access(
+                connection,
+                installation.told.settings,
+                installation.credentials,
+                installation.folder.credentials_file,
             )
         services = plan.serve(installation.told, engine)
         await _together(*(_start(launch, supervisor) for launch in services))
     finally:
         await engine.dispose()
-    return tenant
+    return access
 
 
 async def _start_postgres(installation: Installation, supervisor: Supervisor) -> None:

@@ -12,6 +12,7 @@ import structlog
 from infra.clock import Clock
 from infra.embedded import plan
 from infra.embedded.data_folder import DataFolder, hold, open_folder, write_private
+from infra.embedded.database import Access
 from infra.embedded.footprints import end, own_footprint
 from infra.embedded.installation import Installation, UpOptions, prepare_installation
 from infra.embedded.log_files import open_log, rotate, trim
@@ -126,13 +127,13 @@ class _Life:
         for name in told.ignored:
             self._screen.note(f"genq up: {name} is not used, genq up brings its own server")
         began = self._clock.monotonic()
-        tenant = await start_all(self._installation, self._supervisor)
+        access = await start_all(self._installation, self._supervisor)
         self._screen.note(f"genq up: ready after {self._clock.monotonic() - began:.1f} s")
-        self._write_profile(tenant.webhook_secret)
+        self._write_profile(access)
         self._screen.announce(
             told,
             url=self._installation.url,
-            api_key=self._installation.credentials.api_key,
+            api_key=access.credentials.api_key,
             data_dir=self._folder.root,
             pids={name: mark.pid for name, mark in self._supervisor.footprints().items()},
         )
@@ -180,14 +181,14 @@ class _Life:
             # A full disk must not end what still works.
             self._log.warning("state_not_written", reason=str(error))
 
-    def _write_profile(self, webhook_secret: str) -> None:
+    def _write_profile(self, access: Access) -> None:
         path = self._options.profile_file
         if path is None:
             return
         facts = {
             "url": self._installation.url,
-            "api_key": self._installation.credentials.api_key,
-            "webhook_secret": webhook_secret,
+            "api_key": access.credentials.api_key,
+            "webhook_secret": access.tenant.webhook_secret,
             "data_dir": str(self._folder.root),
         }
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

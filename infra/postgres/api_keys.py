@@ -31,6 +31,11 @@ class FoundKey:
     seconds_left: float | None
     unnoted: bool
 
+    @property
+    def works(self) -> bool:
+        """Whether it was neither revoked nor has expired."""
+        return self.revoked_at is None and (self.seconds_left is None or self.seconds_left > 0)
+
 
 _USED: Final = "1 minute"
 
@@ -145,8 +150,8 @@ async def insert_key(
     name: str,
     prefix: str,
     digest: bytes,
-    scopes: Iterable[KeyScope] | None,
-    expires_at: datetime | None,
+    scopes: Iterable[KeyScope] | None = None,
+    expires_at: datetime | None = None,
 ) -> ApiKey:
     """Store a new key; ``None`` for scopes is everything of its own tenant."""
     values = {

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from infra.postgres.submit import NewJob, insert_jobs
 from schemas import generation, lanes
 from schemas.dead_letter import DeadLetter, DeadLetterFilter, DeadLetterGroup, Death
-from schemas.job_states import AttemptOutcome
+from schemas.job_states import AttemptOutcome, JobState
 
 # A count or a grouping looks at no more than this, or a dashboard could hold up the queue.
 MOST_COUNTED: Final = 100_000
@@ -77,7 +77,8 @@ WITH n AS (
 x AS MATERIALIZED (
   SELECT j.id FROM job j
   WHERE j.id = ANY (CAST(:dead AS uuid[]))
-    AND j.tenant_id = :tenant_id AND j.final_state = 12 AND j.redriven_by IS NULL
+    AND j.tenant_id = :tenant_id AND j.final_state = ANY (CAST(:states AS smallint[]))
+    AND j.redriven_by IS NULL
   ORDER BY j.id FOR NO KEY UPDATE OF j)
 UPDATE job SET redriven_by = n.new FROM n JOIN x ON x.id = n.dead
 WHERE job.id = n.dead
@@ -164,6 +165,7 @@ async def replace_dead_letters(
     jobs: Sequence[NewJob],
     *,
     idempotency_ttl: timedelta,
+    states: Sequence[JobState] = (JobState.DEAD,),
 ) -> list[NewJob]:
     """Insert jobs in place of dead ones, each dead one at most once, ever.
 
@@ -172,6 +174,7 @@ async def replace_dead_letters(
         tenant_id: Whose they are.
         jobs: Each names the dead job in ``redrive_of``.
         idempotency_ttl: As ``insert_jobs`` wants it; these jobs carry no key.
+        states: How the others may have ended.
 
     Returns:
         The jobs that were inserted. The dead job of a missing one was replaced before.
@@ -183,6 +186,7 @@ async def replace_dead_letters(
         _TAKE,
         {
             "tenant_id": tenant_id,
+            "states": [int(state) for state in states],
             "dead": list(by_dead),
             "new": [job.id for job in by_dead.values()],
         },

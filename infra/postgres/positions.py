@@ -15,6 +15,7 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.postgres.release import VTIME_SCALE
+from infra.postgres.submit import NewJob
 from schemas.cost import ORDINARY
 
 MOST: Final = 1000
@@ -76,13 +77,24 @@ FROM live l WHERE l.job_id = :id AND l.state < 4
 
 # The two counts of the flow: by priority and age, and for a flow that end users share, of the
 # own end user alone (a scan of at most MOST entries, whatever is behind them).
-_FLOW: Final = text("""
-WITH me AS MATERIALIZED (
+_THERE: Final = """
   SELECT l.job_id, l.lane, l.tenant_id, l.pool, l.priority, l.end_user_key, c.v, f.weight,
     f.cost, f.shared, t.max_inflight, GREATEST(f.vtime, c.v) AS start
   FROM live l JOIN lane_clock c ON c.lane = l.lane JOIN tenant t ON t.id = l.tenant_id
   JOIN flow f ON f.lane = l.lane AND f.tenant_id = l.tenant_id
-  WHERE l.job_id = :id AND l.state = 2),
+  WHERE l.job_id = :id AND l.state = 2"""
+# A job that nobody submitted, behind all that are there.
+_IMAGINED: Final = """
+  SELECT CAST('ffffffff-ffff-ffff-ffff-ffffffffffff' AS uuid) AS job_id, c.lane,
+    t.id AS tenant_id, CAST(:pool AS smallint) AS pool, CAST(:priority AS smallint) AS priority,
+    COALESCE((hashtextextended(:end_user, 0) & 9223372036854775807) | 1, 0) AS end_user_key,
+    c.v, COALESCE(f.weight, t.weight) AS weight, COALESCE(f.cost, 1000) AS cost,
+    COALESCE(f.shared, false) AS shared, t.max_inflight, GREATEST(f.vtime, c.v) AS start
+  FROM lane_clock c JOIN tenant t ON t.id = :tenant
+  LEFT JOIN flow f ON f.lane = c.lane AND f.tenant_id = t.id
+  WHERE c.lane = :lane"""
+_SURROUNDINGS: Final = """
+WITH me AS MATERIALIZED ({me}),
 s AS MATERIALIZED (
   SELECT slots, lanes FROM session WHERE expires_at > clock_timestamp() AND NOT draining)
 SELECT me.*,
@@ -106,7 +118,9 @@ SELECT me.*,
     SELECT f.tenant_id FROM flow f WHERE f.lane = c.lane AND f.active AND f.parked_until IS NULL
     ORDER BY f.vtime LIMIT 1) IS NOT NULL) AS busy_lanes
 FROM me
-""")
+"""
+_FLOW: Final = text(_SURROUNDINGS.format(me=_THERE))
+_NEW: Final = text(_SURROUNDINGS.format(me=_IMAGINED))
 
 # How many end users have work in the flow: one probe each, and no more than :users.
 _SHARERS: Final = text("""
@@ -199,9 +213,24 @@ async def wait_of(
 
 async def standing_of(connection: AsyncConnection, job_id: UUID) -> Standing | None:
     """Return where a ready job stands; ``None`` if it is not ready any more."""
-    me: Any = (await connection.execute(_FLOW, {"id": job_id, "most": MOST})).one_or_none()
-    if me is None:
-        return None
+    me = (await connection.execute(_FLOW, {"id": job_id, "most": MOST})).one_or_none()
+    return None if me is None else await _standing(connection, me)
+
+
+async def standing_of_new(connection: AsyncConnection, job: NewJob) -> Standing:
+    """Return where a job would stand if it were submitted now, and were ready at once."""
+    values = {
+        "lane": job.lane,
+        "tenant": job.tenant_id,
+        "pool": job.pool,
+        "priority": job.priority,
+        "end_user": job.end_user,
+        "most": MOST,
+    }
+    return await _standing(connection, (await connection.execute(_NEW, values)).one())
+
+
+async def _standing(connection: AsyncConnection, me: Any) -> Standing:
     in_flow, estimated = await _in_flow(connection, me)
     standing = Standing(
         lane=me.lane,

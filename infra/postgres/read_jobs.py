@@ -9,13 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.postgres.parks import PARKED_FULL, PARKED_PAUSED, PARKED_POOL, PARKED_RATE
 from schemas import generation, lanes
-from schemas.generation import Kind
 from schemas.job import Artifact, JobRecord
-from schemas.job_states import JobState, JobStatus, status_of
-from schemas.lanes import Lane
+from schemas.job_states import JobState
 from schemas.position import WaitingOn
 
-_COLUMNS: Final = """
+JOB_COLUMNS: Final = """
 SELECT j.id, j.tenant_id, j.kind, j.model, j.lane, j.priority, j.created_at, j.end_user,
   j.metadata AS labels, j.tags, j.redrive_of, j.final_state, j.finished_at, j.error, j.deadline,
   CASE l.state WHEN 1 THEN l.run_at END AS run_at,
@@ -28,7 +26,8 @@ SELECT j.id, j.tenant_id, j.kind, j.model, j.lane, j.priority, j.created_at, j.e
   l.state = 1 AND l.budgeted AND l.attempt = 0 AND EXISTS (
     SELECT 1 FROM reservation v WHERE v.job_id = l.job_id AND v.parked) AS for_budget,
   f.park_reason, COALESCE(c.paused_at, o.paused_at, t.paused_at) IS NOT NULL AS paused
-FROM job j
+"""
+JOB_JOINS: Final = """
 LEFT JOIN live l ON l.job_id = j.id
 LEFT JOIN payload p ON p.job_id = j.id
 LEFT JOIN result r ON r.job_id = j.id
@@ -37,6 +36,7 @@ LEFT JOIN lane_clock c ON c.lane = l.lane AND l.state = 2
 LEFT JOIN pool o ON o.id = l.pool AND l.state = 2
 LEFT JOIN tenant t ON t.id = l.tenant_id AND l.state = 2
 """
+_JOB: Final = f"{JOB_COLUMNS} FROM job j {JOB_JOINS}"
 
 _WAITING_ON: Final = {
     JobState.HELD: WaitingOn.REVIEW,
@@ -50,28 +50,16 @@ _PARKED: Final = {
     PARKED_PAUSED: WaitingOn.PAUSED,
 }
 
-_ONE: Final = text(_COLUMNS + "WHERE j.id = :id AND j.tenant_id = :tenant_id")
+_ONE: Final = text(_JOB + "WHERE j.id = :id AND j.tenant_id = :tenant_id")
 
 _SOME: Final = text(
-    _COLUMNS
+    _JOB
     + """
 JOIN unnest(CAST(:ids AS uuid[]), CAST(:tenants AS bigint[])) AS x(id, tenant_id)
   ON x.id = j.id AND x.tenant_id = j.tenant_id
 WHERE j.id BETWEEN :low AND :high
 """
 )
-
-_FILTERS: Final = """
-WHERE j.tenant_id = :tenant_id
-  AND j.id < COALESCE(CAST(:before AS uuid), 'ffffffff-ffff-ffff-ffff-ffffffffffff')
-  AND j.id > COALESCE(CAST(:after AS uuid), '00000000-0000-0000-0000-000000000000')
-  AND (CAST(:lane AS smallint) IS NULL OR j.lane = :lane)
-  AND (CAST(:kind AS smallint) IS NULL OR j.kind = :kind)
-  AND (CAST(:finals AS smallint[]) IS NULL OR j.final_state = ANY (:finals))
-  AND (CAST(:lives AS smallint[]) IS NULL OR l.state = ANY (:lives))
-ORDER BY j.id DESC LIMIT :limit
-"""
-_PAGE: Final = text(_COLUMNS + _FILTERS)
 
 
 async def get_job(
@@ -80,7 +68,7 @@ async def get_job(
     """Return a tenant's job, or ``None`` if the tenant has no such job."""
     found = await connection.execute(_ONE, {"id": job_id, "tenant_id": tenant_id})
     row = found.one_or_none()
-    return _record(row) if row else None
+    return job_of_row(row) if row else None
 
 
 async def get_jobs(
@@ -92,41 +80,11 @@ async def get_jobs(
     ids = [job_id for job_id, _ in jobs]
     tenants = [tenant_id for _, tenant_id in jobs]
     values = {"ids": ids, "tenants": tenants, "low": min(ids), "high": max(ids)}
-    return {row.id: _record(row) for row in await connection.execute(_SOME, values)}
+    return {row.id: job_of_row(row) for row in await connection.execute(_SOME, values)}
 
 
-async def list_jobs(
-    connection: AsyncConnection,
-    tenant_id: int,
-    *,
-    limit: int,
-    before: UUID | None = None,
-    after: UUID | None = None,
-    status: JobStatus | None = None,
-    lane: Lane | None = None,
-    kind: Kind | None = None,
-) -> list[JobRecord]:
-    """Return a tenant's jobs, newest first, older than ``before`` and newer than ``after``."""
-    states = [state for state in JobState if status is None or status_of(state) is status]
-    finals = [int(state) for state in states if state.final]
-    lives = [int(state) for state in states if not state.final]
-    rows = await connection.execute(
-        _PAGE,
-        {
-            "tenant_id": tenant_id,
-            "before": before,
-            "after": after,
-            "lane": lane.number if lane else None,
-            "kind": kind.number if kind else None,
-            "finals": finals if status and finals else None,
-            "lives": lives if status and lives else None,
-            "limit": limit,
-        },
-    )
-    return [_record(row) for row in rows]
-
-
-def _record(row: Row[Any]) -> JobRecord:
+def job_of_row(row: Row[Any]) -> JobRecord:
+    """Return the job that a row of ``JOB_COLUMNS`` describes."""
     state = JobState(row.final_state if row.final_state is not None else row.live_state)
     payload: dict[str, Any] = row.payload or {}
     result: dict[str, Any] = row.result or {}

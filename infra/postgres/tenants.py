@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Executable, Row, insert, select
+from sqlalchemy import Executable, Row, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -13,7 +13,7 @@ from schemas.generation import Kind
 from schemas.lanes import BY_NUMBER as LANES
 from schemas.lanes import Lane
 from schemas.scopes import OWN_TENANT, KeyScope
-from schemas.tables.tenants import api_key, tenant
+from schemas.tables.tenants import tenant
 
 STANDARD_SAFETY: Final = "standard"
 
@@ -100,18 +100,6 @@ async def ensure_tenant(
     if found is None:
         raise LookupError(f"tenant {name!r} was deleted meanwhile")
     return found
-
-
-async def add_key(
-    connection: AsyncConnection, tenant_id: int, *, name: str, prefix: str, digest: bytes
-) -> UUID:
-    """Store a key's digest and return the key's id; it may do everything of its own tenant."""
-    row = await connection.execute(
-        insert(api_key)
-        .values(tenant_id=tenant_id, name=name, prefix=prefix, digest=digest)
-        .returning(api_key.c.id)
-    )
-    return row.scalar_one()
 
 
 def tenant_of_row(row: Row[Any]) -> Tenant:

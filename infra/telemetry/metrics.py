@@ -116,6 +116,11 @@ TOKENS: Final = Counter(
     "Tokens that model servers told to have used; direction is input or output.",
     ["server", "model", "direction"],
 )
+SPEND: Final = Counter(
+    "genq_spend_dollars",
+    "What answered calls cost by the prices in model_servers; models without one are not in it.",
+    ["server", "model"],
+)
 SAFETY_DECISIONS: Final = Counter(
     "genq_safety_decisions",
     "What was decided about a prompt or an output, at which stage and by which filter.",
@@ -161,6 +166,16 @@ HTTP_REQUEST_SECONDS: Final = Histogram(
     "From the request's head to the answer's head.",
     ["route"],
     buckets=_CALL_BUCKETS,
+)
+ADMISSIONS: Final = Counter(
+    "genq_admissions",
+    "Requests and jobs that a limit refused, slowed down or parked; limit is the error's code.",
+    ["decision", "limit"],
+)
+CACHE_REQUESTS: Final = Counter(
+    "genq_cache_requests",
+    "Questions that a memory of this process was asked; result is hit or miss.",
+    ["cache", "result"],
 )
 LOOP_LAG_SECONDS: Final = Histogram(
     "genq_loop_lag_seconds",

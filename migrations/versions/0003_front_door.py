@@ -107,6 +107,19 @@ _STATEMENTS: Final = (
       CONSTRAINT pk_audit_log PRIMARY KEY (tenant_id, seq)
     )
     """,
+    "CREATE INDEX IF NOT EXISTS ix_audit_log_at ON audit_log (at)",
+    # What was written stays: whoever may change this may also drop the table, and is found by
+    # `genq audit verify`.
+    """
+    CREATE OR REPLACE FUNCTION refuse_audit_change() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+      RAISE EXCEPTION 'the audit log is append only' USING ERRCODE = 'insufficient_privilege';
+    END $$
+    """,
+    """
+    CREATE OR REPLACE TRIGGER audit_log_is_append_only BEFORE UPDATE OR DELETE ON audit_log
+      FOR EACH ROW EXECUTE FUNCTION refuse_audit_change()
+    """,
     """
     CREATE TABLE IF NOT EXISTS audit_anchor (
       id BIGINT GENERATED ALWAYS AS IDENTITY,
@@ -116,6 +129,10 @@ _STATEMENTS: Final = (
       key_id TEXT NOT NULL,
       CONSTRAINT pk_audit_anchor PRIMARY KEY (id)
     )
+    """,
+    """
+    CREATE OR REPLACE TRIGGER audit_anchor_is_append_only
+      BEFORE UPDATE OR DELETE ON audit_anchor FOR EACH ROW EXECUTE FUNCTION refuse_audit_change()
     """,
 )
 

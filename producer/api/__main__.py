@@ -17,7 +17,14 @@ from infra.settings import Settings, read_settings
 from infra.telemetry.logging import configure_logging
 from infra.telemetry.tracing import configure_tracing
 from producer.api.app import create_app
-from producer.api.server import ApiServer, PortTakenError, open_socket, url_of
+from producer.api.connections import Patience
+from producer.api.server import (
+    ApiServer,
+    PortTakenError,
+    allow_connections,
+    open_socket,
+    url_of,
+)
 from producer.api.services import open_services
 from schemas.errors import SettingsError
 
@@ -38,8 +45,10 @@ def main() -> None:
 
 def _run(settings: Settings) -> None:
     listening = open_socket(settings.api_host, settings.api_port)
+    allow_connections(settings.api_max_connections)
     if "public_url" not in settings.model_fields_set:
-        settings = settings.model_copy(update={"public_url": url_of(listening)})
+        url = url_of(listening, tls=settings.api_tls_cert is not None)
+        settings = settings.model_copy(update={"public_url": url})
     configure_logging(settings, process="api")
     configure_tracing(settings, process="api")
     # uvicorn takes the signals while it serves, and raises them again when it has stopped:
@@ -53,8 +62,10 @@ def _run(settings: Settings) -> None:
 async def _serve(settings: Settings, listening: socket.socket) -> None:
     log = structlog.get_logger("producer.api")
     async with open_services(settings) as services:
-        server = ApiServer(create_app(services), services.waiters)
-        log.info("api_listening", url=url_of(listening), public_url=services.public_url)
+        patience = Patience(connections=settings.api_max_connections)
+        server = ApiServer(create_app(services), services.waiters, patience, settings)
+        url = url_of(listening, tls=settings.api_tls_cert is not None)
+        log.info("api_listening", url=url, public_url=services.public_url)
         try:
             await server.serve(sockets=[listening])
         finally:

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from infra.clock import Clock
 from infra.new_ids import new_key
-from infra.telemetry.metrics import HTTP_REQUEST_SECONDS, HTTP_REQUESTS
+from infra.telemetry.metrics import ADMISSIONS, HTTP_REQUEST_SECONDS, HTTP_REQUESTS
 from producer.api.problems import (
     ERROR_ID,
     FAULT,
@@ -24,8 +24,14 @@ from producer.api.problems import (
     REQUEST_ID,
     problem_response,
 )
+from schemas.admission_errors import (
+    BudgetExhaustedError,
+    BudgetTooSmallError,
+    CallRateError,
+)
 from schemas.errors import InternalError
 from schemas.ids import format_id
+from schemas.permission_errors import PermissionDeniedError, TenantSuspendedError
 
 _HEADER: Final = b"x-request-id"
 _ACCEPTABLE: Final = re.compile(rb"[A-Za-z0-9._:+/=-]{1,128}")
@@ -34,6 +40,17 @@ _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "O
 # Asked every few seconds by machines; their lines would hide the others.
 _SILENT: Final = frozenset({"/livez", "/readyz", "/metrics"})
 _SHOWN_PATH: Final = 200
+# What stands between a known caller and a job.
+_LIMITS: Final = frozenset(
+    error.code
+    for error in (
+        CallRateError,
+        BudgetExhaustedError,
+        BudgetTooSmallError,
+        PermissionDeniedError,
+        TenantSuspendedError,
+    )
+)
 # Where an answer says otherwise of itself, it knows better.
 _SECURITY: Final = (
     (b"x-content-type-options", b"nosniff"),
@@ -98,6 +115,8 @@ class AccessLog:
         if route in _SILENT:
             return
         refused = PROBLEM_CODE in scope
+        if refused and scope[PROBLEM_CODE] in _LIMITS:
+            ADMISSIONS.labels("refused", scope[PROBLEM_CODE]).inc()
         fields = {"code": scope[PROBLEM_CODE], "error_id": scope[ERROR_ID]} if refused else {}
         _log.info(
             "http_request",

@@ -21,9 +21,11 @@ from infra.telemetry.metrics import installed_version
 from infra.telemetry.tracing import TRACING
 from producer.api import document
 from producer.api.access_log import AccessLog
+from producer.api.actions import act_on_jobs
 from producer.api.admin_routes import ADMIN_ROUTES
 from producer.api.artifacts import send_artifact
 from producer.api.auth import CALLER, require
+from producer.api.budgets_operations import BUDGET_ROUTES
 from producer.api.bulk import submit_jobs
 from producer.api.bulk_operations import SUBMIT_JOBS
 from producer.api.call_rate import count_call, tell_rate
@@ -59,11 +61,13 @@ from producer.api.operations import (
     SUBMIT_JOB,
     Operation,
 )
-from producer.api.problems import (
+from producer.api.refusals import (
     answer_error,
     answer_http_exception,
     answer_invalid_request,
 )
+from producer.api.retry import retry_job
+from producer.api.retry_operations import ACT_ON_JOBS, RETRY_JOB
 from producer.api.schedule_operations import (
     CHANGE_SCHEDULE,
     CREATE_SCHEDULE,
@@ -143,6 +147,7 @@ def create_app(services: Services) -> FastAPI:
             RequestValidationError: answer_invalid_request,
         },
     )
+    app.state.public_url = services.public_url
     app.add_middleware(AccessLog, clock=services.clock, public_url=services.public_url)
     if TRACING.tracer is not None:
         app.add_middleware(Traced)
@@ -163,6 +168,8 @@ _TENANT_ROUTES: Final[tuple[tuple[Operation, TenantRoute], ...]] = (
     (SHOW_JOB, show_job),
     (CANCEL_JOB, cancel_job),
     (CANCEL_JOBS, cancel_jobs),
+    (RETRY_JOB, retry_job),
+    (ACT_ON_JOBS, act_on_jobs),
     (SEND_ARTIFACT, send_artifact),
     (WATCH_JOB, watch_job),
     (SHOW_PREVIEW, show_preview),
@@ -181,6 +188,7 @@ _TENANT_ROUTES: Final[tuple[tuple[Operation, TenantRoute], ...]] = (
     (TRIGGER_SCHEDULE, trigger_schedule),
     (LIST_SCHEDULE_RUNS, list_schedule_runs),
     *ADMIN_ROUTES,
+    *BUDGET_ROUTES,
 )
 
 

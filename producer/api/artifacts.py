@@ -11,9 +11,9 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from infra.objectstore.store import StoredObject
 from infra.postgres.tenants import Tenant
+from producer.api.http_errors import RangeNotSatisfiableError
 from producer.api.jobs import find_job
 from producer.api.preferences import is_known
-from producer.api.problems import RangeNotSatisfiableError
 from producer.api.services import Services
 from schemas.errors import NotFoundError, NotReadyError
 from schemas.ids import format_id

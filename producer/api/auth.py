@@ -19,6 +19,7 @@ from infra.clock import Clock
 from infra.postgres.api_keys import FoundKey, find_key
 from infra.postgres.engine import transaction
 from infra.postgres.tenants import Caller
+from infra.telemetry.metrics import CACHE_REQUESTS
 from producer.api.key_uses import KeyUses
 from schemas.errors import GenqError, UnauthenticatedError
 from schemas.job import iso_ms
@@ -33,6 +34,9 @@ CALLER: Final = "genq.caller"
 FRESH: Final = timedelta(seconds=5)
 _REMEMBERED: Final = 10_000
 _LONGEST_KEY: Final = 256
+
+_HITS: Final = CACHE_REQUESTS.labels("keys", "hit")
+_MISSES: Final = CACHE_REQUESTS.labels("keys", "miss")
 
 _MISSING: Final = "no API key was given; send the header Authorization: Bearer gq_…"
 _UNKNOWN: Final = "the API key is not known to this server"
@@ -84,11 +88,9 @@ class KeyRing:
         if scheme.lower() != "bearer" or not key.strip():
             raise UnauthenticatedError(_MISSING)
         now = self._clock.monotonic()
-        known = (
-            self._callers.get(digest, now)
-            or self._refused.get(digest, now)
-            or await self._look_up(digest)
-        )
+        known = self._callers.get(digest, now) or self._refused.get(digest, now)
+        (_MISSES if known is None else _HITS).inc()
+        known = known or await self._look_up(digest)
         if isinstance(known, _Refusal):
             raise known.error(known.message)
         return known

@@ -15,14 +15,16 @@ import orjson
 from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
 
-from producer.api.problems import UnsupportedMediaTypeError
+from producer.api.http_errors import UnsupportedMediaTypeError
+from producer.input_rules import MAX_DEPTH, MAX_MEMBERS, too_deep, too_many
 from schemas.errors import FieldError, InputError, PayloadTooLargeError
 
 Model = TypeVar("Model", bound=BaseModel)
 
 _NUL_ESCAPE: Final = b"\\u0000"
-_DEEPEST: Final = 64
 _POINTER_STEPS: Final = 4
+# What orjson says of more than a thousand levels.
+_TOO_DEEP: Final = "depth limit"
 
 
 async def read_json(request: Request, limit: int) -> Any:
@@ -57,9 +59,15 @@ async def read_unchecked(request: Request, limit: int) -> tuple[Any, bool]:
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
+        if _TOO_DEEP in str(error):
+            raise InputError("the body is not acceptable", fields=[too_deep("")]) from None
         raise InputError(f"the body is not valid JSON: {error}") from None
     # The bytes tell cheaply that nearly every body needs no walk.
-    suspicious = _NUL_ESCAPE in body or body.count(b"[") + body.count(b"{") > _DEEPEST
+    suspicious = (
+        _NUL_ESCAPE in body
+        or body.count(b"[") + body.count(b"{") > MAX_DEPTH
+        or body.count(b",") >= MAX_MEMBERS // 2
+    )
     return value, suspicious
 
 
@@ -183,11 +191,15 @@ def _pointer(place: Sequence[str | int]) -> str:
 
 def _unstorable(value: object) -> Iterator[FieldError]:
     pending: list[tuple[tuple[str | int, ...], object]] = [((), value)]
+    met = 0
     while pending:
         place, current = pending.pop()
-        if len(place) > _DEEPEST:
-            start = _pointer(place[:_POINTER_STEPS])
-            yield FieldError(start, f"must not be nested deeper than {_DEEPEST} levels")
+        met += 1
+        if len(place) > MAX_DEPTH:
+            yield too_deep(_pointer(place[:_POINTER_STEPS]))
+            return
+        if met + len(pending) > MAX_MEMBERS:
+            yield too_many("")
             return
         if isinstance(current, dict):
             members = cast("dict[str, object]", current)

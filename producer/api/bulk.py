@@ -12,7 +12,7 @@ from infra.postgres.kept_answers import Call
 from infra.postgres.tenants import Tenant
 from producer.api.bodies import check, encode, read_unchecked, refuse_unstorable
 from producer.api.preferences import idempotency_key, refuse_wait
-from producer.api.problems import REQUEST_ID, problem_body
+from producer.api.problems import PUBLIC_URL, REQUEST_ID, problem_body
 from producer.api.request_hash import hash_of
 from producer.api.services import Services
 from producer.breather import Breather
@@ -91,7 +91,10 @@ def _item_view(item: BulkItem, public_url: str, request: Request) -> dict[str, A
 def _problem(index: int, error: GenqError, request: Request) -> dict[str, Any]:
     """Return what ``POST /v1/jobs`` would have answered, with places in this body."""
     told = problem_body(
-        error, error_id=format_id("err", new_key()), request_id=request.scope.get(REQUEST_ID)
+        error,
+        error_id=format_id("err", new_key()),
+        request_id=request.scope.get(REQUEST_ID),
+        public_url=request.scope.get(PUBLIC_URL, ""),
     )
     told["errors"] = [
         {"pointer": field.pointer, "message": field.message}

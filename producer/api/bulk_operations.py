@@ -30,6 +30,7 @@ SUBMIT_JOBS: Final = Operation(
     }
     | problems(
         _400="The body, or with all_or_nothing one of its jobs, is wrong; errors[] says where.",
+        _402="With all_or_nothing: a budget has no room for them all.",
         _404="With all_or_nothing: no model server offers the model of a job.",
         _409="With all_or_nothing: an earlier job holds the unique key of one of them.",
         _413="The body is too large, or one job in it.",

@@ -23,7 +23,7 @@ async def cancel_job(services: Services, tenant: Tenant, request: Request) -> Re
     """Cancel a job: 200 if it has ended, 202 while its worker lets go of it."""
     wait = preferred_wait(request.headers)
     job = await find_job(services, tenant, request)
-    job = await _canceller(services).cancel(tenant.id, job.id) or job
+    job = await canceller_of(services).cancel(tenant.id, job.id) or job
     headers: dict[str, str] = {}
     if wait is not None:
         headers["preference-applied"] = f"wait={wait}"
@@ -37,11 +37,12 @@ async def cancel_job(services: Services, tenant: Tenant, request: Request) -> Re
 async def cancel_jobs(services: Services, tenant: Tenant, request: Request) -> Response:
     """Cancel every unfinished job that fits the body; say how many these were."""
     wanted = check(CancelRequest, await read_json(request, services.settings.max_body_bytes))
-    report = await _canceller(services).cancel_matching(tenant.id, wanted)
+    report = await canceller_of(services).cancel_matching(tenant.id, wanted)
     return Response(encode(report.model_dump()), 200, None, _JSON)
 
 
-def _canceller(services: Services) -> Canceller:
+def canceller_of(services: Services) -> Canceller:
+    """Return what cancels the jobs of this process's callers."""
     return Canceller(services.engine, services.settings, services.doorbells)
 
 

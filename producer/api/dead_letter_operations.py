@@ -51,6 +51,7 @@ REDRIVE_DEAD_LETTERS: Final = Operation(
     answers={200: answer("What was sent again.", "RedriveView")}
     | problems(
         _400="The body or an edited job is wrong; errors[] says where, and nothing was sent.",
+        _402="A budget has no room for one of the jobs.",
         _404="This tenant has no such job.",
         _409="The job is not dead.",
         _413="The body is too large.",

@@ -12,6 +12,7 @@ from producer.api.pages import DEFAULT_LIMIT, LARGEST_LIMIT
 from producer.api.preferences import LONGEST_IDEMPOTENCY_KEY, LONGEST_WAIT_SECONDS
 from producer.api.problems import MEDIA_TYPE
 from schemas.api_key import KeyPage, KeyRequest, KeyRotation, KeyView, NewKeyView
+from schemas.budget import BudgetBody, BudgetList
 from schemas.bulk import BulkRequest, BulkView
 from schemas.cancel_request import CancelReport, CancelRequest
 from schemas.dead_letter import RedriveRequest
@@ -21,11 +22,14 @@ from schemas.dead_letter_views import (
     DeadLetterPage,
     RedriveView,
 )
+from schemas.estimate import EstimateView
 from schemas.generation import ChatInput, ImageInput, Kind
 from schemas.job import JobRequest, JobView
+from schemas.job_action import JobActionReport, JobActionRequest
 from schemas.job_states import JobStatus
 from schemas.lanes import Lane
 from schemas.live_views import JOB_EVENTS, FeedEvent, FeedPage
+from schemas.retry import RetryRequest
 from schemas.schedule import (
     ScheduleChange,
     SchedulePage,
@@ -58,6 +62,7 @@ class FieldFault(BaseModel):
 
     pointer: str
     message: str
+    rule: str | None = None
 
 
 class OpenAIError(BaseModel):
@@ -87,12 +92,18 @@ class Problem(BaseModel):
 
 
 class JobPage(BaseModel):
-    """One page of jobs, newest first. ``next`` goes into ``after``."""
+    """One page of jobs, newest first. ``next`` goes into ``after``.
+
+    ``total_estimate`` is there with ``count=estimate``: how many fit on all pages; a reckoned
+    number unless ``total_is_exact``.
+    """
 
     object: Literal["list"]
     data: list[JobView]
     has_more: bool
     next: str | None
+    total_estimate: int | None = None
+    total_is_exact: bool | None = None
 
 
 class ReadinessCheck(BaseModel):
@@ -118,6 +129,9 @@ _MODELS: Final[list[tuple[type[BaseModel], JsonSchemaMode]]] = [
     (JobView, "serialization"),
     (BulkRequest, "validation"),
     (BulkView, "serialization"),
+    (RetryRequest, "validation"),
+    (JobActionRequest, "validation"),
+    (JobActionReport, "serialization"),
     (JobPage, "serialization"),
     (CancelRequest, "validation"),
     (CancelReport, "serialization"),
@@ -136,6 +150,9 @@ _MODELS: Final[list[tuple[type[BaseModel], JsonSchemaMode]]] = [
     *((model, "serialization") for model in (KeyView, NewKeyView, KeyPage, OwnTenantView)),
     *((model, "serialization") for model in (TenantView, NewTenantView, TenantPage)),
     (WebhookSecretView, "serialization"),
+    (BudgetBody, "validation"),
+    (BudgetList, "serialization"),
+    (EstimateView, "serialization"),
     (Problem, "serialization"),
     (Readiness, "serialization"),
 ]
@@ -254,6 +271,10 @@ _HEADERS: Final[dict[str, dict[str, Any]]] = {
     "Idempotent-Replayed": {"description": "true if the key was known.", "schema": _TEXT},
     "Unique-Replayed": {
         "description": "true if the job is an earlier one, which holds the unique key.",
+        "schema": _TEXT,
+    },
+    "Budget-Downgraded": {
+        "description": "The slower lane that the job went to, as a budget is exhausted.",
         "schema": _TEXT,
     },
     "ETag": {"description": "Changes with the job.", "schema": _TEXT},

@@ -2,6 +2,18 @@
 
 from typing import Any, Final
 
+from producer.api.request_examples import (
+    BUDGET_BODY,
+    CANCEL_REQUEST,
+    KEY_REQUEST,
+    KEY_ROTATION,
+    PLAN_CHANGE,
+    REDRIVE_REQUEST,
+    SCHEDULE_CHANGE,
+    SCHEDULE_REQUEST,
+    TENANT_REQUEST,
+)
+
 JOB_ID_SHOWN: Final = "job_01kb0q5v3mf0t8w2c7d4e9g6hj"
 _ID: Final = JOB_ID_SHOWN
 _URL: Final = f"http://127.0.0.1:8080/v1/jobs/{_ID}"
@@ -79,4 +91,13 @@ HAND_MADE: Final[dict[str, Any]] = {
     "JobRequest": IMAGE_REQUEST,
     "JobView": JOB,
     "Problem": PROBLEM,
+    "CancelRequest": CANCEL_REQUEST,
+    "RedriveRequest": REDRIVE_REQUEST,
+    "ScheduleRequest": SCHEDULE_REQUEST,
+    "ScheduleChange": SCHEDULE_CHANGE,
+    "KeyRequest": KEY_REQUEST,
+    "KeyRotation": KEY_ROTATION,
+    "TenantRequest": TENANT_REQUEST,
+    "BudgetBody": BUDGET_BODY,
+    "PlanChange": PLAN_CHANGE,
 }

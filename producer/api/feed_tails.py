@@ -58,6 +58,11 @@ class FeedTails:
             for rung in followers:
                 rung.set()
 
+    @property
+    def followers(self) -> int:
+        """How many clients follow a feed."""
+        return sum(map(len, self._followers.values()))
+
     def heard(self, ring: Ring) -> None:
         """Take the ring of an ended job, or that the line was down."""
         del ring

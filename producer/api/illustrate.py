@@ -20,21 +20,48 @@ CODES: Final = "x-error-codes"
 _ID_BODY: Final = JOB_ID_SHOWN.partition("_")[2]
 _DEEPEST: Final = 12
 _REFERENCE: Final = "#/components/schemas/"
+_INSTANT: Final = "2026-11-20T10:00:00Z"
 _BY_FORMAT: Final = {
-    "date-time": "2026-11-20T10:00:00Z",
+    "date-time": _INSTANT,
     "date": "2026-11-20",
     "uri": "https://example.com/hook",
     "uuid": "019a9b2c-7d4e-7f60-8a1b-2c3d4e5f6071",
 }
 _BY_NAME: Final = {
+    "category": "model",
+    "code": "model_timeout",
     "cron": "0 9 * * 1-5",
-    "currency": "USD",
-    "email": "person@example.com",
+    "dead": JOB_ID_SHOWN,
+    "end_user": "user-42",
+    "error_id": f"err_{_ID_BODY}",
+    "job": JOB_ID_SHOWN,
+    "key": "gq_3fKzmV8r…",
+    "key_id": f"key_{_ID_BODY}",
+    "message": "the model server did not answer in time",
     "model": "sim-image-1",
-    "name": "nightly",
+    "allowed_models": "sim-image-1",
+    "name": "morning-kite",
+    "plan": "starter",
+    "prefix": "gq_3fKz",
+    "sample": JOB_ID_SHOWN,
+    "schedule_id": f"sched_{_ID_BODY}",
+    "severity": "high",
+    "since": _INSTANT,
+    "slot": _INSTANT,
+    "submitted_before": _INSTANT,
+    "tenant": "acme",
+    "timestamp": _INSTANT,
     "timezone": "Europe/Berlin",
+    "until": _INSTANT,
     "url": "https://example.com/hook",
+    "webhook_secret": "whsec_MfKQ9r8GKYqr…",
 }
+# By the thing's "object": how its id begins.
+_PREFIXES: Final = {"api_key": "key", "event": "evt", "schedule": "sched"}
+# Null in the usual case.
+_ABSENT: Final = frozenset(
+    {"after", "error", "paused_at", "replaced_by", "revoked_at", "suspended_at", "redrive_of"}
+)
 # Of a thing that an answer shows, what can be asked next: the parameter of such paths.
 _LINKED: Final = {"JobView": "job_id", "ScheduleView": "schedule_id"}
 
@@ -107,6 +134,8 @@ class _Examples:
         for several in ("anyOf", "oneOf", "allOf"):
             if several in schema:
                 choices = cast("list[Tree]", schema[several])
+                if name in _ABSENT and {"type": "null"} in choices:
+                    return None
                 wanted = [one for one in choices if one.get("type") != "null"]
                 return self.of(wanted[0], name, depth + 1)
         return self._plain(schema, name, depth)
@@ -117,9 +146,13 @@ class _Examples:
                 named = schema.get("properties", {})
                 if not named and schema.get("minProperties"):
                     named = {"order": schema.get("additionalProperties", {"const": "1234"})}
-                return {
+                value = {
                     member: self.of(told, member, depth + 1) for member, told in named.items()
                 }
+                prefix = _PREFIXES.get(value.get("object", ""))
+                if prefix and "id" in value:
+                    value["id"] = f"{prefix}_{_ID_BODY}"
+                return value
             case "array":
                 items = schema.get("items", {})
                 return [self.of(items, name, depth + 1)] if items else []
@@ -208,6 +241,8 @@ def _text(schema: Tree, name: str) -> str:
         return f"{prefix}_{_ID_BODY}"
     if "format" in schema:
         return _BY_FORMAT.get(schema["format"], "")
-    if name in {"id", "after", "next"} or name.endswith("_id"):
+    if name in {"id", "after", "next"} or (name.endswith("_id") and name not in _BY_NAME):
         return JOB_ID_SHOWN
+    if name.endswith("_at"):
+        return _INSTANT
     return _BY_NAME.get(name, "text"[: schema.get("maxLength")])

@@ -3,16 +3,18 @@
 import hashlib
 from typing import Any, Final
 
-import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from infra.postgres.engine import transaction
-from infra.postgres.read_jobs import get_job, list_jobs
+from infra.postgres.engine import transaction, whole_transactions
+from infra.postgres.list_jobs import count_jobs, list_jobs
+from infra.postgres.read_jobs import get_job
 from infra.postgres.tenants import Tenant
 from producer.api.bodies import check, encode, read_json
-from producer.api.pages import PageQuery, page_body, page_link, read_page_query
+from producer.api.job_filters import read_page_query
+from producer.api.pages import page_body, page_link
 from producer.api.preferences import idempotency_key, is_known, preferred_wait
+from producer.api.request_hash import hash_of
 from producer.api.services import Services
 from producer.position import placed
 from schemas.errors import NotFoundError
@@ -30,7 +32,7 @@ async def submit_job(services: Services, tenant: Tenant, request: Request) -> Re
     body: Any = await read_json(request, services.settings.max_body_bytes)
     wanted = check(JobRequest, body)
     submitted = await services.submitter.submit(
-        tenant, wanted, idempotency_key=key, body_hash=_hash_of(body) if key else b""
+        tenant, wanted, idempotency_key=key, body_hash=hash_of(body) if key else b""
     )
     job = submitted.job
     headers: dict[str, str] = {}
@@ -38,6 +40,8 @@ async def submit_job(services: Services, tenant: Tenant, request: Request) -> Re
         headers["idempotent-replayed"] = "true"
     if submitted.found:
         headers["unique-replayed"] = "true"
+    if submitted.downgraded:
+        headers["budget-downgraded"] = job.lane.value
     if wait is not None:
         headers["preference-applied"] = f"wait={wait}"
         job = await _ended(services, job, wait, request)
@@ -56,34 +60,25 @@ async def show_job(services: Services, tenant: Tenant, request: Request) -> Resp
         headers["preference-applied"] = f"wait={wait}"
         job = await _ended(services, job, wait, request)
     job = await _placed(services, job)
-    body = encode(job_view(job, services.public_url))
-    etag = f'"{hashlib.blake2b(body, digest_size=_ETAG_BYTES).hexdigest()}"'
-    headers |= {"etag": etag, "cache-control": "private, no-cache"}
-    if is_known(request.headers, etag):
-        return Response(None, 304, headers)
-    return Response(body, 200, headers, _JSON)
+    return _cacheable(request, encode(job_view(job, services.public_url)), headers)
 
 
 async def list_some_jobs(services: Services, tenant: Tenant, request: Request) -> Response:
     """Answer with one page of the tenant's jobs, newest first."""
-    query: PageQuery = read_page_query(request.query_params)
-    async with transaction(services.engine) as connection:
+    query = read_page_query(request.query_params)
+    total = None
+    async with transaction(whole_transactions(services.engine)) as connection:
         # One more than wanted tells whether there is a next page.
         found = await list_jobs(
-            connection,
-            tenant.id,
-            limit=query.limit + 1,
-            before=query.after,
-            status=query.status,
-            lane=query.lane,
-            kind=query.kind,
+            connection, tenant.id, query.wanted, limit=query.limit + 1, before=query.after
         )
-    jobs = found[: query.limit]
-    body = page_body(jobs, has_more=len(found) > query.limit, public_url=services.public_url)
-    headers = {"cache-control": "private, no-cache"}
-    if body["next"]:
-        headers["link"] = page_link(services.public_url, query, body["next"])
-    return Response(encode(body), 200, headers, _JSON)
+        if query.counted:
+            total = await count_jobs(connection, tenant.id, query.wanted)
+    more = len(found) > query.limit
+    url = services.public_url
+    page = page_body(found[: query.limit], has_more=more, public_url=url, total=total)
+    headers = {"link": page_link(url, query, page["next"])} if more else {}
+    return _cacheable(request, encode(page), headers)
 
 
 async def find_job(services: Services, tenant: Tenant, request: Request) -> JobRecord:
@@ -121,6 +116,10 @@ async def _ended(
     return await services.waiters.ended(job, look, seconds=seconds, receive=request.receive)
 
 
-def _hash_of(body: Any) -> bytes:
-    """Return what two bodies share that say the same, whatever their spaces and order."""
-    return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).digest()
+def _cacheable(request: Request, body: bytes, headers: dict[str, str]) -> Response:
+    """Answer with ``body``, or with nothing if the caller has it."""
+    etag = f'"{hashlib.blake2b(body, digest_size=_ETAG_BYTES).hexdigest()}"'
+    headers = {**headers, "etag": etag, "cache-control": "private, no-cache"}
+    if is_known(request.headers, etag):
+        return Response(None, 304, headers)
+    return Response(body, 200, headers, _JSON)

@@ -48,7 +48,8 @@ data: {"id":"evt_01kb0q5v3mf0t8w2c7d4e9g6hn","object":"event","type":"job.succee
 def _stream(description: str, example: str, schema: dict[str, Any]) -> dict[str, Any]:
     told = answer(description, None, media_type=MEDIA_TYPE)
     told["content"][MEDIA_TYPE] = {
-        "schema": {"type": "string", "contentSchema": schema},
+        # Without a type: what is meant is each event's data, and the example is all of them.
+        "schema": {"contentMediaType": MEDIA_TYPE, "contentSchema": schema},
         "example": example,
     }
     return told

@@ -19,7 +19,6 @@ from infra.postgres.state_counts import active_users
 from infra.telemetry.state_metrics import (
     ACTIVE_USERS,
     DEPENDENCY_UP,
-    STATE_GAUGES,
     StateGauge,
     States,
     Values,
@@ -71,7 +70,7 @@ class StatePage:
             self._states.show(await within(_PATIENCE_SECONDS, self._counted(services, now)))
         except (DatabaseUnavailableError, TimeoutError) as error:
             _log.warning("states_not_counted", error_type=type(error).__name__)
-            self._states.hide(*(g for g in STATE_GAUGES if g is DEPENDENCY_UP))
+            self._states.hide(DEPENDENCY_UP)
             self._users_due = 0.0
             return False
         return True

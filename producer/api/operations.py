@@ -7,19 +7,20 @@ from producer.api.document import (
     ARTIFACT_INDEX,
     IDEMPOTENCY_KEY,
     JOB_ID,
-    LISTING,
     PREFER,
     SECURITY_SCHEME,
     answer,
     problems,
     reference,
 )
+from producer.api.filter_parameters import JOB_LISTING
 from schemas.scopes import KeyScope
 
 Answers = dict[int | str, dict[str, Any]]
 
 _KEY_NEEDED: Final = problems(
     _401="No key, or one that is unknown, revoked or expired.",
+    _429="The tenant makes more calls a minute than it may; see Retry-After.",
     _500="A fault of genq; the log has it under error_id.",
     _503="A server that genq needs is away; see Retry-After.",
 )
@@ -83,6 +84,7 @@ _SUBMIT_HEADERS: Final = (
     "Preference-Applied",
     "Idempotent-Replayed",
     "Unique-Replayed",
+    "Budget-Downgraded",
 )
 
 SUBMIT_JOB: Final = Operation(
@@ -107,6 +109,7 @@ SUBMIT_JOB: Final = Operation(
     }
     | problems(
         _400="The body is wrong; errors[] says where.",
+        _402="A budget of the tenant or the end user has no room for it.",
         _404="No model server offers this model.",
         _409="An earlier job holds the unique key.",
         _413="The body is too large.",
@@ -118,9 +121,16 @@ LIST_JOBS: Final = Operation(
     name="list_jobs",
     path="/v1/jobs",
     summary="List jobs",
-    description="Newest first, by key: a page does not shift when jobs arrive.",
-    parameters=LISTING,
-    answers={200: answer("One page of jobs.", "JobPage", headers=("Link",))}
+    description=(
+        "Newest first, by key: a page does not shift when jobs arrive. A job is shown if it "
+        "fits every filter. status, lane, kind and tag may be given several times; "
+        "metadata.order=1234 chooses by metadata."
+    ),
+    parameters=JOB_LISTING,
+    answers={
+        200: answer("One page of jobs.", "JobPage", headers=("Link", "ETag")),
+        304: {"description": "It is as the caller knows it."},
+    }
     | problems(_400="A query parameter is wrong."),
 )
 SHOW_JOB: Final = Operation(

@@ -12,19 +12,15 @@ from typing import Any, Final
 
 import orjson
 import structlog
-from fastapi.exceptions import RequestValidationError
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
 from infra.new_ids import new_key
+from producer.api.http_errors import RangeNotSatisfiableError
 from schemas.errors import (
     FieldError,
     GenqError,
-    InputError,
     InternalError,
-    NotFoundError,
     Severity,
 )
 from schemas.ids import format_id
@@ -43,35 +39,10 @@ FAULT: Final = "something went wrong inside genq; the operator finds it in the l
 
 _SHOWN_FIELDS: Final = 20
 _TOLD_FIELDS: Final = 3
-_SERVER_ERROR: Final = 500
+SERVER_ERROR: Final = 500
 _UNAVAILABLE_RETRY_SECONDS: Final = 2
 
 _log = structlog.get_logger()
-
-
-# --- errors that only HTTP has --------------------------------------------------------------
-
-
-class MethodNotAllowedError(InputError):
-    """The route exists, with other methods."""
-
-    code = "method_not_allowed"
-
-
-class UnsupportedMediaTypeError(InputError):
-    """The body is not JSON, or it is encoded."""
-
-    code = "unsupported_media_type"
-
-
-class RangeNotSatisfiableError(InputError):
-    """The wanted range begins past the end of an object of ``size`` bytes."""
-
-    code = "range_not_satisfiable"
-
-    def __init__(self, size: int) -> None:
-        super().__init__(f"the artifact has {size} bytes")
-        self.size = size
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +76,14 @@ MEANINGS: Final[Mapping[str, Meaning]] = MappingProxyType(
         "model_not_found": Meaning(404, "Unknown model"),
         "object_missing": Meaning(404, "Object missing", "the bytes are no longer stored"),
         "method_not_allowed": Meaning(405, "Method not allowed"),
+        "request_timeout": Meaning(408, "Request timeout"),
         "artifact_not_available": Meaning(409, "Artifact not available"),
         "duplicate_job": Meaning(409, "Duplicate job"),
         "job_already_ended": Meaning(409, "Job already ended"),
         "job_cancelled": Meaning(409, "Job cancelled"),
         "job_expired": Meaning(409, "Job expired"),
         "job_not_dead": Meaning(409, "Job is not dead"),
+        "job_not_retryable": Meaning(409, "Job cannot be tried again"),
         "job_replaced": Meaning(409, "Job replaced"),
         "key_not_active": Meaning(409, "Key not active"),
         "name_taken": Meaning(409, "Name taken"),
@@ -120,6 +93,7 @@ MEANINGS: Final[Mapping[str, Meaning]] = MappingProxyType(
         "range_not_satisfiable": Meaning(416, "Range not satisfiable"),
         "idempotency_key_reused": Meaning(422, "Idempotency key reused"),
         "rate_limited": Meaning(429, "Too many calls"),
+        "headers_too_large": Meaning(431, "Headers too large"),
         "internal_error": Meaning(500, "Internal error", FAULT),
         "invalid_settings": Meaning(500, "Invalid settings", FAULT),
         "worker_lost": Meaning(500, "Worker lost"),
@@ -131,6 +105,7 @@ MEANINGS: Final[Mapping[str, Meaning]] = MappingProxyType(
         "broker_unavailable": Meaning(503, "Broker unavailable", _AWAY),
         "valkey_unavailable": Meaning(503, "Valkey unavailable", _AWAY),
         "object_store_unavailable": Meaning(503, "Object store unavailable", _AWAY),
+        "too_many_connections": Meaning(503, "Too many connections"),
         "database_unavailable": Meaning(503, "Database unavailable", _AWAY),
         "model_timeout": Meaning(504, "Model server timed out"),
     }
@@ -139,7 +114,7 @@ MEANINGS: Final[Mapping[str, Meaning]] = MappingProxyType(
 
 def status_of_code(code: str) -> int:
     """Return the HTTP status that answers an error of this code."""
-    return MEANINGS[code].status if code in MEANINGS else _SERVER_ERROR
+    return MEANINGS[code].status if code in MEANINGS else SERVER_ERROR
 
 
 def problem_body(
@@ -156,7 +131,7 @@ def problem_body(
     code = error.code if error.code in MEANINGS else "internal_error"
     meaning = MEANINGS[code]
     detail = meaning.detail or error.message
-    ours = meaning.status >= _SERVER_ERROR
+    ours = meaning.status >= SERVER_ERROR
     fields = error.fields[:_SHOWN_FIELDS]
     return {
         "type": f"{public_url}/errors#{code}",
@@ -168,7 +143,7 @@ def problem_body(
         "category": error.category.value,
         "severity": error.severity.value,
         "retryable": error.retryable,
-        "errors": [_fault(field) for field in fields],
+        "errors": problem_faults(fields),
         "error_id": error_id,
         **error.members,
         "error": {
@@ -197,7 +172,7 @@ def problem_response(
     scope[PROBLEM_CODE] = body["code"]
     scope[ERROR_ID] = error_id
     status: int = body["status"]
-    if status >= _SERVER_ERROR or error.severity in {Severity.HIGH, Severity.CRITICAL}:
+    if status >= SERVER_ERROR or error.severity in {Severity.HIGH, Severity.CRITICAL}:
         _log_failure(error, error_id, body["code"])
     return Response(
         orjson.dumps(body),
@@ -221,44 +196,6 @@ def _log_failure(error: GenqError, error_id: str, code: str) -> None:
         _log.error("request_failed", **fields, cause=cause)
 
 
-async def answer_error(request: Request, error: Exception) -> Response:
-    """Answer a ``GenqError`` that a route raised."""
-    known = error if isinstance(error, GenqError) else InternalError(FAULT)
-    return problem_response(known, request.scope)
-
-
-async def answer_http_exception(request: Request, error: Exception) -> Response:
-    """Answer what the router itself refuses: unknown routes and methods."""
-    status = error.status_code if isinstance(error, HTTPException) else _SERVER_ERROR
-    sent = (error.headers if isinstance(error, HTTPException) else None) or {}
-    place = f"{request.method} {request.url.path}"
-    match status:
-        case 404:
-            known: GenqError = NotFoundError(
-                f"there is no {place}; GET /openapi.json lists every route"
-            )
-        case 405:
-            known = MethodNotAllowedError(
-                f"there is no {place}; this path takes {sent.get('Allow', 'other methods')}"
-            )
-        case _ if status < _SERVER_ERROR:
-            known = InputError(str(getattr(error, "detail", "the request is not acceptable")))
-        case _:
-            known = InternalError(FAULT)
-    return problem_response(known, request.scope, sent)
-
-
-async def answer_invalid_request(request: Request, error: Exception) -> Response:
-    """Answer what FastAPI's own validation refuses, in place of its 422."""
-    found: Sequence[Any] = error.errors() if isinstance(error, RequestValidationError) else ()
-    faults = [
-        FieldError("".join(f"/{part}" for part in fault["loc"] if part != "body"), fault["msg"])
-        for fault in found
-    ]
-    known = InputError("the request is not acceptable", fields=faults)
-    return problem_response(known, request.scope)
-
-
 def _headers_of(error: GenqError, status: int) -> dict[str, str]:
     headers: dict[str, str] = {}
     if error.retry_after is not None:
@@ -272,9 +209,13 @@ def _headers_of(error: GenqError, status: int) -> dict[str, str]:
     return headers
 
 
-def _fault(field: FieldError) -> dict[str, str]:
-    told = {"pointer": field.pointer, "message": field.message}
-    return told | {"rule": field.rule} if field.rule else told
+def problem_faults(fields: Sequence[FieldError]) -> list[dict[str, str]]:
+    """Return the member ``errors``: of each fault its place, what is wrong, and the rule."""
+    rules = [{"rule": field.rule} if field.rule else {} for field in fields]
+    return [
+        {"pointer": field.pointer, "message": field.message, **rule}
+        for field, rule in zip(fields, rules, strict=True)
+    ]
 
 
 def _message(detail: str, fields: Sequence[FieldError]) -> str:

@@ -1,17 +1,22 @@
 """uvicorn as genq runs it: its socket is ours before anything starts, its stop holds nobody."""
 
 import errno
+import resource
 import socket
 from typing import Final
 
 import uvicorn
 from fastapi import FastAPI
 
+from infra.settings import Settings
+from producer.api.connections import Patience, connection_class
 from producer.api.waiters import Waiters
 from schemas.errors import SettingsError
 
 _GRACE_SECONDS: Final = 5
 _BACKLOG: Final = 2048
+# Connections to servers, files of artifacts, libraries.
+_OTHER_FILES: Final = 512
 
 
 class PortTakenError(SettingsError):
@@ -19,13 +24,30 @@ class PortTakenError(SettingsError):
 
 
 class ApiServer(uvicorn.Server):
-    """Answers held requests before it waits for connections to end."""
+    """Answers held requests before it waits for connections to end.
 
-    def __init__(self, app: FastAPI, waiters: Waiters) -> None:
+    Args:
+        app: What it serves.
+        waiters: Who is let go when it stops.
+        patience: What clients may ask of it.
+        settings: Where its certificate is, if it speaks TLS itself.
+    """
+
+    def __init__(
+        self,
+        app: FastAPI,
+        waiters: Waiters,
+        patience: Patience | None = None,
+        settings: Settings | None = None,
+    ) -> None:
+        patience = patience or Patience()
         super().__init__(
             uvicorn.Config(
                 app,
-                http="httptools",
+                http=connection_class(patience, app.state.public_url),
+                timeout_keep_alive=patience.idle_seconds,
+                ssl_certfile=settings.api_tls_cert if settings else None,
+                ssl_keyfile=settings.api_tls_key if settings else None,
                 ws="none",
                 lifespan="off",
                 log_config=None,
@@ -39,6 +61,13 @@ class ApiServer(uvicorn.Server):
             )
         )
         self._waiters = waiters
+        try:
+            self.config.load()
+        except OSError as error:
+            # ssl.SSLError is one too.
+            raise SettingsError(
+                f"GENQ_API_TLS_CERT and GENQ_API_TLS_KEY cannot be used: {error}"
+            ) from None
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop: every waiting request gets its job as it is, running ones may end."""
@@ -70,7 +99,17 @@ def open_socket(host: str, port: int) -> socket.socket:
         ) from None
 
 
-def url_of(listening: socket.socket) -> str:
+def url_of(listening: socket.socket, *, tls: bool = False) -> str:
     """Return the URL of a listening socket."""
     host, port = listening.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    scheme = "https" if tls else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
+def allow_connections(wanted: int) -> None:
+    """Raise the limit of open files, as far as the machine lets us: most start at 1024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = wanted + _OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        allowed = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))

@@ -31,8 +31,11 @@ class Value:
 
     def text(self) -> str:
         """Return the value for a person."""
-        plain = isinstance(self.shown, str)
-        return self.shown if plain else json.dumps(self.shown, ensure_ascii=False)
+        if isinstance(self.shown, str):
+            return self.shown
+        if self.name == variable("model_servers"):
+            return "; ".join(_server_text(server) for server in self.shown) or "none"
+        return json.dumps(self.shown, ensure_ascii=False)
 
     def source(self) -> str:
         """Return where it comes from, for a person."""
@@ -50,6 +53,11 @@ class Value:
             "place": self.origin.place or None,
             "default": not self.changed,
         }
+
+
+def _server_text(server: Mapping[str, Any]) -> str:
+    models = ", ".join(str(model["name"]) for model in server["models"])
+    return f"{server['name']} at {server['base_url']}: {models}"
 
 
 def values_of(settings: Settings, origins: Mapping[str, Origin]) -> list[Value]:

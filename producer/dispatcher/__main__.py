@@ -20,6 +20,7 @@ from infra.settings import Settings, read_settings
 from infra.telemetry.logging import configure_logging
 from infra.telemetry.metrics import serve_metrics
 from infra.telemetry.tracing import configure_tracing
+from producer.audit.anchors import anchoring
 from producer.dispatcher.loop import Dispatcher
 from producer.dispatcher.publish_spans import traced
 from schemas.errors import BrokerUnavailableError, SettingsError
@@ -59,7 +60,8 @@ async def dispatch(settings: Settings) -> None:
                 oldest_waiting=oldest_waiting,
             )
             structlog.get_logger().info("dispatcher_started")
-            await dispatcher.run(stop)
+            async with anchoring(engine, settings):
+                await dispatcher.run(stop)
     finally:
         thread.shutdown()
         publisher.close()

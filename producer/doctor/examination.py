@@ -48,6 +48,7 @@ _ACTIONS: Final = {
     "audit": "look at fewer jobs: --hours",
     "model_servers": "are they running, and does GENQ_MODEL_SERVERS name them?",
 }
+_SERVERS: Final = frozenset({"broker", "valkey"})
 _MEND_DATABASE: Final = "mend what was said of the database, then look again"
 
 
@@ -68,7 +69,7 @@ async def _within_its_time(check: str, look: Look, subject: Subject) -> list[Fin
     except TimeoutError:
         fault = f"no answer within {seconds:g} s"
     except GenqError as error:
-        fault = error.message
+        fault = f"it does not answer ({error.message})" if check in _SERVERS else error.message
     except DBAPIError as error:
         # The first line is PostgreSQL's own; the statement and its values are not shown.
         fault = str(error.orig).strip().splitlines()[0]

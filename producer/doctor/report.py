@@ -51,8 +51,8 @@ class Report:
         self._console.print(Text(counts, style="bold"))
 
     def _show(self, finding: Finding) -> None:
-        head = Text(finding.level.value.ljust(_WIDTH), style=_STYLES[finding.level])
-        head.append(f"  {finding.check}: {finding.what}", style="")
+        level = (finding.level.value.ljust(_WIDTH), _STYLES[finding.level])
+        head = Text.assemble(level, f"  {finding.check}: {finding.what}")
         self._console.print(head)
         for label, words in (("why", finding.why), ("do", finding.action)):
             if words:

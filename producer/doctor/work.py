@@ -62,9 +62,7 @@ async def look_at_waiting(subject: Subject) -> list[Finding]:
         for lane in await waiting_jobs(connection):
             job = await get_job(connection, lane.tenant_id, lane.oldest)
             reason = job.waiting_on if job else None
-            shown = (
-                f"lane {lane.lane}: {lane.ready} ready jobs, the oldest {lane.seconds:.0f} s"
-            )
+            shown = f"lane {lane.lane}: {_ready(lane.ready)} {lane.seconds:.0f} s old"
             found.append(
                 fine("waiting", f"{shown}, waiting on {reason or WaitingOn.LANE.value}")
             )
@@ -80,7 +78,8 @@ async def look_at_owed(subject: Subject) -> list[Finding]:
         found.append(
             warning(
                 "deliveries",
-                f"{told.late} deliveries are late, the oldest by {told.latest_seconds:.0f} s",
+                f"{_are(told.late, 'delivery', 'deliveries')} late, the oldest by"
+                f" {told.latest_seconds:.0f} s",
                 "their receivers do not know that their jobs have ended",
                 "is genq deliver running? Its log tells which receivers refuse",
             )
@@ -89,7 +88,8 @@ async def look_at_owed(subject: Subject) -> list[Finding]:
         found.append(
             warning(
                 "dead_letters",
-                f"{told.dead} jobs were given up and wait for somebody to look",
+                f"{told.dead} {'job was' if told.dead == 1 else 'jobs were'} given up; somebody"
+                " should look",
                 "each is a caller without a result",
                 "genq dead groups shows why; genq dead redrive tries them again",
             )
@@ -105,7 +105,7 @@ async def look_at_pauses(subject: Subject) -> list[Finding]:
         warning(
             "paused",
             f"{pause.target.scope.value} {pause.target.name} is paused since"
-            f" {iso_ms(pause.since)}; {pause.waiting} jobs wait",
+            f" {iso_ms(pause.since)}; {_wait(pause.waiting)}",
             "somebody wanted it; was it forgotten?",
             f"genq resume {pause.target.scope.value} {pause.target.name}",
         )
@@ -134,7 +134,8 @@ async def look_at_promises(subject: Subject) -> list[Finding]:
         )
         for violation in violations
     ]
-    return found or [fine("audit", f"every promise holds for the jobs of {hours:g} hours")]
+    span = "the last hour" if hours == 1 else f"the last {hours:g} hours"
+    return found or [fine("audit", f"every promise holds for the jobs of {span}")]
 
 
 def _unserved(lane: Lane, waiting: Waiting | None) -> Finding:
@@ -145,7 +146,7 @@ def _unserved(lane: Lane, waiting: Waiting | None) -> Finding:
     example = format_id("job", waiting.oldest)
     return wrong(
         "workers",
-        f"{what}, and {waiting.ready} jobs wait in it",
+        f"{what}, and {_wait(waiting.ready)} in it",
         f"the oldest has waited {waiting.seconds:.0f} s",
         action,
         (example,),
@@ -155,4 +156,17 @@ def _unserved(lane: Lane, waiting: Waiting | None) -> Finding:
 def _shown(workers: list[Worker]) -> str:
     slots = sum(worker.slots for worker in workers)
     busy = sum(worker.busy for worker in workers)
-    return f"{len(workers)} live workers take every lane; {busy} of {slots} slots are busy"
+    who = "1 live worker takes" if len(workers) == 1 else f"{len(workers)} live workers take"
+    return f"{who} every lane; {busy} of {slots} slots are busy"
+
+
+def _wait(jobs: int) -> str:
+    return "1 job waits" if jobs == 1 else f"{jobs} jobs wait"
+
+
+def _are(number: int, one: str, several: str) -> str:
+    return f"1 {one} is" if number == 1 else f"{number} {several} are"
+
+
+def _ready(jobs: int) -> str:
+    return "1 ready job," if jobs == 1 else f"{jobs} ready jobs, the oldest"

@@ -2,9 +2,6 @@
 
 import argparse
 import asyncio
-import getpass
-import shlex
-import socket
 import sys
 from collections.abc import Sequence
 from typing import Final
@@ -17,26 +14,22 @@ from infra.clock import SystemClock
 from infra.doorbells import Doorbells
 from infra.postgres.engine import create_engine, transaction
 from infra.postgres.pauses import InFlight, Scope, Target, list_pauses
-from infra.postgres.tenant_plans import list_plans
 from infra.postgres.workers import list_workers
 from infra.settings import Settings
 from infra.telemetry.logging import configure_logging
-from producer.operator import holding, limits, plans
+from producer.operator import holding, limits
 from producer.operator.command_line import parse
 from producer.operator.holding import NotDrainedError
+from producer.operator.key_commands import run_keys
+from producer.operator.limits_screen import show_limits
 from producer.operator.overview import look_at_lanes
 from producer.operator.overview_screen import show_lanes
-from producer.operator.plan_screen import (
-    change_facts,
-    show_change,
-    show_limits,
-    show_plans,
-    show_standing,
-)
+from producer.operator.plan_commands import run_tenants
 from producer.operator.reach import settings_of
 from producer.operator.screen import Screen, pause_facts, target_facts
 from producer.operator.targets import find_target
 from producer.operator.top import Watch, top
+from producer.operator.who import operator
 from producer.operator.worker_health import UnhealthyError, tell_health
 from schemas.errors import DatabaseUnavailableError, GenqError, NotFoundError, SettingsError
 from schemas.job import iso_ms
@@ -95,8 +88,10 @@ async def _run(given: argparse.Namespace, settings: Settings) -> None:
         elif given.command == "worker-health":
             async with transaction(engine) as connection:
                 tell_health(screen, await list_workers(connection), given.host, given.pid)
-        elif given.command == "tenant-set":
-            await _set_plan(given, settings, engine, screen)
+        elif given.command.startswith("tenant-"):
+            await run_tenants(given, settings, engine, screen)
+        elif given.command.startswith("key-"):
+            await run_keys(given, settings, engine, screen)
         elif given.command in _HOLDING:
             async with transaction(engine) as connection:
                 target = await find_target(
@@ -120,52 +115,8 @@ async def _look(
             screen.show_workers(await list_workers(connection))
         case "lanes":
             show_lanes(screen, await look_at_lanes(connection, settings))
-        case "limits":
-            show_limits(screen, await limits.look(connection, settings.model_servers))
-        case "tenant-show":
-            show_standing(screen, await plans.look(connection, given.name))
         case _:
-            await _list_tenants(given, connection, screen)
-
-
-async def _list_tenants(
-    given: argparse.Namespace, connection: AsyncConnection, screen: Screen
-) -> None:
-    found = await list_plans(
-        connection, prefix=given.prefix, after=given.after, limit=given.limit + 1
-    )
-    shown = found[: given.limit]
-    if not shown:
-        screen.remark("no tenant fits")
-        return
-    show_plans(screen, shown)
-    if len(found) > len(shown):
-        screen.remark(f"there are more: --after {shlex.quote(shown[-1].name)}")
-
-
-async def _set_plan(
-    given: argparse.Namespace, settings: Settings, engine: AsyncEngine, screen: Screen
-) -> None:
-    async with Doorbells(settings.doorbell_url()) as doorbells:
-        done = await plans.change(
-            engine,
-            doorbells,
-            given.name,
-            given.change,
-            create_with=settings.tenant_max_inflight if given.create else None,
-        )
-    if done.fields or done.created:
-        _log.info(
-            "tenant_changed",
-            operator=_operator(),
-            what=Scope.TENANT.value,
-            name=done.plan.name,
-            created=done.created,
-            changed=change_facts(done),
-        )
-    show_change(screen, done)
-    if done.created:
-        screen.remark("it has no API key yet")
+            show_limits(screen, await limits.look(connection, settings.model_servers))
 
 
 async def _hold(
@@ -176,10 +127,10 @@ async def _hold(
     screen: Screen,
 ) -> None:
     named = f"{target.scope.value} {target.name}"
-    operator = {"operator": _operator(), **target_facts(target)}
+    done = {"operator": operator(), **target_facts(target)}
     if given.command == "pause":
         pause = await holding.pause(engine, target)
-        _log.info("paused", **operator)
+        _log.info("paused", **done)
         waits = f"{pause.waiting} waiting, {pause.inflight} in flight"
         line = f"{named}: paused since {iso_ms(pause.since)}; {waits}"
         screen.say(line, pause_facts(pause))
@@ -187,13 +138,13 @@ async def _hold(
     elif given.command == "resume":
         async with Doorbells(settings.doorbell_url()) as doorbells:
             was_paused = await holding.resume(engine, doorbells, target)
-        _log.info("resumed", **operator, was_paused=was_paused)
+        _log.info("resumed", **done, was_paused=was_paused)
         line = f"{named}: {'resumed' if was_paused else 'was not paused'}"
         screen.say(line, {**target_facts(target), "was_paused": was_paused})
     else:
-        _log.info("drain_began", **operator, timeout_s=given.timeout)
+        _log.info("drain_began", **done, timeout_s=given.timeout)
         seconds = await _drain(given, engine, target, screen)
-        _log.info("drained", **operator, seconds=round(seconds, 1))
+        _log.info("drained", **done, seconds=round(seconds, 1))
         told = {**target_facts(target), "drained": True, "seconds": round(seconds, 1)}
         screen.say(f"{named}: drained after {seconds:.1f} s; it stays paused", told)
         screen.remark(f"next: genq resume {named}")
@@ -219,15 +170,6 @@ async def _drain(
         screen.remark(f"stopped waiting; {named} stays paused{still}")
         screen.remark(f"next: genq resume {named}")
         raise
-
-
-def _operator() -> str:
-    try:
-        name = getpass.getuser()
-    except (KeyError, OSError):
-        # A container may run under a number that has no name.
-        name = "?"
-    return f"{name}@{socket.gethostname()}"
 
 
 def _fail(message: str, code: int) -> int:

@@ -17,7 +17,7 @@ from infra.postgres.state_counts import (
 from infra.postgres.workers import Worker, list_workers
 from infra.settings import Settings
 from producer.operator import limits
-from producer.operator.limits import ModelLimits
+from producer.operator.limits import Limits
 from schemas.job import iso_ms
 from schemas.job_states import JobState
 from schemas.lanes import Lane
@@ -78,7 +78,7 @@ class Frame:
     lanes: Sequence[LaneView]
     workers: Sequence[Worker]
     session_ttl: timedelta
-    models: Sequence[ModelLimits]
+    limits: Limits
     deliveries: DeliveryCounts
     written: Written
 
@@ -101,7 +101,7 @@ async def look(connection: AsyncConnection, settings: Settings, now: datetime) -
         lanes=await _lanes(connection, settings.lane_weights, workers),
         workers=workers,
         session_ttl=settings.session_ttl,
-        models=(await limits.look(connection, settings.model_servers)).models,
+        limits=await limits.look(connection, settings.model_servers),
         deliveries=await delivery_counts(connection),
         written=await rows_written(connection),
     )
@@ -144,7 +144,19 @@ def frame_facts(frame: Frame, pace: Pace | None) -> dict[str, Any]:
                 "state": model.state.value,
                 "until": None if model.until is None else iso_ms(model.until),
             }
-            for model in frame.models
+            for model in frame.limits.models
+        ],
+        "limits": [
+            {
+                "account": one.account.name,
+                "limit": name,
+                "left": left.units,
+                "closed_until": None
+                if left.closed_until is None
+                else iso_ms(left.closed_until),
+            }
+            for one in frame.limits.accounts
+            for name, left in one.left.items()
         ],
         "webhooks": {
             "owed": frame.deliveries.owed,

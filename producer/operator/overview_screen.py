@@ -9,13 +9,20 @@ from rich.text import Text
 
 from infra.postgres.workers import Worker
 from producer.operator.columns import printable
-from producer.operator.limits import ModelLimits, ModelState
+from producer.operator.limits import AccountLimits, ModelLimits, ModelState
+from producer.operator.limits_screen import limit_cells
 from producer.operator.overview import Frame, LaneView, Pace
 from producer.operator.screen import Screen
 from schemas.job import iso_ms
 
 LANE_HEADINGS: Final = (
     "lane", "weight", "waiting", "oldest", "in flight", "slots", "starts/s", "state",
+)  # fmt: skip
+_NUMBERS: Final = frozenset(
+    {
+        "weight", "waiting", "oldest", "in flight", "slots", "starts/s", "busy", "heard",
+        "allows", "burst", "left now",
+    }
 )  # fmt: skip
 _MOST_WORKERS: Final = 8
 _MOST_MODELS: Final = 6
@@ -44,8 +51,7 @@ def draw(frame: Frame, pace: Pace | None, note: str) -> RenderableType:
         Text(),
         *_workers(frame),
     ]
-    models = _models(frame.models)
-    return Group(*parts, *([Text(), *models] if models else []))
+    return Group(*parts, *_models(frame.limits.models), *_limits(frame.limits.accounts))
 
 
 def ago(seconds: float | None) -> str:
@@ -123,15 +129,26 @@ def _models(models: Sequence[ModelLimits]) -> list[RenderableType]:
         )
         for model in held[:_MOST_MODELS]
     ]
-    return [_table(("model", "state", "since or until"), rows)]
+    return [Text(), _table(("model", "state", "since or until"), rows)]
+
+
+def _limits(accounts: Sequence[AccountLimits]) -> list[RenderableType]:
+    rows = [
+        (one.account.name, *limit_cells(name, left))
+        for one in accounts
+        for name, left in one.left.items()
+    ]
+    if not rows:
+        return []
+    headings = ("account", "limit", "allows", "burst", "left now", "full at")
+    return [Text(), _table(headings, rows[:_MOST_MODELS])]
 
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for heading in headings:
-        number = heading in {"weight", "waiting", "oldest", "in flight", "slots", "starts/s"}
-        right = number or heading in {"busy", "heard"}
-        table.add_column(heading, no_wrap=True, justify="right" if right else "left")
+        side = "right" if heading in _NUMBERS else "left"
+        table.add_column(heading, no_wrap=True, justify=side)
     for row in rows:
         table.add_row(*(_cell(cell) for cell in row))
     return table

@@ -1,17 +1,17 @@
-"""What operators read of tenants' plans and of limits: tables, or facts for ``--json``."""
+"""What operators read of tenants' plans: tables, or facts for ``--json``."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from infra.postgres.parks import PARKED_FULL, PARKED_PAUSED, PARKED_POOL, PARKED_RATE
 from infra.postgres.remaining import LaneStanding, Remaining
 from infra.postgres.tenant_plans import TenantPlan
-from producer.operator.limits import AccountLimits, Limits, ModelLimits, ServerLimits
-from producer.operator.plans import Changed, Standing
+from producer.keys import NewKey
+from producer.operator.plans import Changed, Standing, plan_fields
 from producer.operator.screen import Screen
 from schemas.job import iso_ms
-from schemas.tenant_plan import RATES
+from schemas.tenant_plan import OF_RELEASES, RATES, SafetyLevel
 
 _REASONS: Final = {
     PARKED_FULL: "full",
@@ -26,8 +26,8 @@ _DASH: Final = "-"
 def show_plans(screen: Screen, plans: Sequence[TenantPlan]) -> None:
     """Print plans, one a line."""
     headings = (
-        "tenant", "weight", "in flight", "per lane", "total",
-        "requests/min", "images/min", "tokens/min", "paused since",
+        "tenant", "weight", "in flight", "max/lane", "max",
+        "req/min", "img/min", "tok/min", "held",
     )  # fmt: skip
     rows = [
         (
@@ -35,9 +35,9 @@ def show_plans(screen: Screen, plans: Sequence[TenantPlan]) -> None:
             str(plan.weight),
             str(plan.inflight),
             str(plan.max_inflight),
-            _number(plan.max_inflight_total),
-            *(_number(plan.limits.get(name)) for name in RATES),
-            _instant(plan.paused_at) or _DASH,
+            number(plan.max_inflight_total),
+            *(number(plan.limits.get(name)) for name in RATES),
+            _held(plan),
         )
         for plan in plans
     ]
@@ -55,67 +55,60 @@ def show_standing(screen: Screen, standing: Standing) -> None:
         screen.say("", facts)
         return
     show_plans(screen, [standing.plan])
+    _show_rights(screen, standing.plan)
     if standing.left:
         screen.blank()
         headings = ("limit", "allowed", "at once", "left", "full at")
-        screen.show(headings, [_left_row(*item)[:-1] for item in standing.left.items()], ())
+        screen.show(headings, [left_row(*item)[:-1] for item in standing.left.items()], ())
     screen.blank()
     headings = ("lane", "waiting", "in flight", "held back", "until")
     screen.show(headings, [_lane_row(lane) for lane in standing.lanes], ())
 
 
-def show_change(screen: Screen, done: Changed) -> None:
-    """Print what a change did."""
+def _show_rights(screen: Screen, plan: TenantPlan) -> None:
+    """Print what its jobs and calls may ask for, as far as that is not the usual."""
+    usual = (None, SafetyLevel.STANDARD.value)
+    rows = [
+        (name.replace("_", " "), _value(value))
+        for name, value in plan_fields(plan).items()
+        if name not in OF_RELEASES and value not in usual
+    ]
+    if rows:
+        screen.blank()
+        screen.show(("plan", "value"), rows, ())
+
+
+def show_change(screen: Screen, done: Changed, first_key: NewKey | None = None) -> None:
+    """Print what a change did, and the secrets of a tenant that was made: this once."""
     told = ", ".join(
-        f"{name} {_number(was)} -> {_number(now)}" for name, (was, now) in done.fields.items()
+        f"{name} {_value(was)} -> {_value(now)}" for name, (was, now) in done.fields.items()
     )
     made = "created" if done.created else ""
     words = "; ".join(part for part in (made, told) if part) or "nothing changed"
     facts = {**plan_facts(done.plan), "created": done.created, "changed": change_facts(done)}
-    screen.say(f"tenant {done.plan.name}: {words}", facts)
-
-
-def show_limits(screen: Screen, limits: Limits) -> None:
-    """Print every limit of the model servers, and which models wait for one."""
-    if screen.as_json:
-        facts = [
-            *(_server_facts(server) for server in limits.servers),
-            *(_account_facts(account) for account in limits.accounts),
-            *(_model_facts(model) for model in limits.models),
-        ]
-        screen.show((), (), facts)
-        return
-    rows: list[Sequence[str]] = []
-    for server in limits.servers:
-        rate = _number(server.requests_per_second)
-        closed = _instant(server.closed_until) or _DASH
-        name = "requests_per_second"
-        rows.append(("server", server.name, name, rate, *[_DASH] * 3, closed))
-    for one in limits.accounts:
-        named = ("account", one.account.name)
-        found = [(*named, *_left_row(*item)) for item in one.left.items()]
-        rows += found or [(*named, _NONE, *[_DASH] * 5)]
-    headings = ("of", "name", "limit", "allowed", "at once", "left", "full at", "closed until")
-    screen.show(headings, rows, ())
-    screen.blank()
-    models = [_model_row(model) for model in limits.models]
-    screen.show(("model", "state", "since or until", "servers"), models, ())
+    lines = [f"tenant {done.plan.name}: {words}"]
+    if first_key is not None:
+        secrets = {"api_key": first_key.text, "webhook_secret": done.webhook_secret}
+        lines += [f"{name.replace('_', ' ')}: {secret}" for name, secret in secrets.items()]
+        facts |= secrets
+    screen.say("\n".join(lines), facts)
+    if first_key is not None:
+        screen.remark("both are shown this once: keep them where secrets are kept")
 
 
 def plan_facts(plan: TenantPlan) -> dict[str, Any]:
     """Return what ``--json`` tells of a plan; a limit that is null is none."""
     return {
         "name": plan.name,
-        "weight": plan.weight,
-        "max_inflight": plan.max_inflight,
-        "max_inflight_total": plan.max_inflight_total,
+        **{name: value for name, value in plan_fields(plan).items() if name not in RATES},
         "limits": {name: plan.limits.get(name) for name in RATES},
-        "paused_since": _instant(plan.paused_at),
+        "paused_since": instant(plan.paused_at),
+        "suspended_since": instant(plan.suspended_at),
         "in_flight": plan.inflight,
     }
 
 
-def change_facts(done: Changed) -> dict[str, Mapping[str, int | None]]:
+def change_facts(done: Changed) -> dict[str, Mapping[str, Any]]:
     """Return what was changed, per field from what to what."""
     return {name: {"from": was, "to": now} for name, (was, now) in done.fields.items()}
 
@@ -126,8 +119,8 @@ def remaining_facts(name: str, left: Remaining) -> dict[str, Any]:
         "allowed": _allowed(name, left),
         "at_once": left.limit.burst,
         "left": left.units,
-        "full_at": _instant(left.full_at),
-        "closed_until": _instant(left.closed_until),
+        "full_at": instant(left.full_at),
+        "closed_until": instant(left.closed_until),
     }
 
 
@@ -135,14 +128,15 @@ def _allowed(name: str, left: Remaining) -> int:
     return left.limit.per_minute // (60 if name.endswith("_per_second") else 1)
 
 
-def _left_row(name: str, left: Remaining) -> tuple[str, ...]:
+def left_row(name: str, left: Remaining) -> tuple[str, ...]:
+    """Return a limit's name, what it allows, at once, what is left, full when, closed until."""
     return (
         name,
         str(_allowed(name, left)),
         str(left.limit.burst),
         str(left.units),
-        _instant(left.full_at) or "now",
-        _instant(left.closed_until) or _DASH,
+        instant(left.full_at) or "now",
+        instant(left.closed_until) or _DASH,
     )
 
 
@@ -152,7 +146,7 @@ def _lane_facts(lane: LaneStanding) -> dict[str, Any]:
         "waiting": lane.waiting,
         "in_flight": lane.inflight,
         "held_back": _reason(lane),
-        "until": _instant(lane.parked_until),
+        "until": instant(lane.parked_until),
         "lane_paused": lane.lane_paused,
     }
 
@@ -160,51 +154,29 @@ def _lane_facts(lane: LaneStanding) -> dict[str, Any]:
 def _lane_row(lane: LaneStanding) -> tuple[str, ...]:
     held = _reason(lane) or ("lane paused" if lane.lane_paused else _DASH)
     counts = (str(lane.waiting), str(lane.inflight))
-    return (lane.lane.value, *counts, held, _instant(lane.parked_until) or _DASH)
+    return (lane.lane.value, *counts, held, instant(lane.parked_until) or _DASH)
 
 
 def _reason(lane: LaneStanding) -> str | None:
     return _REASONS.get(lane.park_reason) if lane.park_reason else None
 
 
-def _server_facts(server: ServerLimits) -> dict[str, Any]:
-    return {
-        "what": "server",
-        "name": server.name,
-        "requests_per_second": server.requests_per_second,
-        "closed_until": _instant(server.closed_until),
-    }
+def _held(plan: TenantPlan) -> str:
+    held = {"paused": plan.paused_at, "suspended": plan.suspended_at}
+    return ", ".join(f"{how} {iso_ms(at)}" for how, at in held.items() if at) or _DASH
 
 
-def _account_facts(one: AccountLimits) -> dict[str, Any]:
-    return {
-        "what": "account",
-        "name": one.account.name,
-        "servers": sorted(one.account.servers),
-        "models": sorted(one.account.models),
-        "limits": {name: remaining_facts(name, left) for name, left in one.left.items()},
-    }
-
-
-def _model_facts(model: ModelLimits) -> dict[str, Any]:
-    return {
-        "what": "model",
-        "name": model.model,
-        "state": model.state.value,
-        "closed_until": _instant(model.until),
-        "paused_since": _instant(model.paused_at),
-        "servers": list(model.servers),
-    }
-
-
-def _model_row(model: ModelLimits) -> tuple[str, ...]:
-    when = _instant(model.until or model.paused_at) or _DASH
-    return (model.model, model.state.value, when, ",".join(model.servers) or "nobody")
-
-
-def _number(value: int | None) -> str:
+def _value(value: Any) -> str:
+    if isinstance(value, list):
+        return ",".join(map(str, cast("list[object]", value))) or "nothing"
     return _NONE if value is None else str(value)
 
 
-def _instant(at: datetime | None) -> str | None:
+def number(value: int | None) -> str:
+    """Return a limit for a person."""
+    return _NONE if value is None else str(value)
+
+
+def instant(at: datetime | None) -> str | None:
+    """Return an instant as JSON has it."""
     return None if at is None else iso_ms(at)

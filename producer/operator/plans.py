@@ -39,12 +39,17 @@ class Changed:
     """What a change did: the plan as it is now, and per field what it was and is.
 
     Attributes:
-        created: There was no such tenant before.
+        webhook_secret: Of a tenant that was made just now.
     """
 
     plan: TenantPlan
     fields: Mapping[str, tuple[Any, Any]]
-    created: bool
+    webhook_secret: str | None = field(default=None, repr=False)
+
+    @property
+    def created(self) -> bool:
+        """Whether there was no such tenant before."""
+        return self.webhook_secret is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +121,7 @@ async def change(
         DatabaseUnavailableError: PostgreSQL cannot be reached.
     """
     async with transaction(engine) as connection:
-        created = (
-            create_with is not None and await _create(connection, name, create_with) is not None
-        )
+        secret = None if create_with is None else await _create(connection, name, create_with)
         before = await lock_plan(connection, name)
         if before is None:
             raise _or_create(name, await unknown_tenant(connection, name))
@@ -127,7 +130,7 @@ async def change(
         await measure_anew(connection, _limits(after))
     if wanted.model_fields_set and not wanted.model_fields_set & OF_RELEASES:
         # It counts when a call comes in: nothing that waits goes by it.
-        return Changed(after, _difference(before, after), created)
+        return Changed(after, _difference(before, after), secret)
     # The flows come after the commit: they are locked before tenants, everywhere.
     await _apply(engine, after)
     await doorbells.ring(WAKE, READY)
@@ -135,7 +138,7 @@ async def change(
     await asyncio.sleep(SETTLE_SECONDS)
     if await _apply(engine, after):
         await doorbells.ring(WAKE, READY)
-    return Changed(after, _difference(before, after), created)
+    return Changed(after, _difference(before, after), secret)
 
 
 async def create(

@@ -72,7 +72,9 @@ class Screen:
         elif not found:
             self.remark("no worker has a session; start one: genq work")
         else:
-            headings = ("session", "host", "pid", "slots", "busy", "state", "seconds", "lanes")
+            headings = (
+                "session", "host", "pid", "slots", "busy", "state", "expires in", "lanes",
+            )  # fmt: skip
             print_columns(headings, [_row(worker) for worker in found])
 
     def progress(self, target: Target, left: InFlight) -> None:
@@ -131,6 +133,6 @@ def _row(worker: Worker) -> tuple[str, ...]:
         str(worker.slots),
         str(worker.busy),
         state if worker.seconds_left > 0 else "lost",
-        f"{worker.seconds_left:.0f}",
+        f"{worker.seconds_left:.0f} s",
         ",".join(worker.lanes),
     )

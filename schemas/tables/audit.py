@@ -5,6 +5,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     Identity,
+    Index,
     LargeBinary,
     Table,
     Text,
@@ -29,6 +30,7 @@ audit_log = Table(
     Column("prev", LargeBinary, nullable=False),
     Column("hash", LargeBinary, nullable=False),
 )
+Index("ix_audit_log_at", audit_log.c.at)
 
 # The heads of all chains at an instant, signed: a tail that is cut off afterwards is noticed.
 audit_anchor = Table(

@@ -137,7 +137,7 @@ def test_with_a_token_metrics_are_for_those_who_bear_it(settings: Settings) -> N
     async def scenario(api: Served) -> None:
         for wrong in ("", f"Bearer {api.key}", "Bearer nope", f"Basic {TOKEN}", "Bearer \xff"):
             refused = await api.http.get(
-                "/metrics", headers={"Authorization": wrong.encode("latin-1")}
+                "/metrics", headers=[(b"authorization", wrong.encode("latin-1"))]
             )
             assert refused.status_code == 401, wrong
             assert "GENQ_METRICS_TOKEN" in refused.json()["detail"]

@@ -66,7 +66,7 @@ WRONG_BODIES: tuple[tuple[bytes, str | None, str], ...] = (
     (b'{"kind":"image","input":{"prompt":"\xff"}}', None, "not valid JSON"),
     (b'{"kind":"image","input":{"prompt":"\\ud800"}}', None, "not valid JSON"),
     (b'{"kind":"image","input":{"prompt":1e999}}', None, "not valid JSON"),
-    (b"[" * 100_000, None, "not valid JSON"),
+    (b"[" * 100_000, "", "nested deeper"),
     (
         b'{"kind":"image","input":{"prompt":' + b"[" * 900 + b"]" * 900 + b"}}",
         "/input/prompt/0/0",
@@ -144,7 +144,7 @@ def test_an_escaped_backslash_before_u0000_is_no_nul(settings: Settings) -> None
 
 def test_what_is_accepted_comes_back_however_odd(settings: Settings) -> None:
     async def scenario(api: Served) -> None:
-        deep = b"[" * 60 + b"]" * 60
+        deep = b"[" * 28 + b"]" * 28
         odd = b'{"big":1e30,"wide":123456789012345678901234567890,"deep":' + deep + b"}"
         body = b'{"kind":"image","input":{"prompt":"\\ud83d\\udc3a","extra_body":' + odd + b"}}"
         answer = await api.http.post("/v1/jobs", content=body, headers=JSON)

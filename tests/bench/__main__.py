@@ -19,6 +19,7 @@ from tests.bench.at_rest import measure_idle_cpu, measure_idle_latency
 from tests.bench.baseline.celery_alone import measure_celery
 from tests.bench.baseline.naive import measure_naive
 from tests.bench.budget import judge
+from tests.bench.bulk import measure_bulk
 from tests.bench.cpu import between
 from tests.bench.engine.alone import measure_engine
 from tests.bench.machine import describe_machine
@@ -34,6 +35,7 @@ from tests.bench.under_load import (
     measure_submits,
     warm_up,
 )
+from tests.bench.watchers import measure_watchers
 from tests.bench.whale import measure_whale
 from tests.bench.yardstick import middle, yardstick
 
@@ -44,6 +46,7 @@ _FAILED: Final = 1
 _INTERRUPTED: Final = 130
 _STEADY_RATE: Final = 174.0
 _QUICK_QUEUE: Final = 200_000
+_WATCHERS: Final = 500
 _BASELINES: Final = ("celery", "naive")
 
 
@@ -98,6 +101,11 @@ async def _submits(stack: Stack, results: Results, asked: argparse.Namespace) ->
     return await measure_submits(stack, 5.0 if asked.quick else 10.0)
 
 
+async def _bulk(stack: Stack, results: Results, asked: argparse.Namespace) -> Measured:
+    del results
+    return await measure_bulk(stack, 10 if asked.quick else 20)
+
+
 async def _engine(stack: Stack, results: Results, asked: argparse.Namespace) -> Measured:
     del results
     return await measure_engine(stack, 6_000 if asked.quick else 20_000)
@@ -106,6 +114,11 @@ async def _engine(stack: Stack, results: Results, asked: argparse.Namespace) -> 
 async def _whale(stack: Stack, results: Results, asked: argparse.Namespace) -> Measured:
     del results
     return await measure_whale(stack, 10.0 if asked.quick else 20.0)
+
+
+async def _watchers(stack: Stack, results: Results, asked: argparse.Namespace) -> Measured:
+    del results, asked
+    return await measure_watchers(stack, clients=_WATCHERS, rate=50.0)
 
 
 async def _celery(stack: Stack, results: Results, asked: argparse.Namespace) -> Measured:
@@ -127,11 +140,13 @@ MEASUREMENTS: Final[dict[str, Measure]] = {
     "half": _half,
     "sustained": _sustained,
     "in_flight": _in_flight,
+    "watchers": _watchers,
     "celery": _celery,
     "naive": _naive,
     "whale": _whale,
     "release": _release,
     "submits": _submits,
+    "bulk": _bulk,
     "engine": _engine,
 }
 

@@ -115,14 +115,25 @@ def _loop_lag(results: Results) -> Verdict:
 
 
 def _submits(results: Results) -> Verdict:
-    got = (_value(results, "submits", "rate"),)
+    got = tuple(_value(results, "submits", name) for name in ("rate", "accepted_p99"))
     return _line(
         "durable submits, one API process",
-        ">= 1500/s",
+        ">= 1500/s, p99 <= 100 ms",
         got,
-        "{:.0f}/s",
-        limits=[1500],
+        "{:.0f}/s, p99 {:.0f} ms",
+        limits=[1500, 100],
         at_least=True,
+    )
+
+
+def _bulk(results: Results) -> Verdict:
+    got = tuple(_value(results, "bulk", name) for name in ("call_p50", "call_p99"))
+    return _line(
+        "1,000 jobs in one call, p50 / p99",
+        "<= 250 / 250 ms",
+        got,
+        "{:.0f} / {:.0f} ms",
+        limits=[250, 250],
     )
 
 
@@ -135,6 +146,17 @@ def _release(results: Results) -> Verdict:
         "{:.2f}",
         limits=[0.67],
         at_least=True,
+    )
+
+
+def _watchers(results: Results) -> Verdict:
+    got = tuple(_value(results, "watchers", name) for name in ("each_p95", "one_p95", "rss"))
+    return _line(
+        "500 watchers, commit to client p95; memory",
+        "<= 250 ms, <= 60 MB",
+        got,
+        "{:.0f} ms each, {:.0f} ms all of one; {:.0f} MB",
+        limits=[250, 250, 60],
     )
 
 
@@ -162,7 +184,9 @@ _LINES: Final = (
     _in_flight,
     _loop_lag,
     _submits,
+    _bulk,
     _release,
+    _watchers,
     _idle_cpu,
     _idle_start,
 )

@@ -9,8 +9,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from infra.api_keys import digest_of, new_api_key, prefix_of
+from infra.postgres.api_keys import insert_key
 from infra.postgres.engine import transaction
-from infra.postgres.tenants import add_key, ensure_tenant
+from infra.postgres.tenants import ensure_tenant
 from schemas.lanes import Lane
 
 PEPPER: Final = "only-for-chaos-0123456789"
@@ -79,7 +80,7 @@ async def enrol(engine: AsyncEngine, plans: Sequence[Plan] = PLANS) -> list[Enro
                 },
             )
             key = new_api_key()
-            await add_key(
+            await insert_key(
                 connection,
                 tenant.id,
                 name="chaos",

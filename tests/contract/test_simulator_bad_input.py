@@ -35,7 +35,7 @@ WRONG: list[tuple[str, Any, str | None]] = [
     (IMAGES, {"prompt": PROMPT, "seed": 10**40}, "seed"),
     (IMAGES, {"prompt": PROMPT, "response_format": "gif"}, "response_format"),
     (IMAGES, {"prompt": PROMPT, "output_format": "gif"}, "output_format"),
-    (IMAGES, {"prompt": PROMPT, "stream": True}, "stream"),
+    (IMAGES, {"prompt": PROMPT, "stream": True, "n": 2}, "n"),
     (IMAGES, {"prompt": PROMPT, "model": None}, "model"),
     (CHAT, {"messages": SAID}, "model"),
     (CHAT, {"model": "sim-chat-1"}, "messages"),

@@ -11,9 +11,9 @@ import aiohttp
 import pytest
 
 from infra.api_keys import digest_of, new_api_key, prefix_of
+from infra.postgres.api_keys import insert_key
 from infra.postgres.engine import transaction
 from infra.postgres.sessions import open_session
-from infra.postgres.tenants import add_key
 from infra.settings import Settings
 from schemas.lanes import Lane
 from tests.fixtures import crashing_process
@@ -31,7 +31,7 @@ async def new_key(running: System) -> str:
     key = new_api_key()
     digest = digest_of(key, running.settings.key_pepper.get_secret_value())
     async with transaction(running.engine) as connection:
-        await add_key(
+        await insert_key(
             connection, running.tenant.id, name="test", prefix=prefix_of(key), digest=digest
         )
     return key

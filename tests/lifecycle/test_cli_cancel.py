@@ -7,6 +7,7 @@ import pytest
 
 from genq.cli.app import run
 from tests.fixtures.api_stub import ApiStub, Home, Says, problem
+from tests.fixtures.command import in_a_terminal
 
 Capture = pytest.CaptureFixture[str]
 
@@ -99,7 +100,7 @@ def test_jobs_are_cancelled_by_what_they_have_in_common(
     api_stub.script = [report(12, 3)]
 
     flags = ["--lane", "batch", "--metadata", "campaign=spring", "--status", "queued"]
-    assert run(["jobs", "cancel", *flags]) == 0
+    assert run(["jobs", "cancel", *flags, "--yes"]) == 0
 
     assert capsys.readouterr().out == "12 cancelled at once, 3 being stopped\n"
     assert api_stub.submits() == [
@@ -111,6 +112,31 @@ def test_jobs_are_cancelled_by_what_they_have_in_common(
             "dry_run": False,
         }
     ]
+
+
+def test_many_are_cancelled_only_after_a_yes_to_their_number(
+    stub_home: Home, api_stub: ApiStub
+) -> None:
+    for answer, code, sent in (("n", 1, 1), ("y", 0, 2)):
+        api_stub.asked.clear()
+        api_stub.script = [report(12, dry_run=True), report(12)]
+
+        ended, output = in_a_terminal("jobs", "cancel", "--lane", "batch", typed=f"{answer}\n")
+
+        assert (ended, len(api_stub.asked)) == (code, sent), output
+        assert "Cancel 12 jobs? [y/N]" in output
+        assert ("nothing was done" in output) == (answer == "n")
+
+
+def test_nobody_to_ask_is_told_to_say_yes(
+    stub_home: Home, api_stub: ApiStub, capsys: Capture
+) -> None:
+    api_stub.script = [report(1, dry_run=True)]
+
+    assert run(["jobs", "cancel", "--all"]) == 2
+
+    assert "Cancel 1 job? Say so: --yes" in capsys.readouterr().err
+    assert len(api_stub.asked) == 1
 
 
 def test_a_dry_run_only_counts(stub_home: Home, api_stub: ApiStub, capsys: Capture) -> None:

@@ -84,12 +84,13 @@ def test_groups_are_shown_and_one_is_sent_again(
         again = "genq dead redrive --code model_unavailable --model test-image --dry-run"
         assert again in hint
         would, told = await command(api, capsys, again.removeprefix("genq "))
-        assert (would.split(), told) == (ids, "3 would be sent again; nothing was\n")
+        said = "dry run: 3 jobs would be sent again; nothing was sent\n"
+        assert (would.split(), told) == (ids, said)
         sent, told = await command(
-            api, capsys, "dead redrive --code model_unavailable --to-lane batch"
+            api, capsys, "dead redrive --code model_unavailable --to-lane batch --yes"
         )
         assert [row.split()[0] for row in sent.splitlines()] == ids
-        assert told == "3 sent again\n"
+        assert told == "3 jobs sent again\n"
         job = (await api.http.get(f"/v1/jobs/{sent.split()[-1]}")).json()
         assert (job["lane"], job["status"]) == ("batch", "queued")
 
@@ -106,7 +107,7 @@ def test_a_job_is_sent_again_once_and_the_second_time_is_told(
         first, _ = await command(api, capsys, line)
         second, told = await command(api, capsys, f"dead redrive {job_id}")
         assert first == second
-        assert told == "0 sent again; 1 had been sent before\n"
+        assert told == "0 jobs sent again; 1 job had been sent again before\n"
         job = (await api.http.get(f"/v1/jobs/{first.split()[-1]}")).json()
         assert job["input"]["n"] == 2
 
@@ -124,7 +125,7 @@ def test_one_job_that_is_not_dead_does_not_keep_the_others_from_being_sent(
         sent, told = await command(api, capsys, line, code=9)
 
         assert [row.split()[0] for row in sent.splitlines()] == [first, last]
-        assert told.splitlines()[-1] == "2 sent again, 1 refused, 1 not found"
+        assert told.splitlines()[-1] == "2 jobs sent again, 1 refused, 1 not found"
         assert (await command(api, capsys, f"dead redrive {alive}", code=9))[0] == ""
 
     run(settings, scenario)
@@ -167,12 +168,12 @@ def test_a_large_group_is_sent_in_several_calls_that_share_one_beginning(
     }
     api_stub.script += [Says(body=said), Says(body={**said, "has_more": False})]
 
-    assert run_command(["dead", "redrive", "--all"]) == 0
+    assert run_command(["dead", "redrive", "--all", "--yes"]) == 0
 
     first, second = api_stub.submits()
     assert first == {"filter": {}, "edits": {}, "dry_run": False}
     assert second == {**first, "submitted_before": said["submitted_before"]}
-    assert capsys.readouterr().err == "2 sent again\n"
+    assert capsys.readouterr().err == "2 jobs sent again\n"
 
 
 def test_the_sdk_lists_groups_and_sends_again(settings: Settings) -> None:

@@ -55,7 +55,7 @@ def test_a_job_that_ends_badly_decides_the_exit_code(
         (problem(400, "content_blocked", "no"), 7, "change the prompt"),
         (problem(401, "invalid_api_key", "unknown"), 4, "GENQ_API_KEY"),
         (problem(403, "forbidden", "no"), 4, ""),
-        (problem(404, "not_found", "there is no job"), 3, "genq jobs list"),
+        (problem(404, "not_found", "there is no job"), 3, "genq jobs ls"),
         (problem(409, "name_taken", "there is one"), 9, ""),
         (problem(429, "rate_limited", "slow"), 6, "wait"),
         (problem(503, "database_unavailable", "restarting", error_id="err_1"), 5, "err_1"),

@@ -25,13 +25,13 @@ def test_jobs_are_listed_newest_first(
 ) -> None:
     made = [api_stub.add_job()["id"] for _ in range(3)]
 
-    run(["jobs", "list", "--limit", "2"])
+    run(["jobs", "ls", "--limit", "2"])
 
     printed = capsys.readouterr()
     lines = printed.out.splitlines()
     assert lines[0].split() == ["id", "status", "kind", "lane", "created", "model"]
     assert [line.split()[0] for line in lines[1:]] == [made[2], made[1]]
-    assert f"more: genq jobs list --after {made[1]}" in printed.err
+    assert f"more: the same with --after {made[1]}" in printed.err
 
 
 def test_jobs_are_listed_as_json_lines_over_pages(
@@ -40,14 +40,14 @@ def test_jobs_are_listed_as_json_lines_over_pages(
     made = [api_stub.add_job()["id"] for _ in range(5)]
     api_stub.page_size = 2
 
-    run(["jobs", "list", "--json"])
+    run(["jobs", "ls", "--json"])
 
     printed = [json.loads(line)["id"] for line in capsys.readouterr().out.splitlines()]
     assert printed == made[::-1]
 
 
 def test_no_jobs_are_told_on_stderr(stub_home: Home, capsys: Capture) -> None:
-    assert run(["jobs", "list", "--status", "failed"]) == 0
+    assert run(["jobs", "ls"]) == 0
 
     printed = capsys.readouterr()
     assert printed.out == ""

@@ -100,12 +100,34 @@ def test_a_file_that_cannot_be_read_is_told(stub_home: Home, capsys: Capture) ->
     assert "none.json: No such file" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["get", "trigger", "delete", "pause", "resume", "update"])
-def test_a_malformed_id_is_told_before_anything_is_sent(
+@pytest.mark.parametrize("command", ["show", "trigger", "delete", "pause", "resume", "update"])
+def test_a_schedule_that_is_not_there_is_told_with_a_close_name(
     stub_home: Home, api_stub: ApiStub, capsys: Capture, command: str
 ) -> None:
-    assert run(["schedules", command, "nope"]) == ExitCode.USAGE
-    assert "'nope' is no id" in capsys.readouterr().err
+    api_stub.script = [listed(SCHEDULE)]
+
+    assert run(["schedules", command, "nigthly"]) == ExitCode.NOT_FOUND
+
+    assert "no schedule 'nigthly'; did you mean nightly?" in capsys.readouterr().err
+    assert [asked.method for asked in api_stub.asked] == ["GET"]
+
+
+def test_a_schedule_is_called_by_its_name(
+    stub_home: Home, api_stub: ApiStub, capsys: Capture
+) -> None:
+    api_stub.script = [listed(SCHEDULE), Says(body=SCHEDULE), listed()]
+
+    assert run(["schedules", "show", "nightly"]) == 0
+
+    assert f"id        {ID}" in capsys.readouterr().out
+
+
+def test_a_schedule_is_not_deleted_without_a_yes(
+    stub_home: Home, api_stub: ApiStub, capsys: Capture
+) -> None:
+    assert run(["schedules", "delete", ID]) == ExitCode.USAGE
+
+    assert "--yes" in capsys.readouterr().err
     assert api_stub.asked == []
 
 
@@ -159,7 +181,7 @@ def test_pause_resume_trigger_update_and_delete_ask_for_just_that(
         (["resume", ID], Says(body=SCHEDULE), "POST", f"/{ID}/resume"),
         (["trigger", ID], Says(202, job), "POST", f"/{ID}/trigger"),
         (["update", ID, "--cron", "@daily"], Says(body=SCHEDULE), "PATCH", f"/{ID}"),
-        (["delete", ID], Says(204, b""), "DELETE", f"/{ID}"),
+        (["delete", ID, "--yes"], Says(204, b""), "DELETE", f"/{ID}"),
     ):
         api_stub.script = [says]
         assert run(["schedules", *command]) == 0, command

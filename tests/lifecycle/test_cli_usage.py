@@ -8,24 +8,13 @@ from genq.cli.app import run
 from tests.fixtures.api_stub import ApiStub, Home
 
 Capture = pytest.CaptureFixture[str]
-COMMANDS = [
-    "", "api", "db", "db check", "db current", "db upgrade", "dead", "dead groups",
-    "dead ls", "dead redrive", "dead show", "deliver", "demo", "dispatch", "doctor", "drain",
-    "env",
-    "jobs", "jobs cancel", "jobs get", "jobs list", "key", "limits", "pause", "pauses",
-    "resume",
-    "schedules", "schedules create", "schedules delete", "schedules get", "schedules list",
-    "schedules pause", "schedules resume", "schedules trigger", "schedules update",
-    "simulator", "submit", "tenant", "tenant ls", "tenant set", "tenant show",
-    "up", "version", "webhook", "webhook listen", "work", "workers",
-]  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("line", "hint"),
     [
         ("sumbit x", "Did you mean 'submit'"),
-        ("jobs lst", "Did you mean 'list'"),
+        ("jobs lst", "Did you mean 'ls'"),
         ("submit x --wiat", "did you mean --wait"),
         ("submit x --kind imge", "did you mean image"),
         ("submit x --lane trubo", "did you mean turbo"),
@@ -53,27 +42,6 @@ def test_a_mistake_exits_with_2_and_says_what_was_meant(
 def test_an_empty_prompt_is_a_mistake(stub_home: Home, capsys: Capture) -> None:
     assert run(["submit", "  "]) == 2
     assert "genq submit:" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_help_begins_with_an_example(command: str, capsys: Capture) -> None:
-    assert run([*command.split(), "--help"]) == 0
-
-    printed = capsys.readouterr().out
-    first, second = printed.splitlines()[:2]
-    assert first in {"Example:", "Examples:"}
-    assert re.match("  .*genq", second)
-
-
-def test_help_lists_every_command(capsys: Capture) -> None:
-    found: list[str] = []
-    for group in ("", "jobs", "schedules", "dead", "tenant", "webhook", "db"):
-        run(group.split())
-        listed = capsys.readouterr().out.partition("Commands:\n")[2]
-        names = re.findall(r"^  (\S+)", listed, re.MULTILINE)
-        found += [f"{group} {name}".strip() for name in names]
-
-    assert sorted(["", *found]) == COMMANDS
 
 
 def test_the_version_is_printed(capsys: Capture) -> None:

@@ -141,7 +141,7 @@ def test_what_waits_longest_is_told_with_its_reason(genq: Harness) -> None:
 
     (waiting,) = look(genq)["waiting"]
 
-    assert "lane fast: 1 ready jobs" in waiting.what
+    assert "lane fast: 1 ready job" in waiting.what
     assert "waiting on tenant_limit" in waiting.what
 
 

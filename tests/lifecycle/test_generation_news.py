@@ -1,6 +1,6 @@
 """Every generation leaves a line and numbers, under the names that monitoring expects."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -36,7 +36,7 @@ class Counted:
 
 
 @contextmanager
-def line_of(event: str) -> Iterator[dict[str, Any]]:
+def line_of(event: str) -> Generator[dict[str, Any]]:
     """Yield what will hold the only line of this event."""
     found: dict[str, Any] = {}
     with capture_logs() as lines:

@@ -1,18 +1,39 @@
 """No statement of the engine reads a whole table, however long the queue is."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+from uuid import UUID
 
 import psycopg
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from infra.postgres.list_jobs import count_jobs, list_jobs
 from infra.settings import Settings
-from schemas.ids import parse_id
+from schemas.ids import format_id, parse_id
+from schemas.job_filter import JobFilter
 from schemas.lanes import Lane
 from tests.fixtures.harness import Harness
 
 # Tables that grow with the load. The others have a row per lane, model, worker or schedule.
 _LARGE: Final = ("live", "flow", "tenant", "job", "payload", "result", "attempt", "outbox")
+_NOON: Final = "2026-01-01T12:00:00Z"
+_FILTERS: Final[tuple[dict[str, Any], ...]] = (
+    {},
+    {"status": "queued"},
+    {"status": ["failed", "running"]},
+    {"lane": "fast", "kind": "image", "model": "test-image"},
+    {"tag": "rare"},
+    {"metadata": {"order": "7"}},
+    {"end_user": "ann"},
+    {"error_code": "model_timeout"},
+    {"attempts_min": 3},
+    {"created_after": _NOON},
+    {"created_before": _NOON},
+    {"schedule_id": format_id("sched", UUID(int=1))},
+    {"batch_id": format_id("batch", UUID(int=1))},
+)
 _CROWD: Final = """
 INSERT INTO tenant (name, max_inflight, webhook_secret)
   SELECT 'crowd-' || n, 1000, 'whsec_MfKQ9r8GKYqrTwjU' FROM generate_series(1, 40000) n;
@@ -71,6 +92,20 @@ def live_a_day(genq: Harness) -> None:
     genq.job(late)
 
 
+def look_through(genq: Harness) -> None:
+    """List the whale's jobs by every filter, alone and beside one with an index, and count."""
+    whale = genq.sql("SELECT min(id) FROM tenant")[0][0]
+    for one in _FILTERS:
+        for other in ({}, {"tag": "rare"}):
+            wanted = JobFilter.model_validate(one | other)
+            genq.in_transaction(partial(_look, whale=whale, wanted=wanted))
+
+
+async def _look(connection: AsyncConnection, *, whale: int, wanted: JobFilter) -> None:
+    await list_jobs(connection, whale, wanted, limit=21)
+    await count_jobs(connection, whale, wanted)
+
+
 def test_a_day_of_the_engine_reads_no_table_from_end_to_end(
     settings: Settings, database_url: str, tmp_path: Path
 ) -> None:
@@ -82,6 +117,7 @@ def test_a_day_of_the_engine_reads_no_table_from_end_to_end(
     before = scans(database_url)
 
     live_a_day(genq)
+    look_through(genq)
     genq.close()
 
     after = scans(database_url)

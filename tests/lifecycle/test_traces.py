@@ -110,6 +110,7 @@ def test_spans_say_what_was_done_and_hold_no_prompt(
 
     assert request["http.route"] == "/v1/jobs"
     assert request["http.response.status_code"] == 202
+    assert 0 <= call.pop("model_latency") <= attempt["response_time"]
     assert call == {
         "gen_ai.operation.name": "generate_content",
         "gen_ai.provider.name": "painter",

@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from genq.calls import Answer, Call
 from genq.errors import ConfigurationError, ConflictError, ServerUnreachableError
-from genq.exchanges import Answer, Call, cancel_job, cancel_jobs, create_job
-from tests.unit.genq.test_exchanges import play, says, scripted
+from genq.exchanges import cancel_job, cancel_jobs, create_job
+from tests.fixtures.exchange_player import play, says, scripted
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 

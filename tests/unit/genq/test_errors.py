@@ -17,7 +17,7 @@ from schemas.errors import FieldError, GenqError, InputError
     [
         (400, errors.InvalidRequestError),
         (401, errors.AuthenticationError),
-        (402, errors.RateLimitedError),
+        (402, errors.BudgetExhaustedError),
         (403, errors.PermissionDeniedError),
         (404, errors.NotFoundError),
         (409, errors.ConflictError),
@@ -25,7 +25,9 @@ from schemas.errors import FieldError, GenqError, InputError
         (422, errors.InvalidRequestError),
         (429, errors.RateLimitedError),
         (500, errors.ServerError),
-        (503, errors.ServerError),
+        (502, errors.UnavailableError),
+        (503, errors.UnavailableError),
+        (504, errors.UnavailableError),
     ],
 )
 def test_a_status_has_one_class(status: int, expected: type[errors.ApiError]) -> None:

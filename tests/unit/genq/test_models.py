@@ -1,19 +1,29 @@
 """The SDK's own models say what the service's do, and outlive newer servers."""
 
+import inspect
+import json
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from genq import UnexpectedAnswerError
+from genq.bulk_models import Bulk, BulkItem
 from genq.decoding import decode, read_job, read_slice
 from genq.errors import JobBlockedError, JobFailedError
+from genq.event_models import JobEvent
+from genq.generating import ImageOptions, TextOptions
+from genq.job_requests import JobFilter, JobOptions, JobRequest
+from genq.jobs import Jobs
+from genq.key_models import ApiKey, Tenant
 from genq.models import (
     FINAL_STATUSES,
     KINDS,
     LANES,
     STATUSES,
     Artifact,
+    CancelReport,
     DeadLetter,
     DeadLetterGroup,
     Death,
@@ -25,42 +35,106 @@ from genq.models import (
     Redrive,
     Urls,
 )
-from schemas.dead_letter_views import (
-    DeadLetterDetailView,
-    DeadLetterGroupView,
-    DeathView,
-    RedriveView,
-)
+from genq.schedule_models import Schedule, ScheduleRun
 from schemas.generation import Kind
-from schemas.job import ArtifactView, ErrorView, JobView, OutputView, UrlsView
 from schemas.job_states import JobState, JobStatus, status_of
 from schemas.lanes import Lane
-from schemas.position import EtaView, QueueView
 from tests.fixtures.sample_job import JOB
+
+DOCUMENT: dict[str, Any] = json.loads(
+    (Path(__file__).parents[3] / "producer" / "api" / "openapi.json").read_text()
+)
+SHAPES: dict[str, Any] = DOCUMENT["components"]["schemas"]
 
 
 @pytest.mark.parametrize(
-    ("model", "view", "besides"),
+    ("model", "shapes"),
     [
-        (Job, JobView, {"raw"}),
-        (Artifact, ArtifactView, set[str]()),
-        (Output, OutputView, set[str]()),
-        (JobError, ErrorView, set[str]()),
-        (Urls, UrlsView, set[str]()),
-        (DeadLetter, DeadLetterDetailView, {"raw"}),
-        (Death, DeathView, set[str]()),
-        (DeadLetterGroup, DeadLetterGroupView, {"raw"}),
-        (Redrive, RedriveView, {"raw"}),
-        (QueuePlace, QueueView, set[str]()),
-        (Eta, EtaView, set[str]()),
+        (Job, {"JobView"}),
+        (Artifact, {"ArtifactView"}),
+        (Output, {"OutputView"}),
+        (JobError, {"ErrorView"}),
+        (Urls, {"UrlsView"}),
+        (QueuePlace, {"QueueView"}),
+        (Eta, {"EtaView"}),
+        (DeadLetter, {"DeadLetterDetailView"}),
+        (Death, {"DeathView"}),
+        (DeadLetterGroup, {"DeadLetterGroupView"}),
+        (Redrive, {"RedriveView"}),
+        (Schedule, {"ScheduleView"}),
+        (ScheduleRun, {"ScheduleRunView"}),
+        (ApiKey, {"KeyView", "NewKeyView"}),
+        (Tenant, {"OwnTenantView"}),
+        (Bulk, {"BulkView"}),
+        (BulkItem, {"BulkItemView"}),
+        (CancelReport, {"CancelReport"}),
+        (
+            JobEvent,
+            {
+                "QueuedEvent",
+                "PositionEvent",
+                "StartedEvent",
+                "ProgressEvent",
+                "RetryingEvent",
+                "EndedEvent",
+            },
+        ),
     ],
 )
-def test_a_model_has_the_fields_that_the_service_sends(
-    model: Any, view: Any, besides: set[str]
-) -> None:
-    names = {one.name for one in fields(model)}
+def test_a_model_has_the_fields_that_the_document_tells(model: Any, shapes: set[str]) -> None:
+    names = {one.name for one in fields(model)} - {"raw"}
+    told = {name for shape in shapes for name in SHAPES[shape]["properties"]} - {"object"}
 
-    assert names - besides == set(view.model_fields) - {"object"}
+    assert names - OURS.get(model, set()) == told - THEIRS.get(model, set())
+
+
+# What a model has that the document does not tell: an id that stands beside the event's data…
+OURS: dict[Any, set[str]] = {JobEvent: {"id", "preview_url"}}
+# … and what is told in another way: a preview by its URL, a page by going on.
+THEIRS: dict[Any, set[str]] = {
+    JobEvent: {"preview"},
+    Bulk: {"mode"},
+    CancelReport: {"more"},
+}
+
+
+def test_the_sdk_asks_for_routes_that_the_document_tells() -> None:
+    used = {
+        ("post", "/v1/jobs"),
+        ("post", "/v1/jobs/bulk"),
+        ("get", "/v1/jobs/{job_id}/events"),
+        ("get", "/v1/jobs/{job_id}/preview"),
+        ("get", "/v1/events"),
+        ("post", "/v1/keys/{key_id}/rotate"),
+        ("get", "/v1/tenant"),
+    }
+
+    assert {(m, path) for path, methods in DOCUMENT["paths"].items() for m in methods} >= used
+
+
+def test_a_list_is_narrowed_by_what_the_document_tells() -> None:
+    listing = DOCUMENT["paths"]["/v1/jobs"]["get"]["parameters"]
+    names = {told["name"] for told in listing if told["in"] == "query"}
+
+    assert set(JobFilter.__annotations__) == names - {"limit", "after", "count"}
+
+
+def test_a_job_is_asked_for_under_the_names_of_the_document() -> None:
+    asked = set(JobRequest.__annotations__) | set(JobOptions.__annotations__)
+
+    assert asked == set(SHAPES["JobRequest"]["properties"])
+    arguments = set(inspect.signature(Jobs.create).parameters)
+    assert asked <= arguments
+    assert arguments - asked == {"self", "idempotency_key", "wait", "request"}
+
+
+def test_a_picture_and_a_text_are_asked_for_under_the_names_of_the_document() -> None:
+    ours = set(JobOptions.__annotations__) | {"timeout", "on_progress"}
+    image = set(ImageOptions.__annotations__) - ours
+    text = set(TextOptions.__annotations__) - ours - {"system"}
+
+    assert image == set(SHAPES["ImageInput"]["properties"]) - {"prompt", "n"}
+    assert text <= set(SHAPES["ChatInput"]["properties"])
 
 
 def test_the_sdk_knows_every_kind_lane_and_status_of_the_service() -> None:

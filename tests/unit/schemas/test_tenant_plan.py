@@ -11,7 +11,9 @@ def test_a_name_that_is_seen_whole_fits(name: str) -> None:
     assert fits_as_name(name)
 
 
-@pytest.mark.parametrize("name", ["", " a", "a ", "a\nb", "a\x1b[2J", "x" * 129])
+@pytest.mark.parametrize(
+    "name", ["", " a", "a ", "a\nb", "a\x1b[2J", "x" * 129, "a/b", ".", ".."]
+)
 def test_a_name_that_is_not_seen_whole_does_not(name: str) -> None:
     assert not fits_as_name(name)
 

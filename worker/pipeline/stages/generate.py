@@ -88,7 +88,7 @@ class Generate:
 
     async def _call(self, server: ModelServer, claim: Claim) -> Reply:
         provider = self._providers.of(server)
-        counts = self._counts.of(server.name, claim.kind.value)
+        counts = self._counts.of(server, claim.kind)
         async with self._load.call(server):
             await self._gate.enter(server)
             try:
@@ -104,7 +104,7 @@ class Generate:
                 counts.ended(CANCELLED)
                 raise
             counts.ended(OK)
-            counts.used(claim.model, output.usage)
+            counts.used(claim, output.usage)
             self._gate.answered(server)
             return output
 

@@ -1,0 +1,78 @@
+"""Ended jobs, with all that is needed to ask for the same again; and waits cut short."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from schemas import generation, lanes
+from schemas.retry import REPEATABLE
+
+# The ledger is read row by row: LIMIT keeps the planner from reading it whole for a join.
+_ENDED: Final = text("""
+SELECT j.id, j.kind, j.model, j.lane, j.priority, j.metadata AS labels, j.tags, j.end_user,
+  j.redriven_by, p.body
+FROM unnest(CAST(:ids AS uuid[])) AS x(id)
+CROSS JOIN LATERAL (SELECT * FROM job WHERE id = x.id LIMIT 1) j
+CROSS JOIN LATERAL (SELECT body FROM payload WHERE job_id = x.id LIMIT 1) p
+WHERE j.tenant_id = :tenant_id AND j.final_state = ANY (CAST(:states AS smallint[]))
+ORDER BY j.id
+""")
+
+# Only what waits for another attempt: a caller's own run_at stays what it is.
+_HASTEN: Final = text("""
+UPDATE live SET run_at = now()
+WHERE job_id = :id AND tenant_id = :tenant_id AND state = 1 AND attempt > 0
+RETURNING true
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class EndedJob:
+    """An ended job.
+
+    Attributes:
+        request: The body that asks for the same again, in the shape of ``JobRequest``. When it
+            was to run, and its unique key, are not part of it.
+        redriven_by: The job that does so already.
+    """
+
+    id: UUID
+    request: Mapping[str, Any]
+    redriven_by: UUID | None
+
+
+async def ended_jobs(
+    connection: AsyncConnection, tenant_id: int, job_ids: Sequence[UUID]
+) -> list[EndedJob]:
+    """Return those of a tenant's jobs that ended without success, oldest first."""
+    values = {
+        "tenant_id": tenant_id,
+        "ids": list(job_ids),
+        "states": [int(state) for state in REPEATABLE],
+    }
+    return [_ended(row) for row in await connection.execute(_ENDED, values)]
+
+
+async def hasten(connection: AsyncConnection, tenant_id: int, job_id: UUID) -> bool:
+    """Let a job that waits for its next attempt have it now; return whether it waited so."""
+    found = await connection.execute(_HASTEN, {"id": job_id, "tenant_id": tenant_id})
+    return found.one_or_none() is not None
+
+
+def _ended(row: Row[Any]) -> EndedJob:
+    request: dict[str, Any] = {
+        "kind": generation.BY_NUMBER[row.kind],
+        "input": row.body.get("input", {}),
+        "model": row.model,
+        "lane": lanes.BY_NUMBER[row.lane],
+        "priority": row.priority,
+        "webhook": row.body.get("webhook"),
+        "metadata": row.labels or {},
+        "tags": row.tags or (),
+        "end_user": row.end_user,
+    }
+    return EndedJob(row.id, request, row.redriven_by)

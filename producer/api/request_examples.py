@@ -1,0 +1,36 @@
+"""What clients may send, as the OpenAPI document shows it; a test sends each to the API."""
+
+from typing import Any, Final
+
+CANCEL_REQUEST: Final[dict[str, Any]] = {
+    "lane": "batch",
+    "end_user": "user-42",
+    "dry_run": True,
+}
+REDRIVE_REQUEST: Final[dict[str, Any]] = {
+    "filter": {"code": "model_timeout", "since": "2026-11-20T10:00:00Z"},
+    "edits": {"lane": "relax"},
+    "dry_run": True,
+}
+SCHEDULE_REQUEST: Final[dict[str, Any]] = {
+    "name": "morning-kite",
+    "cron": "0 9 * * 1-5",
+    "timezone": "Europe/Berlin",
+    "request": {"kind": "image", "input": {"prompt": "a red kite at dawn"}, "lane": "relax"},
+}
+SCHEDULE_CHANGE: Final[dict[str, Any]] = {"cron": "30 8 * * 1-5", "paused": False}
+KEY_REQUEST: Final[dict[str, Any]] = {
+    "name": "website",
+    "scopes": ["jobs:read", "jobs:write"],
+    "expires_at": "2030-01-01T00:00:00Z",
+}
+KEY_ROTATION: Final[dict[str, Any]] = {"overlap": "P1D"}
+BUDGET_BODY: Final[dict[str, Any]] = {
+    "unit": "images",
+    "period": "day",
+    "amount": 100,
+    "end_user": "*",
+    "on_exhausted": "park",
+}
+TENANT_REQUEST: Final[dict[str, Any]] = {"name": "acme", "weight": 2, "max_inflight": 50}
+PLAN_CHANGE: Final[dict[str, Any]] = {"weight": 4, "calls_per_minute": 600}

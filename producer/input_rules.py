@@ -1,0 +1,174 @@
+"""The third gate: what a request may hold, whatever its kind, each rule by its name. Pure.
+
+The size of a body is held while it is read (``GENQ_MAX_BODY_BYTES``), the shape of its JSON
+before anything looks into it, the rest once it is known to be a job.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, cast
+
+from infra.http.outbound import OutboundPolicy
+from schemas.errors import FieldError, InputError, OutboundRefusedError
+from schemas.job import JobRequest
+
+JSON_DEPTH: Final = "json_depth"
+JSON_MEMBERS: Final = "json_members"
+CONTROL_CHARACTERS: Final = "control_characters"
+PROMPT_LENGTH: Final = "prompt_length"
+URL_POLICY: Final = "url_policy"
+
+MAX_DEPTH: Final = 32
+"""How many objects and arrays may stand inside each other."""
+MAX_MEMBERS: Final = 200_000
+"""How many values one request may hold, wherever they stand."""
+
+# All but tab, line feed and carriage return; of the second block, all but "next line".
+_CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
+_SCHEME: Final = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*:")
+_WITH_HOST: Final = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*://")
+_URL_NAMES: Final = frozenset({"url", "image_url", "file_url", "video_url", "audio_url"})
+_INLINE: Final = "data:"
+
+Step = str | int
+Place = tuple[Step, ...]
+
+
+def too_deep(pointer: str) -> FieldError:
+    """Return the fault of JSON that is nested deeper than ``MAX_DEPTH``."""
+    return FieldError(pointer, f"must not be nested deeper than {MAX_DEPTH} levels", JSON_DEPTH)
+
+
+def too_many(pointer: str) -> FieldError:
+    """Return the fault of JSON that holds more than ``MAX_MEMBERS`` values."""
+    return FieldError(pointer, f"must not hold more than {MAX_MEMBERS} values", JSON_MEMBERS)
+
+
+def check_rules(
+    request: JobRequest,
+    parameters: Mapping[str, Any],
+    policy: OutboundPolicy,
+    *,
+    max_prompt_chars: int,
+) -> None:
+    """Hold a job to the rules.
+
+    Args:
+        request: What was asked for.
+        parameters: Its model parameters, of the right shape.
+        policy: Which addresses may be named. Names are not looked up: they are judged again
+            when they are dialled.
+        max_prompt_chars: How much text a job may bring.
+
+    Raises:
+        InputError: With the name of the rule and the place of each fault.
+    """
+    faults = [
+        *_control_characters(request, parameters),
+        *_length(parameters, max_prompt_chars),
+        *_urls(request, parameters, policy),
+    ]
+    if faults:
+        first = faults[0]
+        raise InputError(f"{pointer_name(first)}: {first.message}", fields=faults)
+
+
+def pointer_name(fault: FieldError) -> str:
+    """Return where a fault is, as people read it: ``webhook.url``."""
+    return fault.pointer.lstrip("/").replace("/", ".") or "the body"
+
+
+def _control_characters(
+    request: JobRequest, parameters: Mapping[str, Any]
+) -> Iterator[FieldError]:
+    for place, text in _told(request, parameters):
+        found = _CONTROL.search(text)
+        if found:
+            yield FieldError(
+                _pointer(place),
+                f"contains the control character U+{ord(found[0]):04X}; remove it",
+                CONTROL_CHARACTERS,
+            )
+
+
+def _told(request: JobRequest, parameters: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
+    yield from _texts(parameters)
+    if request.end_user:
+        yield ("end_user",), request.end_user
+    for name, value in request.metadata.items():
+        yield ("metadata", name), name
+        yield ("metadata", name), value
+
+
+def _texts(parameters: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
+    """Yield what a model is told: the prompt, or the texts of the messages."""
+    prompt = parameters.get("prompt")
+    if isinstance(prompt, str):
+        yield ("input", "prompt"), prompt
+    for n, message in enumerate(_messages(parameters)):
+        content = message.get("content")
+        place: Place = ("input", "messages", n, "content")
+        if isinstance(content, str):
+            yield place, content
+        parts = cast("list[dict[str, object]]", content) if isinstance(content, list) else []
+        for m, part in enumerate(parts):
+            text = part.get("text")
+            if isinstance(text, str):
+                yield (*place, m, "text"), text
+
+
+def _messages(parameters: Mapping[str, Any]) -> Sequence[Mapping[str, object]]:
+    return parameters.get("messages") or ()
+
+
+def _length(parameters: Mapping[str, Any], most: int) -> Iterator[FieldError]:
+    total = sum(len(text) for _, text in _texts(parameters))
+    if total > most:
+        name = "prompt" if "prompt" in parameters else "messages"
+        yield FieldError(
+            f"/input/{name}", f"has {total} characters; at most {most} may be", PROMPT_LENGTH
+        )
+
+
+def _urls(
+    request: JobRequest, parameters: Mapping[str, Any], policy: OutboundPolicy
+) -> Iterator[FieldError]:
+    for place, url in _named(request, parameters):
+        try:
+            policy.check_url(url.strip())
+        except OutboundRefusedError as error:
+            yield FieldError(_pointer(place), error.message, URL_POLICY)
+
+
+def _named(request: JobRequest, parameters: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
+    """Yield the URLs that somebody will call: ourselves, or a model server on our behalf."""
+    if request.webhook is not None:
+        yield ("webhook", "url"), request.webhook.url
+    for n, message in enumerate(_messages(parameters)):
+        content = message.get("content")
+        if isinstance(content, list):
+            place: Place = ("input", "messages", n, "content")
+            yield from _urls_in(place, cast("object", content))
+    extra = parameters.get("extra_body")
+    if extra:
+        yield from _urls_in(("input", "extra_body"), extra)
+
+
+def _urls_in(place: Place, value: object) -> Iterator[tuple[Place, str]]:
+    """Walk through JSON whose depth was checked; text that people wrote is passed over."""
+    if isinstance(value, dict):
+        for name, member in cast("dict[str, object]", value).items():
+            if name != "text":
+                yield from _urls_in((*place, name), member)
+    elif isinstance(value, list):
+        for n, item in enumerate(cast("list[object]", value)):
+            yield from _urls_in((*place, n), item)
+    elif isinstance(value, str):
+        expected = place[-1] in _URL_NAMES and _SCHEME.match(value)
+        inline = value.lstrip()[: len(_INLINE)].lower() == _INLINE
+        if (expected or _WITH_HOST.match(value)) and not inline:
+            yield place, value
+
+
+def _pointer(place: Place) -> str:
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in place)

@@ -1,0 +1,28 @@
+"""Trying an ended job again, as callers ask for it."""
+
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from schemas.job_states import JobState
+
+REPEATABLE: Final = (
+    JobState.FAILED,
+    JobState.DEAD,
+    JobState.CANCELLED,
+    JobState.EXPIRED,
+    JobState.BLOCKED,
+)
+"""How a job ended that may be tried again."""
+
+
+class RetryRequest(BaseModel):
+    """The body of ``POST /v1/jobs/{job_id}/retry``; it may be left out.
+
+    ``new_job``: an ended job ends once and stays as it is; a new job does the same again and
+    names it in ``retry_of``. ``new_attempt``: a job that waits for its next attempt has it now.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_by_name=False)
+
+    how: Annotated[Literal["new_job", "new_attempt"], Field(alias="as")] = "new_job"

@@ -1,0 +1,137 @@
+"""POST /v1/jobs/{id}/retry: an ended job is repeated by one new job, whoever asks how often."""
+
+import asyncio
+from typing import Any
+
+import httpx2
+import pytest
+from sqlalchemy import text
+
+from infra.postgres.engine import transaction
+from infra.settings import Settings
+from schemas.ids import parse_id
+from schemas.job_states import JobState
+from tests.api.served import IMAGE, Served, new_key, run
+
+FULL: dict[str, Any] = {
+    "kind": "image",
+    "input": {"prompt": "a red kite", "n": 2},
+    "lane": "relax",
+    "priority": 3,
+    "metadata": {"order": "1"},
+    "tags": ["spring"],
+    "end_user": "ann",
+    "webhook": {"url": "https://example.com/hook", "events": ["job.failed"]},
+    "unique": {"key": "one"},
+}
+REPEATED = ("kind", "input", "model", "lane", "priority", "metadata", "tags", "end_user")
+
+
+async def retry(
+    api: Served, job: dict[str, Any], body: Any = None, **headers: str
+) -> httpx2.Response:
+    return await api.http.post(f"/v1/jobs/{job['id']}/retry", json=body or {}, headers=headers)
+
+
+async def ended(
+    api: Served, state: JobState = JobState.FAILED, body: Any = IMAGE
+) -> dict[str, Any]:
+    job = await api.submit(body)
+    await api.end(job["id"], state)
+    return job
+
+
+def test_an_ended_job_is_repeated_by_a_new_job_just_like_it(
+    settings: Settings, subtests: pytest.Subtests
+) -> None:
+    async def scenario(api: Served) -> None:
+        for state in (JobState.FAILED, JobState.DEAD, JobState.EXPIRED, JobState.BLOCKED):
+            with subtests.test(state=state.name):
+                job = await ended(api, state, FULL)
+                answer = await retry(api, job)
+
+                assert answer.status_code == 202, answer.text
+                made = answer.json()
+                assert {name: made[name] for name in REPEATED} == {n: job[n] for n in REPEATED}
+                assert (made["status"], made["retry_of"]) == ("queued", job["id"])
+                assert answer.headers["location"] == made["urls"]["get"]
+                before = (await api.http.get(job["urls"]["get"])).json()
+                assert (before["status"] == "queued", before["retry_of"]) == (False, None)
+        cancelled = await api.submit()
+        await api.http.post(cancelled["urls"]["cancel"])
+        bare = await api.http.post(f"/v1/jobs/{cancelled['id']}/retry")
+        assert (bare.status_code, bare.json()["retry_of"]) == (202, cancelled["id"])
+
+    run(settings, scenario)
+
+
+def test_a_job_is_repeated_once_however_often_it_is_asked_for(settings: Settings) -> None:
+    async def scenario(api: Served) -> None:
+        job = await ended(api, JobState.DEAD)
+        keyed = {"Idempotency-Key": "again"}
+        answers = await asyncio.gather(*(retry(api, job, None, **keyed) for _ in range(8)))
+        answers.append(await retry(api, job))
+
+        assert {answer.status_code for answer in answers} == {202}
+        assert len({answer.json()["id"] for answer in answers}) == 1
+        assert sum("idempotent-replayed" not in answer.headers for answer in answers) == 1
+        dead = await api.http.get("/v1/dead_letters")
+        assert dead.json()["data"] == []
+        other = await retry(api, await ended(api), None, **keyed)
+        assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+
+    run(settings, scenario)
+
+
+def test_what_cannot_be_repeated_is_told_with_what_can_be_done(settings: Settings) -> None:
+    async def scenario(api: Served) -> None:
+        queued, failed = await api.submit(), await ended(api)
+        succeeded = await ended(api, JobState.SUCCEEDED)
+        attempt = {"as": "new_attempt"}
+        told = {
+            "succeeded": await retry(api, succeeded),
+            "queued": await retry(api, queued),
+            "ended": await retry(api, failed, attempt),
+            "no attempt": await retry(api, queued, attempt),
+        }
+        assert {(a.status_code, a.json()["code"]) for a in told.values()} == {
+            (409, "job_not_retryable")
+        }
+        assert "submit a new job" in told["succeeded"].json()["detail"]
+        assert '{"as": "new_job"}' in told["ended"].json()["detail"]
+        wrong = await retry(api, failed, {"as": "other"})
+        assert (wrong.status_code, wrong.json()["errors"][0]["pointer"]) == (400, "/as")
+        theirs = {"Authorization": f"Bearer {await new_key(api.services, 'other')}"}
+        assert (await retry(api, failed, None, **theirs)).status_code == 404
+
+    run(settings, scenario)
+
+
+def test_a_job_that_waits_for_its_next_attempt_has_it_now(settings: Settings) -> None:
+    async def scenario(api: Served) -> None:
+        job = await api.submit()
+        later = await api.submit({**IMAGE, "run_at": 3600})
+        await api.claim(job["id"])
+        async with transaction(api.services.engine) as connection:
+            await connection.execute(
+                text(
+                    "UPDATE live SET state = 1, session_id = NULL, started_at = NULL,"
+                    " run_at = now() + interval '1 hour' WHERE job_id = :id"
+                ),
+                {"id": parse_id("job", job["id"])},
+            )
+        hint = await retry(api, job)
+        assert (hint.status_code, "new_attempt" in hint.json()["detail"]) == (409, True)
+        answer = await retry(api, job, {"as": "new_attempt"})
+
+        assert answer.status_code == 202
+        assert answer.json()["id"] == job["id"]
+        async with transaction(api.services.engine) as connection:
+            due = await connection.execute(
+                text("SELECT job_id FROM live WHERE state = 1 AND run_at <= now()")
+            )
+            assert [row.job_id for row in due] == [parse_id("job", job["id"])]
+        own = await retry(api, later, {"as": "new_attempt"})
+        assert own.status_code == 409
+
+    run(settings, scenario)

@@ -1,0 +1,46 @@
+"""Nothing that the OpenAPI document allows, and nothing that it forbids, surprises the API.
+
+Schemathesis asks every operation: with the document's examples, with values at the edges of each
+schema, with invented ones, and along the links from one answer to the next request.
+"""
+
+import asyncio
+import sys
+from asyncio.subprocess import PIPE, STDOUT
+from pathlib import Path
+from typing import Final
+
+from infra.settings import Settings
+from tests.api.served import Served, run
+
+_CONFIG: Final = Path(__file__).with_name("schemathesis.toml")
+_LIMIT_SECONDS: Final = 100
+
+
+async def schemathesis(api: Served, *arguments: str) -> tuple[int, str]:
+    """Run the command against the API; return its exit code and what it says."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(_CONFIG)),
+        *("run", f"{api.url}/openapi.json", "-H", f"Authorization: Bearer {api.key}"),
+        *("--no-color", *arguments),
+        stdout=PIPE,
+        stderr=STDOUT,
+    )
+    try:
+        async with asyncio.timeout(_LIMIT_SECONDS):
+            said, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+    return process.returncode or 0, said.decode()
+
+
+def test_no_request_is_answered_with_a_server_error_or_in_an_untold_way(
+    settings: Settings,
+) -> None:
+    async def scenario(api: Served) -> None:
+        code, said = await schemathesis(api)
+
+        assert code == 0, said
+
+    run(settings, scenario)

@@ -1,0 +1,247 @@
+"""What the API reads or writes of a tenant's, it asks for by the tenant.
+
+The bug class: a statement that finds a job by its id alone, behind a route that everybody calls.
+Checked are the statements that can be reached from the routes, by way of what is imported by
+name. One that compares no tenant stands in ``WAIVERS``, with what keeps tenants apart instead.
+"""
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Final
+
+from schemas.tables.metadata import metadata
+from tests.architecture.source import Source, dotted, python_files, refuse
+from tests.architecture.test_one_writer import TABLE_MODULES
+
+SQL_HOME: Final = "infra.postgres."
+# A table is known once its module was imported.
+assert TABLE_MODULES
+# Found by the id of a job or a schedule, and its owner's: no column of theirs says so.
+OF_AN_OWNER: Final = {"payload", "result", "attempt", "delivery_attempt", "schedule_run"}
+OWNED: Final = OF_AN_OWNER | {
+    n for n, table in metadata.tables.items() if "tenant_id" in table.c
+}
+SQL: Final = re.compile(
+    rf"\b(?:FROM|JOIN|UPDATE|INTO|ONLY)\s+(?:{'|'.join(sorted(OWNED))})\b", re.IGNORECASE
+)
+BUILDERS: Final = {"select", "insert", "update", "delete", "upsert"}
+# tenant_id = :x, x.tenant_id = y.tenant_id, (lane, tenant_id) IN, INSERT INTO t (tenant_id, …)
+BY_TENANT: Final = re.compile(
+    r"tenant_id\s*=|=\s*(?:\w+\.)?tenant_id\b|tenant_id\s*\)\s*(?:=|IN\b)|=\s*:tenant"
+    r"|tenant_id\s*=\s*ANY|INTO\s+\w+(?:\s+AS\s+\w+)?\s*\([^)]*\btenant_id\b|USING\s*\([^)]*tenant_id"
+    r"|\.c\.tenant_id\s*==",
+    re.IGNORECASE,
+)
+
+_LOOKED_UP: Final = "by the id of a job or a schedule that was found for the tenant before"
+_OWN: Final = "by ids that this process has just made"
+_NUMBERS: Final = "counts what all tenants have; nothing but numbers comes out"
+_OPERATORS: Final = "for who runs the installation; the API does not call it"
+# Where a statement stands, and what keeps tenants apart there instead.
+WAIVERS: Final[Mapping[str, str]] = {
+    "api_keys._NOTE": "by ids of keys that were recognised by their secret",
+    "api_keys_of_all._FIND": _OPERATORS,
+    "budgets._UNBALANCED": _OPERATORS,
+    "budgets._WRITTEN": _OWN,
+    "cancel._MARK": _LOOKED_UP,
+    "capacity._CAPACITY": _NUMBERS,
+    "claim_keys._LIVE": "by ids of jobs that hold keys of the tenant",
+    "dead_letters._HISTORY": _LOOKED_UP,
+    "pauses._IN_FLIGHT": _OPERATORS,
+    "pauses._READY": _OPERATORS,
+    "positions._EXPLAIN_LANE": _NUMBERS,
+    "schedules._RUNS": _LOOKED_UP,
+    "schedules._SERVED": _LOOKED_UP,
+    "state_counts._ACTIVE": _NUMBERS,
+    "state_counts._DELIVERIES": _NUMBERS,
+    "state_counts._LANES": _NUMBERS,
+    "submit._WRITTEN_BEFORE": _OWN,
+    "unique_jobs._IS_LIVE": "by the id of a job that holds a key of the tenant",
+}
+
+
+class Module:
+    """A file of SQL: what it defines, and what each of that uses."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+
+    @cached_property
+    def defined(self) -> dict[str, ast.stmt]:
+        """Everything that stands at the top level, by name."""
+        found: dict[str, ast.stmt] = {}
+        for node in self.source.tree.body:
+            match node:
+                case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                    found[node.name] = node
+                case ast.Assign(targets=[ast.Name(id=name)]):
+                    found[name] = node
+                case ast.AnnAssign(target=ast.Name(id=name)):
+                    found[name] = node
+                case _:
+                    pass
+        return found
+
+    @cached_property
+    def imported(self) -> dict[str, tuple[str, str]]:
+        """What is imported by name: from which module, and what it is called there."""
+        return {
+            alias.asname or alias.name: (str(node.module), alias.name)
+            for node in ast.walk(self.source.tree)
+            if isinstance(node, ast.ImportFrom)
+            for alias in node.names
+        }
+
+    def uses(self, name: str) -> set[str]:
+        """Names that a definition uses."""
+        nodes = ast.walk(self.defined[name])
+        return {node.id for node in nodes if isinstance(node, ast.Name)} - {name}
+
+    def is_fragment(self, name: str) -> bool:
+        """Whether it is words alone, out of which others make statements."""
+        node = self.defined[name]
+        value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
+        return isinstance(value, ast.Constant | ast.JoinedStr)
+
+
+def modules_of(sources: list[Source]) -> dict[str, Module]:
+    return {one.path.removesuffix(".py").replace("/", "."): Module(one) for one in sources}
+
+
+def reached(modules: Mapping[str, Module]) -> set[tuple[str, str]]:
+    """Definitions of SQL that the API can come to."""
+    files = [name for name in modules if name.startswith("producer.api.")]
+    read: set[str] = set()
+    wanted: list[tuple[str, str]] = []
+    while files:
+        name = files.pop()
+        if name in read or name.startswith(SQL_HOME):
+            continue
+        read.add(name)
+        for module, what in modules[name].imported.values():
+            files += [one for one in (module, f"{module}.{what}") if one in modules]
+            wanted += _definitions(modules, module, what)
+    found: set[tuple[str, str]] = set()
+    while wanted:
+        module, what = wanted.pop()
+        if (module, what) in found:
+            continue
+        found.add((module, what))
+        here = modules[module]
+        for used in here.uses(what):
+            if used in here.defined:
+                wanted.append((module, used))
+            elif used in here.imported:
+                wanted += _definitions(modules, *here.imported[used])
+    return found
+
+
+def _definitions(
+    modules: Mapping[str, Module], module: str, what: str
+) -> Iterator[tuple[str, str]]:
+    whole = f"{module}.{what}"
+    if whole.startswith(SQL_HOME) and whole in modules:
+        # The module itself was imported: anything in it may be used.
+        yield from ((whole, one) for one in modules[whole].defined)
+    elif module.startswith(SQL_HOME) and module in modules and what in modules[module].defined:
+        yield module, what
+
+
+def words_of(modules: Mapping[str, Module], module: str, name: str) -> str:
+    """A definition, with the fragments and the functions of its own file that it is made of."""
+    pending, seen, parts = [(module, name)], {(module, name)}, list[str]()
+    while pending:
+        place, what = pending.pop()
+        here = modules[place]
+        parts.append(ast.unparse(here.defined[what]))
+        used = here.uses(what)
+        inner = [(place, one) for one in used & set(here.defined)]
+        for one in used & set(here.imported):
+            inner += _definitions(modules, *here.imported[one])
+        for at, one in inner:
+            other = modules[at]
+            made_of = other.is_fragment(one) or (
+                at == module and isinstance(other.defined[one], ast.FunctionDef)
+            )
+            if made_of and (at, one) not in seen:
+                seen.add((at, one))
+                pending.append((at, one))
+    return "\n".join(parts)
+
+
+def is_statement(modules: Mapping[str, Module], module: str, name: str) -> bool:
+    """Whether a definition asks for something that is a tenant's."""
+    here = modules[module]
+    node = here.defined[name]
+    if here.is_fragment(name) or isinstance(node, ast.ClassDef | ast.FunctionDef):
+        return False
+    if SQL.search(words_of(modules, module, name)):
+        return True
+    calls = {dotted(one.func) for one in ast.walk(node) if isinstance(one, ast.Call)}
+    tables = {
+        known
+        for known, (origin, table) in here.imported.items()
+        if origin.startswith("schemas.tables.") and table in OWNED
+    }
+    return bool(BUILDERS & calls and tables & here.uses(name))
+
+
+def unfiltered(modules: Mapping[str, Module]) -> set[str]:
+    """Statements behind the API that compare no tenant."""
+    return {
+        f"{module.removeprefix(SQL_HOME)}.{name}"
+        for module, name in reached(modules)
+        if is_statement(modules, module, name)
+        and not BY_TENANT.search(words_of(modules, module, name))
+    }
+
+
+def test_every_statement_behind_the_api_names_the_tenant() -> None:
+    found = unfiltered(modules_of(python_files("producer", "infra")))
+    refuse(
+        f"infra.postgres.{name}: compares no tenant; do, or say in {__name__} why it need not"
+        for name in sorted(found - set(WAIVERS))
+    )
+    refuse(
+        f"{name}: compares the tenant, or is not reached: take the waiver away"
+        for name in sorted(set(WAIVERS) - found)
+    )
+
+
+ROUTE = Source("producer/api/x.py", "from infra.postgres.x import f, g\n")
+
+
+def found_in(text: str) -> set[str]:
+    return unfiltered(modules_of([ROUTE, Source("infra/postgres/x.py", text)]))
+
+
+def test_a_statement_without_the_tenant_is_found() -> None:
+    asked = "async def f(c):\n    await c.execute({0})\n"
+    by_id = "_GET = text('SELECT 1 FROM job j WHERE j.id = :id')\n"
+    made_of = "_JOB = 'SELECT 1 FROM job j'\n_GET = text(f'{_JOB} WHERE j.id = :id')\n"
+    core = "from schemas.tables.ledger import job\n"
+
+    assert found_in(by_id + asked.format("_GET")) == {"x._GET"}
+    assert found_in(made_of + asked.format("_GET")) == {"x._GET"}
+    assert found_in(asked.format("'DELETE FROM schedule WHERE id = :id'")) == {"x.f"}
+    assert found_in(core + asked.format("select(job).where(job.c.id == i)")) == {"x.f"}
+    # To show whose it is is not to ask for it.
+    shown = "_GET = text('SELECT tenant_id FROM job WHERE id = :id')\n"
+    assert found_in(shown + asked.format("_GET")) == {"x._GET"}
+
+
+def test_a_statement_with_the_tenant_passes_and_so_does_one_that_is_not_reached() -> None:
+    asked = "async def f(c):\n    await c.execute({0})\n"
+    core = "from schemas.tables.ledger import job\n"
+    for statement in (
+        "SELECT 1 FROM job j WHERE j.id = :id AND j.tenant_id = :tenant_id",
+        "INSERT INTO schedule AS s (id, tenant_id) VALUES (:id, :tenant)",
+        "SELECT 1 FROM live WHERE (lane, tenant_id) IN (SELECT 1, 2)",
+        "SELECT 1 FROM tenant WHERE name = :name",
+    ):
+        assert found_in(f"_GET = text('{statement}')\n" + asked.format("_GET")) == set()
+    assert found_in(core + asked.format("select(job).where(job.c.tenant_id == t)")) == set()
+    elsewhere = "_GET = text('SELECT 1 FROM job')\nasync def h(c):\n    await c.execute(_GET)\n"
+    assert found_in(elsewhere) == set()
