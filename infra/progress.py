@@ -108,13 +108,18 @@ class ProgressLine:
         except VALKEY_FAILURES as error:
             _log.warning("progress_not_sent", error_type=type(error).__name__)
 
-    async def progress_of(self, job_id: UUID) -> Progress | None:
-        """Return the last progress of a job that is still kept; none if Valkey is away."""
+    async def progress_of(self, jobs: Sequence[UUID]) -> dict[UUID, Progress]:
+        """Return the last progress of those jobs of which it is still kept.
+
+        None if Valkey is away.
+        """
+        names = [_PROGRESS + str(job_id) for job_id in jobs]
         try:
-            kept: bytes | None = await self._redis.get(_PROGRESS + str(job_id))
-            return _load(kept) if kept else None
+            kept: list[bytes | None] = await self._redis.mget(names) if names else []
+            found = zip(jobs, kept, strict=True)
+            return {job_id: _load(text) for job_id, text in found if text}
         except (*VALKEY_FAILURES, ValueError, TypeError):
-            return None
+            return {}
 
     async def preview_of(self, job_id: UUID) -> bytes | None:
         """Return the last preview of a job that is still kept.

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from infra.audit_actor import record
 from infra.postgres.engine import transaction, whole_transactions
 from infra.postgres.list_jobs import count_jobs, list_job_ids
 from infra.postgres.tenants import Tenant
@@ -72,6 +73,8 @@ class JobActions:
             more = bool(chunk)
             if chunk:
                 done.add(chunk, await self._change(tenant, request, chunk))
+        if done.changed:
+            await self._record(tenant, request.action, done)
         return JobActionReport(
             action=request.action,
             dry_run=False,
@@ -83,6 +86,11 @@ class JobActions:
             has_more=more,
             cursor=format_id("job", done.cursor) if more and done.cursor else None,
         )
+
+    async def _record(self, tenant: Tenant, action: JobAction, done: _Progress) -> None:
+        detail = {"matched": done.matched, "changed": done.changed}
+        async with transaction(self._engine) as connection:
+            await record(connection, tenant.id, f"jobs.{action.value}", "jobs", detail)
 
     async def _dry_run(self, tenant: Tenant, request: JobActionRequest) -> JobActionReport:
         async with transaction(self._engine) as connection:

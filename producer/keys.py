@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from infra.api_keys import KEY_PREFIX, digest_of, new_api_key, prefix_of
+from infra.audit_actor import record
 from infra.clock import Clock
 from infra.postgres import api_keys
 from infra.postgres.api_keys_of_all import find_owners
@@ -78,6 +79,7 @@ class Keys:
                 scopes=scopes,
                 expires_at=self._instant(wanted.expires_at),
             )
+            await _record(connection, "key.created", key)
         return NewKey(key, text)
 
     async def page(
@@ -121,6 +123,7 @@ class Keys:
                 expires_at=self._instant(wanted.expires_at),
                 overlap=wanted.overlap,
             )
+            await _record(connection, "key.rotated", new, replaces=format_id("key", old.id))
         return NewKey(new, text)
 
     async def revoke(
@@ -135,8 +138,11 @@ class Keys:
         async with transaction(self._engine) as connection:
             found = await api_keys.get_key(connection, tenant_id, key_id, lock=True)
             refuse_beyond(may, _there(found, key_id).scopes, "")
-            revoked = await api_keys.revoke_key(connection, tenant_id, key_id)
-            return _there(revoked, key_id)
+            revoked = _there(
+                await api_keys.revoke_key(connection, tenant_id, key_id), key_id
+            )
+            await _record(connection, "key.revoked", revoked)
+            return revoked
 
     def _instant(self, when: datetime | float | None) -> datetime | None:
         if isinstance(when, int | float):
@@ -189,6 +195,13 @@ def refuse_beyond(
         message = f"your key has not the scope {', '.join(beyond)}, so it cannot handle this"
         fields = [FieldError(pointer, f"beyond your key: {', '.join(beyond)}")]
         raise PermissionDeniedError(message, fields=fields if pointer else ())
+
+
+async def _record(
+    connection: AsyncConnection, action: str, key: ApiKey, **more: str
+) -> None:
+    detail = {"prefix": key.prefix, "scopes": sorted(key.scopes), **more}
+    await record(connection, key.tenant_id, action, f"key {format_id('key', key.id)}", detail)
 
 
 def _there(key: ApiKey | None, key_id: UUID) -> ApiKey:

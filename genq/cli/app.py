@@ -8,7 +8,9 @@ from typing import cast
 import typer
 
 from genq.cli import (
+    audit,
     bench,
+    budgets,
     cancel,
     completion,
     config,
@@ -184,6 +186,14 @@ def _tenants() -> typer.Typer:
         "genq tenant set acme --images-per-minute none",
         "genq tenant set acme --create",
     )
+    add(
+        app,
+        "budget",
+        budgets.budget,
+        "genq tenant budget acme",
+        "genq tenant budget acme --images-per-day 100 --money-per-month 20",
+        "genq tenant budget acme --end-user '*' --images-per-day 10 --on-exhausted park",
+    )
     add(app, "suspend", tenants.suspend, "genq tenant suspend acme")
     add(app, "resume", tenants.resume, "genq tenant resume acme")
     add(app, "secret", tenants.secret, "genq tenant secret acme")
@@ -216,7 +226,15 @@ def _add_operations(app: typer.Typer) -> None:
     add(app, "limits", operate.limits, "genq limits")
     add(app, "top", lanes.top, "genq top", "genq top --once", "genq top --json --every 5")
     app.add_typer(_lanes(), name="lanes")
+    app.add_typer(_audit(), name="audit")
     add(app, "doctor", doctor.doctor, "genq doctor", "genq doctor --json --hours 24")
+
+
+def _audit() -> typer.Typer:
+    app = group("Look at who did what, and verify it.", "genq audit verify")
+    add(app, "ls", audit.list_entries, "genq audit ls --tenant acme", also=("list",))
+    add(app, "verify", audit.verify, "genq audit verify", "genq audit verify --json")
+    return app
 
 
 def _lanes() -> typer.Typer:

@@ -154,6 +154,11 @@ ROWS: Final[dict[str, tuple[Panel, ...]]] = {
             [(_rate("genq_tokens_total", "direction", _SERVER), "{{direction}}")],
         ),
         Panel(
+            "Dollars per hour",
+            "currencyUSD",
+            [(f"3600 * {_rate('genq_spend_dollars_total', 'model', _SERVER)}", "{{model}}")],
+        ),
+        Panel(
             "Fallbacks",
             "ops",
             [(_rate("genq_fallbacks_total", "error_code", _SERVER), "{{error_code}}")],
@@ -200,6 +205,12 @@ ROWS: Final[dict[str, tuple[Panel, ...]]] = {
             [(_rate("genq_http_requests_total", "status"), "{{status}}")],
         ),
         Panel("Time to the answer's head", "s", _slow("genq_http_request_seconds", "route")),
+        Panel(
+            "Refused, slowed down, parked",
+            "ops",
+            [(_rate("genq_admissions_total", "decision, limit"), "{{decision}}: {{limit}}")],
+        ),
+        Panel("Delay of the worker's loop", "s", _slow("genq_loop_lag_seconds", "job")),
         Panel(
             "Budgets near their end",
             "short",

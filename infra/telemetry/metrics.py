@@ -88,6 +88,7 @@ GROUP_COMMIT_ROWS: Final = Histogram(
 
 # --- the worker ----------------------------------------------------------------------------
 
+STREAMS_OPEN: Final = Gauge("genq_streams_open", "Streams of events that clients hold open.")
 SLOTS: Final = Gauge("genq_worker_slots", "Jobs that this worker can run at once.")
 SLOTS_BUSY: Final = Gauge("genq_worker_slots_busy", "Jobs that this worker runs now.")
 PROVIDER_REQUEST_SECONDS: Final = Histogram(
@@ -118,7 +119,7 @@ TOKENS: Final = Counter(
 )
 SPEND: Final = Counter(
     "genq_spend_dollars",
-    "What answered calls cost by the prices in model_servers; models without one are not in it.",
+    "What answered calls cost by the prices in model_servers; models without one are free.",
     ["server", "model"],
 )
 SAFETY_DECISIONS: Final = Counter(

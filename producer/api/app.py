@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from infra.audit_actor import acting_as
 from infra.postgres.tenants import Tenant
 from infra.telemetry.metrics import installed_version
 from infra.telemetry.tracing import TRACING
@@ -24,6 +25,7 @@ from producer.api.access_log import AccessLog
 from producer.api.actions import act_on_jobs
 from producer.api.admin_routes import ADMIN_ROUTES
 from producer.api.artifacts import send_artifact
+from producer.api.audit import AUDIT_ROUTES
 from producer.api.auth import CALLER, require
 from producer.api.budgets_operations import BUDGET_ROUTES
 from producer.api.bulk import submit_jobs
@@ -189,6 +191,7 @@ _TENANT_ROUTES: Final[tuple[tuple[Operation, TenantRoute], ...]] = (
     (LIST_SCHEDULE_RUNS, list_schedule_runs),
     *ADMIN_ROUTES,
     *BUDGET_ROUTES,
+    *AUDIT_ROUTES,
 )
 
 
@@ -201,7 +204,8 @@ def _of_tenant(services: Services, operation: Operation, route: TenantRoute) -> 
         request.scope[CALLER] = caller
         await count_call(services.calls, calls_per_minute, caller.tenant, request)
         require(caller, needed)
-        return tell_rate(request, await route(services, caller.tenant, request))
+        with acting_as(f"key {caller.key_prefix}"):
+            return tell_rate(request, await route(services, caller.tenant, request))
 
     return answer
 

@@ -72,18 +72,19 @@ async def set_budget(services: Services, _tenant: Tenant, request: Request) -> R
             "the body is not acceptable", fields=[FieldError("/amount", str(error))]
         ) from None
     engine = whole_transactions(services.engine)
-    return _answer(await budgets.set_budgets(engine, named_tenant(request), [budget]))
+    return _answer(
+        await budgets.change_budgets(engine, named_tenant(request), setting=[budget])
+    )
 
 
 async def delete_budget(services: Services, _tenant: Tenant, request: Request) -> Response:
     """Delete the budgets that the query names; answer with those that are left."""
     wanted = read_query(BudgetName, request)
-    found = await budgets.drop_budgets(
+    found = await budgets.change_budgets(
         whole_transactions(services.engine),
         named_tenant(request),
+        dropping=[(wanted.unit, wanted.period)],
         end_user=wanted.end_user,
-        unit=wanted.unit,
-        period=wanted.period,
     )
     return _answer(found)
 

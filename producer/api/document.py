@@ -12,6 +12,7 @@ from producer.api.pages import DEFAULT_LIMIT, LARGEST_LIMIT
 from producer.api.preferences import LONGEST_IDEMPOTENCY_KEY, LONGEST_WAIT_SECONDS
 from producer.api.problems import MEDIA_TYPE
 from schemas.api_key import KeyPage, KeyRequest, KeyRotation, KeyView, NewKeyView
+from schemas.audit_views import AuditPage
 from schemas.budget import BudgetBody, BudgetList
 from schemas.bulk import BulkRequest, BulkView
 from schemas.cancel_request import CancelReport, CancelRequest
@@ -153,6 +154,7 @@ _MODELS: Final[list[tuple[type[BaseModel], JsonSchemaMode]]] = [
     (BudgetBody, "validation"),
     (BudgetList, "serialization"),
     (EstimateView, "serialization"),
+    (AuditPage, "serialization"),
     (Problem, "serialization"),
     (Readiness, "serialization"),
 ]

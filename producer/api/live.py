@@ -26,7 +26,7 @@ from producer.api.live_job import LiveJob, Watcher
 from producer.api.live_positions import Positions
 from schemas.errors import DatabaseUnavailableError
 from schemas.job import JobRecord
-from schemas.progress import JobMoves, Place
+from schemas.progress import Place
 
 # Without the doorbell, and with it (a ring can be lost with the connection that carried it).
 _LOOK_SECONDS: Final = 1.0
@@ -72,6 +72,7 @@ class LiveJobs:
         self._announce_now = asyncio.Event()
         self._positions = Positions(engine, settings, clock, self._jobs.values)
         self._tasks: list[asyncio.Task[None]] = []
+        self._asking: set[asyncio.Task[None]] = set()
         self._closing = False
 
     async def __aenter__(self) -> Self:
@@ -83,10 +84,11 @@ class LiveJobs:
     async def __aexit__(self, *_: object) -> None:
         """Send everybody home and stop looking."""
         self.release()
-        for task in self._tasks:
+        tasks = [*self._tasks, *self._asking]
+        for task in tasks:
             task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        if tasks:
+            await asyncio.wait(tasks)
 
     def release(self) -> None:
         """End every stream: the process is about to stop, and clients shall come back."""
@@ -208,19 +210,27 @@ class LiveJobs:
             if found is None:
                 live.gone()
                 continue
-            await self._catch_up(live, found)
             live.moved(found, ended.get(live.id))
             if live.waits:
                 self._positions.hurry()
+        self._catch_up([live for live in jobs if live.running and not live.progress_asked])
 
-    async def _catch_up(self, live: LiveJob, moves: JobMoves) -> None:
+    def _catch_up(self, jobs: Sequence[LiveJob]) -> None:
         """Ask once for the progress that was made before anybody watched."""
-        running = moves.started_at is not None and not moves.state.final
-        if running and not live.progress_asked:
+        if not jobs:
+            return
+        for live in jobs:
             live.progress_asked = True
-            kept = await self._line.progress_of(live.id)
-            if kept is not None:
-                live.reported(kept)
+        # Beside the looks: a Valkey that hangs must not stop them.
+        task = asyncio.create_task(self._ask_for_progress(jobs))
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
+
+    async def _ask_for_progress(self, jobs: Sequence[LiveJob]) -> None:
+        kept = await self._line.progress_of([live.id for live in jobs])
+        for live in jobs:
+            if live.id in kept:
+                live.reported(kept[live.id])
 
     # --- telling workers
 

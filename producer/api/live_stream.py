@@ -15,6 +15,8 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from infra.telemetry.metrics import STREAMS_OPEN
+
 MEDIA_TYPE: Final = "text/event-stream"
 # Proxies close what says nothing for 30 to 60 s.
 KEEP_ALIVE_SECONDS: Final = 15.0
@@ -63,33 +65,59 @@ class EventStream(Response):
 
     Args:
         watching: Gives the source for as long as the answer lasts.
+        stall: Seconds after which a client that takes nothing is let go.
     """
 
-    def __init__(self, watching: AbstractContextManager[Source]) -> None:
+    def __init__(
+        self, watching: AbstractContextManager[Source], *, stall: float = STALL_SECONDS
+    ) -> None:
         super().__init__(None, 200, _HEADERS, MEDIA_TYPE)
         self._watching = watching
+        self._stall = stall
         # The length is not known.
         del self.headers["content-length"]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one client."""
+        """Serve one client.
+
+        Raises:
+            ClientDisconnect: It takes nothing.
+        """
         del scope
-        with self._watching as source:
+        client = _Client(send, self._stall)
+        with STREAMS_OPEN.track_inprogress(), self._watching as source:
             left = asyncio.create_task(hang_up(receive, source.rung))
             head = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
             await send(head)
             try:
                 async with asyncio.timeout(LONGEST_SECONDS):
-                    await _send_all(source, send, left)
+                    await _serve(client, source, left)
             except TimeoutError:
                 _log.debug("stream_ended_by_age")
             finally:
                 left.cancel()
-        await _send(send, b"", more=False)
+        await client.take(b"", more=False)
 
 
-async def _send_all(source: Source, send: Send, left: "asyncio.Task[None]") -> None:
-    await _send(send, _RETRY)
+class _Client:
+    """Who is sent to; one that takes nothing is given up."""
+
+    def __init__(self, send: Send, stall: float) -> None:
+        self._send = send
+        self._stall = stall
+
+    async def take(self, body: bytes, *, more: bool = True) -> None:
+        try:
+            async with asyncio.timeout(self._stall):
+                message = {"type": "http.response.body", "body": body, "more_body": more}
+                await self._send(message)
+        except TimeoutError:
+            _log.info("stream_stalled", seconds=self._stall)
+            raise ClientDisconnect from None
+
+
+async def _serve(client: _Client, source: Source, left: "asyncio.Task[None]") -> None:
+    await client.take(_RETRY)
     while True:
         # Cleared before the look: what is rung during it must not be forgotten.
         source.rung.clear()
@@ -97,11 +125,11 @@ async def _send_all(source: Source, send: Send, left: "asyncio.Task[None]") -> N
         if left.done():
             return
         if frames:
-            await _send(send, frames)
+            await client.take(frames)
         if source.over:
             return
         if not frames and not await _rings(source.rung):
-            await _send(send, _KEEP_ALIVE)
+            await client.take(_KEEP_ALIVE)
 
 
 async def _rings(rung: asyncio.Event) -> bool:
@@ -109,20 +137,6 @@ async def _rings(rung: asyncio.Event) -> bool:
         async with asyncio.timeout(KEEP_ALIVE_SECONDS):
             await rung.wait()
     return rung.is_set()
-
-
-async def _send(send: Send, body: bytes, *, more: bool = True) -> None:
-    """Send, or give the client up.
-
-    Raises:
-        ClientDisconnect: It takes nothing.
-    """
-    try:
-        async with asyncio.timeout(STALL_SECONDS):
-            await send({"type": "http.response.body", "body": body, "more_body": more})
-    except TimeoutError:
-        _log.info("stream_stalled", seconds=STALL_SECONDS)
-        raise ClientDisconnect from None
 
 
 async def hang_up(receive: Receive, rung: asyncio.Event) -> None:

@@ -5,6 +5,7 @@ from datetime import UTC
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from infra.audit_actor import record
 from infra.postgres.budget_plans import delete_budgets, find_tenant_id, put_budget
 from infra.postgres.budgets import budgets_of, standing_of_books, time_of
 from infra.postgres.engine import transaction
@@ -52,44 +53,61 @@ async def spending_of(
     return found
 
 
-async def set_budgets(
-    engine: AsyncEngine, name: str, budgets: Sequence[Budget]
-) -> list[Spending]:
-    """Make or change budgets of a tenant; return all that it has now.
-
-    Processes that have just looked up a key go on for some seconds by what they know.
-
-    Raises:
-        NotFoundError: There is no such tenant.
-    """
-    async with transaction(engine) as connection:
-        tenant_id = await tenant_id_of(connection, name)
-        for budget in budgets:
-            await put_budget(connection, tenant_id, budget)
-        return await spending_of(connection, tenant_id)
-
-
-async def drop_budgets(
+async def change_budgets(
     engine: AsyncEngine,
     name: str,
     *,
+    setting: Sequence[Budget] = (),
+    dropping: Sequence[tuple[BudgetUnit | None, BudgetPeriod | None]] = (),
     end_user: str = "",
-    unit: BudgetUnit | None = None,
-    period: BudgetPeriod | None = None,
 ) -> list[Spending]:
-    """Delete those budgets of one spender that fit; return what is left.
+    """Make, change and delete budgets of a tenant, all or none; return those it has then.
+
+    Processes that have just looked up a key go on for some seconds by what they know.
+
+    Args:
+        engine: Whole transactions.
+        name: Of the tenant.
+        setting: What is to be.
+        dropping: Unit and period of what is not to be any more; ``None`` is any.
+        end_user: Whose budgets ``dropping`` means.
 
     Raises:
-        NotFoundError: There is no such tenant, or nothing fits.
+        NotFoundError: There is no such tenant, or none of its budgets fits what is to go.
     """
     async with transaction(engine) as connection:
         tenant_id = await tenant_id_of(connection, name)
-        gone = await delete_budgets(
-            connection, tenant_id, end_user=end_user, unit=unit, period=period
-        )
-        if not gone:
-            raise NotFoundError(f"tenant {name!r} has no such budget")
+        for budget in setting:
+            await put_budget(connection, tenant_id, budget)
+            await record(connection, tenant_id, "budget.set", f"tenant {name}", _detail(budget))
+        for unit, period in dropping:
+            gone = await delete_budgets(
+                connection, tenant_id, end_user=end_user, unit=unit, period=period
+            )
+            if not gone:
+                raise NotFoundError(_missing(name, end_user, unit, period))
+            what = {"end_user": end_user, "unit": unit, "period": period}
+            await record(connection, tenant_id, "budget.deleted", f"tenant {name}", what)
         return await spending_of(connection, tenant_id)
+
+
+def _detail(budget: Budget) -> dict[str, str | int]:
+    return {
+        "end_user": budget.end_user,
+        "unit": budget.unit,
+        "period": budget.period,
+        "amount": budget.amount,
+        "on_exhausted": budget.on_exhausted,
+    }
+
+
+def _missing(
+    name: str, end_user: str, unit: BudgetUnit | None, period: BudgetPeriod | None
+) -> str:
+    whose = f" of end user {end_user!r}" if end_user else ""
+    which = f" of {unit.value}" if unit else ""
+    when = f" per {period.value}" if period else ""
+    return f"tenant {name!r} has no budget{whose}{which}{when}; nothing was changed"
 
 
 def _spender(budget: Budget, end_user: str | None) -> str:

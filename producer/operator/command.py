@@ -10,6 +10,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from infra.audit_actor import acting_as
 from infra.clock import SystemClock
 from infra.doorbells import Doorbells
 from infra.postgres.engine import create_engine, transaction
@@ -18,6 +19,7 @@ from infra.postgres.workers import list_workers
 from infra.settings import Settings
 from infra.telemetry.logging import configure_logging
 from producer.operator import holding, limits
+from producer.operator.budget_commands import run_budgets
 from producer.operator.command_line import parse
 from producer.operator.holding import NotDrainedError
 from producer.operator.key_commands import run_keys
@@ -60,7 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         configure_logging(
             settings.model_copy(update=told), process="operator", stream=sys.stderr.buffer
         )
-        asyncio.run(_run(given, settings))
+        with acting_as(f"operator {operator()}"):
+            asyncio.run(_run(given, settings))
     except GenqError as error:
         return _fail(error.message, _CODES.get(error.code, _FAILED))
     except DBAPIError as error:
@@ -88,6 +91,8 @@ async def _run(given: argparse.Namespace, settings: Settings) -> None:
         elif given.command == "worker-health":
             async with transaction(engine) as connection:
                 tell_health(screen, await list_workers(connection), given.host, given.pid)
+        elif given.command == "tenant-budget":
+            await run_budgets(given, engine, screen)
         elif given.command.startswith("tenant-"):
             await run_tenants(given, settings, engine, screen)
         elif given.command.startswith("key-"):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from infra.postgres.pauses import Scope
+from producer.operator.budget_words import add_budget_command, read_budgets
 from producer.operator.key_words import add_key_commands, read_key, read_rotation
 from producer.operator.plan_words import add_tenant_commands, read_change
 
@@ -21,6 +22,7 @@ _HOLDING: Final = {
 }
 _READ: Final[Mapping[str, Callable[[argparse.ArgumentParser, argparse.Namespace], Any]]] = {
     "tenant-set": read_change,
+    "tenant-budget": read_budgets,
     "key-create": read_key,
     "key-rotate": read_rotation,
 }
@@ -53,6 +55,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     commands.add_parser("lanes", help="the lanes: what waits, what is in flight")
     _add_watching(commands)
     add_tenant_commands(commands)
+    add_budget_command(commands)
     add_key_commands(commands)
     for command in commands.choices.values():
         command.add_argument("--json", action="store_true", help="one JSON object a line")

@@ -4,13 +4,15 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from infra.audit_actor import record
 from infra.clock import Clock
 from infra.doorbells import READY, WAKE, Doorbells
 from infra.postgres import pauses
 from infra.postgres.engine import transaction
-from infra.postgres.pauses import InFlight, Pause, Target
+from infra.postgres.pauses import InFlight, Pause, Scope, Target
+from schemas.audit import INSTALLATION
 
 # A dispatcher that read the mark just before it changed ends its turn within this.
 SETTLE_SECONDS: Final = 0.5
@@ -35,6 +37,7 @@ async def pause(engine: AsyncEngine, target: Target) -> Pause:
     """
     async with transaction(engine) as connection:
         since = await pauses.pause(connection, target)
+        await _record(connection, "paused", target)
     async with transaction(engine) as connection:
         waiting = await pauses.count_waiting(connection, target)
         inflight = await pauses.count_in_flight(connection, target)
@@ -49,6 +52,7 @@ async def resume(engine: AsyncEngine, doorbells: Doorbells, target: Target) -> b
     """
     async with transaction(engine) as connection:
         was_paused = await pauses.resume(connection, target)
+        await _record(connection, "resumed", target)
     await _unpark(engine, target)
     await doorbells.ring(WAKE, READY)
     # Once more for the flows that such a dispatcher parked behind our back.
@@ -82,6 +86,7 @@ async def drain(
     began = clock.monotonic()
     async with transaction(engine) as connection:
         await pauses.pause(connection, target)
+        await _record(connection, "drained", target)
     await asyncio.sleep(SETTLE_SECONDS)
     told: InFlight | None = None
     while True:
@@ -96,6 +101,17 @@ async def drain(
         if spent >= timeout:
             raise NotDrainedError(left)
         await asyncio.sleep(min(_LOOK_SECONDS, max(timeout - spent, 0)))
+
+
+async def _record(connection: AsyncConnection, action: str, target: Target) -> None:
+    of_tenant = target.scope is Scope.TENANT
+    await record(
+        connection,
+        target.id if of_tenant else INSTALLATION,
+        f"{target.scope.value}.{action}",
+        f"{target.scope.value} {target.name}",
+        {},
+    )
 
 
 async def _unpark(engine: AsyncEngine, target: Target) -> int:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from infra.audit_actor import record
 from infra.doorbells import READY, WAKE, Doorbells
 from infra.postgres.engine import transaction
 from infra.postgres.limits import Limit
@@ -128,6 +129,10 @@ async def change(
         after = changed(before, wanted)
         await change_plan(connection, after)
         await measure_anew(connection, _limits(after))
+        if secret is not None:
+            await _record(connection, "tenant.created", after)
+        if difference := _difference(before, after):
+            await _record(connection, "tenant.changed", after, difference)
     if wanted.model_fields_set and not wanted.model_fields_set & OF_RELEASES:
         # It counts when a call comes in: nothing that waits goes by it.
         return Changed(after, _difference(before, after), secret)
@@ -164,6 +169,7 @@ async def create(
             raise NameTakenError(message, fields=[FieldError("/name", "is taken")])
         made = changed(plan, wanted)
         await change_plan(connection, made)
+        await _record(connection, "tenant.created", made, _difference(plan, made))
     return Created(made, secret)
 
 
@@ -177,6 +183,7 @@ async def suspend(engine: AsyncEngine, name: str, *, suspended: bool) -> TenantP
         plan = await suspend_tenant(connection, name, suspended=suspended)
         if plan is None:
             raise await unknown_tenant(connection, name)
+        await _record(connection, "tenant.suspended" if suspended else "tenant.resumed", plan)
         return plan
 
 
@@ -191,7 +198,18 @@ async def rotate_webhook_secret(engine: AsyncEngine, name: str) -> Created:
         plan = await change_webhook_secret(connection, name, secret)
         if plan is None:
             raise await unknown_tenant(connection, name)
+        await _record(connection, "tenant.webhook_secret_rotated", plan)
         return Created(plan, secret)
+
+
+async def _record(
+    connection: AsyncConnection,
+    action: str,
+    plan: TenantPlan,
+    fields: Mapping[str, tuple[Any, Any]] | None = None,
+) -> None:
+    detail = {name: list(change) for name, change in (fields or {}).items()}
+    await record(connection, plan.id, action, f"tenant {plan.name}", detail)
 
 
 def changed(plan: TenantPlan, wanted: PlanChange) -> TenantPlan:

@@ -116,7 +116,8 @@ def test_keys_that_callers_choose_do_not_meet_across_tenants(settings: Settings)
     async def scenario(api: Served) -> None:
         estate, headers = await settle(api), await stranger(api)
         unique = {**IMAGE, "unique": {"key": CANARY, "on_conflict": "return"}}
-        for body, more in ((IMAGE, {"Idempotency-Key": CANARY}), (unique, {})):
+        for body, name in ((IMAGE, "Idempotency-Key"), (unique, "X-None")):
+            more = {name: CANARY}
             answer = await api.http.post("/v1/jobs", json=body, headers={**headers, **more})
             assert answer.status_code == 202
             assert answer.json()["id"] not in estate.everything()
@@ -168,11 +169,12 @@ def test_a_route_whose_parameter_nobody_has_explained_is_refused() -> None:
     estate = Estate({"job_id": ["job_1"]}, {})
     extra: dict[str, Any] = {"parameters": [], "security": [{}]}
     query = {"parameters": [{"in": "query", "name": "colour"}]}
-    for path, more in (
+    routes: tuple[tuple[str, dict[str, Any]], ...] = (
         ("/v1/things/{thing_id}", {}),
         ("/v1/things", query),
         ("/v1/things", {"requestBody": {}}),
-    ):
+    )
+    for path, more in routes:
         route = APIRoute(path, _nothing, name="thing", openapi_extra={**extra, **more})
         with pytest.raises(AssertionError, match=r"say in tests/api/two_tenants\.py"):
             list(attempts(route, estate))

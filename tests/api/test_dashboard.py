@@ -26,11 +26,13 @@ ALERTS: Final = DEPLOY / "prometheus/alerts.yml"
 # Metrics that only another process than the API and a worker counts, or that nothing does yet.
 ELSEWHERE: Final = {
     "genai_content_quality_score",
+    "genq_admissions",
     "genq_dispatch_tick_seconds",
     "genq_fallbacks",
     "genq_jobs_reaped",
     "genq_jobs_released",
     "genq_provider_circuit_state",
+    "genq_spend_dollars",
     "genq_tokens",
 }
 

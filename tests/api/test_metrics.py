@@ -149,6 +149,20 @@ def test_with_a_token_metrics_are_for_those_who_bear_it(settings: Settings) -> N
     run(settings.model_copy(update={"metrics_token": SecretStr(TOKEN)}), scenario)
 
 
+def test_what_a_limit_refuses_is_counted_by_the_limit(settings: Settings) -> None:
+    async def scenario(api: Served) -> None:
+        refused = {"decision": "refused", "limit": "rate_limited"}
+        counted = tuple(refused.values())
+        before = (await samples(api, "genq_admissions_total", *refused)).get(counted, 0)
+        answers = [await api.http.get("/v1/jobs") for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [200, 200, 429]
+
+        assert await one(api, "genq_admissions_total", **refused) == before + 1
+        assert await one(api, "genq_cache_requests_total", cache="keys", result="hit") >= 2
+
+    run(settings.model_copy(update={"calls_per_minute": 2}), scenario)
+
+
 def test_a_valkey_that_is_away_is_told_and_hides_nothing_else(settings: Settings) -> None:
     async def scenario(api: Served) -> None:
         assert await one(api, "genq_dependency_up", dependency="valkey") == 0

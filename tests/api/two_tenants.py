@@ -57,7 +57,7 @@ _BODIES: Final[Mapping[str, Sequence[Any]]] = {
         {"action": "cancel", "filter": {"tag": [CANARY]}, "dry_run": True},
         {"action": "retry", "filter": {"schedule_id": "{schedule_id}"}, "dry_run": True},
     ),
-    "create_schedule": ({"name": CANARY, "cron": "@daily", "request": IMAGE},),
+    "create_schedule": ({"name": "mine", "cron": "@daily", "request": IMAGE},),
     "update_schedule": ({"name": "mine"}, {"paused": True}),
     "create_key": ({"name": "mine"},),
     "rotate_key": ({}, {"overlap": 0}),
@@ -145,7 +145,7 @@ def routes_of(services: Services) -> list[APIRoute]:
 
 def attempts(route: APIRoute, estate: Estate) -> Iterator[Attempt]:
     """Every call of a route that could reach what is the estate's."""
-    (method,) = set(route.methods) & set(_METHODS)
+    (method,) = (route.methods or set()) & set(_METHODS)
     extra = route.openapi_extra or {}
     bodies: Sequence[Any] = [None]
     if "requestBody" in extra:

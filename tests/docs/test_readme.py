@@ -5,6 +5,7 @@ Only the port differs: 8080 may be taken on the machine that runs the tests.
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -108,24 +109,54 @@ def test_the_terminal_session_works_as_written(shell: Shell) -> None:
     assert len(job["output"]["artifacts"]) == 2
 
 
-def test_the_python_client_block_works_as_written(shell: Shell) -> None:
-    script, _receiver = blocks("python")
+def test_the_python_client_blocks_work_as_written(shell: Shell) -> None:
+    plain, awaited, _receiver = blocks("python")
     key = shell.run("genq key").stdout.strip()
     told = Shell(
         shell.folder, {**shell.environment, "GENQ_URL": shell.url, "GENQ_API_KEY": key}
     )
-    (shell.folder / "client.py").write_text(script)
+    shows = "assert kite.startswith(b'\\x89PNG') and why\n"
+    (shell.folder / "plain.py").write_text(plain + shows)
+    (shell.folder / "awaited.py").write_text(awaited)
 
-    done = told.run(f"{sys.executable} client.py")
+    ran = [told.run(f"{sys.executable} {name}.py") for name in ("plain", "awaited")]
 
-    assert done.returncode == 0, done.stderr
-    assert len(list(shell.folder.glob("kite-*.png"))) == 4
+    assert [done.returncode for done in ran] == [0, 0], [done.stderr for done in ran]
+    assert ran[0].stdout.split()[-1] == "job.succeeded"
+    assert ran[1].stdout.endswith(" 3\n")
+    assert len(list(shell.folder.glob("lighthouse-*.png"))) == 4
+
+
+@pytest.mark.parametrize("checker", ["mypy", "basedpyright"])
+def test_what_users_write_has_types_that_hold(checker: str, tmp_path: Path) -> None:
+    plain, awaited, _receiver = blocks("python")
+    (tmp_path / "plain.py").write_text(plain)
+    (tmp_path / "awaited.py").write_text(awaited)
+    shutil.copy(Path(__file__).with_name("sdk_user.py"), tmp_path)
+    # From outside of the project, so that genq is an installed package and no source of theirs.
+    strict = {
+        "mypy": ["--strict", f"--python-executable={sys.executable}", "."],
+        "basedpyright": ["--level=error", f"--pythonpath={sys.executable}", "."],
+    }
+    if checker == "basedpyright":
+        (tmp_path / "pyrightconfig.json").write_text('{"typeCheckingMode": "strict"}')
+
+    done = subprocess.run(
+        [Path(sys.executable).with_name(checker), *strict[checker]],
+        check=False,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=_SECONDS,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_receiver_block_verifies_a_signed_event() -> None:
     from standardwebhooks import Webhook  # noqa: PLC0415 - the other side, used only here
 
-    _client, receiver = blocks("python")
+    *_clients, receiver = blocks("python")
     from infra.clock import SystemClock  # noqa: PLC0415 - as above
 
     secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from producer.dead_letters import Redriven, Redriver
 from producer.submit import Submitted, Submitter
 from schemas.admission_errors import BudgetExhaustedError, BudgetTooSmallError
 from schemas.budget import BudgetPeriod, BudgetUnit, OnExhausted
+from schemas.dead_letter import DeadLetterEdits
 from schemas.errors import ModelAuthError
 from schemas.generation import Kind, Usage
 from schemas.ids import parse_id
@@ -322,6 +324,29 @@ def test_money_is_reckoned_by_the_models_price_and_settled_by_what_was_made(
     assert used(genq, BudgetUnit.MONEY) == (60_000, 0)
     rows = genq.sql("SELECT spent FROM job WHERE id = :id", id=parse_id("job", job))
     assert rows[0].spent == 60_000
+    assert_balanced(genq)
+
+
+def test_a_redrive_reserves_anew_or_leaves_the_dead_job_alone(genq: Harness) -> None:
+    give(genq, 1)
+    dead = genq.submit()
+    lost(genq, dead)
+    redriver = Redriver(
+        genq._engine, genq._submitter, genq._doorbells, idempotency_ttl=timedelta(days=1)
+    )
+
+    def redrive() -> Redriven:
+        edits = DeadLetterEdits()
+        return genq.do(redriver.redrive_one(genq.tenant("acme"), parse_id("job", dead), edits))
+
+    other = genq.submit()
+    with pytest.raises(BudgetExhaustedError):
+        redrive()
+    assert_balanced(genq)
+    cancel(genq, other)
+
+    assert redrive().made == 1
+    assert used(genq) == (0, 1)
     assert_balanced(genq)
 
 

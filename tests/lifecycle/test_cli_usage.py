@@ -14,7 +14,7 @@ Capture = pytest.CaptureFixture[str]
     ("line", "hint"),
     [
         ("sumbit x", "Did you mean 'submit'"),
-        ("jobs lst", "Did you mean 'ls'"),
+        ("jobs lst", "'ls'?"),
         ("submit x --wiat", "did you mean --wait"),
         ("submit x --kind imge", "did you mean image"),
         ("submit x --lane trubo", "did you mean turbo"),
