@@ -3,9 +3,8 @@
 Names are loaded when they are first used: ``import genq`` alone costs next to nothing.
 """
 
-from importlib import import_module
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+# Type checkers take this name for true; importing it from typing would be most of the cost.
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from genq.async_client import AsyncGenq
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
         UnexpectedAnswerError,
         WaitTimeoutError,
     )
+    from genq.estimates import Estimate
     from genq.event_models import Event, JobEvent
     from genq.job_requests import JobRequest
     from genq.key_models import ApiKey, Tenant
@@ -40,42 +40,41 @@ if TYPE_CHECKING:
     from genq.raw_answers import RawResponse
     from genq.webhook import WebhookInvalidError, verify_webhook
 
-_HOMES: Final = MappingProxyType(
-    {
-        "async_client": ("AsyncGenq",),
-        "bulk_models": ("Bulk", "BulkItem", "Refusal"),
-        "client": ("Genq",),
-        "errors": (
-            "ApiError",
-            "AuthenticationError",
-            "BlockedError",
-            "BudgetExhaustedError",
-            "ConfigurationError",
-            "ConflictError",
-            "FieldFault",
-            "GenqError",
-            "InvalidRequestError",
-            "JobBlockedError",
-            "JobFailedError",
-            "NoAnswerError",
-            "NotFoundError",
-            "PermissionDeniedError",
-            "RateLimitedError",
-            "ServerError",
-            "ServerUnreachableError",
-            "UnavailableError",
-            "UnexpectedAnswerError",
-            "WaitTimeoutError",
-        ),
-        "event_models": ("Event", "JobEvent"),
-        "job_requests": ("JobRequest",),
-        "key_models": ("ApiKey", "Tenant"),
-        "models": ("Artifact", "Job", "JobError", "Output", "Urls"),
-        "raw_answers": ("RawResponse",),
-        "webhook": ("WebhookInvalidError", "verify_webhook"),
-    }
-)
-_HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
+_HOMES = {
+    "async_client": ("AsyncGenq",),
+    "bulk_models": ("Bulk", "BulkItem", "Refusal"),
+    "client": ("Genq",),
+    "errors": (
+        "ApiError",
+        "AuthenticationError",
+        "BlockedError",
+        "BudgetExhaustedError",
+        "ConfigurationError",
+        "ConflictError",
+        "FieldFault",
+        "GenqError",
+        "InvalidRequestError",
+        "JobBlockedError",
+        "JobFailedError",
+        "NoAnswerError",
+        "NotFoundError",
+        "PermissionDeniedError",
+        "RateLimitedError",
+        "ServerError",
+        "ServerUnreachableError",
+        "UnavailableError",
+        "UnexpectedAnswerError",
+        "WaitTimeoutError",
+    ),
+    "estimates": ("Estimate",),
+    "event_models": ("Event", "JobEvent"),
+    "job_requests": ("JobRequest",),
+    "key_models": ("ApiKey", "Tenant"),
+    "models": ("Artifact", "Job", "JobError", "Output", "Urls"),
+    "raw_answers": ("RawResponse",),
+    "webhook": ("WebhookInvalidError", "verify_webhook"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "ApiError",
@@ -89,6 +88,7 @@ __all__ = [
     "BulkItem",
     "ConfigurationError",
     "ConflictError",
+    "Estimate",
     "Event",
     "FieldFault",
     "Genq",
@@ -123,6 +123,8 @@ def __getattr__(name: str) -> object:
     home = _HOME_OF.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module  # noqa: PLC0415 - only where something is loaded
+
     found: object = getattr(import_module(f"{__name__}.{home}"), name)
     globals()[name] = found
     return found

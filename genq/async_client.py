@@ -10,9 +10,10 @@ from genq.async_jobs import AsyncJobs
 from genq.async_transport import AsyncTransport
 from genq.cli.profile import connection
 from genq.dead_letters import AsyncDeadLetters
+from genq.estimates import Estimate, estimate_job
 from genq.event_models import Event, read_feed_event
 from genq.generating import ImageOptions, TextOptions, generate_image, generate_text
-from genq.job_requests import RequestOptions
+from genq.job_requests import JobOptions, RequestOptions
 from genq.key_models import Tenant
 from genq.keys import AsyncKeys, show_tenant
 from genq.listening import Listener
@@ -73,6 +74,17 @@ class AsyncGenq:
     async def generate_text(self, prompt: str, **options: Unpack[TextOptions]) -> str:
         """Return the words that a prompt gives: submit, wait, fetch."""
         return await self._transport.run(generate_text(prompt, options))
+
+    async def estimate(
+        self,
+        *,
+        kind: str,
+        input: Mapping[str, object],  # noqa: A002 - the field's name in the API
+        **options: Unpack[JobOptions],
+    ) -> Estimate:
+        """Return what would become of a job: its price, its place, the verdict."""
+        asked = estimate_job({"kind": kind, "input": input, **options})
+        return await self._transport.run(asked)
 
     async def tenant(self) -> Tenant:
         """Return who the key in use belongs to, its limits, and what the key may do."""

@@ -14,7 +14,7 @@ from genq.listening import Listener
 from genq.raw_answers import keep
 from genq.retries import persistently
 from genq.sse import SentEvent
-from genq.target import Target, explain, timeout_of
+from genq.target import Target, explain, limits, timeout_of
 
 if TYPE_CHECKING:
     import httpx2
@@ -28,7 +28,10 @@ class AsyncTransport:
 
         self.target = target
         self._client = client or httpx2.AsyncClient(
-            base_url=target.url, headers=target.headers(), trust_env=target.use_proxies
+            base_url=target.url,
+            headers=target.headers(),
+            limits=limits(),
+            trust_env=target.use_proxies,
         )
 
     async def run(

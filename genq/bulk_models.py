@@ -133,13 +133,9 @@ def _item(fields: Fields) -> BulkItem:
 
 
 def _refusal(fields: Fields) -> Refusal:
-    faults = [
-        FieldFault(part.maybe_text("pointer") or "/", part.maybe_text("message") or "is wrong")
-        for part in fields.parts("errors")
-    ]
     return Refusal(
         code=fields.text("code"),
         message=fields.maybe_text("detail") or fields.maybe_text("message") or "",
-        errors=tuple(faults),
+        errors=fields.faults("errors"),
         raw=fields.found,
     )

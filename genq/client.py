@@ -8,9 +8,10 @@ from typing import Self, Unpack
 from genq import exchanges
 from genq.cli.profile import connection
 from genq.dead_letters import DeadLetters
+from genq.estimates import Estimate, estimate_job
 from genq.event_models import Event, read_feed_event
 from genq.generating import ImageOptions, TextOptions, generate_image, generate_text
-from genq.job_requests import RequestOptions
+from genq.job_requests import JobOptions, RequestOptions
 from genq.jobs import Jobs
 from genq.key_models import Tenant
 from genq.keys import Keys, show_tenant
@@ -108,6 +109,23 @@ class Genq:
             ApiError: The server refused it; the subclasses say why.
         """
         return self._transport.run(generate_text(prompt, options))
+
+    def estimate(
+        self,
+        *,
+        kind: str,
+        input: Mapping[str, object],  # noqa: A002 - the field's name in the API
+        **options: Unpack[JobOptions],
+    ) -> Estimate:
+        """Return what would become of a job: its price, its place, the verdict.
+
+        Args:
+            kind: ``image`` or ``chat``.
+            input: The model's parameters, as of ``jobs.create``.
+            options: ``model=…``, ``lane="turbo"``… as of ``jobs.create``.
+        """
+        asked = estimate_job({"kind": kind, "input": input, **options})
+        return self._transport.run(asked)
 
     def tenant(self) -> Tenant:
         """Return who the key in use belongs to, its limits, and what the key may do."""

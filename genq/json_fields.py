@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import cast
 
-from genq.errors import UnexpectedAnswerError
+from genq.errors import FieldFault, UnexpectedAnswerError
 from genq.models import Json
 
 
@@ -93,6 +93,16 @@ class Fields:
     def maybe_texts(self, name: str) -> tuple[str, ...] | None:
         """Return the texts of a list, or ``None``."""
         return self.texts(name) if isinstance(self.found.get(name), list) else None
+
+    def faults(self, name: str) -> tuple[FieldFault, ...]:
+        """Return the faults of a list: where in a request, and what."""
+        return tuple(
+            FieldFault(
+                part.maybe_text("pointer") or "/",
+                part.maybe_text("message") or part.maybe_text("detail") or "is not valid",
+            )
+            for part in self.parts(name)
+        )
 
     def _lacks(self, name: str) -> UnexpectedAnswerError:
         return UnexpectedAnswerError(f"{self.what} lacks {name}; is this genq's URL?")

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 DEFAULT_TIMEOUT: Final = 30.0
 CONNECT_SECONDS: Final = 5.0
+MOST_CONNECTIONS: Final = 1000
+MOST_IDLE_CONNECTIONS: Final = 100
 _ERRNO: Final = re.compile(r"\[Errno -?\d+\] ")
 
 
@@ -112,7 +114,17 @@ def timeout_of(target: Target, call: Call) -> "httpx2.Timeout":
     import httpx2  # noqa: PLC0415 - loaded by the transport that asks
 
     seconds = target.timeout + call.hold if call.listen is None else call.listen
-    return httpx2.Timeout(seconds, connect=CONNECT_SECONDS)
+    # For one of our own connections it may wait: whoever holds one has a limit of time itself.
+    return httpx2.Timeout(seconds, connect=CONNECT_SECONDS, pool=None)
+
+
+def limits() -> "httpx2.Limits":
+    """Return how many connections a client may have: each job waited for holds one."""
+    import httpx2  # noqa: PLC0415 - loaded by the transport that asks
+
+    return httpx2.Limits(
+        max_connections=MOST_CONNECTIONS, max_keepalive_connections=MOST_IDLE_CONNECTIONS
+    )
 
 
 def explain(error: Exception, target: Target) -> GenqError | None:

@@ -16,7 +16,7 @@ from genq.listening import Listener
 from genq.raw_answers import keep
 from genq.retries import persistently
 from genq.sse import SentEvent
-from genq.target import Target, explain, timeout_of
+from genq.target import Target, explain, limits, timeout_of
 
 if TYPE_CHECKING:
     import httpx2
@@ -30,7 +30,10 @@ class Transport:
 
         self.target = target
         self._client = client or httpx2.Client(
-            base_url=target.url, headers=target.headers(), trust_env=target.use_proxies
+            base_url=target.url,
+            headers=target.headers(),
+            limits=limits(),
+            trust_env=target.use_proxies,
         )
 
     def run(self, exchange: Exchange[Result], options: RequestOptions | None = None) -> Result:

@@ -13,4 +13,3 @@ class AdmissionSettings(BaseSettings):
     max_prompt_chars: int = Field(
         1_000_000, ge=1, description="text of one job: its prompt, or all of its messages"
     )
-

@@ -14,11 +14,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
 
-from infra.valkey import close_valkey, open_valkey
+from infra.valkey import VALKEY_FAILURES, close_valkey, one_try, open_valkey
 
 WINDOW_SECONDS: Final = 60
 _TIMEOUT_SECONDS: Final = 0.5
@@ -128,7 +125,7 @@ class CallGate:
             url,
             socket_timeout=_TIMEOUT_SECONDS,
             socket_connect_timeout=_TIMEOUT_SECONDS,
-            retry=Retry(NoBackoff(), 0),
+            retry=one_try(),
         )
         self._script: Any = self._redis.register_script(_TAKE)
         self._local = LocalCalls()
@@ -163,7 +160,7 @@ class CallGate:
             group, self._waiting = self._waiting, {}
             try:
                 answers = await self._ask(list(group), [len(calls) for calls in group.values()])
-            except (RedisError, OSError, TimeoutError) as error:
+            except VALKEY_FAILURES as error:
                 self._lose(error)
                 for asked, calls in group.items():
                     for call in calls:
@@ -201,7 +198,7 @@ class CallGate:
     async def _look(self) -> None:
         try:
             await self._redis.ping()
-        except (RedisError, OSError, TimeoutError):
+        except VALKEY_FAILURES:
             return
         self._away = False
         _log.info("call_gate_found")

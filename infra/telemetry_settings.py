@@ -19,7 +19,7 @@ class TelemetrySettings(BaseSettings):
     """A part of ``infra.settings.Settings``, in a file of its own."""
 
     metrics_token: SecretStr | None = Field(
-        None, min_length=8, description="asked of whoever reads /metrics, as a bearer token"
+        None, min_length=8, description="asked of whoever reads the API's `/metrics`"
     )
     metrics_tenants: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
         (), max_length=50, description="tenants with series of their own, e.g. `acme,globex`"

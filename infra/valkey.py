@@ -13,6 +13,8 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 from redis import Redis, asyncio
 from redis import sentinel as blocking
 from redis.asyncio import sentinel
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
 from schemas.errors import SettingsError
@@ -132,6 +134,11 @@ def open_blocking_valkey(url: str, **options: Any) -> Any:
         address.hosts, sentinel_kwargs=address.sentinel_options(options)
     )
     return watchers.master_for(address.master, **address.credentials, **options)  # pyright: ignore[reportUnknownMemberType] - untyped keywords
+
+
+def one_try() -> Any:
+    """Return the option ``retry`` of a client whose commands must not be sent twice."""
+    return Retry(NoBackoff(), 0)
 
 
 async def close_valkey(client: Any) -> None:

@@ -177,8 +177,8 @@ class Books:
                 budget=members,
             )
         message = (
-            f"the job takes {asked}; {whose} has used {in_words(budget.unit, used)} of {limit},"
-            f" which begins anew at {iso_ms(resets_at)}"
+            f"the job takes {asked}; {whose} has used {in_words(budget.unit, used)} of {limit};"
+            f" the next {budget.period.value} begins at {iso_ms(resets_at)}"
         )
         if parked is not None:
             message += f"; there is room on {parked.isoformat()}, after the job's deadline"

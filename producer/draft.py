@@ -54,10 +54,11 @@ class Drafter:
         check_rules(request, parameters, self._policy, max_prompt_chars=self._max_prompt_chars)
         model = self._model(request)
         check_permitted(tenant, request, model)
-        new = self._new_job(tenant, request, model=model, parameters=parameters)
+        pool = await self._pool(model)
+        new = self._new_job(tenant, request, model=model, pool=pool, parameters=parameters)
         if tenant.budgeted:
             new = self._priced(new, tenant, request, parameters)
-        return replace(new, pool=await self._pool(model)), parameters
+        return new, parameters
 
     def _model(self, request: JobRequest) -> str:
         servers = self._settings.model_servers
@@ -84,6 +85,7 @@ class Drafter:
         request: JobRequest,
         *,
         model: str,
+        pool: int,
         parameters: Mapping[str, Any],
     ) -> NewJob:
         webhook = request.webhook
@@ -101,6 +103,7 @@ class Drafter:
             kind=request.kind.number,
             priority=request.priority,
             model=model,
+            pool=pool,
             end_user=request.end_user,
             labels=orjson.dumps(request.metadata).decode() if request.metadata else None,
             tags=request.tags or None,

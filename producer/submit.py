@@ -98,12 +98,13 @@ class Submitter:
                 with an idempotency key, the same request can be sent again.
         """
         new, parameters = await self._drafter.draft(tenant, request)
-        new = replace(
-            new,
-            idempotency_key=idempotency_key,
-            request_hash=body_hash,
-            schedule_id=schedule_id,
-        )
+        if idempotency_key is not None or schedule_id is not None:
+            new = replace(
+                new,
+                idempotency_key=idempotency_key,
+                request_hash=body_hash,
+                schedule_id=schedule_id,
+            )
         while True:
             if request.unique is None:
                 written = await self._write(new)

@@ -193,7 +193,7 @@ def counted(unit: BudgetUnit, amount: float) -> int:
     if unit is BudgetUnit.MONEY:
         return round(amount * MONEY_SCALE)
     if amount != int(amount):
-        raise ValueError(f"{unit.value} come whole; {amount:g} is none")
+        raise ValueError(f"{unit.value} come whole, not {amount:g}")
     return int(amount)
 
 

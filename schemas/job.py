@@ -75,7 +75,8 @@ class JobRequest(BaseModel):
     metadata: Annotated[
         dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)]],
         Field(max_length=MAX_METADATA_KEYS),
-    ] = {}
+        # Not {}: pydantic would copy that, deeply, for every job.
+    ] = Field(default_factory=dict[str, str])
     tags: Annotated[
         tuple[Annotated[str, Field(min_length=1, max_length=MAX_TAG_CHARACTERS)], ...],
         Field(max_length=MAX_TAGS),

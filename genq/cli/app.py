@@ -24,6 +24,7 @@ from genq.cli import (
     openapi,
     operate,
     processes,
+    retry,
     schedules,
     screen,
     submit,
@@ -119,7 +120,9 @@ def _add_tools(app: typer.Typer) -> None:
 
 
 def _jobs() -> typer.Typer:
-    app = group("Look at jobs, follow them, cancel them.", "genq jobs ls --status running")
+    app = group(
+        "Look at jobs, follow them, cancel or retry them.", "genq jobs ls --status running"
+    )
     add(
         app,
         "ls",
@@ -136,6 +139,13 @@ def _jobs() -> typer.Typer:
         cancel.cancel,
         "genq jobs cancel job_01kb…",
         "genq jobs cancel --lane batch --metadata campaign=spring --dry-run",
+    )
+    add(
+        app,
+        "retry",
+        retry.retry,
+        "genq jobs retry job_01kb…",
+        "genq jobs retry --error-code model_unavailable --created-after 2h --dry-run",
     )
     return app
 

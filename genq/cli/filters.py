@@ -38,8 +38,8 @@ def filter_of(**given: Any) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value not in (None, [], {})}
 
 
-def some_of(value: str | None, known: Sequence[str], option: str) -> str | None:
-    """Return one or more words with commas between them, if each is known.
+def some_of(value: str | None, known: Sequence[str], option: str) -> list[str] | None:
+    """Return the words that have commas between them, if each is known.
 
     Raises:
         typer.BadParameter: One is not; the closest known word is told.
@@ -47,4 +47,6 @@ def some_of(value: str | None, known: Sequence[str], option: str) -> str | None:
     if value is None:
         return None
     words = [word.strip() for word in value.split(",") if word.strip()]
-    return ",".join(str(one_of(word, known, option)) for word in words) or None
+    for word in words:
+        one_of(word, known, option)
+    return words or None

@@ -125,6 +125,8 @@ def _show(job: Job) -> None:
         "attempts": str(job.attempts) if job.attempts else "",
         "error": f"{job.error.code}: {job.error.message}" if job.error else "",
         "metadata": ", ".join(f"{name}={value}" for name, value in job.metadata.items()),
+        "tags": ", ".join(job.tags),
+        "retry of": job.retry_of or "",
     }
     for name, value in lines.items():
         if value:

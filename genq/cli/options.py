@@ -47,6 +47,10 @@ Metadata = Annotated[
     list[str] | None,
     typer.Option("--metadata", metavar="KEY=VALUE", help="Your own words; may be repeated."),
 ]
+Tags = Annotated[
+    list[str] | None,
+    typer.Option("--tag", metavar="TAG", help="A word to find it by; may be repeated."),
+]
 EndUser = Annotated[
     str | None, typer.Option("--end-user", metavar="NAME", help="Who of your users asked.")
 ]

@@ -2,10 +2,9 @@
 
 import json
 import sys
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Protocol, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import typer
 
@@ -161,38 +160,6 @@ def fitting(natural: Mapping[str, int], spare: Sequence[str], room: int) -> dict
         else:
             del widths[heading]
     return widths
-
-
-class Watcher(Protocol):
-    """Hears of a job's states."""
-
-    def __call__(self, job: Job) -> None:
-        """Show the job's state."""
-        ...
-
-
-@contextmanager
-def watching(job_id: str) -> Generator[Watcher]:
-    """Show on stderr how a job fares: in a terminal one moving line, else a line per change."""
-    console = None if is_quiet() else moving_console()
-    if console is None:
-        yield lambda job: tell(f"{job.id}  {describe(job)}")
-        return
-    from rich.progress import (  # noqa: PLC0415 - only in a terminal
-        Progress,
-        SpinnerColumn,
-        TextColumn,
-        TimeElapsedColumn,
-    )
-
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task(f"{job_id}  queued", total=None)
-
-        def show(job: Job) -> None:
-            progress.update(task, description=f"{job.id}  {describe(job)}")
-
-        yield show
 
 
 def _printable(text: str) -> str:

@@ -9,8 +9,9 @@ import typer
 from genq.cli import options
 from genq.cli.examples import one_of
 from genq.cli.instants import read_instant
+from genq.cli.progress import moving
 from genq.cli.saving import save_outputs
-from genq.cli.screen import print_data, print_json, tell, watching
+from genq.cli.screen import describe, print_data, print_json, tell
 from genq.client import Genq
 from genq.models import KINDS, LANES, Job
 
@@ -31,6 +32,7 @@ def submit(
     priority: options.Priority = None,
     webhook: options.WebhookUrl = None,
     metadata: options.Metadata = None,
+    tag: options.Tags = None,
     end_user: options.EndUser = None,
     run_at: options.RunAt = None,
     start_timeout: options.StartTimeout = None,
@@ -56,6 +58,7 @@ def submit(
             model=model,
             webhook=webhook,
             metadata=read_metadata(metadata or []),
+            tags=tag,
             end_user=end_user,
             **_placing(lane, priority, run_at, start_timeout, deadline, unique_key),
         )
@@ -83,12 +86,22 @@ def finish(
         WaitTimeoutError: ``timeout`` seconds have passed.
     """
     try:
-        with watching(job.id) as show:
-            ended = client.jobs.wait(job.id, timeout=timeout, on_change=show)
+        with moving(job.id) as show:
+            # Where no line can move, only changes of state are worth one.
+            ended = client.jobs.wait(
+                job.id,
+                timeout=timeout,
+                on_progress=show,
+                on_change=None if show else _tell_state,
+            )
     except KeyboardInterrupt:
         tell(f"{job.id} goes on without you; later: genq jobs get {job.id} --wait")
         raise
     show_result(client, ended, output=output, as_json=as_json)
+
+
+def _tell_state(job: Job) -> None:
+    tell(f"{job.id}  {describe(job)}")
 
 
 def show_result(client: Genq, job: Job, *, output: str | None, as_json: bool) -> None:

@@ -52,14 +52,12 @@ _PARKED: Final = {
 
 _ONE: Final = text(_JOB + "WHERE j.id = :id AND j.tenant_id = :tenant_id")
 
-_SOME: Final = text(
-    _JOB
-    + """
-JOIN unnest(CAST(:ids AS uuid[]), CAST(:tenants AS bigint[])) AS x(id, tenant_id)
-  ON x.id = j.id AND x.tenant_id = j.tenant_id
-WHERE j.id BETWEEN :low AND :high
-"""
-)
+# The wanted ids come first: PostgreSQL does not reorder so many joins.
+_SOME: Final = text(f"""{JOB_COLUMNS}
+FROM unnest(CAST(:ids AS uuid[]), CAST(:tenants AS bigint[])) AS x(id, tenant_id)
+JOIN job j ON j.id = x.id AND j.tenant_id = x.tenant_id
+{JOB_JOINS} WHERE j.id BETWEEN :low AND :high
+""")
 
 
 async def get_job(

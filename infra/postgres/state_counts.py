@@ -69,8 +69,7 @@ class BudgetUse:
 # A UUIDv7 carries its milliseconds, so the age of the oldest job needs no look into the ledger.
 _LANES: Final = text("""
 SELECT lane, state, count(*) AS jobs,
-  COALESCE(EXTRACT(EPOCH FROM now() - uuid_extract_timestamp(
-    CAST(min(CAST(job_id AS text)) AS uuid))), 0) AS oldest,
+  COALESCE(EXTRACT(EPOCH FROM now() - min(uuid_extract_timestamp(job_id))), 0) AS oldest,
   COALESCE(EXTRACT(EPOCH FROM now() - min(started_at) FILTER (WHERE state = 4)), 0) AS running,
   count(*) FILTER (WHERE state = 4 AND deadline < now() - interval '1 minute') AS overdue
 FROM live GROUP BY lane, state

@@ -4,7 +4,7 @@ import atexit
 import sys
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from threading import Thread
+from threading import Event, Thread
 from typing import Final
 
 from opentelemetry import trace
@@ -56,6 +56,10 @@ class OtelTracer:
         self.prompts = prompts
         self._provider = provider
         self._tracer = provider.get_tracer("genq", installed_version())
+        # Begun now: a process that ends may start no thread any more.
+        self._ending = Event()
+        self._closer = Thread(target=self._close_at_the_end, name="last-spans", daemon=True)
+        self._closer.start()
 
     @contextmanager
     def span(
@@ -110,9 +114,12 @@ class OtelTracer:
 
     def close(self) -> None:
         """Send what is left, and stop; a collector that is away holds no process up."""
-        closing = Thread(target=self._provider.shutdown, name="last-spans", daemon=True)
-        closing.start()
-        closing.join(_LAST_SPANS_SECONDS)
+        self._ending.set()
+        self._closer.join(_LAST_SPANS_SECONDS)
+
+    def _close_at_the_end(self) -> None:
+        self._ending.wait()
+        self._provider.shutdown()
 
 
 def open_tracer(way: str, *, process: str, prompts: bool) -> OtelTracer:

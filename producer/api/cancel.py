@@ -5,8 +5,6 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from infra.postgres.engine import transaction
-from infra.postgres.read_jobs import get_job
 from infra.postgres.tenants import Tenant
 from producer.api.bodies import check, encode, read_json
 from producer.api.jobs import find_job
@@ -49,8 +47,4 @@ def canceller_of(services: Services) -> Canceller:
 async def _ended(
     services: Services, job: JobRecord, seconds: int, request: Request
 ) -> JobRecord:
-    async def look() -> JobRecord | None:
-        async with transaction(services.engine) as connection:
-            return await get_job(connection, job.tenant_id, job.id)
-
-    return await services.waiters.ended(job, look, seconds=seconds, receive=request.receive)
+    return await services.waiters.ended(job, seconds=seconds, receive=request.receive)

@@ -38,6 +38,7 @@ class Patience:
         stall_seconds: How long a client may take nothing of its answer.
         idle_seconds: How long a connection is kept for the next request; longer than proxies
             keep theirs, so that it is they who close.
+        parting_seconds: How long a client that was refused may go on talking, unheard.
     """
 
     connections: int = 4096
@@ -49,6 +50,7 @@ class Patience:
     unread_bytes: int = 64 << 20
     stall_seconds: float = 60.0
     idle_seconds: int = 75
+    parting_seconds: float = 1.0
 
 
 _DEFAULT: Final = Patience()
@@ -65,6 +67,7 @@ class Connection(HttpToolsProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._stall: asyncio.TimerHandle | None = None
         self._refusal: GenqError | None = None
+        self._parting = False
         self._silent = True
         self._asked = False
         self._in_head = True
@@ -91,7 +94,7 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Count what comes before the end of a head, then parse it."""
-        if self.transport.is_closing():
+        if self._parting or self.transport.is_closing():
             return
         self._silent = False
         began_in_head, self._head_ended = self._in_head, False
@@ -191,9 +194,9 @@ class Connection(HttpToolsProtocol):
 
     def _refuse(self, error: GenqError) -> None:
         """Answer a problem if no other answer has begun, and close."""
-        self._stop_timer()
-        if self.transport.is_closing():
+        if self._parting or self.transport.is_closing():
             return
+        self._stop_timer()
         if self._asked:
             answering = not self.cycle.response_complete
             if self.cycle.response_started and (answering or not self._in_head):
@@ -204,7 +207,17 @@ class Connection(HttpToolsProtocol):
                 self.cycle.disconnected = True
                 self.cycle.message_event.set()
         self.transport.write(self._written(error))
-        self.transport.close()
+        self._part()
+
+    def _part(self) -> None:
+        """Close, but hear the client out for a moment: a reset would overtake the answer."""
+        self._parting = True
+        if self._silent:
+            self.transport.close()
+            return
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._start_timer(self.patience.parting_seconds, self.transport.close)
 
     def _written(self, error: GenqError) -> bytes:
         body = problem_body(

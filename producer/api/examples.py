@@ -5,6 +5,7 @@ from typing import Any, Final
 from producer.api.request_examples import (
     BUDGET_BODY,
     CANCEL_REQUEST,
+    JOB_ACTION_REQUEST,
     KEY_REQUEST,
     KEY_ROTATION,
     PLAN_CHANGE,
@@ -92,6 +93,7 @@ HAND_MADE: Final[dict[str, Any]] = {
     "JobView": JOB,
     "Problem": PROBLEM,
     "CancelRequest": CANCEL_REQUEST,
+    "JobActionRequest": JOB_ACTION_REQUEST,
     "RedriveRequest": REDRIVE_REQUEST,
     "ScheduleRequest": SCHEDULE_REQUEST,
     "ScheduleChange": SCHEDULE_CHANGE,

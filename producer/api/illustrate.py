@@ -241,6 +241,8 @@ def _text(schema: Tree, name: str) -> str:
         return f"{prefix}_{_ID_BODY}"
     if "format" in schema:
         return _BY_FORMAT.get(schema["format"], "")
+    if schema.get("maxLength", len(JOB_ID_SHOWN)) < len(JOB_ID_SHOWN) and name == "after":
+        return "81234"
     if name in {"id", "after", "next"} or (name.endswith("_id") and name not in _BY_NAME):
         return JOB_ID_SHOWN
     if name.endswith("_at"):

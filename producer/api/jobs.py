@@ -20,6 +20,7 @@ from producer.position import placed
 from schemas.errors import NotFoundError
 from schemas.ids import InvalidIdError, parse_id
 from schemas.job import JobRecord, JobRequest, job_view
+from schemas.job_states import JobState
 
 _JSON: Final = "application/json"
 _ETAG_BYTES: Final = 12
@@ -102,6 +103,8 @@ async def find_job(services: Services, tenant: Tenant, request: Request) -> JobR
 
 async def _placed(services: Services, job: JobRecord) -> JobRecord:
     """Return the job with its place in the queue, if it has one."""
+    if job.state >= JobState.RUNNING:
+        return job
     async with transaction(services.engine) as connection:
         return await placed(connection, job, services.settings)
 
@@ -109,11 +112,7 @@ async def _placed(services: Services, job: JobRecord) -> JobRecord:
 async def _ended(
     services: Services, job: JobRecord, seconds: int, request: Request
 ) -> JobRecord:
-    async def look() -> JobRecord | None:
-        async with transaction(services.engine) as connection:
-            return await get_job(connection, job.tenant_id, job.id)
-
-    return await services.waiters.ended(job, look, seconds=seconds, receive=request.receive)
+    return await services.waiters.ended(job, seconds=seconds, receive=request.receive)
 
 
 def _cacheable(request: Request, body: bytes, headers: dict[str, str]) -> Response:

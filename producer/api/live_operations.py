@@ -48,11 +48,28 @@ data: {"id":"evt_01kb0q5v3mf0t8w2c7d4e9g6hn","object":"event","type":"job.succee
 def _stream(description: str, example: str, schema: dict[str, Any]) -> dict[str, Any]:
     told = answer(description, None, media_type=MEDIA_TYPE)
     told["content"][MEDIA_TYPE] = {
-        # Without a type: what is meant is each event's data, and the example is all of them.
-        "schema": {"contentMediaType": MEDIA_TYPE, "contentSchema": schema},
-        "example": example,
+        # Of each event, as long as OpenAPI 3.1 has no words for a stream of them.
+        "schema": {
+            "type": "object",
+            "properties": {
+                "event": {"type": "string"},
+                "id": {"type": "string"},
+                "data": {
+                    "type": "string",
+                    "contentMediaType": "application/json",
+                    "contentSchema": schema,
+                },
+            },
+        },
+        "example": _first_event(example),
+        "x-example-stream": example,
     }
     return told
+
+
+def _first_event(stream: str) -> dict[str, str]:
+    lines = stream.split("\n\n")[1].splitlines()
+    return dict(line.split(": ", 1) for line in lines)
 
 
 _LAST_EVENT_ID: Final = (

@@ -96,13 +96,15 @@ class EventStream(Response):
                 _log.debug("stream_ended_by_age")
             finally:
                 left.cancel()
-        await client.take(b"", more=False)
+        if not client.done:
+            await client.take(b"", more=False)
 
 
 class _Client:
     """Who is sent to; one that takes nothing is given up."""
 
     def __init__(self, send: Send, stall: float) -> None:
+        self.done = False
         self._send = send
         self._stall = stall
 
@@ -111,6 +113,7 @@ class _Client:
             async with asyncio.timeout(self._stall):
                 message = {"type": "http.response.body", "body": body, "more_body": more}
                 await self._send(message)
+            self.done = not more
         except TimeoutError:
             _log.info("stream_stalled", seconds=self._stall)
             raise ClientDisconnect from None
@@ -124,11 +127,12 @@ async def _serve(client: _Client, source: Source, left: "asyncio.Task[None]") ->
         frames = await source.take()
         if left.done():
             return
+        if source.over:
+            await client.take(frames, more=False)
+            return
         if frames:
             await client.take(frames)
-        if source.over:
-            return
-        if not frames and not await _rings(source.rung):
+        elif not await _rings(source.rung):
             await client.take(_KEEP_ALIVE)
 
 

@@ -5,9 +5,9 @@ What piles up is asked of the database, so it survives restarts and needs one sc
 
 import asyncio
 import hmac
-from collections.abc import Awaitable, Mapping
+from collections.abc import Coroutine, Mapping
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from infra.postgres.engine import transaction
+from infra.postgres.health import probe
 from infra.postgres.state_counts import active_users
 from infra.telemetry.state_metrics import (
     ACTIVE_USERS,
@@ -36,6 +37,10 @@ FRESH: Final = timedelta(seconds=5)
 # A look at five minutes of jobs costs more than one at the queue, and changes more slowly.
 USERS_FRESH: Final = timedelta(seconds=30)
 _PATIENCE_SECONDS: Final = 2.0
+# Shorter than Prometheus's own patience.
+_COUNTING_SECONDS: Final = 6.0
+# Counting a very long queue takes its time: no more than a twentieth of it all goes there.
+_REST_PER_LOOK: Final = 20
 
 _log = structlog.get_logger()
 
@@ -62,18 +67,26 @@ class StatePage:
                 up = {("database",): float(database), ("valkey",): float(valkey)}
                 self._states.show({DEPENDENCY_UP: up})
                 # Somebody who looks during an outage wants to see its end.
-                self._due = now + FRESH.total_seconds() if database and valkey else 0.0
+                done = services.clock.monotonic()
+                fresh = max(FRESH.total_seconds(), _REST_PER_LOOK * (done - now))
+                self._due = done + fresh if database and valkey else 0.0
         return generate_latest(self._registry)
 
     async def _ask_database(self, services: Services, now: float) -> bool:
+        """Return whether it answers; how long it takes to count says nothing of that."""
+        answers = await _answers(_probed(services))
         try:
-            self._states.show(await within(_PATIENCE_SECONDS, self._counted(services, now)))
+            if answers:
+                found = await within(_COUNTING_SECONDS, self._counted(services, now))
+                self._states.show(found)
+                return True
+            reason = "no answer"
         except (DatabaseUnavailableError, TimeoutError) as error:
-            _log.warning("states_not_counted", error_type=type(error).__name__)
-            self._states.hide(DEPENDENCY_UP)
-            self._users_due = 0.0
-            return False
-        return True
+            reason = type(error).__name__
+        _log.warning("states_not_counted", reason=reason)
+        self._states.hide(DEPENDENCY_UP)
+        self._users_due = 0.0
+        return answers
 
     async def _counted(self, services: Services, now: float) -> Mapping[StateGauge, Values]:
         async with transaction(services.engine) as connection:
@@ -108,10 +121,14 @@ def _check_token(services: Services, request: Request) -> None:
         )
 
 
-async def _answers(sign_of_life: Awaitable[None]) -> bool:
+async def _probed(services: Services) -> None:
+    async with transaction(services.engine) as connection:
+        await probe(connection)
+
+
+async def _answers(sign_of_life: Coroutine[Any, Any, None]) -> bool:
     try:
-        async with asyncio.timeout(_PATIENCE_SECONDS):
-            await sign_of_life
-    except (ValkeyUnavailableError, TimeoutError):
+        await within(_PATIENCE_SECONDS, sign_of_life)
+    except (DatabaseUnavailableError, ValkeyUnavailableError, TimeoutError):
         return False
     return True

@@ -34,3 +34,8 @@ BUDGET_BODY: Final[dict[str, Any]] = {
 }
 TENANT_REQUEST: Final[dict[str, Any]] = {"name": "acme", "weight": 2, "max_inflight": 50}
 PLAN_CHANGE: Final[dict[str, Any]] = {"weight": 4, "calls_per_minute": 600}
+JOB_ACTION_REQUEST: Final[dict[str, Any]] = {
+    "action": "cancel",
+    "filter": {"lane": ["batch"], "tag": ["spring"], "created_after": "2026-11-20T10:00:00Z"},
+    "dry_run": True,
+}

@@ -67,7 +67,7 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
             LiveJobs(engine, settings, doorbells, progress, clock)
         )
         feeds = await stack.enter_async_context(FeedTails(engine))
-        waiters = await stack.enter_async_context(Waiters(doorbells, live, feeds))
+        waiters = await stack.enter_async_context(Waiters(engine, doorbells, live, feeds))
         keys = KeyRing(engine, settings.key_pepper.get_secret_value(), clock)
         stack.push_async_callback(keys.close)
         calls = CallGate(settings.doorbell_url())

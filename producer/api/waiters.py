@@ -7,12 +7,17 @@ process (``Listener``).
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Generator, Sequence
 from typing import Final, Protocol, Self
+from uuid import UUID
 
+from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.types import Receive
 
 from infra.doorbells import DONE, Bell, Doorbells, Ring
+from infra.group_commit import GroupCommit
+from infra.postgres.engine import transaction
+from infra.postgres.read_jobs import get_jobs
 from schemas.errors import DatabaseUnavailableError
 from schemas.ids import format_id
 from schemas.job import JobRecord
@@ -46,12 +51,15 @@ class Waiters:
     """Everybody in this process who waits for a job; an async context manager.
 
     Args:
+        engine: Where jobs are read: those that are rung at once in one statement.
         doorbells: Where ends of jobs are announced.
         listeners: Who else hears that.
     """
 
-    def __init__(self, doorbells: Doorbells, *listeners: Listener) -> None:
+    def __init__(self, engine: AsyncEngine, doorbells: Doorbells, *listeners: Listener) -> None:
+        self._engine = engine
         self._doorbells = doorbells
+        self._looks = GroupCommit[tuple[UUID, int], JobRecord | None](self._look, name="look")
         self._listeners = listeners
         self._waiting: dict[str, set[asyncio.Event]] = {}
         self._bell: Bell | None = None
@@ -70,6 +78,7 @@ class Waiters:
             self._listener.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._listener
+        await self._looks.close()
 
     def release(self) -> None:
         """Let every waiter answer with what is known: the process is about to stop."""
@@ -86,7 +95,6 @@ class Waiters:
     async def ended(
         self,
         job: JobRecord,
-        look: Callable[[], Awaitable[JobRecord | None]],
         *,
         seconds: float,
         receive: Receive,
@@ -98,7 +106,6 @@ class Waiters:
 
         Args:
             job: What is known of it.
-            look: Reads it anew.
             seconds: The longest wait.
             receive: The request's ASGI channel, its body read already.
         """
@@ -111,7 +118,7 @@ class Waiters:
                     # Cleared before the look: a ring during it must not be forgotten.
                     rung.clear()
                     with contextlib.suppress(DatabaseUnavailableError):
-                        job = await look() or job
+                        job = await self._looks.add((job.id, job.tenant_id)) or job
                     rest = give_up - loop.time()
                     if job.state.final or self._closing or left.done() or rest <= 0:
                         return job
@@ -120,6 +127,11 @@ class Waiters:
                             await rung.wait()
             finally:
                 left.cancel()
+
+    async def _look(self, jobs: Sequence[tuple[UUID, int]]) -> Sequence[JobRecord | None]:
+        async with transaction(self._engine) as connection:
+            found = await get_jobs(connection, jobs)
+        return [found.get(job_id) for job_id, _ in jobs]
 
     def _pause(self) -> float:
         listening = self._bell is not None and self._bell.connected

@@ -57,6 +57,7 @@ def _show(screen: Screen, found: Sequence[Spending], tenant: str) -> None:
     if not found:
         screen.remark(f"tenant {tenant} has no budget: it may spend what it likes")
         screen.remark(f"next: genq tenant budget {tenant} --images-per-day 100")
+        return
     screen.show(
         _HEADINGS,
         [_row(one) for one in found],

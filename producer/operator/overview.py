@@ -63,7 +63,7 @@ class LaneView:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Rows per second between two looks; ``None`` at the first."""
+    """Rows per second between two looks."""
 
     submitted: float
     attempts: float
@@ -107,9 +107,9 @@ async def look(connection: AsyncConnection, settings: Settings, now: datetime) -
     )
 
 
-def pace_between(before: Written | None, after: Written) -> Pace | None:
+def pace_between(before: Written, after: Written) -> Pace | None:
     """Return what was written per second; ``None`` if that cannot be known."""
-    if before is None or after.at <= before.at or after.jobs < before.jobs:
+    if after.at <= before.at or after.jobs < before.jobs:
         return None
     seconds = after.at - before.at
     return Pace(

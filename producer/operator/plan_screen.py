@@ -20,6 +20,7 @@ _REASONS: Final = {
     PARKED_PAUSED: "paused",
 }
 _NONE: Final = "none"
+_ANY: Final = "any"
 _DASH: Final = "-"
 
 
@@ -69,7 +70,7 @@ def _show_rights(screen: Screen, plan: TenantPlan) -> None:
     """Print what its jobs and calls may ask for, as far as that is not the usual."""
     usual = (None, SafetyLevel.STANDARD.value)
     rows = [
-        (name.replace("_", " "), _value(value))
+        (name.replace("_", " "), _value(name, value))
         for name, value in plan_fields(plan).items()
         if name not in OF_RELEASES and value not in usual
     ]
@@ -81,7 +82,8 @@ def _show_rights(screen: Screen, plan: TenantPlan) -> None:
 def show_change(screen: Screen, done: Changed, first_key: NewKey | None = None) -> None:
     """Print what a change did, and the secrets of a tenant that was made: this once."""
     told = ", ".join(
-        f"{name} {_value(was)} -> {_value(now)}" for name, (was, now) in done.fields.items()
+        f"{name} {_value(name, was)} -> {_value(name, now)}"
+        for name, (was, now) in done.fields.items()
     )
     made = "created" if done.created else ""
     words = "; ".join(part for part in (made, told) if part) or "nothing changed"
@@ -166,9 +168,11 @@ def _held(plan: TenantPlan) -> str:
     return ", ".join(f"{how} {iso_ms(at)}" for how, at in held.items() if at) or _DASH
 
 
-def _value(value: Any) -> str:
+def _value(name: str, value: Any) -> str:
     if isinstance(value, list):
         return ",".join(map(str, cast("list[object]", value))) or "nothing"
+    if value is None and name.startswith("allowed_"):
+        return _ANY
     return _NONE if value is None else str(value)
 
 

@@ -6,6 +6,7 @@ import os
 import sys
 import termios
 import tty
+from collections import deque
 from collections.abc import AsyncGenerator, Generator
 from typing import Final
 
@@ -23,6 +24,7 @@ from producer.operator.overview_screen import draw
 from producer.operator.screen import Screen
 from schemas.errors import DatabaseUnavailableError
 
+_WINDOW_SECONDS: Final = 10.0
 _LEAVE: Final = frozenset("qQ\x1b\x04")
 
 Seen = tuple[Frame, Pace | None]
@@ -35,7 +37,7 @@ class Watch:
         self._engine = engine
         self._settings = settings
         self._clock = clock
-        self._before: Written | None = None
+        self._looks: deque[Written] = deque()
 
     async def look(self) -> Seen:
         """Return what is seen now, and the pace since the last look.
@@ -45,8 +47,14 @@ class Watch:
         """
         async with transaction(self._engine) as connection:
             frame = await look(connection, self._settings, self._clock.now())
-        pace = pace_between(self._before, frame.written)
-        self._before = frame.written
+        looks = self._looks
+        # PostgreSQL's counts arrive a second late and in lumps, so a mean over some is told.
+        while len(looks) > 1 and frame.written.at - looks[1].at >= _WINDOW_SECONDS:
+            looks.popleft()
+        pace = pace_between(looks[0], frame.written) if looks else None
+        if looks and pace is None:
+            looks.clear()
+        looks.append(frame.written)
         return frame, pace
 
 

@@ -160,7 +160,7 @@ async def estimate(api: Served, body: Any) -> dict[str, Any]:
 
 
 def test_an_estimate_tells_price_and_units_and_writes_nothing(settings: Settings) -> None:
-    chat = {
+    chat: dict[str, Any] = {
         "kind": "chat",
         "input": {"messages": [{"role": "user", "content": "a" * 396}], "max_tokens": 100},
     }

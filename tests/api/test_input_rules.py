@@ -9,7 +9,10 @@ from infra.settings import Settings
 from producer.input_rules import MAX_DEPTH
 from tests.api.served import Served, run
 
-CHAT = {"kind": "chat", "input": {"messages": [{"role": "user", "content": "hi"}]}}
+CHAT: dict[str, Any] = {
+    "kind": "chat",
+    "input": {"messages": [{"role": "user", "content": "hi"}]},
+}
 
 
 def image(prompt: str = "a kite", **more: Any) -> dict[str, Any]:

@@ -81,6 +81,8 @@ def scenario(client: Genq, stage: Stage) -> None:
     a_picture_is_one_call(client, stage)
     what_did_not_succeed_says_why(client, stage)
     the_feed_tells_of_all_ends(client)
+    what_failed_is_tried_again(client)
+    a_price_and_a_verdict_are_told(client)
     a_key_is_made_rotated_and_revoked(client, stage)
     refusals_have_classes_and_ids(client)
 
@@ -204,6 +206,30 @@ def the_feed_tells_of_all_ends(client: Genq) -> None:
     assert next(iter(client.events(after=first.cursor))).id == second.id
     failed = next(iter(client.events(types=["job.failed"])))
     assert failed.job.error is not None
+
+
+def what_failed_is_tried_again(client: Genq) -> None:
+    (failed,) = client.jobs.list(status="failed")
+    again = client.jobs.retry(failed.id)
+    assert again.retry_of == failed.id
+    assert client.jobs.retry(failed.id).id == again.id
+    with pytest.raises(ConflictError):
+        client.jobs.retry(again.id, new_attempt=True)
+    assert client.jobs.cancel(again.id).status == "cancelled"
+    assert client.jobs.retry_matching(tag="row", dry_run=True).matched == 3
+    done = client.jobs.retry_matching(tag="row")
+    assert (done.matched, done.changed, done.has_more) == (3, 3, False)
+    assert client.jobs.cancel_matching(every=True).matched >= 3
+
+
+def a_price_and_a_verdict_are_told(client: Genq) -> None:
+    found = client.estimate(kind="image", input={**INPUT, "n": 2}, lane="relax")
+    assert (found.verdict, found.admitted, found.lane) == ("admitted", True, "relax")
+    assert found.units is not None
+    assert found.units.images == 2
+    refused = client.estimate(kind="image", input=INPUT, model="nobodys")
+    assert refused.refusal is not None
+    assert (refused.admitted, refused.refusal.code) == (False, "model_not_found")
 
 
 def a_key_is_made_rotated_and_revoked(client: Genq, stage: Stage) -> None:

@@ -97,6 +97,20 @@ class Module:
         nodes = ast.walk(self.defined[name])
         return {node.id for node in nodes if isinstance(node, ast.Name)} - {name}
 
+    def strings(self, name: str) -> Iterator[str]:
+        """Every string in a definition; the parts of f-strings as one."""
+        nodes = list(ast.walk(self.defined[name]))
+        joined = [node for node in nodes if isinstance(node, ast.JoinedStr)]
+        inside = {id(part) for node in joined for part in node.values}
+        for node in joined:
+            yield "".join(
+                str(part.value) if isinstance(part, ast.Constant) else "{}"
+                for part in node.values
+            )
+        for node in nodes:
+            if isinstance(node, ast.Constant) and id(node) not in inside:
+                yield str(node.value)
+
     def is_fragment(self, name: str) -> bool:
         """Whether it is words alone, out of which others make statements."""
         node = self.defined[name]
@@ -155,7 +169,8 @@ def words_of(modules: Mapping[str, Module], module: str, name: str) -> str:
     while pending:
         place, what = pending.pop()
         here = modules[place]
-        parts.append(ast.unparse(here.defined[what]))
+        # Strings as they are, too: as source their lines would not end.
+        parts += [ast.unparse(here.defined[what]), *here.strings(what)]
         used = here.uses(what)
         inner = [(place, one) for one in used & set(here.defined)]
         for one in used & set(here.imported):

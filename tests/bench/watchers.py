@@ -7,7 +7,7 @@ clock: it stands still neither for the dispatcher nor for a model.
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
@@ -31,9 +31,14 @@ from tests.bench.measured import Measured, percentile
 from tests.bench.stack import Stack
 
 _IN_AN_HOUR: Final = 3600
-_OPENING: Final = 25
+_OPENING: Final = 50
 _PATIENCE: Final = 60.0
 _BULK: Final = 50
+_GROUP: Final = 100
+
+_How = Callable[
+    [Stack, aiohttp.ClientSession, "_Client", asyncio.Semaphore], Coroutine[Any, Any, None]
+]
 
 _RELEASE: Final = text("""
 UPDATE live SET state = 3, run_at = NULL, fence = fence + 1
@@ -89,7 +94,7 @@ async def measure_watchers(stack: Stack, *, clients: int, rate: float) -> Measur
         f"Watchers: {clients} clients on one API process, {rate:.0f} ends a second"
     )
     async with _ender(stack) as ender, _session(stack) as http:
-        jobs = await _submit(stack, http, clients + 1)
+        jobs = await _submit(stack, http, 2 * clients + 1)
         rss = stack.meter.resident_megabytes("api")
         before = stack.meter.read()
         async with _watching(stack, http, jobs[:clients]) as watchers:
@@ -100,7 +105,7 @@ async def measure_watchers(stack: Stack, *, clients: int, rate: float) -> Measur
             found.add("rss", "growth of the API's memory", grown, "MB")
             found.add("cpu", "API while streams were opened", idle, "% of a core", digits=0)
         _tell(found, "each", "commit to client, a job each", late, clients)
-        async with _watching(stack, http, jobs[clients:] * clients) as watchers:
+        async with _watching(stack, http, jobs[-1:] * clients) as watchers:
             late = await _at_once(stack, ender, watchers)
             found.add(
                 "rss_one",
@@ -109,6 +114,10 @@ async def measure_watchers(stack: Stack, *, clients: int, rate: float) -> Measur
                 "MB",
             )
         _tell(found, "one", "commit to client, all one job", late, clients)
+        waiting = _watching(stack, http, jobs[clients:-1], _wait)
+        async with waiting as watchers:
+            late = await _in_groups(stack, ender, watchers)
+        _tell(found, "wait", "commit to Prefer: wait, 100 ends at once", late, clients)
     return found
 
 
@@ -137,6 +146,14 @@ async def _at_once(stack: Stack, ender: _Ender, watchers: Sequence[_Client]) -> 
     return await _delays(watchers, {job: await ender.end([job], stack.facts["url"])})
 
 
+async def _in_groups(stack: Stack, ender: _Ender, watchers: Sequence[_Client]) -> list[float]:
+    committed: dict[str, float] = {}
+    for start in range(0, len(watchers), _GROUP):
+        jobs = [watcher.job for watcher in watchers[start : start + _GROUP]]
+        committed |= dict.fromkeys(jobs, await ender.end(jobs, stack.facts["url"]))
+    return await _delays(watchers, committed)
+
+
 async def _delays(watchers: Sequence[_Client], committed: dict[str, float]) -> list[float]:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_PATIENCE):
@@ -146,12 +163,12 @@ async def _delays(watchers: Sequence[_Client], committed: dict[str, float]) -> l
 
 @contextlib.asynccontextmanager
 async def _watching(
-    stack: Stack, http: aiohttp.ClientSession, jobs: Sequence[str]
+    stack: Stack, http: aiohttp.ClientSession, jobs: Sequence[str], how: _How | None = None
 ) -> AsyncGenerator[list[_Client]]:
     """Open a stream for each of ``jobs``, and wait until each has said its first word."""
     clients = [_Client(job) for job in jobs]
     opening = asyncio.Semaphore(_OPENING)
-    tasks = [asyncio.create_task(_watch(stack, http, c, opening)) for c in clients]
+    tasks = [asyncio.create_task((how or _watch)(stack, http, c, opening)) for c in clients]
     try:
         async with asyncio.timeout(_PATIENCE):
             await asyncio.gather(*(client.ready.wait() for client in clients))
@@ -176,6 +193,27 @@ async def _watch(
             elif line.startswith(b"event: job."):
                 client.ended = time.monotonic()
                 client.over.set()
+
+
+async def _wait(
+    stack: Stack, http: aiohttp.ClientSession, client: _Client, opening: asyncio.Semaphore
+) -> None:
+    url = f"{stack.facts['url']}/v1/jobs/{client.job}"
+    await opening.acquire()
+    asked = asyncio.create_task(_get(http, url))
+    # It says nothing before its end.
+    await asyncio.sleep(1.0)  # sleeps: until it surely waits
+    client.ready.set()
+    opening.release()
+    await asked
+    client.ended = time.monotonic()
+    client.over.set()
+
+
+async def _get(http: aiohttp.ClientSession, url: str) -> None:
+    async with http.get(url, headers={"prefer": "wait=60"}) as response:
+        response.raise_for_status()
+        await response.read()
 
 
 async def _submit(stack: Stack, http: aiohttp.ClientSession, count: int) -> list[str]:

@@ -10,17 +10,16 @@ import pytest
 
 from producer.dead_letters import Redriven, Redriver
 from producer.submit import Submitted, Submitter
-from schemas.admission_errors import BudgetExhaustedError, BudgetTooSmallError
-from schemas.budget import BudgetPeriod, BudgetUnit, OnExhausted
+from schemas.admission_errors import BudgetExhaustedError
+from schemas.budget import BudgetUnit
 from schemas.dead_letter import DeadLetterEdits
 from schemas.errors import ModelAuthError
 from schemas.generation import Kind, Usage
 from schemas.ids import parse_id
 from schemas.job import JobRequest
 from schemas.job_states import JobState
-from schemas.lanes import Lane
 from schemas.model_catalog import Price
-from schemas.unique import UniqueKey
+from schemas.unique import OnConflict, UniqueKey
 from tests.fixtures.budgeting import assert_balanced, balance, give, used
 from tests.fixtures.cancelling import cancel
 from tests.fixtures.harness import Harness
@@ -137,12 +136,12 @@ def cancelled(genq: Harness, job: str) -> None:
     cancel(genq, job)
 
 
-def expired(genq: Harness, _: str) -> None:
+def expired(genq: Harness, job: str) -> None:
     genq.sql("UPDATE live SET deadline = now() - interval '1 s'")
     genq.reap()
 
 
-def failed(genq: Harness, _: str) -> None:
+def failed(genq: Harness, job: str) -> None:
     genq.provider.failures.append(ModelAuthError("401 from the model server"))
     genq.run_until_idle()
 
@@ -155,7 +154,7 @@ def cancelled_while_it_ran(genq: Harness, job: str) -> None:
     genq.reap()
 
 
-def lost(genq: Harness, _: str) -> None:
+def lost(genq: Harness, job: str) -> None:
     for _ in range(genq.settings.max_lost):
         genq.release()
         with genq.worker_dies_after("admit"):
@@ -203,73 +202,6 @@ def test_attempts_that_are_lost_or_retried_hold_the_same_reservation(genq: Harne
     assert_balanced(genq)
 
 
-def test_a_downgraded_job_goes_to_the_batch_lane_and_is_counted(genq: Harness) -> None:
-    give(genq, 1, OnExhausted.DOWNGRADE)
-    first, second = genq.submit(), genq.submit()
-
-    assert genq.job(first).lane is Lane.FAST
-    assert genq.job(second).lane is Lane.BATCH
-    assert used(genq) == (0, 2)
-    genq.run_until_idle()
-    assert genq.job(second).state is JobState.SUCCEEDED
-    assert_balanced(genq)
-
-
-def test_a_parked_job_waits_for_the_first_day_with_room_and_then_runs(genq: Harness) -> None:
-    give(genq, 1, OnExhausted.PARK)
-
-    jobs = [genq.submit() for _ in range(3)]
-
-    today, tomorrow, after = (genq.job(job) for job in jobs)
-    assert today.waiting_on != "budget"
-    assert tomorrow.waiting_on == after.waiting_on == "budget"
-    assert tomorrow.run_at is not None
-    assert after.run_at == tomorrow.run_at + A_DAY
-    assert tomorrow.run_at.isoformat().endswith("T00:00:00+00:00")
-    assert tomorrow.deadline is not None
-    assert tomorrow.deadline >= tomorrow.run_at + timedelta(days=6)
-    assert_balanced(genq)
-
-    genq.run_until_idle()
-    assert genq.job(jobs[1]).state is JobState.SCHEDULED
-    genq.advance(A_DAY)
-    genq.run_until_idle()
-
-    assert [genq.job(job).state for job in jobs] == [
-        JobState.SUCCEEDED,
-        JobState.SUCCEEDED,
-        JobState.SCHEDULED,
-    ]
-    assert_balanced(genq)
-
-
-def test_a_job_is_refused_that_would_have_to_wait_beyond_its_own_deadline(
-    genq: Harness,
-) -> None:
-    give(genq, 1, OnExhausted.PARK, period=BudgetPeriod.MONTH)
-    genq.submit()
-
-    assert "deadline" in refused(genq, deadline=1.0).message
-
-
-def test_what_never_fits_is_refused_for_good(genq: Harness) -> None:
-    give(genq, 0, OnExhausted.PARK)
-
-    error = refused(genq)
-
-    assert isinstance(error, BudgetTooSmallError)
-    assert not error.retryable
-
-
-def test_the_strictest_of_two_exhausted_budgets_decides(genq: Harness) -> None:
-    give(genq, 1, OnExhausted.DOWNGRADE, end_user="ann")
-    give(genq, 2, OnExhausted.REJECT)
-
-    assert genq.job(genq.submit(end_user="ann")).lane is Lane.FAST
-    assert genq.job(genq.submit(end_user="ann")).lane is Lane.BATCH
-    assert refused(genq, end_user="ann").members["budget"]["end_user"] is None
-
-
 def test_an_idempotency_key_reserves_once(genq: Harness) -> None:
     give(genq, 5)
 
@@ -284,7 +216,7 @@ def test_a_refused_job_leaves_its_unique_key_free_and_the_job_it_would_replace_a
     genq: Harness,
 ) -> None:
     give(genq, 1)
-    unique = UniqueKey(key="k", on_conflict="replace")
+    unique = UniqueKey(key="k", on_conflict=OnConflict.REPLACE)
     waiting = genq.submit(unique=unique)
 
     # What is replaced gives its room to what comes.

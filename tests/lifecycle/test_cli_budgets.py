@@ -32,10 +32,8 @@ def test_amounts_are_read_by_their_unit(capsys: pytest.CaptureFixture[str]) -> N
     def read(*flags: str) -> object:
         return parse(["tenant-budget", "acme", *flags]).wanted
 
-    wanted = parse(
-        ["tenant-budget", "acme", "--money-per-day", "$0.5", "--end-user", "*"]
-        + ["--on-exhausted", "park", "--tokens-per-day", "none"]
-    ).wanted
+    line = "tenant-budget acme --money-per-day $0.5 --end-user * --on-exhausted park"
+    wanted = parse([*line.split(), "--tokens-per-day", "none"]).wanted
     assert wanted.setting == (
         Budget("*", BudgetUnit.MONEY, BudgetPeriod.DAY, 500_000, OnExhausted.PARK),
     )

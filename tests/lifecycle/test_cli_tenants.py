@@ -6,10 +6,14 @@ from typing import Any
 
 import pytest
 
+from infra.api_keys import digest_of
+from infra.postgres.api_keys import find_key
 from infra.settings import Settings
 from schemas.generation import Kind
 from schemas.limits import RateLimits
 from schemas.model_catalog import ModelServer, ModelSpec
+from schemas.scopes import OWN_TENANT
+from schemas.signature import SECRET_PREFIX
 from tests.fixtures.api_stub import Home
 from tests.fixtures.harness import MODEL, Harness
 from tests.fixtures.operating import Ended, operate, operating, shell_of
@@ -22,7 +26,14 @@ PLAN = {
     "max_inflight": 50,
     "max_inflight_total": 100,
     "limits": LIMITS,
+    "calls_per_minute": None,
+    "plan": None,
+    "allowed_models": None,
+    "allowed_kinds": None,
+    "allowed_lanes": None,
+    "safety_level": "standard",
     "paused_since": None,
+    "suspended_since": None,
     "in_flight": 0,
 }
 SET_ALL = (
@@ -97,16 +108,43 @@ def test_tenants_are_listed_and_shown(home: Home, genq: Harness) -> None:
     assert "images_per_minute    100      100      100" in people.out
 
 
-def test_a_tenant_can_be_made(home: Home, genq: Harness) -> None:
+def test_a_tenant_is_made_with_its_first_key_which_is_told_once(
+    home: Home, genq: Harness
+) -> None:
     shell = shell_of(genq.settings)
+    pepper = genq.settings.key_pepper.get_secret_value()
+    line = "tenant set new --create --weight 500 --allowed-lanes fast,batch --json"
 
-    made = operate("tenant set new --create --weight 500 --json", shell)
-    listed = operate("tenant ls n --json", shell)
+    # A key under another pepper would work nowhere.
+    refused = operate(line, shell)
+    made = operate(line, {**shell, "GENQ_KEY_PEPPER": pepper})
+    listed = operate("tenants ls n --json", shell)
 
+    assert (refused.code, "GENQ_KEY_PEPPER" in refused.err) == (8, True)
     facts = made.facts()
     assert (facts["created"], facts["weight"]) == (True, 500)
     assert facts["max_inflight"] == genq.settings.tenant_max_inflight
+    assert facts["allowed_lanes"] == ["fast", "batch"]
+    assert facts["webhook_secret"].startswith(SECRET_PREFIX)
+    digest = digest_of(facts["api_key"], pepper)
+    found = genq.in_transaction(lambda c: find_key(c, digest))
+    assert found is not None
+    assert (found.caller.tenant.name, found.caller.scopes) == ("new", OWN_TENANT)
     assert [one["name"] for one in lines_of(listed)] == ["new"]
+    assert facts["api_key"] not in made.err + listed.out
+
+
+def test_a_tenant_is_suspended_and_resumed(home: Home, genq: Harness) -> None:
+    shell = shell_of(genq.settings)
+    genq.tenant("acme")
+
+    held = operate("tenant suspend acme", shell)
+    resumed = operate("tenant resume acme --json", shell)
+
+    assert (held.code, "next: genq tenant resume acme" in held.err) == (0, True)
+    assert held.out.startswith("tenant acme: suspended since ")
+    assert resumed.facts() == {"name": "acme", "suspended_since": None}
+    assert [one["event"] for one in held.events()] == ["tenant_suspended"]
 
 
 @pytest.mark.parametrize(
@@ -114,7 +152,7 @@ def test_a_tenant_can_be_made(home: Home, genq: Harness) -> None:
     [
         ("tenant show acmee", 3, "there is no tenant 'acmee'; there is acme"),
         ("tenant set acmee --weight 1", 3, "next: add --create to make tenant 'acmee'"),
-        ("tenant set acme --max-inflight-total -1", 2, "'-1' does not fit"),
+        ("tenant set acme --max-inflight-total -1", 2, "must be 1 or more, not '-1'"),
     ],
 )
 def test_a_mistake_is_explained_and_changes_nothing(

@@ -84,6 +84,7 @@ def test_what_cannot_be_undone_asks_or_takes_a_yes() -> None:
         "bench",
         "dead redrive",
         "jobs cancel",
+        "jobs retry",
         "schedules delete",
     }
 

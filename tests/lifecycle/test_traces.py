@@ -11,6 +11,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from infra.broker import Carrier
 from infra.settings import Settings
+from infra.telemetry.tracing import TRACING
 from producer.dispatcher.publish_spans import traced
 from producer.dispatcher.turn import take_turn
 from schemas.errors import ModelRefusedError
@@ -129,6 +130,19 @@ def test_spans_say_what_was_done_and_hold_no_prompt(
     told = orjson.dumps([_all_of(span) for span in spans.all()]).decode()
     assert "heron" not in told
     assert "/hook" not in told
+
+
+def test_prompts_are_in_spans_only_where_the_operator_wants_them(
+    genq: Harness, spans: Spans
+) -> None:
+    assert TRACING.tracer is not None
+    TRACING.tracer.prompts = True
+    genq.submit(PROMPT)
+    genq.release()
+    genq.work_one()
+
+    call = about(spans.named("generate_content test-image"))
+    assert orjson.loads(call["gen_ai.input.messages"]) == {"prompt": PROMPT}
 
 
 def test_a_failed_attempt_is_a_failed_span_with_its_code(genq: Harness, spans: Spans) -> None:

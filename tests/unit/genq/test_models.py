@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from genq import UnexpectedAnswerError
-from genq.bulk_models import Bulk, BulkItem
+from genq.bulk_models import ActionReport, Bulk, BulkItem
 from genq.decoding import decode, read_job, read_slice
 from genq.errors import JobBlockedError, JobFailedError
+from genq.estimates import Estimate, EstimatedUnits, EstimateRefusal, Price
 from genq.event_models import JobEvent
 from genq.generating import ImageOptions, TextOptions
 from genq.job_requests import JobFilter, JobOptions, JobRequest
@@ -68,6 +69,11 @@ SHAPES: dict[str, Any] = DOCUMENT["components"]["schemas"]
         (Bulk, {"BulkView"}),
         (BulkItem, {"BulkItemView"}),
         (CancelReport, {"CancelReport"}),
+        (ActionReport, {"JobActionReport"}),
+        (Estimate, {"EstimateView"}),
+        (EstimateRefusal, {"RefusalView"}),
+        (EstimatedUnits, {"UnitsView"}),
+        (Price, {"PriceRange"}),
         (
             JobEvent,
             {
@@ -102,6 +108,9 @@ def test_the_sdk_asks_for_routes_that_the_document_tells() -> None:
     used = {
         ("post", "/v1/jobs"),
         ("post", "/v1/jobs/bulk"),
+        ("post", "/v1/jobs/actions"),
+        ("post", "/v1/jobs/{job_id}/retry"),
+        ("post", "/v1/estimate"),
         ("get", "/v1/jobs/{job_id}/events"),
         ("get", "/v1/jobs/{job_id}/preview"),
         ("get", "/v1/events"),

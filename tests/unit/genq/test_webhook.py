@@ -1,14 +1,24 @@
 """Receivers trust a webhook only if genq signed exactly these bytes a moment ago."""
 
 import base64
+import json
 from collections.abc import Callable, Mapping
 from functools import partial
 
 import pytest
 
-from genq import WebhookInvalidError, verify_webhook
+from genq import (
+    AsyncGenq,
+    ConfigurationError,
+    Genq,
+    UnexpectedAnswerError,
+    WebhookInvalidError,
+    verify_webhook,
+)
 from infra.clock import SystemClock
 from schemas.signature import format_secret, sign
+from tests.fixtures.api_stub import Home
+from tests.fixtures.sample_job import JOB
 
 SECRET = format_secret(b"k" * 32)
 OTHER = format_secret(b"o" * 32)
@@ -24,6 +34,33 @@ def test_a_signed_event_is_returned() -> None:
     event = verify_webhook(BODY, headers(), SECRET)
 
     assert event["type"] == "job.succeeded"
+
+
+def test_a_client_verifies_with_the_secret_that_it_knows(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = json.dumps(
+        {"id": "evt_1", "type": "job.levitated", "timestamp": JOB["created_at"], "data": JOB}
+    ).encode()
+    with Genq("k", "http://127.0.0.1:1") as client:
+        event = client.webhooks.verify(whole, headers(whole), SECRET)
+        assert (event.type, event.job.id, event.job.succeeded) == (
+            "job.levitated",
+            "job_01",
+            True,
+        )
+        with pytest.raises(ConfigurationError, match="GENQ_WEBHOOK_SECRET"):
+            client.webhooks.verify(whole, headers(whole))
+        monkeypatch.setenv("GENQ_WEBHOOK_SECRET", OTHER)
+        with pytest.raises(WebhookInvalidError):
+            client.webhooks.verify(whole, headers(whole))
+        home.write_profile(f'webhook_secret = "{SECRET}"\n')
+        monkeypatch.delenv("GENQ_WEBHOOK_SECRET")
+        assert client.webhooks.verify(whole, headers(whole)) == event
+    known = AsyncGenq("k", "http://127.0.0.1:1", webhook_secret=f"{OTHER} {SECRET}")
+    assert known.webhooks.verify(whole, headers(whole)).id == "evt_1"
+    with pytest.raises(UnexpectedAnswerError, match="event lacks timestamp"):
+        known.webhooks.verify(BODY, headers())
 
 
 def test_header_names_may_be_in_any_case_and_the_body_text() -> None:
