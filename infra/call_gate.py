@@ -160,7 +160,7 @@ class CallGate:
             group, self._waiting = self._waiting, {}
             try:
                 answers = await self._ask(list(group), [len(calls) for calls in group.values()])
-            except VALKEY_FAILURES as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, who waits is answered
                 self._lose(error)
                 for asked, calls in group.items():
                     for call in calls:

@@ -1,11 +1,11 @@
 """Jobs of tenants with budgets: judged, written and reserved for in one transaction."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -60,7 +60,9 @@ class BudgetedJob:
 
 
 class BudgetedInserts:
-    """Writes jobs of tenants with budgets, many of them in one transaction.
+    """Writes jobs of tenants with budgets, many jobs of one tenant in one transaction.
+
+    Each tenant has groups of its own: whoever waits for a tenant's books holds up nobody else.
 
     Args:
         engine: Connections; whatever its isolation, these transactions are whole.
@@ -70,9 +72,8 @@ class BudgetedInserts:
     def __init__(self, engine: AsyncEngine, settings: Settings) -> None:
         self._engine = whole_transactions(engine)
         self._settings = settings
-        self._inserts = GroupCommit[NewJob, BudgetedJob](
-            self._write, name="submit_budgeted", patience=_PATIENCE
-        )
+        # Kept by those who wait for an answer, and by the writer at work.
+        self._groups = WeakValueDictionary[int, GroupCommit[NewJob, BudgetedJob]]()
 
     async def add(self, job: NewJob) -> BudgetedJob:
         """Write the job, whose ``money`` is reckoned, with the next group if there is room.
@@ -80,19 +81,22 @@ class BudgetedInserts:
         Raises:
             DatabaseUnavailableError: Not written, or fate unknown.
         """
-        written = await self._inserts.add(job)
+        group = self._groups.get(job.tenant_id)
+        if group is None:
+            group = GroupCommit[NewJob, BudgetedJob](
+                self._write, name="submit_budgeted", patience=_PATIENCE
+            )
+            self._groups[job.tenant_id] = group
+        written = await group.add(job)
         if written.downgraded or written.parked:
             decision = "downgraded" if written.downgraded else "parked"
             ADMISSIONS.labels(decision, BudgetExhaustedError.code).inc()
         return written
 
-    async def add_all(self, jobs: Sequence[NewJob]) -> list[BudgetedJob]:
-        """Write jobs as ``add`` does; return what became of each, in order."""
-        return list(await asyncio.gather(*[self.add(job) for job in jobs]))
-
     async def close(self) -> None:
         """Wait for what is being written."""
-        await self._inserts.close()
+        for group in list(self._groups.values()):
+            await group.close()
 
     async def _write(self, jobs: Sequence[NewJob]) -> Sequence[BudgetedJob]:
         ttl = self._settings.idempotency_ttl

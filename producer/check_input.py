@@ -56,7 +56,7 @@ def _escape(part: str) -> str:
 
 def _explain(kind: str, message: str, place: tuple[Any, ...], known: Mapping[str, Any]) -> str:
     if kind != "extra_forbidden":
-        return message
+        return message.removeprefix("Value error, ")
     close = difflib.get_close_matches(str(place[-1]), known, n=1)
     if close:
         return f"unknown parameter; did you mean {close[0]}?"

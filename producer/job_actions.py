@@ -34,11 +34,12 @@ class _Progress:
     changed: int = 0
     sample: list[UUID] = field(default_factory=list[UUID])
 
-    def add(self, chunk: Sequence[UUID], changed: Sequence[UUID]) -> None:
+    def add(self, chunk: Sequence[UUID], changed: set[UUID]) -> None:
         self.cursor = chunk[-1]
         self.matched += len(chunk)
         self.changed += len(changed)
-        self.sample += changed[: _SAMPLE - len(self.sample)]
+        in_order = [job_id for job_id in chunk if job_id in changed]
+        self.sample += in_order[: _SAMPLE - len(self.sample)]
 
 
 class JobActions:
@@ -72,7 +73,7 @@ class JobActions:
             chunk, found = found[:_CHUNK], found[_CHUNK:]
             more = bool(chunk)
             if chunk:
-                done.add(chunk, await self._change(tenant, request, chunk))
+                done.add(chunk, set(await self._change(tenant, request, chunk)))
         if done.changed:
             await self._record(tenant, request.action, done)
         return JobActionReport(

@@ -24,6 +24,7 @@ from producer.submit import Submitted, Submitter
 from schemas.errors import FieldError, InputError, NotFoundError
 from schemas.ids import format_id
 from schemas.job import JobRequest
+from schemas.permission_errors import PermissionDeniedError
 from schemas.queue_errors import NameTakenError
 from schemas.schedule import Schedule, ScheduleChange, ScheduleRequest, ScheduleRun
 
@@ -125,7 +126,7 @@ class Schedules:
             raise InputError("request: an instant comes once, not each time", fields=faults)
         try:
             await self._submitter.draft(tenant, request)
-        except InputError as error:
+        except (InputError, PermissionDeniedError) as error:
             fields = [FieldError(f"/request{f.pointer}", f.message) for f in error.fields]
             raise type(error)(f"request: {error.message}", fields=fields) from None
 

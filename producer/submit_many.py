@@ -1,6 +1,7 @@
 """Many jobs in one call: checked one by one, written by one transaction."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -245,9 +246,9 @@ class BulkInserts:
         rings = [ring for placed in written.placed for ring in placed.announce()]
         if written.jobs:
             rings.append(Ring(WAKE, READY))
-        for job in written.jobs:
-            kind = generation.BY_NUMBER[job.kind]
-            JOBS_SUBMITTED.labels(lane_of(job).value, kind.value).inc()
+        counts = Counter((lane_of(job), generation.BY_NUMBER[job.kind]) for job in written.jobs)
+        for (lane, kind), jobs in counts.items():
+            JOBS_SUBMITTED.labels(lane.value, kind.value).inc(jobs)
         self._ring(*rings)
 
 

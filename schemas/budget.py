@@ -118,7 +118,9 @@ class BudgetBody(BaseModel):
 
     unit: BudgetUnit
     period: BudgetPeriod
-    amount: Annotated[float, Field(ge=0, le=_LARGEST / MONEY_SCALE, allow_inf_nan=False)]
+    amount: Annotated[
+        float, Field(strict=True, ge=0, le=_LARGEST / MONEY_SCALE, allow_inf_nan=False)
+    ]
     end_user: Annotated[str, Field(max_length=128, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
     on_exhausted: OnExhausted = OnExhausted.REJECT
 

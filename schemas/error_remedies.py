@@ -93,6 +93,9 @@ REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
         "job_not_dead": (
             "Read the job: one that still runs needs patience, one that succeeded nothing."
         ),
+        "job_not_retryable": (
+            "Read the job: one that waits or runs needs patience, one that succeeded nothing."
+        ),
         "job_replaced": "Follow the job that took its place.",
         "key_not_active": "Make a new key: genq keys create.",
         "method_not_allowed": "Use a method of the Allow header.",

@@ -13,6 +13,9 @@ SUFFIX_LENGTH: Final = 26
 
 Prefix = Literal["job", "batch", "file", "evt", "whe", "err", "req", "key", "sched"]
 
+# Two characters at a time: every answer has several ids.
+_PAIRS: Final = tuple(first + second for first in ALPHABET for second in ALPHABET)
+_SHIFTS: Final = tuple(range(5 * (SUFFIX_LENGTH - 2), -1, -10))
 _VALUES: Final = {character: value for value, character in enumerate(ALPHABET)}
 # OpenAI's clients look at "file-…"; every other prefix is joined by an underscore.
 _JOINT: Final = {"file": "-"}
@@ -25,11 +28,8 @@ class InvalidIdError(ValueError):
 def format_id(prefix: Prefix, key: UUID) -> str:
     """Return the public id of ``key``, such as ``job_01kb…``."""
     number = key.int
-    characters = [""] * SUFFIX_LENGTH
-    for place in range(SUFFIX_LENGTH - 1, -1, -1):
-        characters[place] = ALPHABET[number & 31]
-        number >>= 5
-    return prefix + _JOINT.get(prefix, "_") + "".join(characters)
+    suffix = "".join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS])
+    return prefix + _JOINT.get(prefix, "_") + suffix
 
 
 def parse_id(prefix: Prefix, text: str) -> UUID:

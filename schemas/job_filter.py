@@ -20,6 +20,13 @@ def _several(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
 
 
+def _no_truth(value: Any) -> Any:
+    """Refuse true and false, which pydantic would take for 1 and 0."""
+    if isinstance(value, bool):
+        raise ValueError("must be a number")  # noqa: TRY004 - pydantic turns ValueError into a fault
+    return value
+
+
 # PostgreSQL's text and jsonb cannot hold U+0000.
 _NO_NUL: Final = r"^[^\x00]*$"
 _Word = Annotated[str, Field(min_length=1, max_length=128, pattern=_NO_NUL)]
@@ -60,7 +67,9 @@ class JobFilter(BaseModel):
     metadata: Annotated[dict[_Name, _Value], Field(max_length=MAX_METADATA_KEYS)] = {}
     end_user: _Word | None = None
     error_code: _Word | None = None
-    attempts_min: Annotated[int, Field(ge=0, le=_MOST_ATTEMPTS)] | None = None
+    attempts_min: (
+        Annotated[int, BeforeValidator(_no_truth), Field(ge=0, le=_MOST_ATTEMPTS)] | None
+    ) = None
     created_after: Instant | None = None
     created_before: Instant | None = None
     schedule_id: Annotated[str, Field(max_length=64)] | None = None

@@ -24,7 +24,9 @@ from schemas.scopes import KeyScope
 
 _Route = Callable[[Services, Tenant, Request], Awaitable[Response]]
 _PAGING: Final = [
-    parameter("query", "limit", "At most so many.", minimum=1, maximum=LARGEST_LIMIT),
+    parameter(
+        "query", "limit", "At most so many.", type="integer", minimum=1, maximum=LARGEST_LIMIT
+    ),
     parameter("query", "after", "The cursor of the page before: next.", maxLength=19),
 ]
 _PAGE: Final = {200: answer("One page of entries.", "AuditPage", headers=("Link",))} | problems(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from producer.api.examples import CHAT_REQUEST, IMAGE_REQUEST, JOB, PROBLEM
@@ -76,7 +76,9 @@ class OpenAIError(BaseModel):
 
 
 class Problem(BaseModel):
-    """Any error of this API (RFC 9457)."""
+    """Any error of this API (RFC 9457); some codes bring members of their own."""
+
+    model_config = ConfigDict(extra="allow")
 
     type: str
     title: str

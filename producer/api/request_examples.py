@@ -32,7 +32,7 @@ BUDGET_BODY: Final[dict[str, Any]] = {
     "end_user": "*",
     "on_exhausted": "park",
 }
-TENANT_REQUEST: Final[dict[str, Any]] = {"name": "acme", "weight": 2, "max_inflight": 50}
+TENANT_REQUEST: Final[dict[str, Any]] = {"name": "globex", "weight": 2, "max_inflight": 50}
 PLAN_CHANGE: Final[dict[str, Any]] = {"weight": 4, "calls_per_minute": 600}
 JOB_ACTION_REQUEST: Final[dict[str, Any]] = {
     "action": "cancel",

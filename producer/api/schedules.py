@@ -1,30 +1,28 @@
 """The routes of recurring schedules: make, list, change, pause, trigger, delete."""
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Final, TypeVar
-from urllib.parse import urlencode
+from typing import Annotated, Any, Final
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
 from infra.postgres.engine import transaction
 from infra.postgres.schedules import delete_schedule, get_schedule, list_runs, list_schedules
 from infra.postgres.tenants import Tenant
-from producer.api.bodies import check, encode, field_errors, read_json
+from producer.api.bodies import check, encode, read_json
+from producer.api.keyset import PRIVATE, page, read_query
 from producer.api.pages import DEFAULT_LIMIT, LARGEST_LIMIT
 from producer.api.preferences import idempotency_key
 from producer.api.services import Services
 from producer.schedules import Schedules, unknown_schedule
-from schemas.errors import FieldError, InputError, NotFoundError
+from schemas.errors import NotFoundError
 from schemas.ids import InvalidIdError, parse_id
 from schemas.job import job_view
 from schemas.schedule import Schedule, ScheduleChange, ScheduleRequest, run_view, schedule_view
 
 _JSON: Final = "application/json"
-_PRIVATE: Final = {"cache-control": "private, no-cache"}
 
 
 class SchedulesQuery(BaseModel):
@@ -46,9 +44,6 @@ class RunsQuery(BaseModel):
     after: AwareDatetime | None = None
 
 
-_Query = TypeVar("_Query", bound=BaseModel)
-
-
 async def create_schedule(services: Services, tenant: Tenant, request: Request) -> Response:
     """Make a schedule: 201 with it."""
     body: Any = await read_json(request, services.settings.max_body_bytes)
@@ -60,7 +55,7 @@ async def create_schedule(services: Services, tenant: Tenant, request: Request) 
 
 async def list_some_schedules(services: Services, tenant: Tenant, request: Request) -> Response:
     """Answer with one page of the tenant's schedules, by name."""
-    query = _read_query(SchedulesQuery, request)
+    query = read_query(SchedulesQuery, request)
     async with transaction(services.engine) as connection:
         # One more than wanted tells whether there is a next page.
         found = await list_schedules(
@@ -68,7 +63,7 @@ async def list_some_schedules(services: Services, tenant: Tenant, request: Reque
         )
     shown = found[: query.limit]
     following = shown[-1].name if len(found) > query.limit else None
-    return _page(services, request, [schedule_view(one) for one in shown], following)
+    return page(services, request, [schedule_view(one) for one in shown], following)
 
 
 async def show_schedule(services: Services, tenant: Tenant, request: Request) -> Response:
@@ -78,7 +73,7 @@ async def show_schedule(services: Services, tenant: Tenant, request: Request) ->
 
 async def list_schedule_runs(services: Services, tenant: Tenant, request: Request) -> Response:
     """Answer with one page of the times that a schedule served, newest first."""
-    query = _read_query(RunsQuery, request)
+    query = read_query(RunsQuery, request)
     schedule = await _find(services, tenant, request)
     async with transaction(services.engine) as connection:
         found = await list_runs(
@@ -86,7 +81,7 @@ async def list_schedule_runs(services: Services, tenant: Tenant, request: Reques
         )
     shown = found[: query.limit]
     following = _cursor(shown[-1].slot) if len(found) > query.limit else None
-    return _page(services, request, [run_view(run) for run in shown], following)
+    return page(services, request, [run_view(run) for run in shown], following)
 
 
 async def change_schedule(services: Services, tenant: Tenant, request: Request) -> Response:
@@ -155,36 +150,8 @@ def _id_of(request: Request) -> UUID:
 
 
 def _answer(schedule: Schedule) -> Response:
-    return Response(encode(schedule_view(schedule)), 200, _PRIVATE, _JSON)
+    return Response(encode(schedule_view(schedule)), 200, PRIVATE, _JSON)
 
 
 def _cursor(slot: datetime) -> str:
     return slot.isoformat().replace("+00:00", "Z")
-
-
-def _page(
-    services: Services, request: Request, data: list[Mapping[str, Any]], following: str | None
-) -> Response:
-    headers = dict(_PRIVATE)
-    if following is not None:
-        asked = {**request.query_params, "after": following}
-        link = f"{services.public_url}{request.url.path}?{urlencode(asked)}"
-        headers["link"] = f'<{link}>; rel="next"'
-    body = {
-        "object": "list",
-        "data": data,
-        "has_more": following is not None,
-        "next": following,
-    }
-    return Response(encode(body), 200, headers, _JSON)
-
-
-def _read_query(shape: type[_Query], request: Request) -> _Query:
-    try:
-        return shape.model_validate(dict(request.query_params))
-    except ValidationError as error:
-        faults = [
-            FieldError(f"/query{fault.pointer}", fault.message.replace("field", "parameter"))
-            for fault in field_errors(error, shape)
-        ]
-        raise InputError("the query is not acceptable", fields=faults) from None

@@ -35,6 +35,7 @@ from schemas.errors import DatabaseUnavailableError, InputError
 from schemas.generation import Kind
 from schemas.ids import format_id
 from schemas.job import JobRequest
+from schemas.permission_errors import PermissionDeniedError, TenantSuspendedError
 from schemas.queue_errors import DuplicateJobError
 from schemas.schedule import ScheduleRun
 
@@ -156,7 +157,7 @@ class ScheduleServer:
         except BudgetExhaustedError as refusal:
             # Nothing is wrong with the schedule; a later slot may find room again.
             return ScheduleRun(slot, None, refusal.message), None, None
-        except InputError as refusal:
+        except (InputError, PermissionDeniedError, TenantSuspendedError) as refusal:
             _log.warning("schedule_refused", **_names(found), reason=refusal.message)
             return ScheduleRun(slot, None, refusal.message), None, refusal.message
         if placed.holder is not None:

@@ -8,6 +8,7 @@ import pytest
 from infra.settings import Settings
 from schemas.job_states import JobState
 from tests.api.served import IMAGE, Served, new_key, pointers, run
+from tests.api.test_budgets import set_budget
 
 
 async def act(
@@ -92,6 +93,21 @@ def test_an_action_goes_on_from_its_cursor(settings: Settings) -> None:
         assert (done["matched"], done["changed"]) == (2, 2)
         left = await statuses(api)
         assert [left[job] for job in ids] == ["cancelled", "cancelled", "queued", "queued"]
+
+    run(settings, scenario)
+
+
+def test_what_has_no_room_in_a_budget_is_skipped_and_stays_to_be_retried(
+    settings: Settings,
+) -> None:
+    async def scenario(api: Served) -> None:
+        await set_budget(api, amount=2)
+        for _ in range(3):
+            await api.end((await api.submit())["id"], JobState.FAILED)
+        done = await act(api, "retry", all=True)
+
+        assert (done["matched"], done["changed"], done["skipped"]) == (3, 2, 1)
+        assert (await act(api, "retry", all=True, dry_run=True))["matched"] == 1
 
     run(settings, scenario)
 

@@ -4,10 +4,13 @@ import asyncio
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
+from infra.postgres.engine import transaction
 from infra.settings import Settings
 from schemas.job_states import JobState
 from tests.api.served import IMAGE, Served, new_key, pointers, run
+from tests.api.test_budgets import set_budget
 
 WRONG: dict[str, Any] = {"kind": "image", "input": {"prompt": "a", "n": 99}}
 UNKNOWN: dict[str, Any] = {**IMAGE, "model": "nobody"}
@@ -24,6 +27,12 @@ async def bulk(
 
 async def count(api: Served) -> int:
     return len((await api.http.get("/v1/jobs?limit=200")).json()["data"])
+
+
+def error_of(item: dict[str, Any]) -> dict[str, Any]:
+    """Return an item's error without what is of one answer alone."""
+    told: dict[str, Any] = item["error"] or {}
+    return {name: told[name] for name in told if name not in {"error_id", "instance"}}
 
 
 def unique(prompt: str, key: str, **how: Any) -> dict[str, Any]:
@@ -90,8 +99,7 @@ def test_the_same_key_gives_the_same_answer_and_no_second_job(settings: Settings
         assert again["headers"]["idempotent-replayed"] == "true"
         for was, now in zip(first["data"], again["data"], strict=True):
             assert (now["job"] or {}).get("id") == (was["job"] or {}).get("id")
-            error = (now["error"] or {}) | {"error_id": "", "instance": ""}
-            assert error == (was["error"] or {}) | {"error_id": "", "instance": ""}
+            assert error_of(now) == error_of(was)
         assert await count(api) == 2
         await api.end(first["data"][0]["job"]["id"])
         later = await bulk(api, jobs, "per_item", **key)
@@ -165,6 +173,25 @@ def test_unique_keys_hold_inside_a_call_and_against_earlier_jobs(settings: Setti
         assert (refused.status_code, refused.json()["code"]) == (409, "duplicate_job")
         await api.end(holder["id"], JobState.CANCELLED)
         assert (await bulk(api, [unique("a", "held")]))["accepted"] == 1
+
+    run(settings, scenario)
+
+
+def test_a_job_that_a_budget_refuses_lets_go_of_its_unique_key(settings: Settings) -> None:
+    async def scenario(api: Served) -> None:
+        await set_budget(api, amount=1)
+        jobs = [unique("a", "one"), unique("b", "two")]
+        done = await bulk(api, jobs, "per_item", **{"Idempotency-Key": "k"})
+        async with transaction(api.services.engine) as connection:
+            rows = await connection.execute(text("SELECT key FROM unique_job"))
+            held = [row.key for row in rows]
+
+        assert [item["status"] for item in done["data"]] == [202, 402]
+        assert held == ["tenant//one"]
+        again = await bulk(api, jobs, "per_item", **{"Idempotency-Key": "k"})
+        refused = again["data"][1]["error"]
+        assert (again["accepted"], refused["code"]) == (1, "budget_exhausted")
+        assert refused["budget"] == done["data"][1]["error"]["budget"]
 
     run(settings, scenario)
 

@@ -64,7 +64,7 @@ class Guarded:
                     for piece in pieces:
                         writer.write(piece)
                         await writer.drain()
-                        await asyncio.sleep(pause)
+                        await asyncio.sleep(pause)  # sleeps: a slow client is what is tested
 
             sending = asyncio.create_task(send())
             async with asyncio.timeout(_SOON):
@@ -106,7 +106,8 @@ def run(scene: Scene) -> None:
             server = ApiServer(application(), Released(), QUICK)  # pyright: ignore[reportArgumentType] - nobody waits here
             running = asyncio.create_task(server.serve(sockets=[listening]))
             try:
-                await scene(Guarded(*listening.getsockname()[:2], server))
+                host, port = listening.getsockname()
+                await scene(Guarded(host, port, server))
             finally:
                 server.should_exit = True
                 await running
@@ -210,7 +211,7 @@ def test_who_takes_nothing_of_an_answer_is_let_go() -> None:
                 while not api.server.server_state.tasks:  # noqa: ASYNC110 - uvicorn sets no event
                     await asyncio.sleep(0)
                 while api.server.server_state.connections:  # noqa: ASYNC110 - nor here
-                    await asyncio.sleep(0.01)
+                    await asyncio.sleep(0.01)  # sleeps: uvicorn sets no event
 
     run(scene)
 

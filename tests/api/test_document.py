@@ -2,6 +2,7 @@
 
 from typing import Any, cast
 
+import orjson
 import pytest
 from pydantic import BaseModel
 
@@ -11,38 +12,7 @@ from producer.api.examples import CHAT_REQUEST, IMAGE_REQUEST, JOB, PROBLEM
 from producer.check_input import check_input
 from schemas.job import JobRequest, JobView
 from tests.api.served import Served, run
-
-ROUTES = {
-    "POST /v1/jobs",
-    "GET /v1/jobs",
-    "GET /v1/jobs/{job_id}",
-    "GET /v1/jobs/{job_id}/artifacts/{index}",
-    "GET /v1/jobs/{job_id}/events",
-    "GET /v1/jobs/{job_id}/preview",
-    "GET /v1/events",
-    "POST /v1/jobs/{job_id}/cancel",
-    "POST /v1/jobs/cancel",
-    "POST /v1/jobs/bulk",
-    "POST /v1/jobs/actions",
-    "POST /v1/jobs/{job_id}/retry",
-    "GET /v1/dead_letters",
-    "GET /v1/dead_letters/groups",
-    "POST /v1/dead_letters/redrive",
-    "GET /v1/dead_letters/{job_id}",
-    "POST /v1/schedules",
-    "GET /v1/schedules",
-    "GET /v1/schedules/{schedule_id}",
-    "PATCH /v1/schedules/{schedule_id}",
-    "DELETE /v1/schedules/{schedule_id}",
-    "POST /v1/schedules/{schedule_id}/pause",
-    "POST /v1/schedules/{schedule_id}/resume",
-    "POST /v1/schedules/{schedule_id}/trigger",
-    "GET /v1/schedules/{schedule_id}/runs",
-    "GET /livez",
-    "GET /readyz",
-    "GET /metrics",
-    "GET /errors",
-}
+from tests.architecture.openapi import FILE
 
 
 async def document(api: Served) -> dict[str, Any]:
@@ -81,7 +51,8 @@ def test_every_operation_is_told_in_full(settings: Settings) -> None:
         assert told["openapi"].startswith("3.1")
         assert told["info"]["license"]["identifier"] == "Apache-2.0"
         assert told["servers"] == [{"url": api.url}]
-        assert set(found) == ROUTES
+        # A route that comes or goes is seen where the committed document changes.
+        assert set(found) == set(operations(orjson.loads(FILE.read_bytes())))
         tags = {tag["name"] for tag in told["tags"]}
         for name, operation in found.items():
             assert operation["summary"], name
@@ -102,9 +73,13 @@ def test_every_operation_is_told_in_full(settings: Settings) -> None:
 def test_every_reference_leads_somewhere(settings: Settings) -> None:
     async def scenario(api: Served) -> None:
         told = await document(api)
-        schemas = {f"#/components/schemas/{name}" for name in told["components"]["schemas"]}
+        there = {
+            f"#/components/{kind}/{name}"
+            for kind, named in told["components"].items()
+            for name in named
+        }
 
-        assert references(told) <= schemas
+        assert references(told) <= there
         assert "HTTPValidationError" not in told["components"]["schemas"]
         assert told["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
 
@@ -114,7 +89,8 @@ def test_every_reference_leads_somewhere(settings: Settings) -> None:
 def test_the_answers_of_submit_are_told(settings: Settings) -> None:
     async def scenario(api: Served) -> None:
         submit = operations(await document(api))["POST /v1/jobs"]
-        statuses = {"200", "202", "400", "401", "403", "404", "409", "413", "415", "422", "500", "503"}
+        statuses = {"200", "202", "400", "401", "402", "403", "404", "409", "413", "415", "422"}
+        statuses |= {"429", "500", "503"}
 
         assert set(submit["responses"]) == statuses
         accepted = submit["responses"]["202"]
@@ -157,7 +133,7 @@ def test_every_example_is_right(model: type[BaseModel], example: dict[str, Any])
     if isinstance(checked, JobRequest):
         check_input(checked)
     else:
-        assert checked.model_dump(mode="json") == example
+        assert checked.model_dump(mode="json", exclude_unset=True) == example
 
 
 def test_the_examples_are_accepted(settings: Settings) -> None:

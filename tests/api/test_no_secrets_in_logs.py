@@ -4,7 +4,7 @@ import asyncio
 import json
 import signal
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import httpx2
 
@@ -33,16 +33,9 @@ async def fail_in_every_way(url: str, key: str, operator: str, database: str) ->
         async def ask(method: str, path: str, *, bearer: str = key, **options: object) -> int:
             headers = {"Authorization": f"Bearer {bearer}"}
             answer = await http.request(method, path, headers=headers, **options)  # pyright: ignore[reportArgumentType] - options of any request
-            told = (
-                answer.json()
-                if answer.content and "json" in answer.headers["content-type"]
-                else {}
-            )
-            secrets.update(
-                value
-                for name, value in told.items()
-                if name in {"key", "webhook_secret"} and isinstance(value, str)
-            )
+            if "json" in answer.headers["content-type"]:
+                told: dict[str, Any] = answer.json()
+                secrets.update(told[name] for name in ("key", "webhook_secret") if name in told)
             return answer.status_code
 
         statuses = [

@@ -5,9 +5,11 @@ from collections.abc import Coroutine
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 from pydantic import SecretStr
 from starlette.datastructures import Headers
 
+from infra.doorbells import DONE
 from infra.settings import Settings
 from producer.api.preferences import preferred_wait
 from schemas.job_states import JobState
@@ -152,3 +154,30 @@ def test_a_stopping_process_answers_those_who_wait(settings: Settings) -> None:
         assert answer.status_code == 202
 
     run(settings, scenario)
+
+
+def test_many_who_wait_are_answered_at_once_by_few_looks(settings: Settings) -> None:
+    async def scenario(api: Served) -> None:
+        jobs = [(await api.submit())["id"] for _ in range(24)]
+        waits = {"Prefer": "wait=30"}
+        tasks = [
+            asyncio.create_task(api.http.get(f"/v1/jobs/{job}", headers=waits)) for job in jobs
+        ]
+        await until(lambda: api.services.waiters.waiting == len(jobs), "all of them wait")
+        for job in jobs:
+            await api.end(job, ring=False)
+        before = looks()
+        await api.services.doorbells.ring(DONE, " ".join(jobs))
+        async with asyncio.timeout(3):
+            answers = await asyncio.gather(*tasks)
+
+        assert {answer.json()["status"] for answer in answers} == {"succeeded"}
+        assert 0 < looks() - before < len(jobs) / 4
+
+    run(settings, scenario)
+
+
+def looks() -> float:
+    """Return how many statements have read jobs for those who wait."""
+    count = REGISTRY.get_sample_value("genq_group_commit_rows_count", {"statement": "look"})
+    return count or 0.0

@@ -59,6 +59,22 @@ WAIVERS: Final[Mapping[str, str]] = {
     "unique_jobs._IS_LIVE": "by the id of a job that holds a key of the tenant",
 }
 
+VALKEY: Final = re.compile(r"(genq:[a-z]+)(?=[:{]|$)")
+# Who can read another tenant's through a key or a channel, by its beginning.
+KEYS: Final[Mapping[str, str]] = {
+    "genq:calls": "the key of the limit, which begins with the tenant's id",
+    "genq:rate": "counts calls of a model server, whose limits are the installation's",
+    "genq:progress": "by the id of a job that the API has looked up for the tenant",
+    "genq:preview": "by the id of a job that the API has looked up for the tenant",
+    "genq:live": "from workers to an API process, which watches jobs that it has looked up",
+    "genq:watched": "from API processes to workers: ids of jobs alone",
+    "genq:wake": "wakes dispatchers: names a lane at most",
+    "genq:deliver": "wakes deliverers",
+    "genq:done": "between processes of genq: the id of a job that ended",
+    "genq:closed": "between processes of genq: model servers that are closed",
+    "genq:cancel": "between processes of genq: ids of jobs to let go of",
+}
+
 
 class Module:
     """A file of SQL: what it defines, and what each of that uses."""
@@ -225,6 +241,17 @@ def test_every_statement_behind_the_api_names_the_tenant() -> None:
         f"{name}: compares the tenant, or is not reached: take the waiver away"
         for name in sorted(set(WAIVERS) - found)
     )
+
+
+def test_every_key_and_channel_in_valkey_keeps_tenants_apart() -> None:
+    found = {
+        match[1]
+        for source in python_files("infra", "producer", "worker")
+        for _, text in source.strings
+        if (match := VALKEY.match(text))
+    }
+    refuse(f"{one}: say in {__name__} what keeps tenants apart" for one in found - set(KEYS))
+    assert set(KEYS) - found == set(), "these are gone"
 
 
 ROUTE = Source("producer/api/x.py", "from infra.postgres.x import f, g\n")

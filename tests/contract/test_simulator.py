@@ -49,6 +49,27 @@ def test_images_come_as_base64_png_with_usage_and_seed() -> None:
     assert answer.size is not None
 
 
+def test_a_streamed_image_comes_after_its_partial_images() -> None:
+    async def scenario(running: Simulation) -> list[Any]:
+        stream = await running.sdk.images.generate(
+            model="sim-image-1", prompt=PROMPT, stream=True, partial_images=2
+        )
+        return [event async for event in stream]
+
+    first, second, last = with_simulation(scenario)
+    assert [event.partial_image_index for event in (first, second)] == [0, 1]
+    assert (first.type, last.type) == (
+        "image_generation.partial_image",
+        "image_generation.completed",
+    )
+    assert {opened(event.b64_json).size for event in (first, second, last)} == {(512, 512)}
+    assert len({event.b64_json for event in (first, second, last)}) == 3
+    whole = draw(size="512x512")
+    assert whole.data is not None
+    assert last.b64_json == whole.data[0].b64_json
+    assert last.usage.total_tokens == last.usage.input_tokens + last.usage.output_tokens
+
+
 def test_without_a_seed_the_same_prompt_gives_the_same_picture() -> None:
     first, second = draw(), draw()
     assert first.data is not None

@@ -89,7 +89,7 @@ class Stack:
         """Wait until everything works again, without anybody's help."""
         async with asyncio.timeout(_RECOVERY_SECONDS):
             while (await self.ask("GET", "/readyz")).status_code != 200:  # noqa: ASYNC110 - another process sets no event
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(0.05)  # sleeps: nothing announces a recovery
         found = await self.statuses_of_every_route()
         assert max(found.values()) < 300, found
 

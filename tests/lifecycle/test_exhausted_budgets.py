@@ -1,16 +1,23 @@
 """What becomes of a job for which nothing is left: slower, later, or not at all."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from infra.postgres.submit import NewJob
+from producer.budgets import BudgetedJob, insert_budgeted
 from schemas.admission_errors import BudgetExhaustedError, BudgetTooSmallError
 from schemas.budget import BudgetPeriod, OnExhausted
+from schemas.generation import Kind
+from schemas.job import JobRequest
 from schemas.job_states import JobState
 from schemas.lanes import Lane
 from tests.fixtures.budgeting import assert_balanced, give, used
+from tests.fixtures.cancelling import cancel
 from tests.fixtures.harness import Harness
+from tests.fixtures.scheduling import IMAGE, Clockwork
 
 A_DAY = timedelta(days=1)
 
@@ -86,3 +93,53 @@ def test_the_strictest_of_two_exhausted_budgets_decides(genq: Harness) -> None:
     assert genq.job(genq.submit(end_user="ann")).lane is Lane.FAST
     assert genq.job(genq.submit(end_user="ann")).lane is Lane.BATCH
     assert refused(genq, end_user="ann").members["budget"]["end_user"] is None
+
+
+def test_a_group_that_is_written_again_reserves_once_and_answers_the_same(
+    genq: Harness,
+) -> None:
+    give(genq, 2, OnExhausted.DOWNGRADE)
+    wanted = JobRequest(kind=Kind.IMAGE, input={"prompt": "a"})
+
+    async def draft() -> NewJob:
+        return await genq._submitter.draft(genq._tenants["acme"], wanted)
+
+    jobs = [replace(genq.do(draft()), idempotency_key=f"key {n}") for n in range(3)]
+
+    def write() -> list[BudgetedJob]:
+        return genq.in_transaction(
+            lambda c: insert_budgeted(c, jobs, idempotency_ttl=timedelta(days=1))
+        )
+
+    # The answer to the first commit was lost.
+    first, again = write(), write()
+
+    assert [one.downgraded for one in first] == [False, False, True]
+    assert [(one.created_at, one.downgraded, one.job.lane) for one in again] == [
+        (one.created_at, one.downgraded, one.job.lane) for one in first
+    ]
+    assert used(genq) == (0, 3)
+    assert_balanced(genq)
+
+
+def test_a_schedule_whose_budget_is_exhausted_notes_it_and_goes_on(
+    genq: Harness, clockwork: Clockwork
+) -> None:
+    give(genq, 1)
+    job = genq.submit()
+    request = {**IMAGE, "unique": {"key": "nightly"}}
+    schedule = clockwork.create(request=request)
+    clockwork.make_due()
+    clockwork.serve()
+    refused_run = clockwork.runs(schedule)[0]
+    cancel(genq, job)
+    clockwork.make_due(timedelta(seconds=-1))
+    genq.advance(timedelta(seconds=2))
+    clockwork.serve()
+
+    assert refused_run.job_id is None
+    assert "1 image" in (refused_run.error or "")
+    assert clockwork.read(schedule).error is None
+    assert len(clockwork.jobs()) == 1
+    assert used(genq) == (0, 1)
+    assert_balanced(genq)

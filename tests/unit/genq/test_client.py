@@ -176,39 +176,6 @@ def test_an_artifact_elsewhere_is_followed_without_the_key(
     thread.join(5)
 
 
-def test_one_request_can_be_sent_in_its_own_way(genq: Either, api_stub: ApiStub) -> None:
-    job = api_stub.add_job()
-    api_stub.script = [problem(503, "database_unavailable", "away", retryable=True)]
-
-    with pytest.raises(errors.UnavailableError):
-        genq.call("get", job["id"], max_retries=0, extra_headers={"X-Team": "art"})
-    assert [asked.headers.get("x-team") for asked in api_stub.asked] == ["art"]
-
-    other = genq.client.with_options(extra_headers={"Authorization": "Bearer gq_other"})
-    with pytest.raises(errors.AuthenticationError):
-        genq.settle(other.jobs.get(job["id"]))
-    assert genq.call("get", job["id"]).id == job["id"]
-
-
-def test_the_http_answer_is_there_for_who_wants_it(genq: Either, api_stub: ApiStub) -> None:
-    job = api_stub.add_job()
-    told = {"X-Request-Id": "req_7", "RateLimit": '"calls";r=9;t=60'}
-    api_stub.script = [problem(503, "x", "away"), Says(body=job, headers=told)]
-
-    answer = genq.settle(genq.client.jobs.with_raw_response.get(job["id"]))
-
-    assert (answer.status_code, answer.request_id) == (200, "req_7")
-    assert answer.headers["ratelimit"] == '"calls";r=9;t=60'
-    assert answer.parse() == answer.result
-    assert answer.result.id == job["id"]
-
-
-@pytest.mark.parametrize("given", [{"timeout": 0}, {"timeout": -1}, {"max_retries": -1}])
-def test_a_number_that_makes_no_sense_is_refused(given: dict[str, Any]) -> None:
-    with pytest.raises(errors.ConfigurationError, match="expected"):
-        Genq(KEY, "http://127.0.0.1:1", **given)
-
-
 def test_a_list_goes_on_over_all_pages(genq: Either, api_stub: ApiStub) -> None:
     made = [api_stub.add_job()["id"] for _ in range(5)]
 

@@ -50,32 +50,33 @@ def test_two_submits_have_two_keys() -> None:
     assert keys[0] != keys[1]
 
 
+SOME_ACCEPTED = {
+    "accepted": 1,
+    "refused": 1,
+    "data": [
+        {"index": 0, "status": 202, "job": JOB, "error": None, "unique_replayed": True},
+        {
+            "index": 1,
+            "status": 400,
+            "job": None,
+            "error": {
+                "code": "invalid_request",
+                "detail": "wrong",
+                "errors": [{"pointer": "/jobs/1/input/prompt", "message": "too long"}],
+            },
+        },
+    ],
+}
+
+
 def test_many_jobs_go_in_one_request_with_their_short_forms_written_out() -> None:
     jobs: list[JobRequest] = [
         {**IMAGE, "webhook": "http://x", "unique": "u", "tags": ["a"], "run_at": NOON},
         IMAGE,
     ]
-    answer = {
-        "accepted": 1,
-        "refused": 1,
-        "data": [
-            {"index": 0, "status": 202, "job": JOB, "error": None, "unique_replayed": True},
-            {
-                "index": 1,
-                "status": 400,
-                "job": None,
-                "error": {
-                    "code": "invalid_request",
-                    "detail": "wrong",
-                    "errors": [{"pointer": "/jobs/1/input/prompt", "message": "too long"}],
-                },
-            },
-        ],
-    }
-
     bulk, (call,) = play(
         create_jobs(jobs, all_or_nothing=False, idempotency_key=None),
-        scripted(Answer(207, {}, json.dumps(answer).encode())),
+        scripted(Answer(207, {}, json.dumps(SOME_ACCEPTED).encode())),
     )
 
     assert (call.method, call.path) == ("POST", "/v1/jobs/bulk")
