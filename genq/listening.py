@@ -7,11 +7,13 @@ from typing import Final
 
 from genq.calls import Call, Exchange, More, Query, good
 from genq.errors import (
+    ApiError,
+    RateLimitedError,
     ServerUnreachableError,
     UnavailableError,
     UnexpectedAnswerError,
 )
-from genq.retries import pause_before
+from genq.retries import LONGEST_RETRY_AFTER, pause_before
 from genq.sse import EventParser, SentEvent
 
 STREAM: Final = "text/event-stream"
@@ -49,6 +51,7 @@ class Listener:
         self._source = source
         self._parser = EventParser(last_event_id or "")
         self._lived = 0.0
+        self._asked = 0.0
         self.breaks = 0
 
     @property
@@ -56,7 +59,7 @@ class Listener:
         """Seconds to let pass before it connects again."""
         if not self.breaks:
             return 0.0
-        return max(self._parser.retry or 0.0, pause_before(self.breaks))
+        return max(self._parser.retry or 0.0, self._asked, pause_before(self.breaks))
 
     def connect(self, opening: float = OPENING, after: float = 0.0) -> Exchange[None]:
         """Open the stream after the event that was heard last.
@@ -85,9 +88,11 @@ class Listener:
         )
         try:
             answer = good((yield call))
-        except (ServerUnreachableError, UnavailableError):
+        except (ServerUnreachableError, UnavailableError, RateLimitedError) as error:
             self._broke()
+            self._asked = error.retry_after or 0.0 if isinstance(error, ApiError) else 0.0
             raise
+        self._asked = 0.0
         if answer.status == HTTPStatus.NO_CONTENT:
             # Its last event was heard before.
             self.ended = True
@@ -134,8 +139,8 @@ class Listener:
                 if not self.connected:
                     yield from self.connect(after=self.pause)
                 found = None if self.ended else (yield from self.hear(SILENCE))
-            except (ServerUnreachableError, UnavailableError):
-                if self.breaks >= BREAKS:
+            except (ServerUnreachableError, UnavailableError, RateLimitedError):
+                if self.breaks >= BREAKS or self._asked > LONGEST_RETRY_AFTER:
                     raise
                 continue
             if found:

@@ -44,7 +44,8 @@ def persistently(exchange: Exchange[Result], retries: int) -> Exchange[Result]:
         step = next(exchange)
         while True:
             try:
-                if isinstance(step, Call) and step.safe_twice:
+                # Who listens comes back by itself, and does something else meanwhile.
+                if isinstance(step, Call) and step.safe_twice and step.listen is None:
                     answer = yield from _send(step, retries)
                 else:
                     answer = yield step

@@ -145,7 +145,7 @@ class _Wait:
         except NoAnswerError:
             # Mute from the start: something in between keeps the events back.
             self._live = patience == SILENCE
-        except ServerUnreachableError:
+        except (ServerUnreachableError, UnavailableError):
             pass  # It is opened again, or given up after so many times.
         except (ApiError, UnexpectedAnswerError):
             self._live = False

@@ -44,8 +44,8 @@ _BOUNDS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "less_than": lambda found: f"must be less than {_plain(found['lt'])}",
     "string_too_short": lambda found: f"needs {found['min_length']} characters or more",
     "string_too_long": lambda found: f"may have {found['max_length']} characters at most",
-    "too_short": lambda found: f"needs {found['min_length']} or more",
-    "too_long": lambda found: f"may have {found['max_length']} at most",
+    "too_short": lambda found: f"needs {found['min_length']}{_units(found)} or more",
+    "too_long": lambda found: f"may have {found['max_length']}{_units(found)} at most",
     "literal_error": lambda found: f"must be {found['expected']}",
     "enum": lambda found: f"must be {found['expected']}",
     "string_pattern_mismatch": lambda found: _pattern(str(found["pattern"])),
@@ -72,6 +72,11 @@ def _plain(bound: Any) -> str:
     if isinstance(bound, timedelta):
         return f"{bound.total_seconds():,.0f} s".replace(",", " ")
     return f"{bound:g}" if isinstance(bound, float) else str(bound)
+
+
+def _units(found: Mapping[str, Any]) -> str:
+    # What is secret is measured as a list is, and is text.
+    return " characters" if found.get("field_type") == "Value" else ""
 
 
 def _pattern(pattern: str) -> str:

@@ -12,9 +12,6 @@ from infra.fault_words import in_words
 
 PREFIX: Final = "GENQ_"
 
-# Told once for a value, however many of its kinds it could have been.
-_KINDS: Final = frozenset({"ipv4network", "ipv6network", "IPv4Network", "IPv6Network", "[key]"})
-
 
 def variable(field: str) -> str:
     """Return the variable of a field of ``Settings``."""
@@ -42,7 +39,8 @@ def explain(error: ValidationError) -> str:
 
 
 def _line(fault: Mapping[str, Any]) -> str:
-    place = [str(part) for part in fault["loc"] if str(part) not in _KINDS]
+    # Which of several kinds of value it could not be is pydantic's affair: "…[ip_v4_network…]".
+    place = [str(part) for part in fault["loc"] if "[" not in str(part)]
     if not place:
         # A rule about several of them begins with their names.
         said = in_words(fault)

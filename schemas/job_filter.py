@@ -68,7 +68,7 @@ class JobFilter(BaseModel):
     end_user: _Word | None = None
     error_code: _Word | None = None
     attempts_min: (
-        Annotated[int, BeforeValidator(_no_truth), Field(ge=0, le=_MOST_ATTEMPTS)] | None
+        Annotated[int, Field(ge=0, le=_MOST_ATTEMPTS), BeforeValidator(_no_truth)] | None
     ) = None
     created_after: Instant | None = None
     created_before: Instant | None = None

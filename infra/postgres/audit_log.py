@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from infra.audit_bytes import entry_hash
 from schemas.audit import GENESIS, Anchor, AuditEntry, Detail, Head
 
-_LOCK_CLASS: Final = 0x6175  # "au": no other advisory lock of ours has two numbers
+# "au"; budgets have a class of their own.
+_LOCK_CLASS: Final = 0x6175
 
 # Held until the caller's commit: the next entry of this chain follows what is committed.
 _LOCK: Final = text(

@@ -55,7 +55,7 @@ async def read_unchecked(request: Request, limit: int) -> tuple[Any, bool]:
         InputError: It is not JSON. Else as ``read_json``.
     """
     _require_json(request)
-    body = await _read(request, limit)
+    body = await read_body(request, limit)
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -144,11 +144,20 @@ def _require_json(request: Request) -> None:
         )
 
 
-async def _read(request: Request, limit: int) -> bytes:
-    too_large = PayloadTooLargeError(f"the body may have {limit} bytes at the most")
+async def read_body(request: Request, limit: int) -> bytes:
+    """Return the body as it came.
+
+    Args:
+        request: Whose body has not been read yet.
+        limit: The most bytes it may have.
+
+    Raises:
+        PayloadTooLargeError: It is larger than ``limit``; no more than that is held.
+        ClientDisconnect: The client left before it was complete.
+    """
     declared = request.headers.get("content-length", "")
     if declared.isascii() and declared.isdigit() and int(declared) > limit:
-        raise too_large
+        raise _too_large(limit)
     received = bytearray()
     while True:
         message = await request.receive()
@@ -156,9 +165,13 @@ async def _read(request: Request, limit: int) -> bytes:
             raise ClientDisconnect
         received += message.get("body", b"")
         if len(received) > limit:
-            raise too_large
+            raise _too_large(limit)
         if not message.get("more_body", False):
             return bytes(received)
+
+
+def _too_large(limit: int) -> PayloadTooLargeError:
+    return PayloadTooLargeError(f"the body may have {limit} bytes at the most")
 
 
 def _unknown(place: Sequence[str | int], model: type[BaseModel]) -> str:

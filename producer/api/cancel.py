@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from infra.postgres.tenants import Tenant
-from producer.api.bodies import check, encode, read_json
+from producer.api.bodies import check, encode, read_body, read_json
 from producer.api.jobs import find_job
 from producer.api.preferences import preferred_wait
 from producer.api.services import Services
@@ -26,7 +26,7 @@ async def cancel_job(services: Services, tenant: Tenant, request: Request) -> Re
     if wait is not None:
         headers["preference-applied"] = f"wait={wait}"
         # A body would stand between us and the sign that the client has left.
-        await request.body()
+        await read_body(request, services.settings.max_body_bytes)
         job = await _ended(services, job, wait, request)
     body = encode(job_view(job, services.public_url))
     return Response(body, 200 if job.state.final else 202, headers, _JSON)

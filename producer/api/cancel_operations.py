@@ -27,6 +27,7 @@ CANCEL_JOB: Final = Operation(
     | problems(
         _404="This tenant has no such job.",
         _409="The job ended before, and was not cancelled.",
+        _413="The body, of which nothing is read, is too large.",
     ),
 )
 CANCEL_JOBS: Final = Operation(

@@ -35,6 +35,14 @@ class BudgetsWanted:
     dropping: tuple[tuple[BudgetUnit, BudgetPeriod], ...]
 
 
+def _number(text: str) -> float | str:
+    """Return what was typed; what is no number is left to the budget to refuse."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
 def add_budget_command(commands: Any) -> None:
     """Add it to the command line."""
     budget = commands.add_parser(
@@ -71,7 +79,7 @@ def read_budgets(parser: argparse.ArgumentParser, given: argparse.Namespace) -> 
                 {
                     "unit": unit,
                     "period": period,
-                    "amount": amount.strip().removeprefix("$"),
+                    "amount": _number(amount.strip().removeprefix("$")),
                     "end_user": given.end_user,
                     "on_exhausted": given.on_exhausted,
                 }

@@ -131,7 +131,8 @@ def _keys() -> Generator["asyncio.Queue[str]"]:
             keys.put_nowait(key)
 
     try:
-        tty.setcbreak(descriptor)
+        # What was typed before counts too.
+        tty.setcbreak(descriptor, termios.TCSANOW)
         loop.add_reader(descriptor, hear)
         yield keys
     finally:

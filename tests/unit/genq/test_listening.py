@@ -5,7 +5,12 @@ import json
 import pytest
 
 from genq.calls import Answer, Call, More, Step
-from genq.errors import NotFoundError, ServerUnreachableError, UnexpectedAnswerError
+from genq.errors import (
+    NotFoundError,
+    RateLimitedError,
+    ServerUnreachableError,
+    UnexpectedAnswerError,
+)
 from genq.event_models import read_feed_event, read_job_event
 from genq.exchanges import feed_source, job_source
 from genq.listening import BREAKS, Listener
@@ -76,6 +81,16 @@ def test_the_servers_own_pause_is_kept() -> None:
     )
 
     assert player.calls[1].after == 2.0
+
+
+def test_a_server_that_asks_for_patience_gets_it() -> None:
+    later = refuses(429, {"retry-after": "30"}, code="rate_limited")
+    _, player = heard(Listener(job_source("job_01")), scripted(later, stream(), chunk(ENDED)))
+    assert player.calls[1].after == 30
+
+    much_later = refuses(429, {"retry-after": "3600"}, code="rate_limited")
+    with pytest.raises(RateLimitedError):
+        heard(Listener(job_source("job_01")), scripted(much_later))
 
 
 def test_a_refusal_is_the_callers() -> None:

@@ -118,6 +118,27 @@ def test_a_stream_that_is_refused_is_replaced_by_asking(refusal: Answer) -> None
     assert wait.asked == ["job", "events", *[f"job {HOLD_WATCHED}"] * 3]
 
 
+def test_a_stream_that_a_restarted_server_refuses_is_asked_for_again() -> None:
+    wait = Wait(
+        scripted(
+            *(says("running"), stream(), chunk(told("started", "1.0"), seconds=9), BROKEN),
+            *(says("running"), refuses(502), says("running"), stream(), chunk(ENDED)),
+            says("succeeded"),
+        )
+    )
+
+    assert wait.heard == ["started", "job.succeeded"]
+    assert wait.asked.count("events 1.0") == 2
+
+
+def test_who_may_not_listen_now_does_not_wait_for_it() -> None:
+    later = refuses(429, {"retry-after": "30"}, code="rate_limited")
+    wait = Wait(scripted(says("running"), later, says("succeeded")))
+
+    assert wait.heard == ["job.succeeded"]
+    assert wait.player.now < 3
+
+
 def test_a_stream_that_a_proxy_keeps_back_is_replaced_by_asking() -> None:
     wait = Wait(scripted(says("queued"), stream(), MUTE, says("running"), says("succeeded")))
 
