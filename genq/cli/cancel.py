@@ -68,10 +68,14 @@ def cancel(
                 "metadata": labels,
                 "every": every,
             }
-            if not (dry_run or yes):
-                found = client.jobs.cancel_matching(**wanted, dry_run=True).matched
-                confirm(f"Cancel {count_of(found, 'job')}?", yes=not found)
+            _ask(client, wanted, yes=yes or dry_run)
             _tell(client.jobs.cancel_matching(**wanted, dry_run=dry_run), as_json=as_json)
+
+
+def _ask(client: Genq, wanted: dict[str, Any], *, yes: bool) -> None:
+    if not yes:
+        found = client.jobs.cancel_matching(**wanted, dry_run=True).matched
+        confirm(f"Cancel {count_of(found, 'job')}?", yes=not found)
 
 
 def _check(lane: str | None, kind: str | None, status: str | None) -> None:

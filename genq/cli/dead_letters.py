@@ -149,9 +149,7 @@ def redrive(
     one_of(new_lane, LANES, "--to-lane")
     edits = flags.edits_of(new_input, new_model, new_lane, new_priority, new_webhook)
     told = _Sent(as_json=as_json, dry_run=dry_run)
-    # Twice the same id is once.
-    chosen = list(dict.fromkeys(job_ids or ()))
-    require_ids(chosen, "job")
+    chosen = _once(job_ids or ())
     missed = Tally()
     with Genq(api_key, url) as client:
 
@@ -162,8 +160,7 @@ def redrive(
             for job_id in chosen:
                 missed.attempt(partial(send_one, job_id), alone=len(chosen) == 1)
             if not chosen:
-                if not (dry_run or yes):
-                    _ask(client, wanted)
+                _ask(client, wanted, yes=yes or dry_run)
                 _send_all(client, told, wanted, edits, dry_run=dry_run)
         finally:
             told.close(str(missed))
@@ -171,7 +168,15 @@ def redrive(
         raise typer.Exit(missed.code)
 
 
-def _ask(client: Genq, wanted: Mapping[str, Any]) -> None:
+def _once(job_ids: Sequence[str]) -> list[str]:
+    require_ids(job_ids, "job")
+    # Twice the same id is once.
+    return list(dict.fromkeys(job_ids))
+
+
+def _ask(client: Genq, wanted: Mapping[str, Any], *, yes: bool) -> None:
+    if yes:
+        return
     found = client.dead_letters.redrive(filter=wanted, edits={}, dry_run=True)
     more = " or more" if found.has_more else ""
     asked = f"Send {count_of(found.matching, 'dead job')}{more} again, as new jobs?"

@@ -68,18 +68,7 @@ def list_jobs(
         page = client.jobs.list(limit=min(limit + 1, _PAGE), after=after, **wanted)
         # One more than asked for tells whether there are more.
         found = list(islice(page, limit + 1))
-    shown = found[:limit]
-    if as_json:
-        for job in shown:
-            print_json(job.raw)
-        return
-    if not shown:
-        tell("no such jobs" if wanted else _MAKE_ONE)
-        return
-    headings = ("id", "status", "kind", "lane", "created", "model")
-    print_table(headings, [_row(j) for j in shown], ("model", "created", "kind", "lane"))
-    if len(found) > limit:
-        tell(f"more: the same with --after {shown[-1].id}")
+    _show_list(found, limit, filtered=bool(wanted), as_json=as_json)
 
 
 def get_job(
@@ -104,6 +93,21 @@ def get_job(
             print_json(job.raw)
         else:
             _show(job)
+
+
+def _show_list(found: list[Job], limit: int, *, filtered: bool, as_json: bool) -> None:
+    shown = found[:limit]
+    if as_json:
+        for job in shown:
+            print_json(job.raw)
+        return
+    if not shown:
+        tell("no such jobs" if filtered else _MAKE_ONE)
+        return
+    headings = ("id", "status", "kind", "lane", "created", "model")
+    print_table(headings, [_row(j) for j in shown], ("model", "created", "kind", "lane"))
+    if len(found) > limit:
+        tell(f"more: the same with --after {shown[-1].id}")
 
 
 def _row(job: Job) -> tuple[str, ...]:

@@ -62,10 +62,9 @@ def submit(
             end_user=end_user,
             **_placing(lane, priority, run_at, start_timeout, deadline, unique_key),
         )
-        if wait or output or timeout is not None:
-            finish(client, job, timeout=timeout, output=output, as_json=as_json)
-        else:
-            _announce(job, as_json=as_json)
+        if not (wait or output or timeout is not None):
+            return _announce(job, as_json=as_json)
+        return finish(client, job, timeout=timeout, output=output, as_json=as_json)
 
 
 def _announce(job: Job, *, as_json: bool) -> None:

@@ -124,20 +124,7 @@ def frame_facts(frame: Frame, pace: Pace | None) -> dict[str, Any]:
     return {
         "at": iso_ms(frame.at),
         "lanes": [lane.facts() for lane in frame.lanes],
-        "workers": [
-            {
-                "id": worker.id,
-                "host": worker.host,
-                "pid": worker.pid,
-                "slots": worker.slots,
-                "busy": worker.busy,
-                "lanes": [lane.value for lane in worker.lanes],
-                "draining": worker.draining,
-                "alive": worker.seconds_left > 0,
-                "heartbeat_seconds": round(frame.heard(worker), 1),
-            }
-            for worker in frame.workers
-        ],
+        "workers": [_worker_facts(frame, worker) for worker in frame.workers],
         "models": [
             {
                 "model": model.model,
@@ -146,18 +133,7 @@ def frame_facts(frame: Frame, pace: Pace | None) -> dict[str, Any]:
             }
             for model in frame.limits.models
         ],
-        "limits": [
-            {
-                "account": one.account.name,
-                "limit": name,
-                "left": left.units,
-                "closed_until": None
-                if left.closed_until is None
-                else iso_ms(left.closed_until),
-            }
-            for one in frame.limits.accounts
-            for name, left in one.left.items()
-        ],
+        "limits": _limit_facts(frame.limits),
         "webhooks": {
             "owed": frame.deliveries.owed,
             "failed_before": frame.deliveries.failed_before,
@@ -171,6 +147,33 @@ def frame_facts(frame: Frame, pace: Pace | None) -> dict[str, Any]:
             "webhook_attempts": round(pace.deliveries, 2),
         },
     }
+
+
+def _worker_facts(frame: Frame, worker: Worker) -> dict[str, Any]:
+    return {
+        "id": worker.id,
+        "host": worker.host,
+        "pid": worker.pid,
+        "slots": worker.slots,
+        "busy": worker.busy,
+        "lanes": [lane.value for lane in worker.lanes],
+        "draining": worker.draining,
+        "alive": worker.seconds_left > 0,
+        "heartbeat_seconds": round(frame.heard(worker), 1),
+    }
+
+
+def _limit_facts(found: Limits) -> list[dict[str, Any]]:
+    return [
+        {
+            "account": one.account.name,
+            "limit": name,
+            "left": left.units,
+            "closed_until": None if left.closed_until is None else iso_ms(left.closed_until),
+        }
+        for one in found.accounts
+        for name, left in one.left.items()
+    ]
 
 
 async def _lanes(

@@ -5,11 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from infra.settings import Origin
+from producer.config.command import main
+from producer.config.policies import permissions
 from producer.config.values import masked
+from producer.doctor.finding import Level
 from tests.fixtures.api_stub import Home
 from tests.fixtures.harness import Harness
 from tests.fixtures.operating import Ended, operate
 from tests.fixtures.processes import _environment
+
+Capture = pytest.CaptureFixture[str]
+PEPPER = "9f2c51d0a7e84b3396ad0c7f15e2b846"
 
 
 def look(genq: Harness, line: str, **more: str) -> Ended:
@@ -17,8 +24,16 @@ def look(genq: Harness, line: str, **more: str) -> Ended:
     return operate(line, {**shell, **more})
 
 
+def here(genq: Harness, monkeypatch: pytest.MonkeyPatch, line: str, **more: str) -> int:
+    """Run the command in this process: it reaches no server."""
+    for name, value in {**_environment(genq.settings), **more}.items():
+        if name.startswith("GENQ_"):
+            monkeypatch.setenv(name, value)
+    return main(line.split())
+
+
 def test_a_sound_installation_passes_and_each_probe_speaks(home: Home, genq: Harness) -> None:
-    ended = look(genq, "config check --json", GENQ_MODEL_SERVERS="[]")
+    ended = look(genq, "config check --json", GENQ_MODEL_SERVERS="[]", GENQ_KEY_PEPPER=PEPPER)
 
     told = json.loads(ended.out)
     assert (ended.code, told["ok"]) == (0, True), ended.out
@@ -29,34 +44,23 @@ def test_a_sound_installation_passes_and_each_probe_speaks(home: Home, genq: Har
     values = {value["name"]: value for value in told["settings"]}
     assert values["GENQ_DATABASE_URL"]["source"] == "environment"
     assert values["GENQ_SLOTS"]["default"] or values["GENQ_SLOTS"]["source"] != "default"
-    assert genq.settings.key_pepper.get_secret_value() not in ended.out
+    assert PEPPER not in ended.out
 
 
 def test_what_is_wrong_ends_with_8_and_tells_where_it_was_set(
-    home: Home, genq: Harness, tmp_path: Path
+    home: Home, genq: Harness, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
-    open_to_all = tmp_path / "pepper"
-    open_to_all.write_text("aaaaaaaaaaaaaaaaaaaaaaaaaaaa")
-    open_to_all.chmod(0o644)
     server = {
         "name": "gpu",
         "base_url": "http://127.0.0.1:9/v1",
         "models": [{"name": "m", "kind": "chat"}],
     }
-    bad = look(
-        genq,
-        "config check",
-        GENQ_KEY_PEPPER="",
-        GENQ_PUBLIC_URL="ftp://x",
-        GENQ_OUTBOUND_ALLOW='["0.0.0.0/0"]',
-        GENQ_MODEL_SERVERS=json.dumps([server]),
-    )
-    worse = look(genq, "config check", GENQ_SLOTS="many", GENQ_KEY_PEPPER_FILE=str(open_to_all))
-
-    assert bad.code == 8
-    assert "GENQ_KEY_PEPPER: needs 16 characters or more (from environment)" in bad.out
-    assert worse.code == 8
-    assert "GENQ_SLOTS: must be a whole number, such as 12 (from environment)" in worse.out
+    worse = here(genq, monkeypatch, "check", GENQ_SLOTS="many", GENQ_LANES="fast,turbo")
+    assert worse == 8
+    assert "GENQ_LANES: not valid JSON" in capsys.readouterr().out
+    assert here(genq, monkeypatch, "check", GENQ_SLOTS="many", GENQ_LANES='["fast"]') == 8
+    said = "GENQ_SLOTS: must be a whole number, such as 12 (from environment)"
+    assert said in capsys.readouterr().out
     guessed = look(
         genq,
         "config check",
@@ -70,14 +74,31 @@ def test_what_is_wrong_ends_with_8_and_tells_where_it_was_set(
         assert f"error    {check}: " in guessed.out, check
 
 
-def test_show_prints_each_setting_without_secrets(home: Home, genq: Harness) -> None:
-    ended = look(genq, "config show --diff-default --json", GENQ_SLOTS="7")
+def test_show_prints_each_setting_without_secrets(
+    home: Home, genq: Harness, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    assert here(genq, monkeypatch, "show --diff-default --json", GENQ_SLOTS="7") == 0
 
-    values = {fact["name"]: fact for fact in map(json.loads, ended.out.splitlines())}
-    assert (ended.code, values["GENQ_SLOTS"]["value"]) == (0, 7)
+    printed = capsys.readouterr()
+    values = {fact["name"]: fact for fact in map(json.loads, printed.out.splitlines())}
+    assert values["GENQ_SLOTS"]["value"] == 7
     assert values["GENQ_KEY_PEPPER"]["value"] == "***"
     assert "GENQ_MAX_LOST" not in values
-    assert "others have their defaults" in ended.err
+    assert "others have their defaults" in printed.err
+
+
+def test_files_with_secrets_that_others_may_read_are_told(tmp_path: Path) -> None:
+    file = tmp_path / "pepper"
+    file.write_text("x")
+    origin = {"key_pepper": Origin("secret file", str(file))}
+
+    file.chmod(0o600)
+    (private,) = permissions(origin)
+    file.chmod(0o644)
+    (shared,) = permissions(origin)
+
+    assert (private.level, shared.level) == (Level.OK, Level.WARNING)
+    assert f"chmod 600 {file}" in shared.action
 
 
 @pytest.mark.parametrize(

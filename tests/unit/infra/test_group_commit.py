@@ -296,24 +296,3 @@ def test_a_statement_that_answers_for_other_rows_leaves_nobody_waiting(
         assert [type(outcome) for outcome in outcomes] == [ValueError, ValueError]
 
     run(scene())
-
-
-def test_a_row_that_waited_behind_a_failing_group_does_not_wait_as_long_again() -> None:
-    async def scene() -> None:
-        ledger = Ledger()
-        ledger.faults = [DatabaseUnavailableError("away") for _ in range(50)]
-        group = group_of(ledger, patience=timedelta(seconds=0.4))
-        loop = asyncio.get_running_loop()
-        first = await ledger.hold(group, 1)
-        second = asyncio.create_task(group.add(2))
-        began = loop.time()
-        ledger.open.set()
-
-        outcomes = await asyncio.gather(first, second, return_exceptions=True)
-
-        assert [type(outcome) for outcome in outcomes] == [DatabaseUnavailableError] * 2
-        # Twice the patience is what a group of its own would have cost.
-        assert loop.time() - began < 0.7
-        assert ledger.groups[-1] == [2], "it was tried once"
-
-    run(scene())
