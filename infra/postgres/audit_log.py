@@ -51,8 +51,8 @@ ORDER BY m.tenant_id
 """)
 _CHAINS: Final = text("SELECT DISTINCT tenant_id FROM audit_log ORDER BY tenant_id")
 _CLOCK: Final = text("SELECT clock_timestamp()")
-# Two dispatchers at once make one anchor. It is durable, whatever else a dispatcher commits: one
-# that is outside of the database must never be missing in it.
+# Two dispatchers at once make one anchor. It is durable, whatever else a dispatcher commits:
+# one that is outside of the database must never be missing in it.
 _ANCHOR_TURN: Final = text("""
 SELECT pg_try_advisory_xact_lock(:class, 0), set_config('synchronous_commit', 'on', true)
 """)

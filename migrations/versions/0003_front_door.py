@@ -132,7 +132,8 @@ _STATEMENTS: Final = (
     """,
     """
     CREATE OR REPLACE TRIGGER audit_anchor_is_append_only
-      BEFORE UPDATE OR DELETE ON audit_anchor FOR EACH ROW EXECUTE FUNCTION refuse_audit_change()
+      BEFORE UPDATE OR DELETE ON audit_anchor
+      FOR EACH ROW EXECUTE FUNCTION refuse_audit_change()
     """,
 )
 

@@ -20,7 +20,10 @@ def test_what_is_done_with_keys_and_tenants_is_told_to_those_it_concerns(
         assert page["has_more"]
         rest = (await api.http.get("/v1/audit", params={"after": page["next"]})).json()
         created = rest["data"][0]
-        assert (created["action"], created["detail"]["scopes"]) == ("key.created", ["jobs:read"])
+        assert (created["action"], created["detail"]["scopes"]) == (
+            "key.created",
+            ["jobs:read"],
+        )
         shown = str(page) + str(rest)
         assert key["key"] not in shown
 

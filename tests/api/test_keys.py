@@ -226,7 +226,7 @@ def test_bad_input_is_refused_with_its_place(settings: Settings) -> None:
     async def scenario(api: Served) -> None:
         key = (await api.http.get("/v1/keys")).json()["data"][0]["id"]
         rotate = f"/v1/keys/{key}/rotate"
-        for path, body, pointer in (
+        wrong: tuple[tuple[str, dict[str, Any], str], ...] = (
             ("/v1/keys", {}, "/name"),
             ("/v1/keys", {"name": "a\n"}, "/name"),
             ("/v1/keys", {"name": "a", "scopes": []}, "/scopes"),
@@ -236,7 +236,8 @@ def test_bad_input_is_refused_with_its_place(settings: Settings) -> None:
             (rotate, {"overlap": -1}, "/overlap"),
             (rotate, {"overlap": "1 day"}, "/overlap"),
             (rotate, {"overlap": "P2Y"}, "/overlap"),
-        ):
+        )
+        for path, body, pointer in wrong:
             answer = await api.http.post(path, json=body)
             assert answer.status_code == 400, (body, answer.text)
             assert list(pointers(answer)) == [pointer]

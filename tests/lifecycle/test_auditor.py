@@ -77,8 +77,10 @@ BREAKS: dict[str, Sequence[str]] = {
         "UPDATE live SET cancel_at = started_at - interval '1 ms' WHERE job_id = :runs"
     ],
     "reservation_of_no_job": [
-        "INSERT INTO reservation (job_id, tenant_id, day, money, images, tokens)"
-        " VALUES (:done, 1, CURRENT_DATE, 0, 0, 0)"
+        (
+            "INSERT INTO reservation (job_id, tenant_id, day, money, images, tokens)"
+            " VALUES (:done, 1, CURRENT_DATE, 0, 0, 0)"
+        )
     ],
     "budgeted_without_reservation": ["UPDATE live SET budgeted = true WHERE job_id = :waits"],
     "books_out_of_balance": ["INSERT INTO budget_use VALUES (1, '', 2, 1, CURRENT_DATE, 0, 1)"],
