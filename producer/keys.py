@@ -138,9 +138,7 @@ class Keys:
         async with transaction(self._engine) as connection:
             found = await api_keys.get_key(connection, tenant_id, key_id, lock=True)
             refuse_beyond(may, _there(found, key_id).scopes, "")
-            revoked = _there(
-                await api_keys.revoke_key(connection, tenant_id, key_id), key_id
-            )
+            revoked = _there(await api_keys.revoke_key(connection, tenant_id, key_id), key_id)
             await _record(connection, "key.revoked", revoked)
             return revoked
 
@@ -197,9 +195,7 @@ def refuse_beyond(
         raise PermissionDeniedError(message, fields=fields if pointer else ())
 
 
-async def _record(
-    connection: AsyncConnection, action: str, key: ApiKey, **more: str
-) -> None:
+async def _record(connection: AsyncConnection, action: str, key: ApiKey, **more: str) -> None:
     detail = {"prefix": key.prefix, "scopes": sorted(key.scopes), **more}
     await record(connection, key.tenant_id, action, f"key {format_id('key', key.id)}", detail)
 
