@@ -7,6 +7,7 @@ from typing import Final
 from uuid import UUID
 from weakref import WeakValueDictionary
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from infra.group_commit import GroupCommit
@@ -23,6 +24,7 @@ from infra.postgres.budgets import (
     written_before,
 )
 from infra.postgres.engine import transaction, whole_transactions
+from infra.postgres.forgotten_reservations import settle_forgotten
 from infra.postgres.submit import NewJob, insert_jobs
 from infra.settings import Settings
 from infra.telemetry.metrics import ADMISSIONS
@@ -33,6 +35,8 @@ from schemas.job import JobRecord
 from schemas.position import WaitingOn
 
 _PATIENCE: Final = timedelta(seconds=2)
+
+_log: Final = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +216,14 @@ async def admit_all(connection: AsyncConnection, jobs: Sequence[NewJob]) -> Admi
 
 
 async def balance_all_books(engine: AsyncEngine) -> int:
-    """Move over what is settled of tenants that submit nothing more; return how many."""
+    """Move over what is settled of tenants that submit nothing more; return how many.
+
+    What workers of an older release left unsettled, while both ran, is settled first.
+    """
+    async with transaction(engine) as connection:
+        forgotten = await settle_forgotten(connection)
+    if forgotten:
+        _log.warning("reservations_forgotten", jobs=forgotten)
     async with transaction(engine) as connection:
         tenants = await unbalanced(connection)
     for tenant in tenants:

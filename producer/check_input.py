@@ -8,6 +8,7 @@ from typing import Any, Final
 import orjson
 from pydantic import ValidationError
 
+from producer.input_rules import MOST_FAULTS, pointer_to
 from schemas.errors import FieldError, InputError
 from schemas.generation import INPUTS, refuse_repeated, wire_parameters
 from schemas.job import JobRequest
@@ -28,10 +29,10 @@ def check_input(request: JobRequest) -> Mapping[str, Any]:
     except ValidationError as error:
         faults = [
             FieldError(
-                "/input" + "".join(f"/{_escape(str(part))}" for part in fault["loc"]),
+                pointer_to(("input", *fault["loc"])),
                 _explain(fault["type"], fault["msg"], fault["loc"], shape.model_fields),
             )
-            for fault in error.errors(include_input=False, include_url=False)
+            for fault in error.errors(include_input=False, include_url=False)[:MOST_FAULTS]
         ]
         raise InputError(
             f"input is not valid for kind {request.kind.value}: "
@@ -48,10 +49,6 @@ def check_input(request: JobRequest) -> Mapping[str, Any]:
         message = "input contains the character U+0000; remove it"
         raise InputError(message, fields=[FieldError("/input", message)])
     return parameters
-
-
-def _escape(part: str) -> str:
-    return part.replace("~", "~0").replace("/", "~1")
 
 
 def _explain(kind: str, message: str, place: tuple[Any, ...], known: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ before anything looks into it, the rest once it is known to be a job.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, islice
 from typing import Any, Final, cast
 
 from infra.http.outbound import OutboundPolicy
@@ -22,6 +23,9 @@ MAX_DEPTH: Final = 32
 """How many objects and arrays may stand inside each other."""
 MAX_MEMBERS: Final = 200_000
 """How many values one request may hold, wherever they stand."""
+MOST_FAULTS: Final = 20
+"""No more are looked for: a body may hold as many as it has values, and an answer tells few."""
+_LONGEST_STEP: Final = 128
 
 # All but tab, line feed and carriage return; of the second block, all but "next line".
 _CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
@@ -63,14 +67,24 @@ def check_rules(
     Raises:
         InputError: With the name of the rule and the place of each fault.
     """
-    faults = [
-        *_control_characters(request, parameters),
-        *_length(parameters, max_prompt_chars),
-        *_urls(request, parameters, policy),
-    ]
+    found = chain(
+        _control_characters(request, parameters),
+        _length(parameters, max_prompt_chars),
+        _urls(request, parameters, policy),
+    )
+    faults = list(islice(found, MOST_FAULTS))
     if faults:
         first = faults[0]
         raise InputError(f"{pointer_name(first)}: {first.message}", fields=faults)
+
+
+def pointer_to(place: Sequence[Step]) -> str:
+    """Return a place as a JSON pointer; of a name that is far too long only the beginning.
+
+    Each fault behind a name repeats it: a name may be as long as a body.
+    """
+    steps = (str(step)[:_LONGEST_STEP] for step in place)
+    return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps)
 
 
 def pointer_name(fault: FieldError) -> str:
@@ -85,7 +99,7 @@ def _control_characters(
         found = _CONTROL.search(text)
         if found:
             yield FieldError(
-                _pointer(place),
+                pointer_to(place),
                 f"contains the control character U+{ord(found[0]):04X}; remove it",
                 CONTROL_CHARACTERS,
             )
@@ -137,7 +151,7 @@ def _urls(
         try:
             policy.check_url(url.strip())
         except OutboundRefusedError as error:
-            yield FieldError(_pointer(place), error.message, URL_POLICY)
+            yield FieldError(pointer_to(place), error.message, URL_POLICY)
 
 
 def _named(request: JobRequest, parameters: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
@@ -168,7 +182,3 @@ def _urls_in(place: Place, value: object) -> Iterator[tuple[Place, str]]:
         inline = value.lstrip()[: len(_INLINE)].lower() == _INLINE
         if (expected or _WITH_HOST.match(value)) and not inline:
             yield place, value
-
-
-def _pointer(place: Place) -> str:
-    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in place)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
 
+from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from infra.doorbells import READY, WAKE, Doorbells
@@ -24,7 +25,8 @@ from producer.bulk_items import is_refusal
 from producer.idempotency import refuse_other_body
 from producer.submit import Submitter
 from schemas import generation
-from schemas.errors import GenqError
+from schemas.admission_errors import BudgetExhaustedError
+from schemas.errors import FieldError, GenqError, InputError
 from schemas.ids import format_id
 from schemas.job import JobRecord, JobRequest
 from schemas.job_states import JobState, status_of
@@ -79,6 +81,7 @@ class Retrier:
 
         Raises:
             NotRetryableError: It has not ended, or it succeeded.
+            BudgetExhaustedError: A budget has no room for it.
             GenqError: It is not acceptable any more, such as for a model that is gone.
         """
         while True:
@@ -91,6 +94,11 @@ class Retrier:
             try:
                 made = await self._write(tenant, [await self._draft(tenant, ended)], call)
             except _KnownCallError:
+                continue
+            except BudgetExhaustedError:
+                if (await self._ended(tenant, job)).redriven_by is None:
+                    raise
+                # What took the room is the same job, made by somebody else's retry.
                 continue
             if made:
                 return Retried(await self._read(tenant, made[0].id, job), replayed=False)
@@ -200,12 +208,30 @@ class Retrier:
         return Retried(made, replayed=True)
 
     async def _draft(self, tenant: Tenant, ended: EndedJob) -> NewJob:
-        request = JobRequest.model_validate(ended.request)
+        request = _request_of(ended)
         return replace(await self._submitter.draft(tenant, request), redrive_of=ended.id)
 
     async def _read(self, tenant: Tenant, job_id: UUID, otherwise: JobRecord) -> JobRecord:
         async with transaction(self._engine) as connection:
             return await get_job(connection, tenant.id, job_id) or otherwise
+
+
+def _request_of(ended: EndedJob) -> JobRequest:
+    """Return what asks for the same again.
+
+    Raises:
+        InputError: This release does not accept what an earlier one has stored.
+    """
+    try:
+        return JobRequest.model_validate(ended.request)
+    except ValidationError as error:
+        faults = [
+            FieldError("".join(f"/{part}" for part in fault["loc"]), fault["msg"])
+            for fault in error.errors(include_input=False, include_url=False)
+        ]
+        shown = format_id("job", ended.id)
+        message = f"{shown} is not acceptable any more as it is; submit a new job"
+        raise InputError(message, fields=faults) from None
 
 
 def _no_repetition(job: JobRecord) -> str:

@@ -9,7 +9,7 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from infra.doorbells import READY, WAKE, Ring
+from infra.doorbells import DONE, READY, WAKE, Ring
 from infra.new_ids import new_key
 from infra.postgres.budgets import lock_books
 from infra.postgres.claim_keys import let_go_of_keys
@@ -182,7 +182,8 @@ class BulkInserts:
             pause *= 2
 
     async def _write(self, connection: AsyncConnection, bulk: _Bulk) -> _Written:
-        if any(draft.new.money is not None for draft in bulk.drafts):
+        budgeted = any(draft.new.money is not None for draft in bulk.drafts)
+        if budgeted:
             # Books are locked before rows.
             await lock_books(connection, [bulk.tenant.id])
         if bulk.call is not None:
@@ -190,7 +191,8 @@ class BulkInserts:
             if not await claim_call(connection, bulk.call, job_id=new_key(), ttl=ttl):
                 raise _KnownCallError
         items = {index: BulkItem(index, error=error) for index, error in bulk.errors.items()}
-        keys = BulkKeys(connection, bulk.tenant, self._settings)
+        together = bulk.whole or not budgeted
+        keys = BulkKeys(connection, bulk.tenant, self._settings, together=together)
         free = await keys.claim(bulk.drafts, items)
         _refuse_whole(bulk, _errors(items))
         written = await self._insert(connection, free)
@@ -243,9 +245,14 @@ class BulkInserts:
         return SubmittedMany(kept_items(kept.answer, jobs), replayed=True)
 
     def _tell(self, written: _Written) -> None:
-        rings = [ring for placed in written.placed for ring in placed.announce()]
+        told = [ring for placed in written.placed for ring in placed.announce()]
+        # Once each, however many jobs were replaced: every ring takes a connection.
+        rings = {ring for ring in told if ring.channel != DONE}
         if written.jobs:
-            rings.append(Ring(WAKE, READY))
+            rings.add(Ring(WAKE, READY))
+        ended = " ".join(ring.message for ring in told if ring.channel == DONE)
+        if ended:
+            rings.add(Ring(DONE, ended))
         counts = Counter((lane_of(job), generation.BY_NUMBER[job.kind]) for job in written.jobs)
         for (lane, kind), jobs in counts.items():
             JOBS_SUBMITTED.labels(lane.value, kind.value).inc(jobs)

@@ -11,7 +11,7 @@ from infra.postgres.unique_jobs import KeyHolder, take_key
 from infra.settings import Settings
 from producer.budgets import BudgetedJob
 from producer.bulk_items import BulkDraft, BulkItem, is_refusal, outcome_of
-from producer.unique_submit import Placed, place
+from producer.unique_submit import Placed, make_room, place
 from schemas.errors import FieldError, GenqError
 from schemas.queue_errors import DuplicateJobError
 from schemas.unique import OnConflict, UniqueKey, scoped_key
@@ -20,15 +20,31 @@ from schemas.unique import OnConflict, UniqueKey, scoped_key
 class BulkKeys:
     """The keys of one call, inside its transaction.
 
+    Args:
+        connection: The transaction.
+        tenant: Whose call it is.
+        settings: Where callers reach the API, and for how long idempotency keys live.
+        together: No budget refuses a job without all others, so that those which take the
+            place of others are written with the rest. One by one they would keep the tenant's
+            flow locked for as long as that takes, and whoever wants to wake it waiting.
+
     Attributes:
         placed: How jobs were written that took the place of others; to be announced.
         written: These jobs.
     """
 
-    def __init__(self, connection: AsyncConnection, tenant: Tenant, settings: Settings) -> None:
+    def __init__(
+        self,
+        connection: AsyncConnection,
+        tenant: Tenant,
+        settings: Settings,
+        *,
+        together: bool,
+    ) -> None:
         self._connection = connection
         self._tenant = tenant
         self._settings = settings
+        self._together = together
         self._twins: list[tuple[BulkDraft, BulkDraft]] = []
         self.placed: list[Placed] = []
         self.written: list[BudgetedJob] = []
@@ -97,7 +113,12 @@ class BulkKeys:
             await take_key(self._connection, self._tenant.id, key, draft.new.id, period)
             return True
         try:
-            placed = await place(self._connection, draft.new, draft.request, self._settings)
+            if self._together:
+                placed = await make_room(
+                    self._connection, holder, draft.new, unique, self._settings
+                )
+            else:
+                placed = await place(self._connection, draft.new, draft.request, self._settings)
         except GenqError as error:
             if not is_refusal(error):
                 raise
@@ -107,6 +128,10 @@ class BulkKeys:
             items[draft.index] = BulkItem(draft.index, job=placed.holder, found=True)
             return False
         self.placed.append(placed)
+        if self._together:
+            period = _period(unique)
+            await take_key(self._connection, self._tenant.id, key, draft.new.id, period)
+            return True
         written = placed.written or BudgetedJob(draft.new, placed.created_at)
         self.written.append(written)
         items[draft.index] = outcome_of(draft, written)

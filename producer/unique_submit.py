@@ -159,7 +159,7 @@ async def _place(
             if await _came_before(connection, new):
                 return placed
             if found.held:
-                placed = await _make_room(connection, found, new, unique, settings)
+                placed = await make_room(connection, found, new, unique, settings)
             if placed.holder is not None:
                 return placed
             await take_key(connection, new.tenant_id, key, new.id, period)
@@ -181,13 +181,18 @@ async def _came_before(connection: AsyncConnection, new: NewJob) -> bool:
     return await known_key(connection, new.tenant_id, new.idempotency_key) is not None
 
 
-async def _make_room(
+async def make_room(
     connection: AsyncConnection,
     found: KeyHolder,
     new: NewJob,
     unique: UniqueKey,
     settings: Settings,
 ) -> Placed:
+    """Take the key's holder out of the way, or return it, as ``unique`` wants it.
+
+    Raises:
+        DuplicateJobError: It stays, and keeps the key.
+    """
     match unique.on_conflict:
         case OnConflict.REJECT:
             raise _duplicate(found, unique, "")

@@ -170,7 +170,8 @@ def _actual_of(run: JobRun) -> Cost | None:
     if run.output is None:
         return None
     took = actual(run.claim.cost, run.output.usage)
-    return None if took.units == run.claim.cost.units else took
+    # The whole of it: jobs of few tokens all have the smallest share, and not one price.
+    return None if took == run.claim.cost else took
 
 
 def _put_back_of(

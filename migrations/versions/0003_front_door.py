@@ -159,12 +159,14 @@ WHERE i.inhparent = CAST(:table AS regclass) ORDER BY c.relname
 def upgrade() -> None:
     """Add columns with constant defaults (no table is rewritten), tables and indexes.
 
-    Everything can be done twice: indexes are built partition by partition, each in a
-    transaction of its own, and an upgrade that is cut short there begins again from the top.
+    Everything can be done twice, and each statement is a transaction of its own: one that
+    waits for a busy table holds up no other, and no two tables are locked at once, in an order
+    that is not that of the running release's statements. Indexes are built partition by
+    partition. An upgrade that is cut short begins again from the top.
     """
-    for statement in _STATEMENTS:
-        op.execute(statement)
     with op.get_context().autocommit_block():
+        for statement in _STATEMENTS:
+            op.execute(statement)
         for name, table, what in _OF_LEDGER:
             _build(name, table, what)
 

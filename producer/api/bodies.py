@@ -9,6 +9,7 @@ import difflib
 import inspect
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, Final, TypeVar, cast, get_args
 
 import orjson
@@ -16,7 +17,14 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
 
 from producer.api.http_errors import UnsupportedMediaTypeError
-from producer.input_rules import MAX_DEPTH, MAX_MEMBERS, too_deep, too_many
+from producer.input_rules import (
+    MAX_DEPTH,
+    MAX_MEMBERS,
+    MOST_FAULTS,
+    pointer_to,
+    too_deep,
+    too_many,
+)
 from schemas.errors import FieldError, InputError, PayloadTooLargeError
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -77,7 +85,7 @@ def refuse_unstorable(value: object) -> None:
     Raises:
         InputError: It does.
     """
-    faults = list(_unstorable(value))
+    faults = list(islice(_unstorable(value), MOST_FAULTS))
     if faults:
         raise InputError("the body cannot be stored", fields=faults)
 
@@ -96,15 +104,16 @@ def check(model: type[Model], value: Any) -> Model:
 
 
 def field_errors(error: ValidationError, model: type[BaseModel]) -> list[FieldError]:
-    """Return the faults in a ``model`` as JSON pointers, with suggestions for unknown names."""
+    """Return the first faults in a ``model`` as JSON pointers, with suggestions for names."""
     found: dict[str, str] = {}
-    for fault in error.errors(include_input=False, include_url=False):
+    # To look for a name that is close takes its time, and a body may have 100,000 unknown ones.
+    for fault in error.errors(include_input=False, include_url=False)[:MOST_FAULTS]:
         place = fault["loc"]
         if fault["type"] == "extra_forbidden":
-            found[_pointer(place)] = _unknown(place, model)
+            found[pointer_to(place)] = _unknown(place, model)
         else:
             message = fault["msg"].removeprefix("Value error, ")
-            found.setdefault(_pointer(place), message)
+            found.setdefault(pointer_to(place), message)
     return [FieldError(pointer, message) for pointer, message in found.items()]
 
 
@@ -198,10 +207,6 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     return next((m for a in get_args(annotation) if (m := _model_in(a)) is not None), None)
 
 
-def _pointer(place: Sequence[str | int]) -> str:
-    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in place)
-
-
 def _unstorable(value: object) -> Iterator[FieldError]:
     pending: list[tuple[tuple[str | int, ...], object]] = [((), value)]
     met = 0
@@ -209,7 +214,7 @@ def _unstorable(value: object) -> Iterator[FieldError]:
         place, current = pending.pop()
         met += 1
         if len(place) > MAX_DEPTH:
-            yield too_deep(_pointer(place[:_POINTER_STEPS]))
+            yield too_deep(pointer_to(place[:_POINTER_STEPS]))
             return
         if met + len(pending) > MAX_MEMBERS:
             yield too_many("")
@@ -225,4 +230,4 @@ def _unstorable(value: object) -> Iterator[FieldError]:
         else:
             found = isinstance(current, str) and "\x00" in current
         if found:
-            yield FieldError(_pointer(place), "must not contain the character U+0000")
+            yield FieldError(pointer_to(place), "must not contain the character U+0000")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from starlette.datastructures import Headers, QueryParams
@@ -19,6 +20,8 @@ NOW: Final = "now"
 
 _NAMES: Final = ("after", "last_event_id", "limit", "type", "wait")
 _DIGITS: Final = 3
+# Of so many, some are unknown: a long query of nonsense is not looked through.
+_MOST_NAMES: Final = 20
 
 Refuse = Callable[[str, str], None]
 
@@ -54,7 +57,7 @@ def read_feed_query(query: QueryParams, headers: Headers) -> FeedQuery:
     def refuse(name: str, message: str) -> None:
         faults.append(FieldError(f"/query/{name}", message))
 
-    for name in query:
+    for name in islice(query, _MOST_NAMES):
         if name not in _NAMES:
             refuse(name, f"unknown parameter; {did_you_mean(name, _NAMES)}")
     stream = MEDIA_TYPE in headers.get("accept", "").lower()

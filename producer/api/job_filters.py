@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import islice
 from typing import Any, Final
 from uuid import UUID
 
@@ -25,6 +26,8 @@ _CHOICES: Final[dict[str, type[StrEnum]]] = {"status": JobStatus, "lane": Lane, 
 _LISTS: Final = (*_CHOICES, "tag")
 _PAGING: Final = ("after", "count", "limit")
 _FILTERS: Final = tuple(name for name in JobFilter.model_fields if name != "metadata")
+# Of so many, some are unknown, or there is more metadata than a job can carry.
+_MOST_NAMES: Final = 100
 _KNOWN: Final = (*_FILTERS, *_PAGING, f"{_METADATA}<key>")
 
 _Refuse = Callable[[str, str], None]
@@ -58,7 +61,7 @@ def read_page_query(query: QueryParams) -> PageQuery:
     def refuse(name: str, message: str) -> None:
         faults.append(FieldError(f"/query/{name}", message))
 
-    for name in dict.fromkeys(query):
+    for name in islice(dict.fromkeys(query), _MOST_NAMES):
         if not (name in (*_FILTERS, *_PAGING) or name.startswith(_METADATA)):
             refuse(name, f"unknown parameter; {did_you_mean(name, _KNOWN)}")
         elif name not in _LISTS and len(query.getlist(name)) > 1:

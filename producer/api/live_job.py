@@ -3,8 +3,7 @@
 import asyncio
 from typing import Any, Final
 
-import orjson
-
+from producer.api.bodies import encode
 from producer.api.live_stream import frame
 from schemas.events import terminal_type
 from schemas.ids import format_id
@@ -173,4 +172,4 @@ def _differ(was: float | None, now: float | None, elapsed: float) -> bool:
 
 
 def _framed(event: StoryEvent) -> Frame:
-    return event.place, frame(event.type, str(event.place), orjson.dumps(event.data))
+    return event.place, frame(event.type, str(event.place), encode(event.data))

@@ -5,13 +5,18 @@ such lane, model or tenant, 5 server unreachable, 8 settings, 124 not drained in
 interrupted.
 """
 
+import gc
 import sys
 
 if __name__ == "__main__":
+    # Nothing of what is imported is garbage: looking for it takes a fifth of the start.
+    gc.disable()
     try:
         # What it imports takes a moment in which somebody may change their mind.
         from producer.operator.command import main
 
+        gc.freeze()
+        gc.enable()
         code = main()
     except KeyboardInterrupt:
         code = 130

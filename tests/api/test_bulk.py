@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from infra.doorbells import DELIVER, DONE, WAKE, Ring
 from infra.postgres.engine import transaction
 from infra.settings import Settings
 from schemas.job_states import JobState
@@ -173,6 +174,26 @@ def test_unique_keys_hold_inside_a_call_and_against_earlier_jobs(settings: Setti
         assert (refused.status_code, refused.json()["code"]) == (409, "duplicate_job")
         await api.end(holder["id"], JobState.CANCELLED)
         assert (await bulk(api, [unique("a", "held")]))["accepted"] == 1
+
+    run(settings, scenario)
+
+
+def test_however_many_jobs_are_replaced_each_bell_is_rung_once(settings: Settings) -> None:
+    async def scenario(api: Served) -> None:
+        rings: list[Ring] = []
+
+        def ring(*more: Ring) -> None:
+            rings.extend(more)
+
+        api.services.submitter._bulk_inserts._ring = ring
+        jobs = [unique("a kite", f"k{n}", on_conflict="replace") for n in range(5)]
+        first = await bulk(api, jobs)
+        rings.clear()
+        await bulk(api, jobs)
+
+        assert sorted(ring.channel for ring in rings) == sorted([WAKE, DELIVER, DONE])
+        told = next(ring.message for ring in rings if ring.channel == DONE)
+        assert set(told.split()) == {item["job"]["id"] for item in first["data"]}
 
     run(settings, scenario)
 

@@ -12,6 +12,7 @@ from infra.settings import Settings
 from schemas.ids import parse_id
 from schemas.job_states import JobState
 from tests.api.served import IMAGE, Served, new_key, run
+from tests.api.test_budgets import as_operator
 
 FULL: dict[str, Any] = {
     "kind": "image",
@@ -133,5 +134,38 @@ def test_a_job_that_waits_for_its_next_attempt_has_it_now(settings: Settings) ->
             assert [row.job_id for row in due] == [parse_id("job", job["id"])]
         own = await retry(api, later, {"as": "new_attempt"})
         assert own.status_code == 409
+
+    run(settings, scenario)
+
+
+def test_a_second_caller_hears_of_the_job_that_took_the_last_of_the_budget(
+    settings: Settings,
+) -> None:
+    async def scenario(api: Served) -> None:
+        operator = await as_operator(api)
+        body = {"unit": "images", "period": "day", "amount": 1}
+        await api.http.put("/v1/admin/tenants/acme/budgets", json=body, headers=operator)
+        job = await ended(api)
+        answers = await asyncio.gather(*(retry(api, job) for _ in range(6)))
+
+        assert {answer.status_code for answer in answers} == {202}
+        assert len({answer.json()["id"] for answer in answers}) == 1
+
+    run(settings, scenario)
+
+
+def test_a_job_that_this_release_would_not_accept_is_not_repeated(settings: Settings) -> None:
+    async def scenario(api: Served) -> None:
+        job = await ended(api)
+        async with transaction(api.services.engine) as connection:
+            await connection.execute(text("UPDATE job SET end_user = ''"))
+        answer = await retry(api, job)
+        every = {"action": "retry", "filter": {"status": "failed"}}
+        actions = await api.http.post("/v1/jobs/actions", json=every)
+
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
+        assert answer.json()["errors"][0]["pointer"] == "/end_user"
+        assert actions.status_code == 200, actions.text
+        assert (actions.json()["changed"], actions.json()["skipped"]) == (0, 1)
 
     run(settings, scenario)

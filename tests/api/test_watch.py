@@ -8,6 +8,7 @@ from datetime import timedelta
 from pydantic import SecretStr
 
 from infra.clock import SystemClock
+from infra.doorbells import DONE
 from infra.postgres.engine import transaction
 from infra.postgres.finish import PutBack, put_back
 from infra.progress import ProgressLine
@@ -114,6 +115,34 @@ def test_progress_previews_and_retries_come_as_they_happen(settings: Settings) -
         assert retrying["error"] == "model_unavailable"
         assert retrying["run_at"] > retrying["at"]
         assert (await api.http.get(f"{job['urls']['get']}/preview")).status_code == 404
+
+    run(settings, scenario)
+
+
+def test_a_number_that_is_too_long_for_others_breaks_no_stream(settings: Settings) -> None:
+    odd = {
+        "kind": "chat",
+        "input": {
+            "messages": [{"role": "user", "content": "hi"}],
+            # PostgreSQL gives it back as an integer of 31 digits.
+            "extra_body": {"x": 1e30},
+        },
+    }
+
+    async def scenario(api: Served) -> None:
+        poisoned, other = await api.submit(odd), await api.submit()
+        async with (
+            streaming(api, poisoned["urls"]["events"]) as one,
+            streaming(api, other["urls"]["events"]) as two,
+        ):
+            # Both ends are read by one look.
+            await api.end(poisoned["id"], ring=False)
+            await api.end(other["id"], ring=False)
+            await api.services.doorbells.ring(DONE, f"{poisoned['id']} {other['id']}")
+            assert (await one.rest())[-1] == (await two.rest())[-1] == "job.succeeded"
+        assert one.events[-1].data["job"]["input"]["extra_body"] == {"x": 1e30}
+        async with streaming(api, poisoned["urls"]["events"]) as again:
+            assert await again.rest() == STORY
 
     run(settings, scenario)
 

@@ -47,6 +47,7 @@ WAIVERS: Final[Mapping[str, str]] = {
     "capacity._CAPACITY": _NUMBERS,
     "claim_keys._LIVE": "by ids of jobs that hold keys of the tenant",
     "dead_letters._HISTORY": _LOOKED_UP,
+    "forgotten_reservations._SETTLE": _OPERATORS,
     "pauses._IN_FLIGHT": _OPERATORS,
     "pauses._READY": _OPERATORS,
     "positions._EXPLAIN_LANE": _NUMBERS,

@@ -1,7 +1,7 @@
 """An answer that comes piece by piece is the same answer, and tells how far it is."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from io import BytesIO
 from typing import Any
 
@@ -21,6 +21,7 @@ from tests.fixtures.provider_scenes import provider_of
 from tests.fixtures.simulation import Simulation, simulation
 from worker.progress import LiveNews
 from worker.providers.provider import Provider, Reply
+from worker.providers.streamed import lines_of
 
 PICTURE = image_claim(input={"prompt": "a red kite over the sea", "size": "512x384", "seed": 7})
 TALK = chat_claim()
@@ -187,6 +188,28 @@ def test_tool_calls_are_put_together_from_their_pieces() -> None:
     ]
     assert reply.details["finish_reason"] == "tool_calls"
     assert reply.usage.output_tokens == 4
+
+
+def test_a_text_may_hold_whatever_else_some_take_for_the_end_of_a_line() -> None:
+    said = "one\u2028two\u2029three\x85four"
+    spoken = {"index": 0, "delta": {"content": said}, "finish_reason": "stop"}
+
+    assert reply_to(TALK, events({"choices": [spoken]})).text == said
+
+
+def test_lines_end_as_the_standard_says_wherever_the_stream_is_torn() -> None:
+    stream = "data: a\r\n\r\ndata: é\u2028\r\rdata: c\n\nrest".encode()
+
+    async def lines(size: int) -> list[str]:
+        async def pieces() -> AsyncIterator[bytes]:
+            for start in range(0, len(stream), size):
+                yield stream[start : start + size]
+
+        return [line async for line in lines_of(pieces())]
+
+    for size in range(1, len(stream) + 1):
+        found = asyncio.run(lines(size))
+        assert found == ["data: a", "", "data: é\u2028", "", "data: c", ""], size
 
 
 def test_an_error_inside_a_stream_is_the_servers_error() -> None:

@@ -1,110 +1,13 @@
-"""The delivery process, ``python -P -m worker.delivery``: makes everything long-lived."""
+"""``python -P -m worker.delivery``: one delivery process, until SIGTERM."""
 
-import argparse
-import asyncio
-import contextlib
-import random
-import signal
+import gc
 import sys
-from collections.abc import AsyncGenerator
-from datetime import timedelta
-from typing import Final
-
-import structlog
-import uvloop
-from sqlalchemy.ext.asyncio import AsyncEngine
-
-from infra.clock import SystemClock
-from infra.doorbells import DELIVER, Bell, Doorbells
-from infra.http.outbound import OutboundPolicy, outbound_session
-from infra.postgres.engine import create_engine
-from infra.settings import Settings, read_settings
-from infra.telemetry.logging import configure_logging
-from infra.telemetry.metrics import installed_version, serve_metrics
-from infra.telemetry.tracing import configure_tracing
-from schemas.errors import SettingsError
-from worker.delivery.loop import LEASE_MARGIN, DeliveryLoop, Limits
-from worker.delivery.sender import WebhookSender
-
-# The longest that stopping waits for receivers; what is cut off is sent again.
-_LONGEST_GRACE: Final = timedelta(seconds=3)
-_BAD_SETTINGS: Final = 8
-_HOUR: Final = 3600.0
-
-_log: Final = structlog.get_logger()
-
-
-def main() -> int:
-    """Run until SIGTERM or SIGINT and return the exit status."""
-    about = "Send signed webhooks until they are taken. GENQ_ variables are the settings."
-    argparse.ArgumentParser(prog="genq deliver", description=about).parse_args()
-    try:
-        settings = read_settings()
-        configure_logging(settings, process="deliver")
-        configure_tracing(settings, process="deliver")
-        serve_metrics(settings.metrics_port)
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(settings))
-    except SettingsError as error:
-        sys.stderr.write(f"{error.message}\n")
-        return _BAD_SETTINGS
-    return 0
-
-
-async def _serve(settings: Settings) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with (
-        _engine(settings) as engine,
-        _deliveries(settings, engine) as deliveries,
-        Doorbells(settings.doorbell_url()) as doorbells,
-        doorbells.listen(DELIVER) as bell,
-        asyncio.TaskGroup() as group,
-    ):
-        listener = group.create_task(_wake_on(bell, deliveries))
-        _log.info("delivery_started")
-        await deliveries.run(stop, grace=min(settings.drain_grace, _LONGEST_GRACE))
-        listener.cancel()
-    _log.info("delivery_stopped")
-
-
-async def _wake_on(bell: Bell, deliveries: DeliveryLoop) -> None:
-    while True:
-        if await bell.wait(_HOUR):
-            bell.drain()
-            deliveries.wake()
-
-
-@contextlib.asynccontextmanager
-async def _engine(settings: Settings) -> AsyncGenerator[AsyncEngine]:
-    engine = create_engine(settings, process="deliver")
-    try:
-        yield engine
-    finally:
-        await engine.dispose()
-
-
-@contextlib.asynccontextmanager
-async def _deliveries(settings: Settings, engine: AsyncEngine) -> AsyncGenerator[DeliveryLoop]:
-    clock = SystemClock()
-    policy = OutboundPolicy(settings.outbound_allow)
-    async with outbound_session(policy) as session:
-        sender = WebhookSender(
-            session,
-            policy,
-            clock=clock,
-            timeout=settings.webhook_timeout,
-            user_agent=f"genq/{installed_version()}",
-        )
-        yield DeliveryLoop(
-            engine,
-            sender,
-            limits=Limits(lease=settings.webhook_timeout + LEASE_MARGIN),
-            clock=clock,
-            chance=random.SystemRandom().random,
-        )
-
 
 if __name__ == "__main__":
+    # Nothing of what is imported is garbage: looking for it takes a fifth of the start.
+    gc.disable()
+    from worker.delivery.process import main
+
+    gc.freeze()
+    gc.enable()
     sys.exit(main())

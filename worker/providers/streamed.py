@@ -1,5 +1,6 @@
 """Answers that come piece by piece: put together, with progress told on the way."""
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final, TypeVar
 
@@ -15,6 +16,7 @@ PARTIAL_IMAGES: Final = 3
 _DONE: Final = "[DONE]"
 _COMPLETED: Final = "image_generation.completed"
 _PARTIAL: Final = "image_generation.partial_image"
+_LINE_END: Final = re.compile(rb"\r\n|\r|\n")
 
 PartialImage = Callable[[int, bytes], Awaitable[None]]
 """Told of the index of a partial picture, and its bytes."""
@@ -64,7 +66,7 @@ def partial_images_to(partial: PartialImage) -> Read[ImageAnswer]:
     async def read(response: httpx2.Response) -> ImageAnswer:
         if not _is_stream(response):
             return ImageAnswer.model_validate_json(await response.aread())
-        return await read_image(payloads(response.aiter_lines()), partial)
+        return await read_image(payloads(lines_of(response.aiter_bytes())), partial)
 
     return read
 
@@ -75,7 +77,7 @@ def text_so_far_to(so_far: TextSoFar) -> Read[ChatAnswer]:
     async def read(response: httpx2.Response) -> ChatAnswer:
         if not _is_stream(response):
             return ChatAnswer.model_validate_json(await response.aread())
-        return await read_chat(payloads(response.aiter_lines()), so_far)
+        return await read_chat(payloads(lines_of(response.aiter_bytes())), so_far)
 
     return read
 
@@ -83,6 +85,23 @@ def text_so_far_to(so_far: TextSoFar) -> Read[ChatAnswer]:
 def _is_stream(response: httpx2.Response) -> bool:
     """Whether the server did as it was asked; some leave ``stream`` unread."""
     return response.headers.get("content-type", "").lower().startswith("text/event-stream")
+
+
+async def lines_of(pieces: AsyncIterator[bytes]) -> AsyncIterator[str]:
+    """Return the lines of server-sent events, which CR, LF or both end.
+
+    The client's own lines also end where JSON may go on in the middle of a text: at U+0085,
+    U+2028 and U+2029.
+    """
+    begun: list[bytes] = []
+    after_cr = False
+    async for piece in pieces:
+        *ended, rest = _LINE_END.split(piece.removeprefix(b"\n") if after_cr else piece)
+        after_cr = piece.endswith(b"\r")
+        for end in ended:
+            yield b"".join([*begun, end]).decode(errors="replace")
+            begun.clear()
+        begun.append(rest)
 
 
 async def payloads(lines: AsyncIterator[str]) -> AsyncIterator[str]:

@@ -17,8 +17,8 @@ BUDGET_RULES: Final[tuple[Rule, ...]] = (
         """SELECT r.job_id AS example FROM reservation r
         WHERE r.spent_money IS NULL AND NOT EXISTS (
           SELECT 1 FROM live l WHERE l.job_id = r.job_id AND l.budgeted)""",
-        "Set spent_money, spent_images and spent_tokens of these rows of reservation to 0: the "
-        "books then balance by themselves. " + _REPORT,
+        "While workers of a release without budgets run beside this one, the jobs that they "
+        "end are such; the house-keeping settles them within ten minutes. Else: " + _REPORT,
     ),
     rule(
         14,

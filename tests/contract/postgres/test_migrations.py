@@ -18,6 +18,9 @@ from schemas.lanes import Lane
 from schemas.tables.metadata import PARTITIONED
 
 NAME = sql.Identifier("genq_migrations")
+WAITING = """
+SELECT 1 FROM pg_locks WHERE NOT granted AND relation = CAST('outbox' AS regclass)
+"""
 
 
 @pytest.fixture
@@ -136,4 +139,32 @@ def test_an_upgrade_that_was_cut_short_can_be_repeated(empty_url: str) -> None:
         connection.execute("DROP INDEX ix_live_batch_id")
 
     assert main(["upgrade"]) == 0
+    assert main(["check"]) == 0
+
+
+def test_an_upgrade_that_waits_for_one_table_holds_up_no_other(empty_url: str) -> None:
+    main(["upgrade"])
+    query(empty_url, "UPDATE alembic_version SET version_num = '0002'")
+
+    async def upgrade() -> None:
+        engine = create_async_engine(engine_url(empty_url), poolclass=NullPool)
+        await apply.upgrade(engine, SystemClock())
+
+    async def scenario() -> None:
+        async with (
+            await psycopg.AsyncConnection.connect(empty_url) as busy,
+            await psycopg.AsyncConnection.connect(empty_url, autocommit=True) as watch,
+        ):
+            await busy.execute("LOCK TABLE outbox IN ROW EXCLUSIVE MODE")
+            upgrading = asyncio.create_task(upgrade())
+            async with asyncio.timeout(20):
+                while not await (await watch.execute(WAITING)).fetchone():  # noqa: ASYNC110 - no event tells of a lock
+                    await asyncio.sleep(0.05)  # sleeps: no event tells of a lock
+            await watch.execute("SET lock_timeout = '1s'")
+            for table in ("tenant", "job", "live", "idempotency"):
+                await watch.execute(sql.SQL("SELECT FROM {}").format(sql.Identifier(table)))
+            await busy.commit()
+            await upgrading
+
+    asyncio.run(scenario())
     assert main(["check"]) == 0
