@@ -87,10 +87,6 @@ def open_socket(host: str, port: int) -> socket.socket:
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         listening = socket.create_server(address, family=family, backlog=_BACKLOG)
-        # Accepted sockets inherit it. uvloop sets it by itself; asyncio's own loop does not for
-        # sockets made so, and then an answer waits 40 ms for the client's acknowledgement.
-        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return listening
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise PortTakenError(
@@ -101,6 +97,10 @@ def open_socket(host: str, port: int) -> socket.socket:
             f"cannot listen on {host} port {port}: {error.strerror}; see GENQ_API_HOST and "
             "GENQ_API_PORT"
         ) from None
+    # Accepted sockets inherit it. uvloop sets it by itself; asyncio's own loop does not for
+    # sockets made so, and then an answer waits 40 ms for the client's acknowledgement.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening
 
 
 def url_of(listening: socket.socket, *, tls: bool = False) -> str:

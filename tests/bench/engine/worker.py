@@ -9,8 +9,8 @@ from infra.postgres.engine import create_engine
 from infra.settings import Settings, read_settings
 from infra.telemetry.logging import configure_logging
 from schemas.claim import Pointer
-from worker.process import work
 from worker.attempts import AttemptRunner
+from worker.process import work
 from worker.session import SessionKeeper
 
 
