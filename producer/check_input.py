@@ -3,7 +3,7 @@
 import difflib
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import orjson
 from pydantic import ValidationError
@@ -14,6 +14,8 @@ from schemas.generation import INPUTS, refuse_repeated, wire_parameters
 from schemas.job import JobRequest
 
 # The character as JSON writes it; behind an odd backslash it is the text "\\u0000" instead.
+_LEAST: Final = -(1 << 63)
+_MOST: Final = (1 << 64) - 1
 _NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
@@ -43,12 +45,24 @@ def check_input(request: JobRequest) -> Mapping[str, Any]:
     try:
         as_json = orjson.dumps(parameters)
     except orjson.JSONEncodeError:
-        message = "input holds a number that does not fit into 64 bits; write it as a string"
-        raise InputError(message, fields=[FieldError("/input", message)]) from None
+        # Of a job that is repeated: PostgreSQL gives 1e30 back as an integer of 31 digits.
+        parameters = cast("Mapping[str, Any]", _as_sent(parameters))
+        as_json = orjson.dumps(parameters)
     if _NUL.search(as_json):
         message = "input contains the character U+0000; remove it"
         raise InputError(message, fields=[FieldError("/input", message)])
     return parameters
+
+
+def _as_sent(value: object) -> object:
+    """Return integers beyond 64 bits as the floats that JSON readers make of them."""
+    if isinstance(value, int) and not _LEAST <= value <= _MOST:
+        return float(value)
+    if isinstance(value, Mapping):
+        return {k: _as_sent(v) for k, v in cast("Mapping[str, object]", value).items()}
+    if isinstance(value, list):
+        return [_as_sent(item) for item in cast("list[object]", value)]
+    return value
 
 
 def _explain(kind: str, message: str, place: tuple[Any, ...], known: Mapping[str, Any]) -> str:

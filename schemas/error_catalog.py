@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from schemas import (
     admission_errors,
     feed_errors,
+    filter_errors,
     permission_errors,
     queue_errors,
     retry_errors,
@@ -12,7 +13,14 @@ from schemas import (
 from schemas.errors import GenqError
 
 # Importing a branch is what makes it known.
-BRANCHES = (admission_errors, feed_errors, permission_errors, queue_errors, retry_errors)
+BRANCHES = (
+    admission_errors,
+    feed_errors,
+    filter_errors,
+    permission_errors,
+    queue_errors,
+    retry_errors,
+)
 
 
 def by_code() -> Mapping[str, type[GenqError]]:

@@ -125,6 +125,10 @@ REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
             "genq has tried all attempts. Submit again later. The operator looks at the model "
             "server: genq doctor."
         ),
+        "filter_too_wide": (
+            "Say more: created_after, a status, a tag. Few jobs fit, and all of the tenant's "
+            "would have to be looked through."
+        ),
         "name_taken": "Choose another name, or change the thing that has it.",
         "not_found": (
             "Check the id and whose key you use: what belongs to another tenant does not "

@@ -61,6 +61,7 @@ class Meaning:
 
 MEANINGS: Final[Mapping[str, Meaning]] = MappingProxyType(
     {
+        "filter_too_wide": Meaning(400, "Filter too wide"),
         "invalid_request": Meaning(400, "Invalid request"),
         "outbound_refused": Meaning(400, "Refused address"),
         "content_blocked": Meaning(400, "Blocked content"),

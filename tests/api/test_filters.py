@@ -168,3 +168,20 @@ def test_a_wrong_filter_is_refused(settings: Settings, subtests: pytest.Subtests
                 assert message in pointers(answer)[place]
 
     run(settings, scenario)
+
+
+def test_a_filter_that_looks_for_too_long_says_so_and_holds_nobody_up(
+    settings: Settings,
+) -> None:
+    async def scenario(api: Served) -> None:
+        # Whatever makes the look slow: here it waits for a lock.
+        async with api.services.engine.connect() as connection:
+            held = await connection.execution_options(isolation_level="READ COMMITTED")
+            async with held.begin():
+                await held.execute(text("LOCK TABLE job IN ACCESS EXCLUSIVE MODE"))
+                answer = await api.http.get("/v1/jobs?model=rare")
+        assert answer.status_code == 400
+        assert answer.json()["code"] == "filter_too_wide"
+        assert (await api.http.get("/v1/jobs?model=rare")).json()["data"] == []
+
+    run(settings, scenario)
