@@ -91,6 +91,7 @@ class AsyncioPool(BasePool):
     # Celery makes its consumer, which attaches itself, before it starts its pool.
     _intake: Intake | None = None
     _hub: Any = None
+    _hurried = False
 
     def on_start(self) -> None:
         """Start the loop and the service; a service that cannot start ends the worker."""
@@ -120,6 +121,10 @@ class AsyncioPool(BasePool):
         if self._intake is not None:
             self._intake.close()
         self._loop.call_soon_threadsafe(self._begin_drain)
+
+    def hurry(self) -> None:
+        """Wait for no attempt any longer when the pool stops; safe in a signal handler."""
+        self._hurried = True
 
     def _begin_drain(self) -> None:
         self._draining = self._loop.create_task(self._service.drain())
@@ -160,7 +165,7 @@ class AsyncioPool(BasePool):
         """Let attempts end for the grace period, then interrupt the rest."""
         if self._intake is not None:
             self._intake.close()
-        self._await_handles(self._service.drain_seconds)
+        self._await_handles(self._service.drain_seconds, patient=lambda: not self._hurried)
         for handle in list(self._handles.values()):
             if handle.task:
                 self._loop.call_soon_threadsafe(handle.task.cancel)
@@ -245,12 +250,14 @@ class AsyncioPool(BasePool):
         if handle.left:
             self._follow_slots()
 
-    def _await_handles(self, seconds: float) -> None:
+    def _await_handles(
+        self, seconds: float, patient: Callable[[], bool] = lambda: True
+    ) -> None:
         """Wait in Celery's thread, doing what its loop would do: heartbeats and acks."""
         hub = get_event_loop()
         until = time.monotonic() + seconds
         pause = threading.Event()
-        while self._handles and time.monotonic() < until:
+        while self._handles and time.monotonic() < until and patient():
             if hub is not None:
                 hub.fire_timers()
                 _run_ready(hub)

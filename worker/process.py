@@ -17,6 +17,7 @@ from infra.telemetry.metrics import serve_metrics
 from infra.telemetry.tracing import configure_tracing
 from schemas.errors import GenqError, SettingsError
 from worker.app import create_worker_app
+from worker.hurry import hurry_on_signal
 from worker.pool import Service
 from worker.quiet import be_quiet_on_signal
 
@@ -43,6 +44,7 @@ def work(settings: Settings, service: Service | None = None) -> int:
 
     def ready(**_: object) -> None:
         be_quiet_on_signal(worker, settings.lanes)
+        hurry_on_signal(worker)
 
     # Celery's thread and the attempts' loop take turns; at the default of 5 ms each would wait
     # that long for the other on a busy worker.
