@@ -1,5 +1,6 @@
 """From a request to a job that can be inserted: checked, dated, priced. Nothing is written."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -37,6 +38,7 @@ class Drafter:
         self._max_prompt_chars = settings.max_prompt_chars
         self._clock = clock
         self._pools: dict[str, int] = {}
+        self._asked: dict[str, asyncio.Task[int]] = {}
 
     async def draft(
         self, tenant: Tenant, request: JobRequest
@@ -153,7 +155,17 @@ class Drafter:
     async def _pool(self, model: str) -> int:
         """Return the number of the model's pool; asked of PostgreSQL once per process."""
         number = self._pools.get(model)
-        if number is None:
-            async with transaction(self._engine) as connection:
-                number = self._pools[model] = await ensure_pool(connection, model)
+        if number is not None:
+            return number
+        # One question for all who ask at once: the first jobs of a process come together, and
+        # would otherwise take every connection for the same answer.
+        asked = self._asked.get(model)
+        if asked is None:
+            asked = self._asked[model] = asyncio.create_task(self._ask(model))
+            asked.add_done_callback(lambda _: self._asked.pop(model, None))
+        return await asyncio.shield(asked)
+
+    async def _ask(self, model: str) -> int:
+        async with transaction(self._engine) as connection:
+            number = self._pools[model] = await ensure_pool(connection, model)
         return number
