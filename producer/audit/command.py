@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.audit_bytes import key_of
@@ -22,11 +23,14 @@ from producer.doctor.reach import find
 from producer.operator.screen import Screen
 from producer.operator.targets import unknown_tenant
 from schemas.audit import INSTALLATION, AuditEntry
-from schemas.errors import DatabaseUnavailableError, GenqError, NotFoundError, SettingsError
+from schemas.audit_views import audit_view
+from schemas.errors import GenqError, NotFoundError, SettingsError
 from schemas.job import iso_ms
 
 _FALSE = 1
-_CODES = {NotFoundError.code: 3, DatabaseUnavailableError.code: 5, SettingsError.code: 8}
+_UNREACHABLE = 5
+# Whatever keeps the log from being read: only what was read can be false.
+_CODES = {NotFoundError.code: 3, SettingsError.code: 8}
 _HEADINGS = ("seq", "at", "actor", "action", "object", "detail")
 
 
@@ -40,7 +44,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return asyncio.run(_run(given, settings))
     except GenqError as error:
         sys.stderr.write(f"genq: {error.message}\n")
-        return _CODES.get(error.code, _FALSE)
+        return _CODES.get(error.code, _UNREACHABLE)
+    except DBAPIError as error:
+        first = str(error.orig).strip().partition("\n")[0]
+        sys.stderr.write(f"genq: {first}; is the database of this release? genq db check\n")
+        return _UNREACHABLE
 
 
 async def _run(given: argparse.Namespace, settings: Settings) -> int:
@@ -57,7 +65,9 @@ async def _run(given: argparse.Namespace, settings: Settings) -> int:
         async with transaction(engine) as connection:
             tenant_id = await _tenant_id(connection, given.tenant)
             found = await latest_entries(connection, tenant_id, before=None, limit=given.limit)
-        screen.show(_HEADINGS, [_row(entry) for entry in found], [_facts(e) for e in found])
+        screen.show(
+            _HEADINGS, [_row(entry) for entry in found], [audit_view(entry) for entry in found]
+        )
         return 0
     finally:
         await engine.dispose()
@@ -96,18 +106,6 @@ def _row(entry: AuditEntry) -> Sequence[str]:
     return (
         str(entry.seq), iso_ms(entry.at), entry.actor, entry.action, entry.object, detail
     )  # fmt: skip
-
-
-def _facts(entry: AuditEntry) -> dict[str, Any]:
-    return {
-        "seq": entry.seq,
-        "at": iso_ms(entry.at),
-        "actor": entry.actor,
-        "action": entry.action,
-        "object": entry.object,
-        "detail": entry.detail,
-        "hash": entry.hash.hex(),
-    }
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -16,6 +16,7 @@ from infra.postgres.audit_log import latest_entries, read_chain
 from infra.postgres.engine import create_engine, transaction
 from infra.settings import Settings
 from producer.audit.anchors import NEWEST, anchor
+from producer.audit.command import main
 from producer.audit.verification import Verdict, verify
 from schemas.audit import GENESIS
 
@@ -203,3 +204,24 @@ def test_what_is_rolled_back_is_not_recorded(settings: Settings, store: Director
     _with(settings, fail)
     verdict = _verdict(settings, store)
     assert (verdict.entries, verdict.faults) == (2, [])
+
+
+def test_a_log_that_cannot_be_read_is_not_called_false(
+    settings: Settings,
+    postgres_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    told = {
+        # A database without genq's tables.
+        "DATABASE_URL": postgres_url,
+        "BROKER_URL": settings.broker_url.get_secret_value(),
+        "OBJECT_STORE": f"file://{tmp_path}/objects",
+        "KEY_PEPPER": settings.key_pepper.get_secret_value(),
+    }
+    for name, value in told.items():
+        monkeypatch.setenv(f"GENQ_{name}", value)
+
+    assert main(["verify"]) == 5
+    assert "genq db check" in capsys.readouterr().err
