@@ -18,6 +18,11 @@ class InstallationSettings(BaseSettings):
     audit_key: SecretStr | None = Field(
         None, description="signs the audit log's anchors: 32 bytes in base64; else the pepper"
     )
+    secrets_key: SecretStr | None = Field(
+        None,
+        description="seals stored secrets: 32 bytes in base64, newest first, older ones after "
+        "commas; else the pepper",
+    )
     audit_anchor_every: Seconds = Field(
         timedelta(minutes=15), description="heads of the audit log are signed"
     )

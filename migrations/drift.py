@@ -10,11 +10,29 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
-from schemas.tables import audit, budgets, delivery, ledger, queue, schedules, tenants
+from schemas.tables import (
+    audit,
+    budgets,
+    delivery,
+    ledger,
+    queue,
+    schedules,
+    tenants,
+    webhooks,
+)
 from schemas.tables.metadata import metadata
 
 # A module puts its tables into the metadata when it is imported.
-TABLE_MODULES: Final = (audit, budgets, delivery, ledger, queue, schedules, tenants)
+TABLE_MODULES: Final = (
+    audit,
+    budgets,
+    delivery,
+    ledger,
+    queue,
+    schedules,
+    tenants,
+    webhooks,
+)
 
 _SCRATCH: Final = "genq_drift"
 _IGNORED: Final = re.compile(r"alembic_version$|.*_p\d{8}$")

@@ -9,6 +9,7 @@ from schemas import (
     permission_errors,
     queue_errors,
     retry_errors,
+    webhook_errors,
 )
 from schemas.errors import GenqError
 
@@ -20,6 +21,7 @@ BRANCHES = (
     permission_errors,
     queue_errors,
     retry_errors,
+    webhook_errors,
 )
 
 

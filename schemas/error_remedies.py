@@ -86,6 +86,10 @@ REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
         ),
         "invalid_settings": "The operator mends the setting that the log names.",
         "job_already_ended": "Nothing is left to do: read the job.",
+        "sealed_value_unreadable": (
+            "Tell the operator: the key that sealed it is missing in GENQ_SECRETS_KEY. Or set "
+            "the secret anew."
+        ),
         "job_cancelled": "Submit the job again if it is wanted after all.",
         "job_expired": (
             "Submit it again with a later deadline or start_timeout, or in a faster lane."

@@ -81,6 +81,7 @@ MEANINGS: Final[Mapping[str, Meaning]] = MappingProxyType(
         "artifact_not_available": Meaning(409, "Artifact not available"),
         "duplicate_job": Meaning(409, "Duplicate job"),
         "job_already_ended": Meaning(409, "Job already ended"),
+        "sealed_value_unreadable": Meaning(500, "A stored secret cannot be opened"),
         "job_cancelled": Meaning(409, "Job cancelled"),
         "job_expired": Meaning(409, "Job expired"),
         "job_not_dead": Meaning(409, "Job is not dead"),

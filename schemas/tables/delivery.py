@@ -3,15 +3,17 @@
 from sqlalchemy import (
     BigInteger,
     Column,
+    Computed,
     DateTime,
     Index,
     Integer,
+    LargeBinary,
     SmallInteger,
     Table,
     Text,
     text,
 )
-from sqlalchemy.dialects.postgresql import UUID
+from sqlalchemy.dialects.postgresql import JSONB, UUID
 
 from schemas.tables.metadata import HOT, by_range, metadata
 
@@ -31,10 +33,33 @@ delivery = Table(
     Column("lease_until", DateTime(timezone=True)),
     Column("fence", Integer, nullable=False, server_default=text("0")),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
+    # Null: the URL was given with the job.
+    Column("endpoint_id", UUID()),
+    # The class of the event, as schemas.events.OutboxKind numbers it.
+    Column("kind", SmallInteger, nullable=False, server_default=text("1")),
+    # The order among the events of one job.
+    Column("seq", BigInteger, nullable=False, server_default=text("0")),
+    # 0 live, 1 sent again by a recovery: behind everything that is live.
+    Column("rank", SmallInteger, nullable=False, server_default=text("0")),
+    # Why it is sent, as schemas.webhooks.Trigger numbers it.
+    Column("trigger", SmallInteger, nullable=False, server_default=text("0")),
+    # PostgreSQL alone reckons it, so that rows of the release before have it too.
+    Column(
+        "lane_id",
+        BigInteger,
+        Computed(
+            "hashtextextended(COALESCE(CAST(endpoint_id AS text),"
+            " CAST(tenant_id AS text) || ' ' || origin), 0)",
+            persisted=True,
+        ),
+    ),
     **HOT,
 )
 Index("ix_delivery_next_at", delivery.c.next_at)
-# A backlog of one receiver must not be read to find what others are owed.
+Index("ix_delivery_due", delivery.c.lane_id, delivery.c.rank, delivery.c.next_at)
+# The events of a job are sent in their order.
+Index("ix_delivery_job_id", delivery.c.job_id)
+# The release before looks for due rows by it.
 Index("ix_delivery_lane", delivery.c.tenant_id, delivery.c.origin, delivery.c.next_at)
 
 delivery_attempt = Table(
@@ -48,5 +73,37 @@ delivery_attempt = Table(
     Column("detail", Text),
     Column("duration_ms", Integer, nullable=False),
     Column("at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
+    # Null, as are all below, in rows of the release before.
+    Column("id", UUID()),
+    Column("tenant_id", BigInteger),
+    Column("endpoint_id", UUID()),
+    Column("job_id", UUID()),
+    Column("type", Text),
+    Column("url", Text),
+    Column("trigger", SmallInteger),
+    Column("started_at", DateTime(timezone=True)),
+    # What this attempt made of the delivery, as schemas.webhooks.Ended; null: tried again.
+    Column("ended", SmallInteger),
+    Column("address", Text),
+    Column("dns_ms", Integer),
+    Column("connect_ms", Integer),
+    Column("tls_ms", Integer),
+    Column("first_byte_ms", Integer),
+    Column("request_id", Text),
+    Column("answer_headers", JSONB),
+    # The beginning of what was answered, as it came.
+    Column("answer_body", LargeBinary),
     **by_range("delivery_attempt"),
+)
+Index(
+    "ix_delivery_attempt_tenant",
+    delivery_attempt.c.tenant_id,
+    delivery_attempt.c.id,
+    postgresql_where=text("tenant_id IS NOT NULL"),
+)
+Index(
+    "ix_delivery_attempt_endpoint",
+    delivery_attempt.c.endpoint_id,
+    delivery_attempt.c.id,
+    postgresql_where=text("endpoint_id IS NOT NULL"),
 )

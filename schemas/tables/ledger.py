@@ -125,6 +125,10 @@ outbox = Table(
     # transaction that is still open. Null in rows of releases before.
     Column("tenant_id", BigInteger),
     Column("tx", Xid8, server_default=text("pg_current_xact_id()")),
+    # The event without outputs, where it differs: what endpoints are sent by default.
+    Column("thin", LargeBinary),
+    # Words of the job's sender, by which endpoints choose.
+    Column("channels", ARRAY(Text)),
     **by_range("outbox"),
 )
 Index(

@@ -50,6 +50,8 @@ tenant = Table(
     # The last event of its feed that retention took; whoever is not past it has missed some.
     Column("feed_floor_tx", Xid8),
     Column("feed_floor_id", UUID()),
+    # Which events before the end any of its endpoints wants, as schemas.webhooks.Hears.
+    Column("hears", SmallInteger, nullable=False, server_default=text("0")),
 )
 
 api_key = Table(
