@@ -4,19 +4,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 import orjson
 
+from infra.event_bodies import job_bodies
+from infra.job_events import own_receiver, running_record
 from infra.new_ids import new_key
 from infra.postgres.finish import Ending, Event
 from infra.postgres.withdraw import WaitingJob, Withdrawal
 from schemas.claim import Claim
 from schemas.cost import Cost
 from schemas.errors import ErrorRecord, GenqError
-from schemas.events import envelope, terminal_type
+from schemas.events import LAST_STEP, sequence, terminal_type
 from schemas.ids import format_id
-from schemas.job import Artifact, JobRecord, iso_ms, job_view
+from schemas.job import Artifact, JobRecord
 from schemas.job_states import AttemptOutcome, JobState
 
 
@@ -46,7 +47,7 @@ def ending_of(
         actual: What it really took, if that is known.
     """
     record = replace(
-        _record_of(claim),
+        running_record(claim),
         state=state,
         finished_at=finished_at,
         error=error,
@@ -58,32 +59,18 @@ def ending_of(
         state=state,
         outcome=outcome,
         finished_at=finished_at,
-        event=_event(record, claim.webhook, finished_at, public_url),
+        event=_event(
+            record,
+            finished_at,
+            fence=claim.fence,
+            webhook=claim.webhook,
+            channels=claim.channels,
+            public_url=public_url,
+        ),
         body=orjson.dumps(result).decode() if result else None,
         artifacts=orjson.dumps([asdict(a) for a in artifacts]).decode() if artifacts else None,
         error=orjson.dumps(error).decode() if error else None,
         actual=actual,
-    )
-
-
-def _record_of(claim: Claim) -> JobRecord:
-    return JobRecord(
-        id=claim.job_id,
-        tenant_id=claim.tenant_id,
-        kind=claim.kind,
-        model=claim.model,
-        lane=claim.lane,
-        priority=claim.priority,
-        state=JobState.RUNNING,
-        created_at=claim.created_at,
-        input=claim.input,
-        started_at=claim.started_at,
-        attempts=claim.attempt,
-        metadata=claim.metadata,
-        end_user=claim.end_user,
-        deadline=claim.deadline,
-        tags=claim.tags,
-        retry_of=claim.retry_of,
     )
 
 
@@ -106,34 +93,42 @@ def withdrawal_of(
         fence=waiting.fence,
         state=state,
         finished_at=at,
-        event=_event(record, waiting.webhook, at, public_url),
+        event=_event(
+            record,
+            at,
+            fence=waiting.fence,
+            webhook=waiting.webhook,
+            channels=waiting.channels,
+            public_url=public_url,
+        ),
         error=orjson.dumps(told).decode(),
     )
 
 
 def _event(
-    record: JobRecord, webhook: Mapping[str, Any] | None, at: datetime, public_url: str
+    record: JobRecord,
+    at: datetime,
+    *,
+    fence: int,
+    webhook: Mapping[str, Any] | None,
+    channels: Sequence[str],
+    public_url: str,
 ) -> Event:
     key = new_key()
     event_type = terminal_type(record.state)
-    body = orjson.dumps(
-        envelope(
-            format_id("evt", key),
-            event_type,
-            at=iso_ms(at),
-            at_seconds=int(at.timestamp()),
-            data=job_view(record, public_url),
-        )
+    bodies = job_bodies(
+        key,
+        event_type,
+        record,
+        at=at,
+        number=sequence(fence, LAST_STEP),
+        public_url=public_url,
     )
-    url = _receiver(webhook, event_type.value)
-    if url is None:
-        return Event(key, event_type.value, body)
-    parts = urlsplit(url)
-    origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-    return Event(key, event_type.value, body, delivery_id=new_key(), url=url, origin=origin)
-
-
-def _receiver(webhook: Mapping[str, Any] | None, event_type: str) -> str | None:
-    if webhook is None or event_type not in webhook["events"]:
-        return None
-    return webhook["url"]
+    return Event(
+        key,
+        event_type.value,
+        bodies.full,
+        thin=bodies.thin,
+        channels=channels,
+        **own_receiver(webhook, event_type),
+    )

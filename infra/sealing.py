@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from infra.settings import Settings
 from schemas.errors import SettingsError
 from schemas.webhook_errors import SealedValueError
 
@@ -84,6 +85,16 @@ def sealer_of(written: str | None, *, pepper: str) -> Sealer:
         derive = HKDF(hashes.SHA256(), _KEY_BYTES, salt=None, info=b"genq secrets at rest")
         return Sealer([derive.derive(pepper.encode())])
     return Sealer([_key_of(part.strip()) for part in written.split(",")])
+
+
+def sealer_for(settings: Settings) -> Sealer:
+    """Return the sealer that an installation's settings ask for.
+
+    Raises:
+        SettingsError: ``GENQ_SECRETS_KEY`` has what is not a key.
+    """
+    written = settings.secrets_key.get_secret_value() if settings.secrets_key else None
+    return sealer_of(written, pepper=settings.key_pepper.get_secret_value())
 
 
 def _key_of(written: str) -> bytes:

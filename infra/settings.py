@@ -30,6 +30,7 @@ from infra.production import leftovers
 from infra.queue_settings import QueueSettings, Seconds
 from infra.setting_faults import PREFIX, explain, explain_unparsed, suggest, variable
 from infra.telemetry_settings import TelemetrySettings
+from infra.webhook_settings import WebhookSettings
 from schemas.errors import SettingsError
 from schemas.lanes import Lane
 from schemas.model_catalog import ModelServer, missing_fallbacks
@@ -76,6 +77,7 @@ class Settings(
     HttpSettings,
     TelemetrySettings,
     InstallationSettings,
+    WebhookSettings,
     _DatabaseSettings,
 ):
     """Everything an operator can decide. Each field is the variable ``GENQ_<NAME>``."""

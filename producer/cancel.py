@@ -26,7 +26,7 @@ from infra.postgres.cancel import (
 from infra.postgres.engine import transaction
 from infra.postgres.finish import Finished
 from infra.postgres.read_jobs import get_job
-from infra.postgres.withdraw import Withdrawal, withdraw_jobs
+from infra.postgres.withdraw import withdraw_jobs
 from infra.settings import Settings
 from infra.telemetry.metrics import JOBS_FINISHED
 from schemas.cancel_request import CancelReport, CancelRequest
@@ -53,7 +53,6 @@ class _Done:
     """What one transaction did."""
 
     locked: Cancellable
-    withdrawals: Sequence[Withdrawal]
     finished: Finished
     marked: tuple[Marked, ...]
 
@@ -188,7 +187,7 @@ class Canceller:
         ]
         finished = await withdraw_jobs(connection, withdrawals)
         marked = await mark_cancelled(connection, locked.running)
-        return _Done(locked, withdrawals, finished, marked)
+        return _Done(locked, finished, marked)
 
     async def _tell(self, done: _Done) -> None:
         for waiting in done.locked.waiting:
@@ -200,7 +199,7 @@ class Canceller:
             rings.append(Ring(WAKE, READY if done.finished.unparked else ROOM))
             ids = " ".join(format_id("job", job_id) for job_id in done.finished.jobs)
             rings.append(Ring(DONE, ids))
-        if any(one.event.url for one in done.withdrawals):
+        if done.finished.owed:
             rings.append(Ring(DELIVER, ""))
         if rings:
             await self._doorbells.ring_all(rings)

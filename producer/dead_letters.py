@@ -14,7 +14,7 @@ import structlog
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from infra.doorbells import READY, WAKE, Doorbells
+from infra.doorbells import Doorbells
 from infra.postgres.dead_letters import (
     count_dead_letters,
     get_dead_letter,
@@ -28,6 +28,7 @@ from infra.postgres.submit import NewJob
 from infra.postgres.tenants import Tenant
 from infra.telemetry.metrics import JOBS_SUBMITTED
 from producer.budgets import admit_all
+from producer.rings import rings_of
 from producer.submit import Submitter
 from schemas import generation, lanes
 from schemas.dead_letter import DeadLetter, DeadLetterEdits, DeadLetterFilter
@@ -208,7 +209,7 @@ class Redriver:
             )
             await admitted.reserve_for(connection, made)
         if made:
-            await self._doorbells.ring(WAKE, READY)
+            await self._doorbells.ring_all(rings_of(made))
         for job in made:
             lane, kind = lanes.BY_NUMBER[job.lane], generation.BY_NUMBER[job.kind]
             JOBS_SUBMITTED.labels(lane.value, kind.value).inc()

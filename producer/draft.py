@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from infra.clock import Clock
 from infra.http.outbound import OutboundPolicy
+from infra.job_events import announcement
 from infra.new_ids import new_key
 from infra.postgres.engine import transaction
 from infra.postgres.pools import ensure_pool
@@ -23,9 +24,11 @@ from producer.input_rules import check_rules
 from producer.permission import check_permitted
 from schemas.cost import estimate, money
 from schemas.errors import FieldError, InputError, UnknownModelError
+from schemas.events import hears
 from schemas.job import JobRequest
 from schemas.lanes import Lane
 from schemas.model_catalog import default_model, prices_of, servers_of
+from schemas.webhooks import Hears
 
 
 class Drafter:
@@ -94,6 +97,11 @@ class Drafter:
         payload: dict[str, Any] = {"input": parameters}
         if webhook is not None:
             payload["webhook"] = {"url": webhook.url, "events": list(webhook.events)}
+        heard = tenant.hears | hears(webhook.events if webhook else ())
+        if heard:
+            payload["hears"] = int(heard)
+        if request.channels:
+            payload["channels"] = list(request.channels)
         if TRACING.tracer is not None and (parent := traceparent()) is not None:
             payload["traceparent"] = parent
         cost = estimate(request.kind, parameters)
@@ -119,6 +127,13 @@ class Drafter:
             images=cost.images,
             tokens=cost.tokens,
             deadline_given=request.deadline is not None,
+            announce=announcement(
+                webhook=payload.get("webhook"),
+                channels=request.channels,
+                public_url=self._settings.public_url,
+            )
+            if Hears.QUEUED in heard
+            else None,
         )
 
     def _priced(

@@ -23,6 +23,7 @@ from producer.budget_verdict import lane_of
 from producer.budgets import admit_all
 from producer.bulk_items import is_refusal
 from producer.idempotency import refuse_other_body
+from producer.rings import rings_of
 from producer.submit import Submitter
 from schemas import generation
 from schemas.admission_errors import BudgetExhaustedError
@@ -168,7 +169,7 @@ class Retrier:
                 raise _KnownCallError
             await admitted.reserve_for(connection, made)
         if made:
-            await self._doorbells.ring(WAKE, READY)
+            await self._doorbells.ring_all(rings_of(made))
         for job in made:
             kind = generation.BY_NUMBER[job.kind]
             JOBS_SUBMITTED.labels(lane_of(job).value, kind.value).inc()

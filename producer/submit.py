@@ -10,9 +10,9 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from infra.clock import Clock, SystemClock
-from infra.doorbells import READY, WAKE, Doorbells, Ring
+from infra.doorbells import Doorbells, Ring
 from infra.group_commit import GroupCommit
-from infra.postgres.engine import single_statements, transaction
+from infra.postgres.engine import single_statements, transaction, whole_transactions
 from infra.postgres.kept_answers import Call
 from infra.postgres.read_jobs import get_job
 from infra.postgres.submit import NewJob, forget_key, insert_jobs, known_key
@@ -25,6 +25,7 @@ from producer.budgets import BudgetedInserts, BudgetedJob
 from producer.bulk_items import SubmittedMany
 from producer.draft import Drafter
 from producer.idempotency import refuse_other_body
+from producer.rings import rings_of
 from producer.submit_many import BulkInserts
 from producer.unique_submit import UniqueInserts
 from schemas.errors import GenqError
@@ -59,6 +60,7 @@ class Submitter:
     ) -> None:
         self._engine = engine
         self._statements = single_statements(engine)
+        self._whole = whole_transactions(engine)
         self._settings = settings
         self._doorbells = doorbells
         self._drafter = Drafter(engine, settings, clock or SystemClock())
@@ -166,16 +168,17 @@ class Submitter:
         if written.refusal is not None:
             raise written.refusal
         if written.created_at is not None:
-            self._ring(Ring(WAKE, READY))
+            self._ring(*rings_of([new]))
         return written
 
     async def _insert(self, jobs: Sequence[NewJob]) -> Sequence[datetime | None]:
-        async with transaction(self._statements) as connection:
+        told = any(job.announce is not None for job in jobs)
+        async with transaction(self._whole if told else self._statements) as connection:
             created = await insert_jobs(
                 connection, jobs, idempotency_ttl=self._settings.idempotency_ttl
             )
         if created:
-            self._ring(Ring(WAKE, READY))
+            self._ring(*rings_of(jobs))
         return [created.get(job.id) for job in jobs]
 
     def _ring(self, *rings: Ring) -> None:

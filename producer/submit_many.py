@@ -9,7 +9,7 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from infra.doorbells import DONE, READY, WAKE, Ring
+from infra.doorbells import DONE, Ring
 from infra.new_ids import new_key
 from infra.postgres.budgets import lock_books
 from infra.postgres.claim_keys import let_go_of_keys
@@ -36,6 +36,7 @@ from producer.bulk_items import (
 )
 from producer.draft import Drafter
 from producer.idempotency import refuse_other_body
+from producer.rings import rings_of
 from producer.unique_bulk import BulkKeys
 from producer.unique_submit import Placed
 from schemas import generation
@@ -249,7 +250,7 @@ class BulkInserts:
         # Once each, however many jobs were replaced: every ring takes a connection.
         rings = {ring for ring in told if ring.channel != DONE}
         if written.jobs:
-            rings.add(Ring(WAKE, READY))
+            rings.update(rings_of(written.jobs))
         ended = " ".join(ring.message for ring in told if ring.channel == DONE)
         if ended:
             rings.add(Ring(DONE, ended))

@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from infra.doorbells import DELIVER, DONE, READY, WAKE, Ring
+from infra.doorbells import DELIVER, DONE, Ring
 from infra.endings import withdrawal_of
 from infra.postgres.budgets import lock_books
 from infra.postgres.cancel import lock_unfinished
@@ -20,6 +20,7 @@ from infra.postgres.withdraw import withdraw_jobs
 from infra.settings import Settings
 from infra.telemetry.metrics import JOBS_FINISHED
 from producer.budgets import BudgetedJob, insert_budgeted
+from producer.rings import rings_of
 from schemas.errors import DatabaseUnavailableError, FieldError
 from schemas.ids import format_id
 from schemas.job import JobRecord, JobRequest, iso_ms
@@ -48,16 +49,18 @@ class Placed:
         holder: That other job.
         replaced: A job that was cancelled to make room.
         written: How it was written, if its tenant has budgets.
+        job: What was to be written.
     """
 
     created_at: datetime | None
     holder: JobRecord | None = None
     replaced: JobRecord | None = None
     written: BudgetedJob | None = None
+    job: NewJob | None = None
 
     def announce(self) -> list[Ring]:
         """Count what this is, now that it is committed, and return what to ring."""
-        rings = [Ring(WAKE, READY)] if self.created_at else []
+        rings = rings_of([self.job] if self.job else []) if self.created_at else []
         if self.replaced:
             lane, kind = self.replaced.lane.value, self.replaced.kind.value
             JOBS_FINISHED.labels(lane, kind, JobStatus.CANCELLED.value).inc()
@@ -115,7 +118,7 @@ class UniqueInserts:
             # The answer to the commit may be all that was lost.
             written = await get_job(connection, new.tenant_id, new.id)
             if written is not None:
-                return Placed(written.created_at)
+                return Placed(written.created_at, job=new)
         placed = await place(connection, new, request, self._settings)
         if placed.created_at is None and placed.holder is None:
             raise _IdempotencyKeyUsedError
@@ -169,9 +172,9 @@ async def _place(
         )
         if written.refusal is not None:
             raise written.refusal
-        return Placed(written.created_at, replaced=placed.replaced, written=written)
+        return replace(placed, created_at=written.created_at, written=written, job=new)
     created = await insert_jobs(connection, [new], idempotency_ttl=settings.idempotency_ttl)
-    return Placed(created.get(new.id), replaced=placed.replaced)
+    return replace(placed, created_at=created.get(new.id), job=new)
 
 
 async def _came_before(connection: AsyncConnection, new: NewJob) -> bool:

@@ -9,6 +9,7 @@ from uuid import UUID
 from schemas.cost import ORDINARY_COST, Cost
 from schemas.generation import Kind
 from schemas.lanes import Lane
+from schemas.webhooks import HEARS_NOTHING, Hears
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,8 @@ class Claim:
         retry_of: The ended job that this one tries again.
         traceparent: The span that submitted it (W3C Trace Context), if traces were on.
         face: The door that it came in by.
+        channels: Words by which endpoints choose what they are told.
+        hears: What somebody wants to hear of it before its end.
     """
 
     job_id: UUID
@@ -63,3 +66,5 @@ class Claim:
     retry_of: UUID | None = None
     traceparent: str | None = None
     face: str = "native"
+    channels: Sequence[str] = ()
+    hears: Hears = HEARS_NOTHING

@@ -77,6 +77,7 @@ class DeadLetterEdits(BaseModel):
             "lane": letter.lane,
             "priority": letter.priority,
             "webhook": letter.webhook,
+            "channels": letter.channels,
             "metadata": dict(letter.metadata),
             "end_user": letter.end_user,
             "tags": list(letter.tags),
@@ -139,6 +140,7 @@ class DeadLetter:
         redrive_of: The dead job that it was to replace, if it was itself sent again.
         redriven_by: The job that was sent in its place.
         webhook: As it was submitted, ``{"url", "events"}``.
+        channels: Words by which endpoints choose what they are told.
         history: Its attempts, where these were asked for.
     """
 
@@ -158,6 +160,7 @@ class DeadLetter:
     redriven_by: UUID | None = None
     input: Mapping[str, Any] = field(default_factory=dict[str, Any])
     webhook: Mapping[str, Any] | None = None
+    channels: Sequence[str] = ()
     history: Sequence[Death] = ()
 
 

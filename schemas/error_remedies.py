@@ -65,6 +65,14 @@ REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
             "Follow the job that errors[] names instead, cancel it first, or choose another "
             "unique key or on_conflict."
         ),
+        "endpoint_not_active": (
+            "Enable the endpoint (POST /v1/webhook_endpoints/{id} with disabled: false), or send "
+            "the event to another one: recover it there."
+        ),
+        "event_content_gone": (
+            "Nothing can be sent any more. The job itself, while it is kept, tells its result: "
+            "GET /v1/jobs/{job_id}."
+        ),
         "headers_too_large": (
             "Send fewer or shorter headers, and a shorter query; 32 KiB in all are taken."
         ),
@@ -163,6 +171,10 @@ REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
             "Wait as long as Retry-After says. RateLimit tells what is left; bulk submit takes "
             "1,000 jobs in one call."
         ),
+        "recovery_under_way": (
+            "Wait for its end, or cancel it: "
+            "POST /v1/webhook_endpoints/{id}/recoveries/{rid}/cancel."
+        ),
         "request_timeout": (
             "Send the whole request without long pauses; a large body needs 4 KiB in every ten "
             "seconds."
@@ -172,12 +184,24 @@ REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
             "Try again after Retry-After, and keep fewer connections open. The operator may "
             "start more API processes or raise GENQ_API_MAX_CONNECTIONS."
         ),
+        "too_many_endpoints": (
+            "Delete an endpoint that is not needed, or let one hear of more event types. The "
+            "operator may raise GENQ_WEBHOOK_ENDPOINTS."
+        ),
         "unsupported_media_type": (
             "Send JSON as it is, uncompressed, with Content-Type: application/json."
         ),
         "valkey_unavailable": (
             "Send the request again after Retry-After. No job is lost. The operator looks at "
             "Valkey: genq doctor."
+        ),
+        "webhook_test_failed": (
+            "Read the message: it says how far the request came. Mend the endpoint's URL, its "
+            "certificate or its name, and test again."
+        ),
+        "webhook_test_not_sent": (
+            "Test again. If it stays, the operator sees whether a delivery process runs: "
+            "genq deliver, genq doctor."
         ),
         "worker_lost": (
             "The job may be what kills workers: try it once more, smaller. The operator reads "

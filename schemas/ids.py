@@ -11,7 +11,9 @@ from uuid import UUID
 ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 SUFFIX_LENGTH: Final = 26
 
-Prefix = Literal["job", "batch", "file", "evt", "whe", "err", "req", "key", "sched"]
+Prefix = Literal[
+    "job", "batch", "resp", "file", "evt", "whe", "whd", "whr", "err", "req", "key", "sched"
+]  # fmt: skip
 
 # Two characters at a time: every answer has several ids.
 _PAIRS: Final = tuple(first + second for first in ALPHABET for second in ALPHABET)

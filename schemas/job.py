@@ -7,16 +7,25 @@ from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    WithJsonSchema,
+    field_validator,
+)
 
 from schemas.errors import ErrorRecord
-from schemas.events import TERMINAL_TYPES, EventType
+from schemas.events import JOB_TYPES, TERMINAL_TYPES, EventType
 from schemas.generation import Kind
 from schemas.ids import format_id
 from schemas.job_states import JobState, JobStatus, status_of
 from schemas.lanes import DEFAULT_LANE, DEFAULT_PRIORITY, LOWEST_PRIORITY, Lane
 from schemas.position import QueuePlace, QueueView, queue_view
 from schemas.unique import UniqueKey
+from schemas.webhooks import CHANNEL_PATTERN, MAX_CHANNELS_OF_JOB
 from schemas.when import SecondsFromNow, When
 
 MAX_METADATA_KEYS: Final = 16
@@ -27,15 +36,29 @@ MAX_URL_BYTES: Final = 2_048
 MAX_HOST_BYTES: Final = 260
 
 
+def _of_a_job(kind: EventType) -> EventType:
+    if kind not in JOB_TYPES:
+        raise ValueError(f"must be of {', '.join(JOB_TYPES)}")
+    return kind
+
+
+JobEventType = Annotated[
+    EventType,
+    AfterValidator(_of_a_job),
+    WithJsonSchema({"type": "string", "enum": list(JOB_TYPES)}),
+]
+Channel = Annotated[str, Field(pattern=f"^{CHANNEL_PATTERN}$")]
+
+
 class WebhookTarget(BaseModel):
     """Where the job's events go."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     url: Annotated[str, Field(max_length=MAX_URL_BYTES)]
-    events: Annotated[tuple[EventType, ...], Field(min_length=1, max_length=len(EventType))] = (
-        TERMINAL_TYPES
-    )
+    events: Annotated[
+        tuple[JobEventType, ...], Field(min_length=1, max_length=len(JOB_TYPES))
+    ] = TERMINAL_TYPES
 
     @field_validator("url", mode="after")
     @classmethod
@@ -72,6 +95,7 @@ class JobRequest(BaseModel):
     lane: Lane = DEFAULT_LANE
     priority: Annotated[int, Field(ge=0, le=LOWEST_PRIORITY, strict=True)] = DEFAULT_PRIORITY
     webhook: WebhookTarget | None = None
+    channels: Annotated[tuple[Channel, ...], Field(max_length=MAX_CHANNELS_OF_JOB)] = ()
     metadata: Annotated[
         dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)]],
         Field(max_length=MAX_METADATA_KEYS),

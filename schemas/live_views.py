@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, JsonValue
 
-from schemas.events import EventType
+from schemas.events import TerminalType
 from schemas.job import JobView
 from schemas.position import EtaView
 
@@ -79,20 +79,24 @@ class RetryingEvent(BaseModel):
 class EndedEvent(BaseModel):
     """The job ended. The stream ends too."""
 
-    type: EventType
+    type: TerminalType
     job_id: str
     at: str
     job: JobView
 
 
 class FeedEvent(BaseModel):
-    """A terminal event, exactly as webhooks carry it; ``data`` is the job without its input."""
+    """A terminal event, exactly as webhooks carry it; ``data`` is the job without its input.
+
+    ``sequence`` rises with the events of a job.
+    """
 
     id: str
     object: Literal["event"]
-    type: EventType
+    type: TerminalType
     created_at: int
     timestamp: str
+    sequence: int
     data: dict[str, JsonValue]
 
 

@@ -16,6 +16,10 @@ class KeyScope(StrEnum):
     """Look at the tenant itself: its plan, limits, budgets and keys."""
     TENANT_WRITE = "tenant:write"
     """Make, rotate and revoke the tenant's keys."""
+    WEBHOOKS_READ = "webhooks:read"
+    """Look at webhook endpoints, their deliveries and attempts."""
+    WEBHOOKS_WRITE = "webhooks:write"
+    """Make, change, test and delete them; rotate secrets; send deliveries again."""
     ADMIN = "admin"
     """Look at and change every tenant, and the installation."""
 

@@ -1,5 +1,6 @@
 """The words of webhooks: why something is sent, how it ended, what an endpoint chooses."""
 
+from datetime import timedelta
 from enum import IntEnum, IntFlag, StrEnum
 from typing import Final
 
@@ -87,6 +88,17 @@ class Breaker(IntEnum):
     SLOW_START = 2
 
 
+class DisabledReason(StrEnum):
+    """Why an endpoint was disabled, where nobody did so by hand."""
+
+    FAILING = "failing"
+    """No success for five days."""
+    GONE = "gone"
+    """It answered 410."""
+    ASKED = "asked"
+    """It answered with the header ``webhook-delivery: disable``."""
+
+
 class Hears(IntFlag):
     """Which events before a job's end somebody wants: rarely any."""
 
@@ -95,6 +107,8 @@ class Hears(IntFlag):
     PROGRESS = 4
 
 
+HEARS_NOTHING: Final = Hears(0)
+
 MAX_CHANNELS_OF_ENDPOINT: Final = 10
 MAX_CHANNELS_OF_JOB: Final = 5
 CHANNEL_PATTERN: Final = r"[A-Za-z0-9_.-]{1,128}"
@@ -102,3 +116,5 @@ DEFAULT_IN_FLIGHT: Final = 4
 MOST_IN_FLIGHT: Final = 64
 DEFAULT_TIMEOUT_SECONDS: Final = 15.0
 LONGEST_TIMEOUT_SECONDS: Final = 30.0
+# A delivery ends with the first attempt after this: the whole schedule, and no longer.
+DELIVERY_LIFETIME: Final = timedelta(hours=76)

@@ -14,9 +14,10 @@ from infra.endings import ending_of
 from infra.group_commit import GroupCommit
 from infra.new_ids import new_key
 from infra.postgres.engine import single_statements, transaction
-from infra.postgres.finish import Ending, Finished, PutBack, finish_jobs, put_back
+from infra.postgres.finish import Ending, Finished, finish_jobs
 from infra.postgres.flows import wake_flows
 from infra.postgres.limits import correct
+from infra.postgres.put_back import PutBack, put_back
 from infra.settings import Settings
 from infra.telemetry.metrics import JOBS_FINISHED, SUPERSEDED_WRITES
 from schemas.claim import Claim
@@ -31,6 +32,7 @@ from schemas.ids import format_id
 from schemas.job_states import AttemptOutcome, JobState, JobStatus
 from schemas.model_accounts import accounts_of
 from worker.end_news import AttemptEnd, EndNews
+from worker.herald import Herald
 from worker.overspending import overspent
 from worker.pipeline.job_run import JobRun
 from worker.pipeline.outcome import Decision, GiveUp, Interrupted, Refuse, Retry, Succeed
@@ -39,7 +41,11 @@ _log: Final = structlog.get_logger()
 
 
 class AttemptEnds:
-    """The one place where a worker writes that an attempt is over."""
+    """The one place where a worker writes that an attempt is over.
+
+    Attributes:
+        herald: Tells of attempts before they end.
+    """
 
     def __init__(self, engine: AsyncEngine, settings: Settings, doorbells: Doorbells) -> None:
         self._engine = engine
@@ -49,6 +55,7 @@ class AttemptEnds:
         self._accounts = accounts_of(settings.model_servers)
         self._doorbells = doorbells
         self._rings: set[asyncio.Task[None]] = set()
+        self.herald = Herald(engine, settings, doorbells)
         # As long as the session may live without PostgreSQL; later the fence would refuse it.
         patience = settings.session_ttl
         self._finishes = GroupCommit[Ending, bool](
@@ -62,6 +69,7 @@ class AttemptEnds:
         """Write what was decided; of a superseded attempt nothing is left but a count."""
         claim = run.claim
         error = _record_of(decision)
+        await self.herald.settle(claim)
         try:
             if isinstance(decision, Retry | Interrupted):
                 written = await self._put_backs.add(
@@ -81,6 +89,7 @@ class AttemptEnds:
 
     async def close(self) -> None:
         """Wait for what is being written."""
+        await self.herald.close()
         await self._finishes.close()
         await self._put_backs.close()
         if self._rings:
@@ -112,7 +121,7 @@ class AttemptEnds:
             ended = [e for e in endings if e.claim.job_id in finished.jobs]
             await correct(connection, overspent(ended, self._accounts))
         self._ring(
-            [Ring(WAKE, READY if finished.unparked else ROOM), *_news_of(finished, endings)]
+            [Ring(WAKE, READY if finished.unparked else ROOM), *_news_of(finished)]
         )
         return [ending.claim.job_id in finished.jobs for ending in endings]
 
@@ -130,7 +139,7 @@ class AttemptEnds:
                     if attempt.claim.job_id in done.cancelled
                 ]
                 ended = await finish_jobs(connection, unwanted)
-        self._ring([Ring(WAKE, READY), *_news_of(ended, unwanted)])
+        self._ring([Ring(WAKE, READY), *_news_of(ended)])
         for ending in unwanted:
             lane, kind = ending.claim.lane.value, ending.claim.kind.value
             JOBS_FINISHED.labels(lane, kind, JobStatus.CANCELLED.value).inc()
@@ -156,12 +165,12 @@ class AttemptEnds:
         task.add_done_callback(self._rings.discard)
 
 
-def _news_of(finished: Finished, endings: Sequence[Ending]) -> list[Ring]:
+def _news_of(finished: Finished) -> list[Ring]:
     rings: list[Ring] = []
     if finished.jobs:
         ids = " ".join(format_id("job", job_id) for job_id in finished.jobs)
         rings.append(Ring(DONE, ids))
-    if any(ending.event.url for ending in endings):
+    if finished.owed:
         rings.append(Ring(DELIVER, ""))
     return rings
 

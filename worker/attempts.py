@@ -134,6 +134,8 @@ class AttemptRunner:
             self._start, name="start", patience=settings.session_ttl
         )
         self.ends = AttemptEnds(engine, settings, doorbells)
+        if news is not None:
+            news.tell(self.ends.herald.progressed)
         SLOTS.set(settings.slots)
 
     async def run(
@@ -200,7 +202,12 @@ class AttemptRunner:
             if claim is None:
                 STALE_POINTERS.inc()
                 return
-            with SLOTS_BUSY.track_inprogress(), attempt_span(claim), self._running(claim):
+            with (
+                SLOTS_BUSY.track_inprogress(),
+                attempt_span(claim),
+                self._running(claim),
+                self.ends.herald.telling(claim),
+            ):
                 await self._attempt(claim, self._in_hand[pointer])
 
     async def _claim(self, pointer: Pointer) -> Claim | None:

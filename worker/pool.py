@@ -254,7 +254,8 @@ class AsyncioPool(BasePool):
         self, seconds: float, patient: Callable[[], bool] = lambda: True
     ) -> None:
         """Wait in Celery's thread, doing what its loop would do: heartbeats and acks."""
-        hub = get_event_loop()
+        # Not get_event_loop(): that forgets it when Celery resets it after a lost connection.
+        hub = self._hub
         until = time.monotonic() + seconds
         pause = threading.Event()
         while self._handles and time.monotonic() < until and patient():

@@ -6,7 +6,7 @@ nothing waits for it, and what is overtaken is not sent.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
@@ -63,6 +63,11 @@ class LiveNews:
         self._pending: set[UUID] = set()
         self._sender: asyncio.Task[None] | None = None
         self._sweep_at = 0.0
+        self._told: Callable[[Claim, Progress], None] = _nobody
+
+    def tell(self, told: Callable[[Claim, Progress], None]) -> None:
+        """Have another one hear of every report of an attempt."""
+        self._told = told
 
     @contextmanager
     def running(self, claim: Claim) -> Generator[None]:
@@ -118,6 +123,7 @@ class LiveNews:
             preview=len(preview) if preview else attempt.progress.preview,
         )
         attempt.preview = preview or attempt.preview
+        self._told(claim, attempt.progress)
         if claim.job_id in self._watched:
             self._report(claim.job_id, attempt)
 
@@ -211,3 +217,8 @@ async def open_news(settings: Settings, doorbells: Doorbells) -> AsyncGenerator[
         listener.cancel()
         await asyncio.wait([listener])
         await news.close()
+
+
+def _nobody(claim: Claim, progress: Progress) -> None:
+    """Hear nothing."""
+    del claim, progress

@@ -6,15 +6,18 @@ it, so a name that changes its answer between the check and the call gains nothi
 
 import errno
 import re
-import socket
+import ssl
 from collections.abc import Sequence
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
-from typing import Final
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Any, Final
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
+from infra.http.connector import GuardedConnector, verifying
+from infra.http.dial_watch import WatchedRequest
+from infra.http.names import Names
 from infra.http.special_addresses import inner_address, is_public
 from schemas.errors import OutboundRefusedError
 
@@ -35,7 +38,8 @@ _REFUSED_PORTS: Final = frozenset(
         27017,
     }
 )  # fmt: skip
-_CONNECT_SECONDS: Final = 5.0
+CONNECT_SECONDS: Final = 5.0
+"""For dialling one address and greeting it."""
 
 
 class RefusedAddressError(OutboundRefusedError, OSError):
@@ -85,14 +89,33 @@ class OutboundPolicy:
             if judged.scope_id is not None:
                 return False
             judged = judged.ipv4_mapped or judged
-        listed = any(judged in network for network in self._allow)
+        listed = self._lists(judged)
         inner = inner_address(judged) if isinstance(judged, IPv6Address) else None
         if inner is not None:
             return listed and self.permits(str(inner))
         return listed or is_public(judged)
 
-    def check_url(self, url: str) -> None:
+    def lists(self, address: str) -> bool:
+        """Return whether ``address`` is in one of the networks that the operator listed."""
+        if not self._allow:
+            return False
+        try:
+            judged = ip_address(address)
+        except ValueError:
+            return False
+        if isinstance(judged, IPv6Address):
+            judged = judged.ipv4_mapped or judged
+        return self._lists(judged)
+
+    def _lists(self, address: IPv4Address | IPv6Address) -> bool:
+        return any(address in network for network in self._allow)
+
+    def check_url(self, url: str, *, https_only: bool = False) -> None:
         """Refuse early what can be seen in the URL; names are judged when they are dialled.
+
+        Args:
+            url: As somebody gave it.
+            https_only: Whether ``http://`` is refused.
 
         Raises:
             OutboundRefusedError: The scheme is not http or https, there is a user or password,
@@ -113,6 +136,8 @@ class OutboundPolicy:
             ) from None
         if parsed.scheme not in {"http", "https"}:
             raise OutboundRefusedError("the URL must begin with https:// or http://")
+        if https_only and parsed.scheme != "https":
+            raise OutboundRefusedError("the URL must begin with https://")
         if "@" in parsed.raw_authority:
             raise OutboundRefusedError("the URL holds a user or password; leave them out")
         self._check_port(parsed.port or 0)
@@ -145,6 +170,7 @@ def outbound_session(
     timeout: aiohttp.ClientTimeout | None = None,
     limit: int = 1000,
     resolver: AbstractResolver | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> aiohttp.ClientSession:
     """Return a session that dials only what ``policy`` permits; use it as a context manager.
 
@@ -155,26 +181,39 @@ def outbound_session(
     Args:
         policy: Asked once per address, at the moment of dialling.
         timeout: 30 s in all if not given.
-        limit: Connections at once, over all hosts.
-        resolver: aiohttp's default if not given.
+        limit: Connections in use at once, over all hosts.
+        resolver: ``Names`` of its own if not given; closed with the session.
+        tls: How receivers are verified; ``infra.http.connector.verifying()`` if not given.
 
     Raises:
         aiohttp.ClientConnectorError: From requests; ``__cause__`` is ``RefusedAddressError``
             when the policy refused. No packet was sent.
     """
 
-    def dial(info: tuple[int, int, int, str, tuple[object, ...]]) -> socket.socket:
-        family, kind, protocol, _, place = info
-        address = str(place[0])
-        if family not in {socket.AF_INET, socket.AF_INET6} or not policy.permits(address):
+    def permit(address: str) -> None:
+        if not policy.permits(address):
             raise RefusedAddressError(address)
-        return socket.socket(family, kind, protocol)
 
+    connector = GuardedConnector(
+        resolver or Names(policy.permits), permit=permit, limit=limit, tls=tls or verifying()
+    )
+    return plain_session(connector, timeout=timeout)
+
+
+def plain_session(
+    connector: aiohttp.BaseConnector,
+    *,
+    timeout: aiohttp.ClientTimeout | None = None,
+    **options: Any,
+) -> aiohttp.ClientSession:
+    """Return a session that keeps nothing and adds nothing, over whichever connector."""
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=limit, socket_factory=dial, resolver=resolver),
-        timeout=timeout or aiohttp.ClientTimeout(total=30, sock_connect=_CONNECT_SECONDS),
+        connector=connector,
+        timeout=timeout or aiohttp.ClientTimeout(total=30, sock_connect=CONNECT_SECONDS),
+        request_class=WatchedRequest,
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
         skip_auto_headers=("Accept-Encoding",),
         trust_env=False,
+        **options,
     )

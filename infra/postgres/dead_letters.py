@@ -229,6 +229,7 @@ def _letter(row: Row[Any], history: Sequence[Death] = ()) -> DeadLetter:
         redriven_by=row.redriven_by,
         input=payload.get("input", {}),
         webhook=payload.get("webhook"),
+        channels=payload.get("channels") or (),
         history=history,
     )
 

@@ -15,6 +15,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.postgres.hot import HotStatement
+from schemas.events import OutboxKind
+from schemas.webhooks import Payload, Trigger
 
 # After its first try a delivery lives this long: the whole schedule, and no longer.
 LIFETIME: Final = timedelta(hours=76)
@@ -30,28 +32,52 @@ class Lane(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Owed:
-    """One leased delivery.
+    """One delivery that is due, as its lane's owner holds it.
 
     Attributes:
-        fence: The number of this lease. It rises with every lease, so it also numbers the
-            attempts; every write about this attempt names it.
+        attempt: The number of the attempt to make: 1, 2, …
         failures: Earlier attempts that used up a step of the schedule.
-        age: Time from the event to the lease.
-        event_type: ``None``, as is ``body``, if retention took the event away.
-        secret: ``whsec_…``; ``None`` if the tenant is gone.
+        job_id: The event's own id if the event is about no job.
+        endpoint_id: ``None``: the URL was given with the job.
+        url: Where to, unless the receiver has a URL of its own, which is newer.
+        age: Time from the making of the delivery to the look that found it.
+        event_type: ``None``, as are ``body`` and ``thin``, if retention took the event away.
+        seq: The order among the events of one job.
+        rank: 0 live, 1 sent again by a recovery.
+        body: The event in full; empty if its content was erased.
+        thin: The event without outputs; ``None``: ``body`` has none.
     """
 
     id: UUID
-    fence: int
+    attempt: int
     failures: int
     event_id: UUID
     job_id: UUID
-    lane: Lane
+    lane_id: int
+    endpoint_id: UUID | None
+    tenant_id: int
+    origin: str
     url: str
     age: timedelta
     event_type: str | None
+    kind: OutboxKind
+    seq: int
+    rank: int
+    trigger: Trigger
     body: bytes | None = field(repr=False)
-    secret: str | None = field(repr=False)
+    thin: bytes | None = field(repr=False)
+    # Goes away with the leases of single deliveries.
+    secret: str | None = field(default=None, repr=False)
+
+    @property
+    def lane(self) -> Lane:
+        """Whom it is owed to, as the leases of single deliveries know it."""
+        return Lane(self.tenant_id, self.origin)
+
+    def content(self, payload: Payload) -> bytes | None:
+        """Return the exact bytes to send; ``None``: there is no event any more."""
+        thin = self.thin if payload is Payload.THIN else None
+        return self.body if thin is None else thin
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +146,13 @@ leased AS (
         AND (lease_until IS NULL OR lease_until <= now())
       ORDER BY next_at LIMIT s.room FOR UPDATE SKIP LOCKED) d))
   RETURNING id, fence, attempt, event_id, job_id, tenant_id, origin, url, next_at,
-    now() - created_at AS age)
+    lane_id, endpoint_id, kind, seq, rank, trigger, now() - created_at AS age)
 SELECT l.id, l.fence, l.attempt AS failures, l.event_id, l.job_id, l.tenant_id, l.origin, l.url,
-  l.age, o.type, o.body, t.webhook_secret
+  l.age, l.lane_id, l.endpoint_id, l.kind, l.seq, l.rank, l.trigger, o.type, o.body, o.thin,
+  t.webhook_secret
 FROM leased l
 LEFT JOIN LATERAL (
-  SELECT type, body FROM outbox WHERE job_id = l.job_id AND id = l.event_id LIMIT 1) o ON true
+  SELECT type, body, thin FROM outbox WHERE job_id = l.job_id AND id = l.event_id LIMIT 1) o ON true
 LEFT JOIN tenant t ON t.id = l.tenant_id
 ORDER BY l.next_at
 """)
@@ -223,15 +250,23 @@ async def lease_due(
     return [
         Owed(
             id=row.id,
-            fence=row.fence,
+            attempt=row.fence,
             failures=row.failures,
             event_id=row.event_id,
             job_id=row.job_id,
-            lane=Lane(row.tenant_id, row.origin),
+            lane_id=row.lane_id,
+            endpoint_id=row.endpoint_id,
+            tenant_id=row.tenant_id,
+            origin=row.origin,
             url=row.url,
             age=row.age,
             event_type=row.type,
+            kind=OutboxKind(row.kind),
+            seq=row.seq,
+            rank=row.rank,
+            trigger=Trigger(row.trigger),
             body=None if row.body is None else bytes(row.body),
+            thin=None if row.thin is None else bytes(row.thin),
             secret=row.webhook_secret,
         )
         for row in rows

@@ -1,4 +1,4 @@
-"""Finish and put back: how attempts end. Every write names the job's fence.
+"""Finish: how jobs end that a worker ran. Every write names the job's fence.
 
 Everything owed because of an end commits with it: result, attempt, final state, terminal event
 and the delivery to the receiver. A claim that was superseded writes nothing.
@@ -6,13 +6,14 @@ and the delivery to the receiver. A claim that was superseded writes nothing.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Final
+from datetime import datetime
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from infra.postgres.fan_out import DUE_OF_ENDS, FAN_OUT, THIN_IF_WANTED
 from infra.postgres.hot import HotStatement
 from infra.postgres.release import VTIME_SCALE
 from schemas.claim import Claim
@@ -23,14 +24,29 @@ from schemas.job_states import AttemptOutcome, JobState
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A terminal event: its id, type and exact bytes, and where it goes (or nowhere)."""
+    """A terminal event: its id, type and exact bytes, and what the job says of where it goes.
+
+    Attributes:
+        thin: The event without outputs, where it differs.
+        channels: The job's.
+        delivery_id: Of the delivery to ``url``, if there is one.
+        url: What came with the job.
+        origin: ``url``'s ``scheme://host:port``.
+    """
 
     id: UUID
     type: str
     body: bytes
+    thin: bytes | None = None
+    channels: Sequence[str] = ()
     delivery_id: UUID | None = None
     url: str | None = None
     origin: str | None = None
+
+    @property
+    def joined_channels(self) -> str | None:
+        """Return the channels as one text: arrays of arrays are no columns."""
+        return ",".join(self.channels) or None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,22 +69,18 @@ class Ending:
     actual: Cost | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PutBack:
-    """The end of an attempt whose job goes on: later (``delay``), or at once (``None``).
+class EndedAttempt(Protocol):
+    """What every end of an attempt names."""
 
-    Attributes:
-        ended_at: PostgreSQL's time, or reckoned from its time at the start.
-        counts: Whether the attempt counts against ``max_attempts``.
-        error: JSON text of the attempt's error, if it had one.
-    """
+    @property
+    def claim(self) -> Claim:
+        """The attempt."""
+        ...
 
-    claim: Claim
-    outcome: AttemptOutcome
-    ended_at: datetime
-    delay: timedelta | None
-    counts: bool
-    error: str | None = None
+    @property
+    def outcome(self) -> AttemptOutcome:
+        """How it ended."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,25 +91,12 @@ class Finished:
         jobs: The jobs that these claims ended, now or in an earlier call whose answer was
             lost. A job that is missing was superseded: its attempt's work is void.
         unparked: A flow that stood at its limit may release again.
+        owed: Deliveries were made: ring for them.
     """
 
     jobs: set[UUID]
     unparked: bool
-
-
-@dataclass(frozen=True, slots=True)
-class PutBacks:
-    """What became of attempts that were to be put back. A job in neither was superseded.
-
-    Attributes:
-        flows: Per job that was put back, the flow ``(lane, tenant)`` to wake if it is ready at
-            once, else ``None``.
-        cancelled: Jobs, locked by this transaction, whose callers want them no more: they must
-            be ended, in the same transaction.
-    """
-
-    flows: dict[UUID, tuple[int, int] | None]
-    cancelled: set[UUID]
+    owed: bool = False
 
 
 _MOST_TOLD: Final = 10**9
@@ -112,7 +111,7 @@ _MOST_MONEY: Final = 10**15
 #
 # No bounds on job.id here, though they would spare a probe per partition: PostgreSQL 18.4, when
 # the statement waited for a lock, then takes the table for an empty one, and updates nothing.
-_FINISH: Final = HotStatement("""
+_FINISH: Final = HotStatement(f"""
 WITH x AS MATERIALIZED (
   SELECT * FROM unnest(
     CAST(:ids AS uuid[]), CAST(:fences AS int[]), CAST(:states AS smallint[]),
@@ -120,9 +119,10 @@ WITH x AS MATERIALIZED (
     CAST(:artifacts AS text[]), CAST(:errors AS text[]), CAST(:events AS uuid[]),
     CAST(:types AS text[]), CAST(:event_bodies AS bytea[]), CAST(:deliveries AS uuid[]),
     CAST(:urls AS text[]), CAST(:origins AS text[]), CAST(:actuals AS int[]),
-    CAST(:images AS int[]), CAST(:tokens AS int[]))
+    CAST(:images AS int[]), CAST(:tokens AS int[]), CAST(:thins AS bytea[]),
+    CAST(:channels AS text[]))
   AS x(job_id, fence, state, outcome, finished_at, body, artifacts, error, event_id, type,
-       event_body, delivery_id, url, origin, actual, images, tokens)),
+       event_body, delivery_id, url, origin, actual, images, tokens, thin, channels)),
 d AS (
   DELETE FROM live USING x
   WHERE live.job_id = x.job_id AND live.fence = x.fence AND live.state = 4
@@ -151,12 +151,11 @@ j AS (
     error = CAST(d.error AS jsonb), spent = b.spent_money
   FROM d LEFT JOIN b ON b.job_id = d.job_id WHERE job.id = d.job_id),
 o AS (
-  INSERT INTO outbox (job_id, id, kind, type, at, body, tenant_id)
-  SELECT job_id, event_id, :terminal, type, finished_at, event_body, tenant_id FROM d),
-w AS (
-  INSERT INTO delivery (id, event_id, job_id, tenant_id, url, origin)
-  SELECT delivery_id, event_id, job_id, tenant_id, url, origin FROM d
-  WHERE delivery_id IS NOT NULL),
+  INSERT INTO outbox (job_id, id, kind, type, at, body, tenant_id, thin, channels)
+  SELECT job_id, event_id, :terminal, type, finished_at, event_body, tenant_id,
+    {THIN_IF_WANTED}, string_to_array(channels, ',') FROM d),
+{DUE_OF_ENDS},
+{FAN_OUT},
 k AS MATERIALIZED (
   SELECT f.lane, f.tenant_id, t.difference,
     f.park_reason = 1 AND f.parked_until IS NOT NULL AS parked
@@ -172,7 +171,8 @@ f AS (
     park_reason = NULLIF(flow.park_reason, 1),
     vtime = GREATEST(flow.vtime + k.difference * :scale / flow.weight, 0)
   FROM k WHERE flow.lane = k.lane AND flow.tenant_id = k.tenant_id)
-SELECT job_id, EXISTS (SELECT 1 FROM k WHERE parked) AS unparked FROM d
+SELECT job_id, EXISTS (SELECT 1 FROM k WHERE parked) AS unparked,
+  EXISTS (SELECT 1 FROM owed) AS owed FROM d
 """)
 
 # The answer to an earlier commit was lost: the attempt row under my fence says that it was me.
@@ -183,35 +183,6 @@ JOIN unnest(CAST(:ids AS uuid[]), CAST(:fences AS int[]), CAST(:outcomes AS smal
   ON x.job_id = a.job_id AND x.fence = a.fence AND x.outcome = a.outcome
 """)
 
-_PUT_BACK: Final = HotStatement("""
-WITH x AS MATERIALIZED (
-  SELECT * FROM unnest(
-    CAST(:ids AS uuid[]), CAST(:fences AS int[]), CAST(:outcomes AS smallint[]),
-    CAST(:delays AS interval[]), CAST(:counts AS boolean[]), CAST(:errors AS text[]),
-    CAST(:ended AS timestamptz[]))
-  AS x(job_id, fence, outcome, delay, counts, error, ended_at)),
-old AS MATERIALIZED (
-  SELECT l.job_id, l.attempt, l.session_id, l.started_at, l.cancel FROM live l JOIN x
-    ON x.job_id = l.job_id AND x.fence = l.fence
-  WHERE l.state = 4 ORDER BY l.job_id FOR NO KEY UPDATE OF l),
-u AS (
-  UPDATE live SET
-    state = CASE WHEN x.delay IS NULL THEN 2 ELSE 1 END,
-    run_at = now() + x.delay, fence = live.fence + 1, session_id = NULL, started_at = NULL,
-    failures = live.failures + CAST(x.counts AS int),
-    attempt = live.attempt - CAST(x.outcome = 6 AS int)
-  FROM x JOIN old ON old.job_id = x.job_id
-  WHERE live.job_id = x.job_id AND live.fence = x.fence AND live.state = 4 AND NOT old.cancel
-  RETURNING live.job_id, live.lane, live.tenant_id, x.fence, x.outcome, x.delay, x.error,
-    x.ended_at, old.attempt, old.session_id, old.started_at),
-a AS (
-  INSERT INTO attempt (job_id, fence, n, outcome, session_id, started_at, ended_at, detail)
-  SELECT job_id, fence, attempt, outcome, session_id, started_at, ended_at,
-    CAST(error AS jsonb) FROM u)
-SELECT job_id, lane, tenant_id, delay IS NULL AS ready, false AS cancelled FROM u
-UNION ALL SELECT job_id, 0, 0, false, true FROM old WHERE cancel
-""")
-
 
 async def finish_jobs(connection: AsyncConnection, endings: Sequence[Ending]) -> Finished:
     """End jobs for good, and let flows go on that waited at their limit."""
@@ -219,44 +190,17 @@ async def finish_jobs(connection: AsyncConnection, endings: Sequence[Ending]) ->
     endings = sorted(endings, key=lambda ending: ending.claim.job_id)
     ids = [ending.claim.job_id for ending in endings]
     rows = await _FINISH.run(connection, _columns(endings))
-    found = {row.job_id: row.unparked for row in rows}
-    ended = set(found)
+    ended = {row.job_id for row in rows}
     if len(ended) < len(ids):
         missing = [ending for ending in endings if ending.claim.job_id not in ended]
-        ended |= await _ended_before(connection, missing)
-    return Finished(ended, any(found.values()))
+        ended |= await ended_before(connection, missing)
+    # Of an answer that was lost nobody knows what it said.
+    owed = any(row.owed for row in rows) or len(ended) > len(rows)
+    return Finished(ended, any(row.unparked for row in rows), owed)
 
 
-async def put_back(connection: AsyncConnection, attempts: Sequence[PutBack]) -> PutBacks:
-    """End attempts whose jobs run again, each under a new fence; cancelled jobs do not."""
-    rows = await _PUT_BACK.run(
-        connection,
-        {
-            "ids": [a.claim.job_id for a in attempts],
-            "fences": [a.claim.fence for a in attempts],
-            "outcomes": [int(a.outcome) for a in attempts],
-            "delays": [a.delay for a in attempts],
-            "counts": [a.counts for a in attempts],
-            "errors": [a.error for a in attempts],
-            "ended": [a.ended_at for a in attempts],
-        },
-    )
-    flows: dict[UUID, tuple[int, int] | None] = {}
-    cancelled: set[UUID] = set()
-    for row in rows:
-        if row.cancelled:
-            cancelled.add(row.job_id)
-        else:
-            flows[row.job_id] = (row.lane, row.tenant_id) if row.ready else None
-    missing = [a for a in attempts if a.claim.job_id not in flows.keys() | cancelled]
-    if missing:
-        flows |= dict.fromkeys(await _ended_before(connection, missing))
-    return PutBacks(flows, cancelled)
-
-
-async def _ended_before(
-    connection: AsyncConnection, ends: Sequence[Ending | PutBack]
-) -> set[UUID]:
+async def ended_before(connection: AsyncConnection, ends: Sequence[EndedAttempt]) -> set[UUID]:
+    """Return the jobs whose attempts were ended by these very claims already."""
     rows = await connection.execute(
         _MINE,
         {
@@ -292,6 +236,8 @@ def _columns(endings: Sequence[Ending]) -> dict[str, Any]:
         "actuals": [e.actual.units if e.actual else None for e in endings],
         "images": [_within(e.actual.images) if e.actual else None for e in endings],
         "tokens": [_within(e.actual.tokens) if e.actual else None for e in endings],
+        "thins": [e.event.thin for e in endings],
+        "channels": [e.event.joined_channels for e in endings],
         "most": _MOST_MONEY,
         "terminal": int(OutboxKind.TERMINAL),
         "scale": VTIME_SCALE // ORDINARY,

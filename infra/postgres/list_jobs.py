@@ -5,8 +5,7 @@ planner takes the one that is cheaper. What it may not do is read a partition fr
 which it thinks cheap as soon as most of a partition is of one tenant.
 """
 
-from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -14,26 +13,16 @@ from uuid import UUID
 
 import orjson
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.postgres.partitions import first_key
 from infra.postgres.read_jobs import JOB_COLUMNS, JOB_JOINS, job_of_row
-from schemas.filter_errors import FilterTooWideError
+from infra.postgres.short_looks import look_shortly, narrow_enough
 from schemas.job import JobRecord
 from schemas.job_filter import JobFilter
 from schemas.job_states import JobState, status_of
 
 MOST_COUNTED: Final = 10_000
-
-# A rare filter may walk through all of a tenant's jobs. It gives up long before the connections
-# that others wait for are held by such walks.
-_LOOK_MILLISECONDS: Final = 5_000
-_NO_SCANS: Final = text(
-    "SELECT set_config('enable_seqscan', 'off', true),"
-    f" set_config('statement_timeout', '{_LOOK_MILLISECONDS}', true)"
-)
-_GAVE_UP: Final = "57014"
 
 # Clocks differ: that of the API makes the ids, that of PostgreSQL the instants.
 _SLACK: Final = timedelta(hours=1)
@@ -65,17 +54,8 @@ _ATTEMPTS: Final = (
 )
 
 
-@contextmanager
-def _narrow_enough() -> Generator[None]:
-    try:
-        yield
-    except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) != _GAVE_UP:
-            raise
-        raise FilterTooWideError(
-            f"after {_LOOK_MILLISECONDS // 1000} s of looking through this tenant's jobs not"
-            " enough were found that fit; narrow it by created_after, status or a tag"
-        ) from None
+def _narrow_enough() -> AbstractContextManager[None]:
+    return narrow_enough("jobs", "created_after, status or a tag")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +85,7 @@ async def list_jobs(
     """
     conditions, values = _conditions(tenant_id, wanted, before)
     page = _PAGE.format(conditions=conditions, columns=JOB_COLUMNS, joins=JOB_JOINS)
-    await connection.execute(_NO_SCANS)
+    await look_shortly(connection)
     with _narrow_enough():
         rows = await connection.execute(text(page), values | {"limit": limit})
     return [job_of_row(row) for row in rows]
@@ -133,7 +113,7 @@ async def list_job_ids(
     conditions, values = _conditions(tenant_id, wanted, before)
     if repeatable:
         conditions += " AND j.redriven_by IS NULL"
-    await connection.execute(_NO_SCANS)
+    await look_shortly(connection)
     query = text(f"SELECT j.id FROM job j WHERE {conditions} ORDER BY j.id DESC LIMIT :limit")
     with _narrow_enough():
         found = await connection.execute(query, values | {"limit": limit})
@@ -148,7 +128,7 @@ async def count_jobs(
     if repeatable:
         conditions += " AND j.redriven_by IS NULL"
     fitting = f"SELECT 1 FROM job j WHERE {conditions}"
-    await connection.execute(_NO_SCANS)
+    await look_shortly(connection)
     capped = text(f"SELECT count(*) FROM ({fitting} LIMIT :limit) n")
     with _narrow_enough():
         counted = await connection.execute(capped, values | {"limit": MOST_COUNTED + 1})

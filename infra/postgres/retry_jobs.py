@@ -71,6 +71,7 @@ def _ended(row: Row[Any]) -> EndedJob:
         "lane": lanes.BY_NUMBER[row.lane],
         "priority": row.priority,
         "webhook": row.body.get("webhook"),
+        "channels": row.body.get("channels") or (),
         "metadata": row.labels or {},
         "tags": row.tags or (),
         "end_user": row.end_user,

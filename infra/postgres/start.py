@@ -10,6 +10,7 @@ from infra.postgres.hot import HotStatement
 from schemas import generation, lanes
 from schemas.claim import Claim, Pointer
 from schemas.cost import Cost
+from schemas.webhooks import Hears
 
 # A row that this session started already is granted again: the answer to an earlier commit may
 # have been lost. The caller knows what it runs and asks only once for a pointer.
@@ -82,6 +83,8 @@ def claim_of_row(row: Any, session: int) -> Claim:
         retry_of=row.redrive_of,
         traceparent=row.body.get("traceparent"),
         face=row.body.get("face", "native"),
+        channels=row.body.get("channels") or (),
+        hears=Hears(row.body.get("hears", 0)),
         end_user=row.end_user,
         webhook=row.body.get("webhook"),
         cancel=row.cancel,

@@ -1,6 +1,6 @@
 """New jobs: the ledger rows, the live row, the awake flow and the idempotency key, at once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.postgres.hot import HotStatement
+from infra.postgres.publish import Publication, publish_events
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class NewJob:
             budgets: it is then inserted by way of ``producer/budgets.py``.
         slowest_lane: Where a job may be put whose budget is exhausted.
         deadline_given: The deadline is the caller's own, and does not move with the job.
+        announce: Makes the event that it is queued, if somebody hears of that: its insert is
+            then part of a transaction.
     """
 
     id: UUID
@@ -59,6 +62,11 @@ class NewJob:
     money: int | None = None
     slowest_lane: int = 4
     deadline_given: bool = False
+    announce: "Announcement | None" = None
+
+
+# Of the job as it was written, and when it was.
+Announcement = Callable[[NewJob, datetime], Publication]
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +180,10 @@ async def insert_jobs(
         # A commit whose answer was lost: the jobs are there, from the first try.
         again = await connection.execute(_WRITTEN_BEFORE, {"ids": missing})
         created |= {row.id: row.created_at for row in again}
+    await publish_events(
+        connection,
+        [j.announce(j, created[j.id]) for j in jobs if j.announce and j.id in created],
+    )
     return created
 
 

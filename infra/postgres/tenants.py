@@ -14,6 +14,7 @@ from schemas.lanes import BY_NUMBER as LANES
 from schemas.lanes import Lane
 from schemas.scopes import OWN_TENANT, KeyScope
 from schemas.tables.tenants import tenant
+from schemas.webhooks import HEARS_NOTHING, Hears
 
 STANDARD_SAFETY: Final = "standard"
 
@@ -32,6 +33,7 @@ class Tenant:
         calls_per_minute: Of the API; ``None`` is the installation's default.
         budgeted: It has budgets: its submits reserve, and the ends of its jobs settle.
         suspended: None of its keys works, and nothing new of it is accepted.
+        hears: What its endpoints want to hear of jobs before their end.
     """
 
     id: int
@@ -46,6 +48,7 @@ class Tenant:
     calls_per_minute: int | None = None
     budgeted: bool = False
     suspended: bool = False
+    hears: Hears = HEARS_NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +58,21 @@ class Caller:
     Attributes:
         key_prefix: The first characters of the key, which may be shown.
         scopes: What the key may do.
+        portal: The one endpoint that it leads to, if it is a portal link's token; ``key_id``
+            is that endpoint's then.
     """
 
     tenant: Tenant
     key_id: UUID
     key_prefix: str = ""
     scopes: frozenset[KeyScope] = field(default=OWN_TENANT)
+    portal: UUID | None = None
+
+    @property
+    def actor(self) -> str:
+        """Who acts, as the audit log tells it."""
+        what = "key" if self.portal is None else "portal link"
+        return f"{what} {self.key_prefix}"
 
 
 TENANT_COLUMNS: Final = (
@@ -76,6 +88,7 @@ TENANT_COLUMNS: Final = (
     tenant.c.calls_per_minute,
     tenant.c.budgeted,
     tenant.c.suspended_at,
+    tenant.c.hears,
 )
 
 
@@ -123,6 +136,7 @@ def tenant_of_row(row: Row[Any]) -> Tenant:
         calls_per_minute=row.calls_per_minute,
         budgeted=row.budgeted,
         suspended=row.suspended_at is not None,
+        hears=Hears(row.hears),
     )
 
 

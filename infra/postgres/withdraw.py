@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from infra.postgres.fan_out import DUE_OF_ENDS, FAN_OUT, THIN_IF_WANTED
 from infra.postgres.finish import Event, Finished
 from schemas import generation, lanes
 from schemas.events import OutboxKind
@@ -30,6 +31,7 @@ class WaitingJob:
         webhook: ``{"url", "events"}`` if the job's end is to be announced.
         start_by: It expires if it has not started by then.
         found_at: PostgreSQL's time when it was locked.
+        channels: Words by which endpoints choose what they are told.
     """
 
     job: JobRecord
@@ -37,6 +39,7 @@ class WaitingJob:
     webhook: Mapping[str, Any] | None
     start_by: datetime | None
     found_at: datetime
+    channels: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +55,16 @@ class Withdrawal:
 
 
 # Flows are unparked under locks taken in key order, as finish does it.
-_WITHDRAW: Final = text("""
+_WITHDRAW: Final = text(f"""
 WITH x AS MATERIALIZED (
   SELECT * FROM unnest(
     CAST(:ids AS uuid[]), CAST(:fences AS int[]), CAST(:states AS smallint[]),
     CAST(:finished AS timestamptz[]), CAST(:errors AS text[]), CAST(:events AS uuid[]),
     CAST(:types AS text[]), CAST(:event_bodies AS bytea[]), CAST(:deliveries AS uuid[]),
-    CAST(:urls AS text[]), CAST(:origins AS text[]))
+    CAST(:urls AS text[]), CAST(:origins AS text[]), CAST(:thins AS bytea[]),
+    CAST(:channels AS text[]))
   AS x(job_id, fence, final_state, finished_at, error, event_id, type, event_body, delivery_id,
-       url, origin)),
+       url, origin, thin, channels)),
 d AS (
   DELETE FROM live USING x
   WHERE live.job_id = x.job_id AND live.fence = x.fence AND live.state < 4
@@ -74,12 +78,11 @@ j AS (
     attempts = d.attempt, releases = d.releases, error = CAST(d.error AS jsonb)
   FROM d WHERE job.id = d.job_id),
 o AS (
-  INSERT INTO outbox (job_id, id, kind, type, at, body, tenant_id)
-  SELECT job_id, event_id, :terminal, type, finished_at, event_body, tenant_id FROM d),
-w AS (
-  INSERT INTO delivery (id, event_id, job_id, tenant_id, url, origin)
-  SELECT delivery_id, event_id, job_id, tenant_id, url, origin FROM d
-  WHERE delivery_id IS NOT NULL),
+  INSERT INTO outbox (job_id, id, kind, type, at, body, tenant_id, thin, channels)
+  SELECT job_id, event_id, :terminal, type, finished_at, event_body, tenant_id,
+    {THIN_IF_WANTED}, string_to_array(channels, ',') FROM d),
+{DUE_OF_ENDS},
+{FAN_OUT},
 k AS MATERIALIZED (
   SELECT f.lane, f.tenant_id FROM flow f
   JOIN (SELECT DISTINCT lane, tenant_id FROM d WHERE state = 3) t
@@ -89,7 +92,7 @@ k AS MATERIALIZED (
 f AS (
   UPDATE flow SET parked_until = NULL, park_reason = NULL FROM k
   WHERE flow.lane = k.lane AND flow.tenant_id = k.tenant_id)
-SELECT job_id, EXISTS (SELECT 1 FROM k) AS unparked FROM d
+SELECT job_id, EXISTS (SELECT 1 FROM k) AS unparked, EXISTS (SELECT 1 FROM owed) AS owed FROM d
 """)
 
 
@@ -99,9 +102,9 @@ async def withdraw_jobs(
     """End jobs for good that this transaction has locked while they waited."""
     if not withdrawals:
         return Finished(set(), unparked=False)
-    rows = await connection.execute(_WITHDRAW, _columns(withdrawals))
-    found = {row.job_id: row.unparked for row in rows}
-    return Finished(set(found), any(found.values()))
+    rows = (await connection.execute(_WITHDRAW, _columns(withdrawals))).all()
+    ended = {row.job_id for row in rows}
+    return Finished(ended, any(row.unparked for row in rows), any(row.owed for row in rows))
 
 
 def waiting_of_row(row: Row[Any]) -> WaitingJob:
@@ -123,7 +126,14 @@ def waiting_of_row(row: Row[Any]) -> WaitingJob:
         end_user=row.end_user,
         deadline=row.deadline,
     )
-    return WaitingJob(record, row.fence, row.body.get("webhook"), row.start_by, row.found_at)
+    return WaitingJob(
+        record,
+        row.fence,
+        row.body.get("webhook"),
+        row.start_by,
+        row.found_at,
+        row.body.get("channels") or (),
+    )
 
 
 def _columns(withdrawals: Sequence[Withdrawal]) -> dict[str, Any]:
@@ -139,5 +149,7 @@ def _columns(withdrawals: Sequence[Withdrawal]) -> dict[str, Any]:
         "deliveries": [w.event.delivery_id for w in withdrawals],
         "urls": [w.event.url for w in withdrawals],
         "origins": [w.event.origin for w in withdrawals],
+        "thins": [w.event.thin for w in withdrawals],
+        "channels": [w.event.joined_channels for w in withdrawals],
         "terminal": int(OutboxKind.TERMINAL),
     }

@@ -155,6 +155,17 @@ WEBHOOK_DELIVERY_SECONDS: Final = Histogram(
     buckets=_JOB_BUCKETS,
 )
 
+WEBHOOK_BREAKERS: Final = Counter(
+    "genq_webhook_breakers",
+    "Receivers that are tried only by probes any more (opened), or as ever again (closed).",
+    ["change"],
+)
+WEBHOOK_ENDPOINTS_DISABLED: Final = Counter(
+    "genq_webhook_endpoints_disabled",
+    "Endpoints that were disabled because of what they answered, and why.",
+    ["reason"],
+)
+
 # --- every process -------------------------------------------------------------------------
 
 HTTP_REQUESTS: Final = Counter(

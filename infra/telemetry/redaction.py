@@ -33,6 +33,12 @@ _MAX_DEPTH: Final = 8
 # goes past a quote or an escape: what is cut out leaves valid JSON behind.
 _SECRETS: Final = (
     (b"whsec_", re.compile(rb"whsec_[\w+/=-]+"), b"whsec_[redacted]"),
+    (b"whsk_", re.compile(rb"whsk_[\w+/=-]+"), b"whsk_[redacted]"),
+    (
+        b"PRIVATE KEY-----",
+        re.compile(rb"(?<=PRIVATE KEY-----)(?:[\w+/=\s]|\\n|\\r)+"),
+        b"[redacted]",
+    ),
     (b"gq_", re.compile(rb"(?<![A-Za-z0-9])gq_[\w-]{8,}"), b"gq_[redacted]"),
     (b"sk-", re.compile(rb"(?<![A-Za-z0-9])sk-[\w-]{8,}"), b"sk-[redacted]"),
     (b"earer ", re.compile(rb"(?<=earer ) *[^\s,'\"\\]+"), b"[redacted]"),

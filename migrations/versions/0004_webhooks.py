@@ -34,6 +34,7 @@ _STATEMENTS: Final = (
     """,
     "CREATE INDEX IF NOT EXISTS ix_delivery_due ON delivery (lane_id, rank, next_at)",
     "CREATE INDEX IF NOT EXISTS ix_delivery_job_id ON delivery (job_id)",
+    "CREATE INDEX IF NOT EXISTS ix_delivery_tenant_id_id ON delivery (tenant_id, id)",
     """
     CREATE TABLE IF NOT EXISTS webhook_endpoint (
       id UUID NOT NULL,
@@ -171,8 +172,17 @@ _STATEMENTS: Final = (
 )
 
 _OF_LEDGER: Final = (
-    ("ix_delivery_attempt_tenant", "(tenant_id, id) WHERE tenant_id IS NOT NULL"),
-    ("ix_delivery_attempt_endpoint", "(endpoint_id, id) WHERE endpoint_id IS NOT NULL"),
+    (
+        "delivery_attempt",
+        "ix_delivery_attempt_tenant",
+        "(tenant_id, delivery_id, n) WHERE tenant_id IS NOT NULL",
+    ),
+    (
+        "delivery_attempt",
+        "ix_delivery_attempt_endpoint",
+        "(endpoint_id, delivery_id, n) WHERE endpoint_id IS NOT NULL",
+    ),
+    ("outbox", "ix_outbox_event", "(tenant_id, id) WHERE tenant_id IS NOT NULL"),
 )
 
 _PARTITIONS: Final = text("""
@@ -180,7 +190,7 @@ SELECT c.relname, EXISTS (
   SELECT 1 FROM pg_inherits a JOIN pg_index x ON x.indexrelid = a.inhrelid
   WHERE a.inhparent = CAST(:index AS regclass) AND x.indrelid = c.oid) AS attached
 FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-WHERE i.inhparent = CAST('delivery_attempt' AS regclass) ORDER BY c.relname
+WHERE i.inhparent = CAST(:table AS regclass) ORDER BY c.relname
 """)
 
 
@@ -192,15 +202,15 @@ def upgrade() -> None:
     with op.get_context().autocommit_block():
         for statement in _STATEMENTS:
             op.execute(statement)
-        for name, what in _OF_LEDGER:
-            _build(name, what)
+        for table, name, what in _OF_LEDGER:
+            _build(table, name, what)
 
 
-def _build(name: str, what: str) -> None:
-    """Index the partitioned log while its rows are written: parent first, then each part."""
-    op.execute(f"CREATE INDEX IF NOT EXISTS {name} ON ONLY delivery_attempt {what}")
-    connection = op.get_bind()
-    for partition, attached in connection.execute(_PARTITIONS, {"index": name}).all():
+def _build(table: str, name: str, what: str) -> None:
+    """Index a partitioned table while its rows are written: parent first, then each part."""
+    op.execute(f"CREATE INDEX IF NOT EXISTS {name} ON ONLY {table} {what}")
+    parts = {"table": table, "index": name}
+    for partition, attached in op.get_bind().execute(_PARTITIONS, parts).all():
         if attached:
             continue
         part = f"{name}_{partition}"

@@ -26,7 +26,7 @@ from producer.api.actions import act_on_jobs
 from producer.api.admin_routes import ADMIN_ROUTES
 from producer.api.artifacts import send_artifact
 from producer.api.audit import AUDIT_ROUTES
-from producer.api.auth import CALLER, require
+from producer.api.auth import CALLER, keep_to_portal, require
 from producer.api.budgets_operations import BUDGET_ROUTES
 from producer.api.bulk import submit_jobs
 from producer.api.bulk_operations import SUBMIT_JOBS
@@ -203,8 +203,11 @@ def _of_tenant(services: Services, operation: Operation, route: TenantRoute) -> 
         caller = await services.keys.caller_of(request.headers.get("authorization"))
         request.scope[CALLER] = caller
         await count_call(services.calls, calls_per_minute, caller.tenant, request)
-        require(caller, needed)
-        with acting_as(f"key {caller.key_prefix}"):
+        if caller.portal is None:
+            require(caller, needed)
+        else:
+            keep_to_portal(caller.portal, request, allowed=operation.portal)
+        with acting_as(caller.actor):
             return tell_rate(request, await route(services, caller.tenant, request))
 
     return answer

@@ -10,18 +10,22 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Generic, TypeVar
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.requests import Request
 
 from infra.api_keys import digest_of
 from infra.clock import Clock
+from infra.portal_tokens import PORTAL_PREFIX, PortalGrant, PortalTokens
 from infra.postgres.api_keys import FoundKey, find_key
 from infra.postgres.engine import transaction
-from infra.postgres.tenants import Caller
+from infra.postgres.portal_links import PortalLink, find_portal_link
+from infra.postgres.tenants import Caller, Tenant
 from infra.telemetry.metrics import CACHE_REQUESTS
 from producer.api.key_uses import KeyUses
-from schemas.errors import GenqError, UnauthenticatedError
+from schemas.errors import GenqError, NotFoundError, UnauthenticatedError
+from schemas.ids import format_id
 from schemas.job import iso_ms
 from schemas.permission_errors import PermissionDeniedError, TenantSuspendedError
 from schemas.scopes import KeyScope
@@ -40,6 +44,9 @@ _MISSES: Final = CACHE_REQUESTS.labels("keys", "miss")
 
 _MISSING: Final = "no API key was given; send the header Authorization: Bearer gq_…"
 _UNKNOWN: Final = "the API key is not known to this server"
+_LINK_ENDED: Final = "the portal link has expired, or was revoked; ask for another one"
+# Of a portal link's rights: they are bound to routes, not to scopes.
+_NO_SCOPES: Final = frozenset[KeyScope]()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +58,7 @@ class _Refusal:
 
 
 _STRANGER: Final = _Refusal(UnauthenticatedError, _UNKNOWN)
+_ENDED: Final = _Refusal(UnauthenticatedError, _LINK_ENDED)
 
 
 class KeyRing:
@@ -68,6 +76,7 @@ class KeyRing:
     ) -> None:
         self._engine = engine
         self._pepper = pepper
+        self._portal = PortalTokens(pepper)
         self._clock = clock
         # Apart, so that a flood of invented keys cannot push out the real ones.
         self._callers = _Recent[Caller](remembered)
@@ -84,13 +93,14 @@ class KeyRing:
             DatabaseUnavailableError: The key could not be looked up.
         """
         scheme, _, key = (authorization or "").partition(" ")
-        digest = digest_of(key.strip()[:_LONGEST_KEY], self._pepper)
-        if scheme.lower() != "bearer" or not key.strip():
+        key = key.strip()[:_LONGEST_KEY]
+        digest = digest_of(key, self._pepper)
+        if scheme.lower() != "bearer" or not key:
             raise UnauthenticatedError(_MISSING)
         now = self._clock.monotonic()
         known = self._callers.get(digest, now) or self._refused.get(digest, now)
         (_MISSES if known is None else _HITS).inc()
-        known = known or await self._look_up(digest)
+        known = known or await self._look_up(digest, key)
         if isinstance(known, _Refusal):
             raise known.error(known.message)
         return known
@@ -99,16 +109,17 @@ class KeyRing:
         """Write which keys were used."""
         await self._uses.close()
 
-    async def _look_up(self, digest: bytes) -> Caller | _Refusal:
+    async def _look_up(self, digest: bytes, key: str) -> Caller | _Refusal:
         # One question for all who ask at once: a busy key expires for many requests together.
         asked = self._asked.get(digest)
         if asked is None:
-            asked = asyncio.create_task(self._ask(digest))
+            ask = self._ask_portal if key.startswith(PORTAL_PREFIX) else self._ask
+            asked = asyncio.create_task(ask(digest, key))
             self._asked[digest] = asked
             asked.add_done_callback(lambda _: self._asked.pop(digest, None))
         return await asyncio.shield(asked)
 
-    async def _ask(self, digest: bytes) -> Caller | _Refusal:
+    async def _ask(self, digest: bytes, _: str) -> Caller | _Refusal:
         async with transaction(self._engine) as connection:
             found = await find_key(connection, digest)
         refusal = _refusal(found)
@@ -124,6 +135,24 @@ class KeyRing:
         if found.unnoted:
             self._uses.note(found.caller.key_id)
         return found.caller
+
+    async def _ask_portal(self, digest: bytes, token: str) -> Caller | _Refusal:
+        grant = self._portal.read(token)
+        link: PortalLink | None = None
+        if grant is not None:
+            async with transaction(self._engine) as connection:
+                link = await find_portal_link(connection, grant)
+        now, fresh = self._clock.monotonic(), FRESH.total_seconds()
+        if grant is None or link is None:
+            self._refused.put(digest, _STRANGER, now + fresh)
+            return _STRANGER
+        refusal = _refusal_of_link(link)
+        if refusal is not None:
+            self._refused.put(digest, refusal, now + fresh)
+            return refusal
+        caller = _visitor(grant, link)
+        self._callers.put(digest, caller, now + min(fresh, link.seconds_left))
+        return caller
 
 
 def caller_of(request: Request) -> Caller:
@@ -146,6 +175,42 @@ def require(caller: Caller, scope: KeyScope) -> None:
         )
 
 
+def keep_to_portal(endpoint_id: UUID, request: Request, *, allowed: bool) -> None:
+    """Let a portal link's token reach its endpoint, and nothing else that there is.
+
+    Raises:
+        NotFoundError: The call is about something else.
+    """
+    shown = format_id("whe", endpoint_id)
+    if not allowed or request.path_params.get("endpoint_id") != shown:
+        raise NotFoundError(f"a portal link leads to webhook endpoint {shown} alone")
+
+
+def _visitor(grant: PortalGrant, link: PortalLink) -> Caller:
+    return Caller(
+        tenant=link.tenant,
+        key_id=grant.endpoint_id,
+        key_prefix=format_id("whe", grant.endpoint_id),
+        scopes=_NO_SCOPES,
+        portal=grant.endpoint_id,
+    )
+
+
+def _refusal_of_link(link: PortalLink) -> _Refusal | None:
+    if link.revoked or link.seconds_left <= 0:
+        return _ENDED
+    if link.tenant.suspended:
+        return _suspended(link.tenant)
+    return None
+
+
+def _suspended(tenant: Tenant) -> _Refusal:
+    return _Refusal(
+        TenantSuspendedError,
+        f"tenant {tenant.name} is suspended; ask the operator of this server",
+    )
+
+
 def _refusal(found: FoundKey | None) -> _Refusal | None:
     if found is None:
         return _STRANGER
@@ -155,12 +220,7 @@ def _refusal(found: FoundKey | None) -> _Refusal | None:
     if found.expires_at is not None and (found.seconds_left or 0) <= 0:
         told = f"the API key {found.caller.key_prefix}… expired at"
         return _Refusal(UnauthenticatedError, f"{told} {iso_ms(found.expires_at)}; use another")
-    if found.caller.tenant.suspended:
-        return _Refusal(
-            TenantSuspendedError,
-            f"tenant {found.caller.tenant.name} is suspended; ask the operator of this server",
-        )
-    return None
+    return _suspended(found.caller.tenant) if found.caller.tenant.suspended else None
 
 
 class _Recent(Generic[Value]):

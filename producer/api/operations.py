@@ -36,6 +36,8 @@ class Operation:
         body_required: Whether it may be absent.
         tag: ``operations`` needs no key, everything else does.
         scope: What the key must be allowed, if not what ``needed_scope`` says of the method.
+        portal: Whether a portal link's token may call it as well: for the endpoint that it was
+            made for, which the path names as ``endpoint_id``.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Operation:
     body: str | None = None
     body_required: bool = True
     scope: KeyScope | None = None
+    portal: bool = False
 
     @property
     def needed_scope(self) -> KeyScope:

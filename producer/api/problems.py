@@ -86,14 +86,19 @@ MEANINGS: Final[Mapping[str, Meaning]] = MappingProxyType(
         "job_expired": Meaning(409, "Job expired"),
         "job_not_dead": Meaning(409, "Job is not dead"),
         "job_not_retryable": Meaning(409, "Job cannot be tried again"),
+        "endpoint_not_active": Meaning(409, "Endpoint not active"),
+        "event_content_gone": Meaning(409, "Content is gone"),
         "job_replaced": Meaning(409, "Job replaced"),
         "key_not_active": Meaning(409, "Key not active"),
         "name_taken": Meaning(409, "Name taken"),
+        "too_many_endpoints": Meaning(409, "Too many webhook endpoints"),
+        "recovery_under_way": Meaning(409, "Recovery under way"),
         "cursor_expired": Meaning(410, "Cursor expired"),
         "payload_too_large": Meaning(413, "Body too large"),
         "unsupported_media_type": Meaning(415, "Unsupported media type"),
         "range_not_satisfiable": Meaning(416, "Range not satisfiable"),
         "idempotency_key_reused": Meaning(422, "Idempotency key reused"),
+        "webhook_test_failed": Meaning(424, "Webhook endpoint not reached"),
         "rate_limited": Meaning(429, "Too many calls"),
         "headers_too_large": Meaning(431, "Headers too large"),
         "internal_error": Meaning(500, "Internal error", FAULT),
@@ -110,6 +115,7 @@ MEANINGS: Final[Mapping[str, Meaning]] = MappingProxyType(
         "too_many_connections": Meaning(503, "Too many connections"),
         "database_unavailable": Meaning(503, "Database unavailable", _AWAY),
         "model_timeout": Meaning(504, "Model server timed out"),
+        "webhook_test_not_sent": Meaning(504, "Webhook test not sent"),
     }
 )
 

@@ -36,6 +36,7 @@ from infra.telemetry.metrics import REAPED, SLEEPING_FLOWS_FOUND
 from producer.budgets import balance_all_books
 from producer.dispatcher.cancellation import cancellation_of, end_overdue_cancels
 from producer.dispatcher.expiry import expire_waiting, take_back_hung
+from producer.dispatcher.webhook_house import keep_webhook_house
 from schemas import lanes
 from schemas.errors import BrokerUnavailableError, DatabaseUnavailableError, WorkerLostError
 from schemas.ids import format_id
@@ -115,6 +116,7 @@ async def keep_house(engine: AsyncEngine, settings: Settings, clock: Clock) -> N
         await forget_idle_flows(connection, _IDLE_FLOW_AGE)
         await forget_dead_sessions(connection, _DEAD_SESSION_AGE)
         await forget_idle_limits(connection)
+    await keep_webhook_house(engine, clock)
     await balance_all_books(engine)
     if made or dropped:
         _log.info("partitions_moved", made=made, dropped=dropped)

@@ -59,6 +59,8 @@ Index("ix_delivery_next_at", delivery.c.next_at)
 Index("ix_delivery_due", delivery.c.lane_id, delivery.c.rank, delivery.c.next_at)
 # The events of a job are sent in their order.
 Index("ix_delivery_job_id", delivery.c.job_id)
+# What a tenant is owed, newest first.
+Index("ix_delivery_tenant_id_id", delivery.c.tenant_id, delivery.c.id)
 # The release before looks for due rows by it.
 Index("ix_delivery_lane", delivery.c.tenant_id, delivery.c.origin, delivery.c.next_at)
 
@@ -98,12 +100,14 @@ delivery_attempt = Table(
 Index(
     "ix_delivery_attempt_tenant",
     delivery_attempt.c.tenant_id,
-    delivery_attempt.c.id,
+    delivery_attempt.c.delivery_id,
+    delivery_attempt.c.n,
     postgresql_where=text("tenant_id IS NOT NULL"),
 )
 Index(
     "ix_delivery_attempt_endpoint",
     delivery_attempt.c.endpoint_id,
-    delivery_attempt.c.id,
+    delivery_attempt.c.delivery_id,
+    delivery_attempt.c.n,
     postgresql_where=text("endpoint_id IS NOT NULL"),
 )

@@ -138,6 +138,13 @@ Index(
     outbox.c.id,
     postgresql_where=text("tenant_id IS NOT NULL"),
 )
+# An event by its id, and a walk over a stretch of time.
+Index(
+    "ix_outbox_event",
+    outbox.c.tenant_id,
+    outbox.c.id,
+    postgresql_where=text("tenant_id IS NOT NULL"),
+)
 # Belt and braces: one terminal event per job.
 Index("uq_outbox_terminal", outbox.c.job_id, unique=True, postgresql_where=text("kind = 1"))
 

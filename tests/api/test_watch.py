@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from infra.clock import SystemClock
 from infra.doorbells import DONE
 from infra.postgres.engine import transaction
-from infra.postgres.finish import PutBack, put_back
+from infra.postgres.put_back import PutBack, put_back
 from infra.progress import ProgressLine
 from infra.settings import Settings
 from schemas.claim import Claim

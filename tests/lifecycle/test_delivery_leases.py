@@ -7,6 +7,7 @@ from datetime import timedelta
 from infra.postgres.delivery import AttemptRecord, Lane, lease_due, record_outcomes
 from infra.postgres.delivery import Owed as Leased
 from infra.settings import Settings
+from schemas.receiver import Receiver as Hooked
 from tests.fixtures.deliveries import Deliveries, open_deliveries
 from tests.fixtures.receiver import Answer, Receiver
 from worker.delivery.schedule import Outcome, Result
@@ -21,8 +22,8 @@ class StuckSender:
         self._sender = deliveries.sender
         self.sent = asyncio.Event()
 
-    async def send(self, owed: Leased) -> Result:
-        await self._sender.send(owed)
+    async def send(self, owed: Leased, receiver: Hooked) -> Result:
+        await self._sender.send(owed, receiver)
         self.sent.set()
         return await asyncio.get_running_loop().create_future()
 
@@ -30,7 +31,7 @@ class StuckSender:
 class BrokenSender:
     """Has a defect."""
 
-    async def send(self, owed: Leased) -> Result:
+    async def send(self, owed: Leased, receiver: Hooked) -> Result:
         raise ZeroDivisionError
 
 
@@ -89,7 +90,7 @@ def test_an_outcome_that_comes_after_its_lease_was_taken_over_changes_nothing(
                 async with deliveries.engine.begin() as connection:
                     leases += await lease_due(connection, share, lease=MINUTE)
                 await deliveries.age(MINUTE)
-            assert [lease.fence for lease in leases] == [1, 2]
+            assert [lease.attempt for lease in leases] == [1, 2]
             assert [await record(deliveries, lease) for lease in leases] == [False, True]
             assert [a.n for a in await deliveries.attempts()] == [2]
             # The answer to a commit was lost, and it is written again.
@@ -225,7 +226,7 @@ async def all_taken(deliveries: Deliveries, n: int, receiver: Receiver) -> None:
 async def record(deliveries: Deliveries, lease: Leased) -> bool:
     row = AttemptRecord(
         delivery_id=lease.id,
-        fence=lease.fence,
+        fence=lease.attempt,
         outcome=Outcome.SUCCESS.value,
         status=200,
         detail=None,

@@ -2,16 +2,45 @@
 
 import errno
 import os
+import ssl
 from collections.abc import Iterator
 from typing import Final
 
 import aiohttp
 
+from infra.http.destinations import NoPlaceError
+from infra.http.dial_watch import DialWatch
+from infra.http.names import NoNameServerError
+from infra.http.proxies import ForwardProxyError
 from schemas.errors import OutboundRefusedError
+from worker.delivery.answer import storable
 from worker.delivery.schedule import Outcome
 
-_LONGEST_DETAIL: Final = 200
 
+class CannotSendError(Exception):
+    """There is nothing that could be sent, or no right to send it.
+
+    Attributes:
+        outcome: Of the attempt.
+        retry_after: When another server that had to be asked first wants to be asked again.
+    """
+
+    def __init__(
+        self, outcome: Outcome, detail: str, *, retry_after: str | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.outcome = outcome
+        self.retry_after = retry_after
+
+
+# These count wherever among the causes they are.
+_WHEREVER: Final[tuple[tuple[type[BaseException], Outcome], ...]] = (
+    (OutboundRefusedError, Outcome.BLOCKED_ADDRESS),
+    (NoPlaceError, Outcome.DEFERRED),
+    (NoNameServerError, Outcome.INTERNAL),
+    (ForwardProxyError, Outcome.INTERNAL),
+    (ForwardProxyError, Outcome.INTERNAL),
+)
 # The first match of an exception or of what caused it counts, so special ones come first.
 _BY_TYPE: Final[tuple[tuple[type[BaseException], Outcome], ...]] = (
     (aiohttp.ConnectionTimeoutError, Outcome.CONNECT_TIMEOUT),
@@ -43,12 +72,54 @@ _BY_ERRNO: Final = {
     errno.ENOBUFS: Outcome.INTERNAL,
     errno.ENOMEM: Outcome.INTERNAL,
 }
+_IN_HANDSHAKE: Final = frozenset({Outcome.CONNECTION_RESET, Outcome.DISCONNECTED})
 
 
-def outcome_of_failure(error: BaseException) -> Outcome:
-    """Return the outcome of a request that ended in ``error``; a defect counts as ours."""
-    if any(isinstance(cause, OutboundRefusedError) for cause in _causes(error)):
-        return Outcome.BLOCKED_ADDRESS
+def outcome_of_failure(error: BaseException, watch: DialWatch | None = None) -> Outcome:
+    """Return the outcome of a request that ended in ``error``; a defect counts as ours.
+
+    Args:
+        error: What the request raised.
+        watch: How far the request had come. A time-out is named after it.
+    """
+    for cause in _causes(error):
+        for kind, outcome in _WHEREVER:
+            if isinstance(cause, kind):
+                return outcome
+    if watch is None:
+        return _by_cause(error)
+    if isinstance(error, TimeoutError):
+        return _phase(watch)[0]
+    outcome = _by_cause(error)
+    return Outcome.TLS_ERROR if outcome in _IN_HANDSHAKE and _greets(watch) else outcome
+
+
+def detail_of_failure(error: BaseException, watch: DialWatch | None = None) -> str:
+    """Return what to tell the tenant about ``error``: neither a path nor an address."""
+    for cause in _causes(error):
+        if isinstance(cause, OutboundRefusedError):
+            return storable(cause.message)
+        if isinstance(cause, ssl.SSLError):
+            return storable(_tls_detail(cause))
+    if isinstance(error, TimeoutError) and watch is not None:
+        return _phase(watch)[1]
+    if isinstance(error, OSError) and error.errno in _BY_ERRNO:
+        # asyncio's own text names the address.
+        return os.strerror(error.errno)
+    if isinstance(error, OSError) and error.strerror:
+        return storable(error.strerror)
+    return type(error).__name__
+
+
+def _tls_detail(error: ssl.SSLError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the certificate is not accepted: {error.verify_message}"
+    # Absent where Python, not OpenSSL, made the error.
+    reason: str = getattr(error, "reason", None) or "handshake failed"
+    return f"TLS: {reason.replace('_', ' ').lower()}"
+
+
+def _by_cause(error: BaseException) -> Outcome:
     for cause in _causes(error):
         for kind, outcome in _BY_TYPE:
             if isinstance(cause, kind):
@@ -59,23 +130,19 @@ def outcome_of_failure(error: BaseException) -> Outcome:
     return Outcome.PROTOCOL_ERROR if theirs else Outcome.INTERNAL
 
 
-def detail_of_failure(error: BaseException) -> str:
-    """Return what to tell the tenant about ``error``: neither a path nor an address."""
-    refused = next((c for c in _causes(error) if isinstance(c, OutboundRefusedError)), None)
-    if refused is not None:
-        return storable(refused.message)
-    if isinstance(error, OSError) and error.errno in _BY_ERRNO:
-        # asyncio's own text names the address.
-        return os.strerror(error.errno)
-    if isinstance(error, OSError) and error.strerror:
-        return storable(error.strerror)
-    return type(error).__name__
+def _phase(watch: DialWatch) -> tuple[Outcome, str]:
+    """Return what a request was waiting for when its time was up."""
+    if watch.sent_at is not None:
+        return Outcome.TIMEOUT, "no complete head of an answer came in time"
+    if _greets(watch):
+        return Outcome.TIMEOUT, "the TLS handshake did not end in time"
+    if watch.dialled_at is not None:
+        return Outcome.CONNECT_TIMEOUT, "no connection was made in time"
+    return Outcome.DNS_ERROR, "the name was not found in time"
 
 
-def storable(text: str) -> str:
-    """Return the beginning of ``text`` as PostgreSQL's text and a terminal can hold it."""
-    start = text[:_LONGEST_DETAIL].encode("utf-8", "replace").decode("utf-8")
-    return "".join(c if c.isprintable() else "�" for c in start)
+def _greets(watch: DialWatch) -> bool:
+    return watch.secured_at is not None and watch.sent_at is None
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -25,6 +25,7 @@ from infra.postgres.delivery import (
 )
 from infra.postgres.engine import transaction
 from schemas.errors import DatabaseUnavailableError
+from schemas.receiver import Receiver
 from worker.delivery.lanes import Lanes
 from worker.delivery.leases import Leases
 from worker.delivery.records import record_of, tell
@@ -179,12 +180,12 @@ class DeliveryLoop:
             _log.exception("delivery_not_recorded", delivery_id=str(owed.id))
         else:
             if not known:
-                _log.info("delivery_superseded", delivery_id=str(owed.id), attempt=owed.fence)
+                _log.info("delivery_superseded", delivery_id=str(owed.id), attempt=owed.attempt)
 
     async def _send(self, owed: Owed) -> Result:
         result = Result(Outcome.INTERNAL, timedelta(), detail="a defect of genq: see the log")
         try:
-            result = await self._sender.send(owed)
+            result = await self._sender.send(owed, _receiver_of(owed))
         except Exception:  # noqa: BLE001 - unrecorded, it would come back with every expired lease
             _log.exception("delivery_defect", delivery_id=str(owed.id))
         finally:
@@ -257,7 +258,7 @@ class DeliveryLoop:
     async def _hand_back(self, owed: Sequence[Owed]) -> None:
         if not owed:
             return
-        leases = [(one.id, one.fence) for one in owed]
+        leases = [(one.id, one.attempt) for one in owed]
         try:
             async with asyncio.timeout(_LAST_WORD_SECONDS), transaction(self._engine) as c:
                 await hand_back(c, leases)
@@ -265,6 +266,16 @@ class DeliveryLoop:
             _log.warning("leases_left_to_run_out", deliveries=len(leases))
         else:
             _log.info("leases_handed_back", deliveries=len(leases))
+
+
+def _receiver_of(owed: Owed) -> Receiver:
+    return Receiver(
+        lane_id=owed.lane_id,
+        tenant_id=owed.tenant_id,
+        endpoint_id=None,
+        origin=owed.origin,
+        secrets=() if owed.secret is None else (owed.secret,),
+    )
 
 
 def _tell_of_failed_look(error: Exception) -> None:

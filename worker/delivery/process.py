@@ -16,7 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from infra.clock import SystemClock
 from infra.doorbells import DELIVER, Bell, Doorbells
-from infra.http.outbound import OutboundPolicy, outbound_session
+from infra.http.opening import open_outbound, proxy_of
+from infra.http.outbound import OutboundPolicy
 from infra.postgres.engine import create_engine
 from infra.settings import Settings, read_settings
 from infra.telemetry.logging import configure_logging
@@ -89,10 +90,9 @@ async def _engine(settings: Settings) -> AsyncGenerator[AsyncEngine]:
 async def _deliveries(settings: Settings, engine: AsyncEngine) -> AsyncGenerator[DeliveryLoop]:
     clock = SystemClock()
     policy = OutboundPolicy(settings.outbound_allow)
-    async with outbound_session(policy) as session:
+    async with open_outbound(policy, proxy=proxy_of(settings)) as outbound:
         sender = WebhookSender(
-            session,
-            policy,
+            outbound,
             clock=clock,
             timeout=settings.webhook_timeout,
             user_agent=f"genq/{installed_version()}",

@@ -21,7 +21,7 @@ def record_of(owed: Owed, result: Result, decision: Decision) -> AttemptRecord:
         detail = ": ".join(part for part in (result.outcome.value, result.detail) if part)
     return AttemptRecord(
         delivery_id=owed.id,
-        fence=owed.fence,
+        fence=owed.attempt,
         outcome=decision.outcome.value,
         status=result.status,
         detail=detail,
@@ -38,9 +38,9 @@ def tell(owed: Owed, result: Result, decision: Decision) -> None:
     log = _log.bind(
         event_id=format_id("evt", owed.event_id),
         job_id=format_id("job", owed.job_id),
-        tenant_id=owed.lane.tenant_id,
-        attempt=owed.fence,
-        origin=owed.lane.origin,
+        tenant_id=owed.tenant_id,
+        attempt=owed.attempt,
+        origin=owed.origin,
         status=result.status,
         duration_ms=result.duration // timedelta(milliseconds=1),
     )

@@ -12,6 +12,8 @@ from enum import StrEnum
 from http import HTTPStatus
 from typing import Final
 
+from schemas.webhooks import DELIVERY_LIFETIME, Ended
+
 
 class Outcome(StrEnum):
     """How one attempt ended, as logs, metrics and the attempt log call it."""
@@ -37,7 +39,11 @@ class Outcome(StrEnum):
     REFUSED = "refused"
     # Our own fault: no sockets left, or a defect.
     INTERNAL = "internal"
-    # The last of the schedule's attempts failed.
+    # Nothing was sent: as many requests as may be were under way to that address.
+    DEFERRED = "deferred"
+    # There is nothing left to send: its content was erased, or is past its retention.
+    DISCARDED = "discarded"
+    # Its time was up before anything was tried again.
     EXHAUSTED = "exhausted"
 
 
@@ -50,6 +56,16 @@ class Result:
         retry_after: The header's text, if there was one.
         detail: For a person; never a secret or a body.
         duration: Wall time of the attempt.
+        address: What was dialled, or is dialled already; ``None``: nothing was.
+        dns_ms: Until the first address was dialled; ``None``, as are the next two, on a
+            connection that was open already.
+        connect_ms: From there until a connection was made.
+        tls_ms: The handshake.
+        first_byte_ms: From the start of the attempt to the answer's head.
+        request_id: What the receiver calls the request (``x-request-id``).
+        answer_headers: A chosen few, names in lower case, values printable and cut.
+        answer_body: Its beginning, as it came; at most 4096 bytes.
+        delivery_control: The answer's ``webhook-delivery`` header, in lower case.
     """
 
     outcome: Outcome
@@ -57,21 +73,59 @@ class Result:
     status: int | None = None
     retry_after: str | None = None
     detail: str | None = None
+    address: str | None = None
+    dns_ms: int | None = None
+    connect_ms: int | None = None
+    tls_ms: int | None = None
+    first_byte_ms: int | None = None
+    request_id: str | None = None
+    answer_headers: Mapping[str, str] | None = None
+    answer_body: bytes | None = None
+    delivery_control: str | None = None
+
+    @property
+    def word(self) -> str:
+        """Return what the attempt log calls it: the outcome, or ``http_<status>``."""
+        if self.outcome is Outcome.HTTP_ERROR and self.status is not None:
+            return f"http_{self.status}"
+        return self.outcome.value
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How long a delivery is tried, and what a failure costs it.
+
+    Attributes:
+        steps: The time between attempts; ``None``: the standard schedule.
+        registered: To an endpoint, which can be disabled and enabled again.
+        once: It is of no use later.
+        free: No failure uses up a step, and the delivery keeps its place: its lane's breaker
+            is open.
+    """
+
+    steps: tuple[timedelta, ...] | None = None
+    registered: bool = False
+    once: bool = False
+    free: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What follows.
+    """What follows for the delivery.
 
     Attributes:
-        outcome: For the log of attempts.
-        delay: When to try again, from now; ``None``: never.
+        outcome: Of the attempt.
+        delay: When to try again, from now; ``None``: never, as ``ended`` says.
         failures: Attempts so far that used up a step of the schedule.
+        ended: What the attempt made of the delivery; ``None``: it is tried again.
+        stays: It keeps its place (``next_at``): its lane is blocked, or its endpoint disabled.
     """
 
     outcome: Outcome
     delay: timedelta | None
     failures: int
+    ended: Ended | None = None
+    stays: bool = False
 
 
 STEPS: Final = (
@@ -92,11 +146,33 @@ RETRY_AFTER_LEAST: Final = timedelta(seconds=1)
 RETRY_AFTER_MOST: Final = timedelta(hours=1)
 RETRY_AFTER_UNSAID: Final = timedelta(seconds=60)
 INTERNAL_PAUSE: Final = timedelta(seconds=10)
+DEFERRED_PAUSE: Final = timedelta(seconds=1)
 # A receiver that could not keep up is not asked again sooner than this.
 OVERLOAD_PAUSE: Final = timedelta(seconds=60)
 
+# The values of the answer's header "webhook-delivery".
+ABORT: Final = "abort-message"
+DISABLE: Final = "disable"
+
 OVERLOADS: Final = frozenset({Outcome.OVERLOAD, Outcome.TIMEOUT, Outcome.CONNECT_TIMEOUT})
-_OVER: Final = frozenset({Outcome.SUCCESS, Outcome.GONE, Outcome.REFUSED})
+# Neither for nor against a receiver: nothing was sent, or it asked to wait, or said its last.
+UNCOUNTED: Final = frozenset(
+    {
+        Outcome.SUCCESS,
+        Outcome.GONE,
+        Outcome.RATE_LIMITED,
+        Outcome.INTERNAL,
+        Outcome.DEFERRED,
+        Outcome.REFUSED,
+        Outcome.DISCARDED,
+    }
+)
+_ENDS: Final[Mapping[Outcome, Ended]] = {
+    Outcome.SUCCESS: Ended.DELIVERED,
+    Outcome.GONE: Ended.EXHAUSTED,
+    Outcome.REFUSED: Ended.EXHAUSTED,
+    Outcome.DISCARDED: Ended.DISCARDED,
+}
 _BY_STATUS: Final[Mapping[int, Outcome]] = {
     HTTPStatus.GONE: Outcome.GONE,
     HTTPStatus.TOO_MANY_REQUESTS: Outcome.RATE_LIMITED,
@@ -147,28 +223,73 @@ def wait_asked(retry_after: str | None, *, at: datetime) -> timedelta | None:
     return min(max(timedelta(seconds=seconds), RETRY_AFTER_LEAST), RETRY_AFTER_MOST)
 
 
-def decide(result: Result, *, failures: int, at: datetime, chance: float) -> Decision:
-    """Return what follows from an attempt.
+def pause_asked(result: Result, *, at: datetime) -> timedelta:
+    """Return for how long a receiver that is called too often is left alone."""
+    return wait_asked(result.retry_after, at=at) or RETRY_AFTER_UNSAID
+
+
+def decide(
+    result: Result,
+    course: Course = Course(),
+    *,
+    failures: int,
+    at: datetime,
+    chance: float,
+    age: timedelta = timedelta(),
+) -> Decision:
+    """Return what follows for a delivery from an attempt.
 
     Args:
         result: What the attempt came to.
+        course: How the delivery is tried.
         failures: Earlier attempts that used up a step of the schedule.
+        age: Of the delivery. Past ``DELIVERY_LIFETIME`` no failure is tried again.
         at: Now, aware.
         chance: Random, from 0 to 1: where in the ±20 % the next step falls.
     """
     outcome = result.outcome
-    if outcome in _OVER:
-        return Decision(outcome, None, failures)
-    if outcome is Outcome.INTERNAL:
-        return Decision(outcome, INTERNAL_PAUSE, failures)
-    if outcome is Outcome.RATE_LIMITED:
-        asked = wait_asked(result.retry_after, at=at)
-        return Decision(outcome, asked or RETRY_AFTER_UNSAID, failures)
-    failures += 1
-    tries = BLOCKED_TRIES if outcome is Outcome.BLOCKED_ADDRESS else len(STEPS) + 1
+    asked_to_end = result.delivery_control in {ABORT, DISABLE}
+    if _disables(result) and course.registered and not course.once:
+        # It is sent when somebody enables the endpoint again.
+        return Decision(outcome, timedelta(), failures, stays=True)
+    ended = _ENDS.get(outcome, Ended.EXHAUSTED if asked_to_end else None)
+    if ended is not None:
+        return Decision(outcome, None, failures, ended)
+    costs = 0 if outcome in UNCOUNTED or _is_free(outcome, course) else 1
+    delay = _delay(result, course, failures=failures + costs, at=at, chance=chance)
+    if delay is None or course.once or age >= DELIVERY_LIFETIME:
+        return Decision(outcome, None, failures + costs, Ended.EXHAUSTED)
+    stays = _is_free(outcome, course)
+    return Decision(outcome, min(delay, DELIVERY_LIFETIME - age), failures + costs, stays=stays)
+
+
+def _disables(result: Result) -> bool:
+    asked = result.delivery_control == DISABLE and result.outcome is not Outcome.SUCCESS
+    return asked or result.outcome is Outcome.GONE
+
+
+def _is_free(outcome: Outcome, course: Course) -> bool:
+    # A blocked address is no receiver that could be down: its few tries are all it gets.
+    return course.free and outcome not in UNCOUNTED and outcome is not Outcome.BLOCKED_ADDRESS
+
+
+def _delay(
+    result: Result, course: Course, *, failures: int, at: datetime, chance: float
+) -> timedelta | None:
+    """Return when to try again after so many failures, this one included; ``None``: never."""
+    if result.outcome is Outcome.INTERNAL:
+        return INTERNAL_PAUSE
+    if result.outcome is Outcome.DEFERRED:
+        return DEFERRED_PAUSE
+    if result.outcome is Outcome.RATE_LIMITED:
+        return pause_asked(result, at=at)
+    if _is_free(result.outcome, course):
+        return timedelta()
+    steps = STEPS if course.steps is None else course.steps
+    tries = len(steps) + 1
+    if result.outcome is Outcome.BLOCKED_ADDRESS:
+        tries = min(tries, BLOCKED_TRIES)
     if failures >= tries:
-        return Decision(Outcome.EXHAUSTED, None, failures)
-    delay = STEPS[failures - 1] * (1 + JITTER * (2 * chance - 1))
-    if outcome in OVERLOADS:
-        delay = max(delay, OVERLOAD_PAUSE)
-    return Decision(outcome, delay, failures)
+        return None
+    delay = steps[failures - 1] * (1 + JITTER * (2 * chance - 1))
+    return max(delay, OVERLOAD_PAUSE) if result.outcome in OVERLOADS else delay

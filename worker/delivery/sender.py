@@ -1,26 +1,31 @@
 """Sends one delivery once. Webhooks are the first kind of receiver; a chat will be another."""
 
-import binascii
-import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Final, Protocol
 
-import aiohttp
 import structlog
 
 from infra.clock import Clock
-from infra.http.outbound import OutboundPolicy
+from infra.http.client_certificates import ClientCertificates
+from infra.http.dial_watch import DialWatch, watched
+from infra.http.opening import Outbound
 from infra.postgres.delivery import Owed
 from schemas.errors import OutboundRefusedError
 from schemas.ids import format_id
+from schemas.receiver import Receiver
 from schemas.signature import sign
-from worker.delivery.failures import detail_of_failure, outcome_of_failure, storable
+from schemas.webhook_headers import is_reserved
+from schemas.webhooks import Signatures
+from worker.delivery.answer import Answer, storable
+from worker.delivery.credentials import Credentials
+from worker.delivery.exchange import Envelope, Exchange
+from worker.delivery.failures import CannotSendError, detail_of_failure, outcome_of_failure
 from worker.delivery.schedule import Outcome, Result, outcome_of_status
 from worker.delivery.spans import trace_headers
-
-# What a receiver may answer before the connection is closed instead of used again.
-LARGEST_ANSWER: Final = 16 * 1024
-_CONNECT_SECONDS: Final = 5.0
+from worker.delivery.tokens import Tokens
 
 _log: Final = structlog.get_logger()
 
@@ -28,124 +33,166 @@ _log: Final = structlog.get_logger()
 class Sender(Protocol):
     """Delivers events of one kind of receiver."""
 
-    async def send(self, owed: Owed) -> Result:
-        """Try once and say what came of it. Never raises, but for cancellation."""
+    async def send(self, owed: Owed, receiver: Receiver) -> Result:
+        """Try once and say what came of it. Never raises, but for cancellation.
+
+        Args:
+            owed: What, as which attempt (``owed.attempt``) and why (``owed.trigger``, a probe
+                of an open breaker included).
+            receiver: To whom, with its secrets opened: ``receiver.url or owed.url``, and
+                ``owed.content(receiver.payload)``.
+        """
         ...
+
+
+@dataclass(slots=True)
+class _Course:
+    """How far an attempt has come."""
+
+    watch: DialWatch
+    outcome: Outcome = Outcome.INTERNAL
+    detail: str | None = None
+    retry_after: str | None = None
+    answer: Answer | None = None
 
 
 class WebhookSender:
     """POSTs the event's stored bytes, signed anew for each attempt.
 
     Args:
-        session: Made by ``infra.http.outbound``, which checks every address it dials.
-        policy: Where requests may go.
+        outbound: The way out, which checks every address it dials.
         clock: Signs and measures.
-        timeout: One whole attempt. (aiohttp rounds more than 5 s up to whole seconds.)
         user_agent: ``genq/<version>``.
+        certificates: Of mutual TLS; by the system's roots if not given.
+        timeout: Instead of each receiver's own.
     """
 
     def __init__(
         self,
-        session: aiohttp.ClientSession,
-        policy: OutboundPolicy,
+        outbound: Outbound,
         *,
         clock: Clock,
-        timeout: timedelta,
         user_agent: str,
+        certificates: ClientCertificates | None = None,
+        timeout: timedelta | None = None,
     ) -> None:
-        self._session = session
-        self._policy = policy
+        self._outbound = outbound
         self._clock = clock
-        # In all, from the look-up of the name to the last byte that is read.
-        self._timeout = aiohttp.ClientTimeout(
-            total=timeout.total_seconds(), sock_connect=_CONNECT_SECONDS
-        )
         self._user_agent = user_agent
+        self._timeout = timeout
+        tokens = Tokens(outbound, clock=clock, user_agent=user_agent)
+        self._credentials = Credentials(tokens, certificates or ClientCertificates())
 
-    async def send(self, owed: Owed) -> Result:
+    async def send(self, owed: Owed, receiver: Receiver) -> Result:
         """POST once and say what came of it."""
         began = self._clock.monotonic()
-        status, retry_after, detail = None, None, None
-        try:
-            response = await self._exchange(owed, self._prepare(owed))
-        except _CannotSendError as error:
-            outcome, detail = error.outcome, storable(str(error))
-        except Exception as error:  # noqa: BLE001 - whatever a receiver provokes ends this attempt alone
-            outcome, detail = outcome_of_failure(error), detail_of_failure(error)
-            if outcome is Outcome.INTERNAL:
-                _log.warning("webhook_not_sent", delivery_id=str(owed.id), exc_info=error)
-        else:
-            status = response.status
-            retry_after = response.headers.get("Retry-After")
-            outcome = outcome_of_status(status, retry_after=retry_after, at=self._clock.now())
-            if outcome is Outcome.REDIRECT:
-                detail = "location: " + storable(response.headers.get("Location", ""))
-        duration = timedelta(seconds=self._clock.monotonic() - began)
-        return Result(outcome, duration, status, retry_after, detail)
+        if self._timeout is not None:
+            receiver = replace(receiver, timeout=self._timeout)
+        with watched(self._clock.monotonic) as watch:
+            course = _Course(watch)
+            try:
+                course.answer = await self._deliver(owed, receiver, watch)
+            except CannotSendError as error:
+                course.outcome, course.detail = error.outcome, storable(str(error))
+                course.retry_after = error.retry_after
+            except Exception as error:  # noqa: BLE001 - whatever a receiver provokes ends this attempt alone
+                course.outcome = outcome_of_failure(error, watch)
+                course.detail = detail_of_failure(error, watch)
+                if course.outcome is Outcome.INTERNAL:
+                    _log.warning("webhook_not_sent", delivery_id=str(owed.id), exc_info=error)
+        return self._result(course, timedelta(seconds=self._clock.monotonic() - began))
 
-    async def _exchange(self, owed: Owed, headers: dict[str, str]) -> aiohttp.ClientResponse:
-        """Return the closed response; its head is complete, its body may not be."""
-        response = await self._session.post(
-            owed.url,
-            data=owed.body,
-            headers=headers,
-            allow_redirects=False,
-            timeout=self._timeout,
-        )
-        try:
-            # The head has decided: a body that is cut, slow or broken changes nothing.
-            with contextlib.suppress(Exception):
-                await _drop_body(response)
-        finally:
-            response.close()
-        return response
+    async def _deliver(self, owed: Owed, receiver: Receiver, watch: DialWatch) -> Answer:
+        envelope = self._envelope(owed, receiver)
+        headers = self._headers(owed, receiver, envelope.body)
+        seconds = receiver.timeout.total_seconds()
+        exchange = Exchange(self._outbound, envelope, watch, seconds=seconds)
+        authorization = await self._credentials.authorization(receiver, seconds=seconds)
+        answer = await exchange.answer(_with(headers, authorization))
+        refused = answer.status == HTTPStatus.UNAUTHORIZED
+        if refused and self._credentials.renews(receiver, authorization):
+            left = exchange.left
+            authorization = await self._credentials.authorization(receiver, seconds=left)
+            answer = await exchange.answer(_with(headers, authorization))
+        return answer
 
-    def _prepare(self, owed: Owed) -> dict[str, str]:
+    def _envelope(self, owed: Owed, receiver: Receiver) -> Envelope:
+        body = owed.content(receiver.payload)
+        if body is None:
+            raise CannotSendError(Outcome.DISCARDED, "the event is past its retention")
+        if not body:
+            raise CannotSendError(Outcome.DISCARDED, "the event's content was erased")
+        url = receiver.url or owed.url
         try:
-            self._policy.check_url(owed.url)
+            self._outbound.policy.check_url(url)
         except OutboundRefusedError as error:
-            raise _CannotSendError(Outcome.REFUSED, error.message) from None
-        return self._headers(owed)
+            raise CannotSendError(Outcome.REFUSED, error.message) from None
+        tls = self._credentials.tls(receiver)
+        return Envelope(url, body, receiver.tenant_id, tls)
 
-    def _headers(self, owed: Owed) -> dict[str, str]:
-        if owed.body is None:
-            raise _CannotSendError(Outcome.REFUSED, "the event is past its retention")
-        if owed.secret is None:
-            raise _CannotSendError(Outcome.REFUSED, "the tenant is gone")
+    def _headers(self, owed: Owed, receiver: Receiver, body: bytes) -> dict[str, str]:
+        wanted = receiver.signatures
+        secrets = receiver.secrets if Signatures.V1 in wanted else ()
+        private_keys = receiver.private_keys if Signatures.V1A in wanted else ()
+        if not secrets and not private_keys and receiver.endpoint_id is None:
+            raise CannotSendError(Outcome.REFUSED, "the tenant is gone")
         try:
             signed = sign(
-                owed.secret,
+                *secrets,
+                private_keys=private_keys,
                 message_id=format_id("evt", owed.event_id),
                 at_seconds=int(self._clock.now().timestamp()),
-                body=owed.body,
+                body=body,
             )
-        except binascii.Error:
-            detail = "the tenant's webhook secret is not whsec_ and base64"
-            raise _CannotSendError(Outcome.INTERNAL, detail) from None
+        except ValueError as error:
+            raise CannotSendError(Outcome.INTERNAL, str(error)) from None
+        own = {n: v for n, v in receiver.headers.items() if not is_reserved(n)}
         return {
+            **own,
             **signed,
             "content-type": "application/json",
             "user-agent": self._user_agent,
             "genq-delivery-id": str(owed.id),
-            "genq-attempt": str(owed.fence),
-            "genq-trigger": "scheduled",
+            "genq-attempt": str(owed.attempt),
+            "genq-trigger": owed.trigger.word,
             **trace_headers(),
         }
 
+    def _result(self, course: _Course, duration: timedelta) -> Result:
+        watch, answer = course.watch, course.answer
+        result = Result(
+            course.outcome,
+            duration,
+            detail=course.detail,
+            retry_after=course.retry_after,
+            # Of an open connection through a proxy, the address is the proxy's.
+            address=None if self._outbound.proxied else watch.address,
+            dns_ms=watch.dns_ms,
+            connect_ms=watch.connect_ms,
+            tls_ms=watch.tls_ms,
+        )
+        if answer is None:
+            return result
+        asked = answer.retry_after
+        outcome = outcome_of_status(answer.status, retry_after=asked, at=self._clock.now())
+        redirected = outcome is Outcome.REDIRECT
+        return replace(
+            result,
+            outcome=outcome,
+            status=answer.status,
+            retry_after=asked,
+            detail="location: " + answer.headers.get("location", "") if redirected else None,
+            first_byte_ms=watch.until(answer.first_byte),
+            request_id=answer.request_id,
+            answer_headers=answer.headers,
+            answer_body=answer.body,
+            delivery_control=answer.control,
+        )
 
-class _CannotSendError(Exception):
-    """There is nothing that could be sent."""
 
-    def __init__(self, outcome: Outcome, detail: str) -> None:
-        super().__init__(detail)
-        self.outcome = outcome
-
-
-async def _drop_body(response: aiohttp.ClientResponse) -> None:
-    """Read the answer's end if it is near, so that the connection can be used again."""
-    left = LARGEST_ANSWER
-    while left > 0:
-        piece = await response.content.readany()
-        if not piece:
-            return
-        left -= len(piece)
+def _with(headers: dict[str, str], authorization: str | None) -> Mapping[str, str]:
+    """Return the headers with our own ``Authorization`` in place of the owner's, if any."""
+    if authorization is None:
+        return headers
+    others = {name: v for name, v in headers.items() if name.lower() != "authorization"}
+    return {**others, "authorization": authorization}

@@ -35,9 +35,9 @@ async def in_span(
             "http.request.method": "POST",
             "messaging.message.id": format_id("evt", owed.event_id),
             "genq.job": format_id("job", owed.job_id),
-            "genq.attempt": owed.fence,
+            "genq.attempt": owed.attempt,
             # The path of the URL may be a secret.
-            "genq.origin": owed.lane.origin,
+            "genq.origin": owed.origin,
         },
     ):
         await deliver(owed)

@@ -10,7 +10,7 @@ import pytest
 from infra.endings import ending_of
 from infra.postgres.finish import Ending
 from schemas.errors import ModelTimeoutError
-from schemas.events import TERMINAL_TYPES, thin
+from schemas.events import MAX_BODY_BYTES, TERMINAL_TYPES, without_input
 from schemas.ids import format_id
 from schemas.job import Artifact, JobRecord, JobView, job_view
 from schemas.job_states import AttemptOutcome, JobState
@@ -80,8 +80,55 @@ def test_the_event_is_the_job_as_callers_see_it() -> None:
         end_user="ann",
         text="Rhonda",
     )
-    assert event["data"] == thin(job_view(seen, PUBLIC_URL))
+    assert event["data"] == without_input(job_view(seen, PUBLIC_URL))
     assert {*event["data"], "input"} == set(JobView.model_fields)
+
+
+def test_an_event_is_thin_for_who_did_not_ask_for_outputs() -> None:
+    event = end(chat_claim(), result={"text": "Rhonda"}).event
+
+    full, thin = orjson.loads(event.body), orjson.loads(event.thin or b"")
+    assert full["data"]["output"] == {"artifacts": [], "text": "Rhonda"}
+    assert thin["data"]["output"] == {"artifacts": [], "text": None}
+    assert "truncated" not in full["data"].keys() | thin["data"].keys()
+    assert {**thin["data"], "output": None} == {**full["data"], "output": None}
+    assert {**thin, "data": None} == {**full, "data": None}
+
+
+def test_links_are_no_outputs() -> None:
+    event = end(artifacts=[PICTURE]).event
+
+    assert event.thin is None
+    (artifact,) = orjson.loads(event.body)["data"]["output"]["artifacts"]
+    job = orjson.loads(event.body)["data"]["id"]
+    assert artifact["url"] == f"{PUBLIC_URL}/v1/jobs/{job}/artifacts/0"
+
+
+@pytest.mark.parametrize(("letter", "times"), [("x", MAX_BODY_BYTES), ("語", 7_000)])
+def test_outputs_that_make_an_event_too_large_are_left_out_and_the_event_says_so(
+    letter: str, times: int
+) -> None:
+    event = end(chat_claim(), result={"text": letter * times}).event
+
+    data = orjson.loads(event.body)["data"]
+    assert (data["output"], data["truncated"]) == ({"artifacts": [], "text": None}, True)
+    assert len(event.body) < MAX_BODY_BYTES
+    assert "truncated" not in orjson.loads(event.thin or b"")["data"]
+
+
+def test_outputs_that_just_fit_are_carried() -> None:
+    empty = len(end(chat_claim(), result={"text": ""}).event.body)
+
+    for times, fits in ((MAX_BODY_BYTES - empty, True), (MAX_BODY_BYTES - empty + 1, False)):
+        event = end(chat_claim(), result={"text": "x" * times}).event
+        carried = orjson.loads(event.body)["data"]["output"]["text"] is not None
+        assert carried is fits
+
+
+def test_the_end_is_the_last_event_of_its_release() -> None:
+    events = [orjson.loads(end(replace(image_claim(), fence=n)).event.body) for n in (3, 4)]
+
+    assert [event["sequence"] for event in events] == [3_999, 4_999]
 
 
 def test_the_event_has_one_id_and_one_instant() -> None:

@@ -26,7 +26,8 @@ library = logging.getLogger("celery.worker.consumer")
 """
 SECRETS: Final = (
     "gq_q1w2e3r4t5y6u7i8o9p0", "sk-proj-abcdefghijkl", "whsec_c2VjcmV0IG9mIGEgdGVuYW50",
-    "hunter2hunter2", "abc.def.ghi", "0f1e2d3c4b5a",
+    "hunter2hunter2", "abc.def.ghi", "0f1e2d3c4b5a", "whsk_c2VlZCBvZiBhIHRlbmFudA",
+    "MC4CAQAwBQYDK2VwBCIEIP",
 )  # fmt: skip
 SAY_SECRETS: Final = """
 log.info("key_used", api_key="gq_q1w2e3r4t5y6u7i8o9p0", pepper="hunter2hunter2")
@@ -37,6 +38,10 @@ log.info("url", url="postgresql://genq:hunter2hunter2@db/genq")
 log.info("signed", url="https://s3/x?X-Amz-Expires=9&X-Amz-Signature=0f1e2d3c4b5a&a=1")
 library.warning("Authorization: Bearer %s", "abc.def.ghi")
 library.warning("key %s", {"x": "whsec_c2VjcmV0IG9mIGEgdGVuYW50"})
+log.info("odd key whsk_c2VlZCBvZiBhIHRlbmFudA=")
+dashes = 5 * "-"
+note = f"{dashes}BEGIN PRIVATE KEY{dashes}\\nMC4CAQAwBQYDK2VwBCIEIP\\n{dashes}END PRIVATE KEY"
+log.info("pem", note=note)
 try:
     password = "hunter2hunter2"
     raise ValueError("cannot use sk-proj-abcdefghijkl")
@@ -132,7 +137,7 @@ def test_no_secret_is_written(form: str) -> None:
 
 
 def test_lines_with_secrets_stay_json() -> None:
-    assert len(lines(SAY_SECRETS)) == 9
+    assert len(lines(SAY_SECRETS)) == 11
 
 
 @pytest.mark.parametrize("form", ["json", "console"])

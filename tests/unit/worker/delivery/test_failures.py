@@ -7,7 +7,8 @@ import pytest
 from aiohttp.client_reqrep import ConnectionKey
 
 from infra.http.outbound import RefusedAddressError
-from worker.delivery.failures import detail_of_failure, outcome_of_failure, storable
+from worker.delivery.answer import storable
+from worker.delivery.failures import detail_of_failure, outcome_of_failure
 from worker.delivery.schedule import Outcome
 
 KEY = ConnectionKey("receiver.example", 443, True, True, None, None, None)

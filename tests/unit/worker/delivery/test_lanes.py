@@ -9,21 +9,30 @@ from hypothesis import strategies as st
 
 from infra.new_ids import new_key
 from infra.postgres.delivery import Lane, Owed
+from schemas.events import OutboxKind
+from schemas.webhooks import Trigger
 from worker.delivery.lanes import AHEAD, Lanes
 
 A, B, C = (Lane(1, f"https://{name}.example:443") for name in "abc")
 OWED = Owed(
     id=UUID(int=1),
-    fence=1,
+    attempt=1,
     failures=0,
     event_id=UUID(int=2),
     job_id=UUID(int=3),
-    lane=A,
+    lane_id=4,
+    endpoint_id=None,
+    tenant_id=1,
+    origin="https://a.example:443",
     url="https://a.example/",
     age=timedelta(),
     event_type="job.succeeded",
+    kind=OutboxKind.TERMINAL,
+    seq=1999,
+    rank=0,
+    trigger=Trigger.SCHEDULED,
     body=b"{}",
-    secret="whsec_",
+    thin=None,
 )
 
 
@@ -31,7 +40,7 @@ def lease(lanes: Lanes, due: dict[Lane, int]) -> list[Owed]:
     """Do what a look does: share, lease all of it, and begin what may begin."""
     shares = lanes.share_ahead(due, lanes.share(due))
     owed = [
-        replace(OWED, id=new_key(), lane=lane) for lane in shares for _ in range(shares[lane])
+        replace(OWED, id=new_key(), tenant_id=lane.tenant_id, origin=lane.origin) for lane in shares for _ in range(shares[lane])
     ]
     lanes.add(owed, due=due, shares=shares)
     return begin(lanes, shares)

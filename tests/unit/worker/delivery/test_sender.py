@@ -3,68 +3,32 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from dataclasses import replace
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
-from ipaddress import ip_network
+from typing import Any
 from uuid import UUID
 
 import pytest
-from aiohttp.abc import AbstractResolver, ResolveResult
 
-from infra.clock import SystemClock
-from infra.http.outbound import OutboundPolicy, outbound_session
-from infra.postgres.delivery import Lane, Owed
-from tests.fixtures.receiver import Answer, Receiver
+from infra.postgres.delivery import Owed
+from schemas.ids import format_id
+from schemas.signature import format_private_key, format_secret
+from schemas.webhooks import Payload, Signatures, Trigger
+from tests.fixtures.receiver import Answer, Received, Receiver
+from tests.fixtures.sending import NOWHERE, SECRET, a_receiver, open_sender, owed_to
 from worker.delivery.schedule import Outcome, Result
-from worker.delivery.sender import WebhookSender
 
-LOOPBACK = ip_network("127.0.0.0/8")
-OWED = Owed(
-    id=UUID(int=1),
-    fence=1,
-    failures=0,
-    event_id=UUID(int=2),
-    job_id=UUID(int=3),
-    lane=Lane(1, "http://127.0.0.1:9999"),
-    url="http://127.0.0.1:9999/",
-    age=timedelta(),
-    event_type="job.succeeded",
-    body=b'{"type":"job.succeeded"}',
-    secret="whsec_yMnKy8zNzs/Q0dLT1NXW19jZ2tvc3d7f4OHi4+Tl5uc=",
-)
+
+@dataclass
+class Sent:
+    result: Result
+    requests: Sequence[Received]
+    owed: Owed
+
+
 HEAD = b"HTTP/1.1 200 OK\r\n"
-
-
-class Names(AbstractResolver):
-    """Knows one address for every name, or none."""
-
-    def __init__(self, address: str | None) -> None:
-        self._address = address
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        if self._address is None:
-            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-        place = {"hostname": host, "host": self._address, "port": port}
-        return [ResolveResult(**place, family=socket.AF_INET, proto=0, flags=0)]  # pyright: ignore[reportArgumentType] - mixed values
-
-    async def close(self) -> None:
-        """Nothing is open."""
-
-
-@contextlib.asynccontextmanager
-async def open_sender(*, address: str | None = None) -> AsyncGenerator[WebhookSender]:
-    policy = OutboundPolicy([LOOPBACK])
-    async with outbound_session(policy, resolver=Names(address)) as session:
-        yield WebhookSender(
-            session,
-            policy,
-            clock=SystemClock(),
-            timeout=timedelta(seconds=0.3),
-            user_agent="genq/test",
-        )
+BRIEF = timedelta(seconds=0.3)
 
 
 @contextlib.asynccontextmanager
@@ -97,10 +61,12 @@ async def raw_server(pieces: Callable[[], AsyncIterator[bytes]]) -> AsyncGenerat
         await server.wait_closed()
 
 
-def send(url: str, *, address: str | None = None) -> Result:
+def send(url: str, *, address: str | None = None, **changes: Any) -> Result:
+    """Send to ``url``; ``changes`` are of the receiver."""
+
     async def play() -> Result:
         async with open_sender(address=address) as sender:
-            return await sender.send(replace(OWED, url=url))
+            return await sender.send(owed_to(url), a_receiver(timeout=BRIEF, **changes))
 
     return asyncio.run(play())
 
@@ -108,15 +74,19 @@ def send(url: str, *, address: str | None = None) -> Result:
 def send_to_raw(pieces: Callable[[], AsyncIterator[bytes]]) -> Result:
     async def play() -> Result:
         async with raw_server(pieces) as url, open_sender() as sender:
-            return await sender.send(replace(OWED, url=url))
+            return await sender.send(owed_to(url), a_receiver(timeout=BRIEF))
 
     return asyncio.run(play())
 
 
-def send_to(answer: Answer) -> Result:
-    async def play() -> Result:
+def send_to(answer: Answer, *, owed: Mapping[str, Any] | None = None, **changes: Any) -> Sent:
+    """Send to a receiver that answers so; ``owed`` and ``changes`` change the usual."""
+
+    async def play() -> Sent:
         async with Receiver(answer) as receiver, open_sender() as sender:
-            return await sender.send(replace(OWED, url=receiver.url))
+            delivery = owed_to(receiver.url, **(owed or {}))
+            to = a_receiver(**{"timeout": BRIEF, **changes})
+            return Sent(await sender.send(delivery, to), receiver.requests, delivery)
 
     return asyncio.run(play())
 
@@ -138,20 +108,20 @@ async def only(first: bytes) -> AsyncIterator[bytes]:
 
 
 def test_a_receiver_that_never_answers_is_left_after_the_timeout() -> None:
-    result = send_to(Answer(hang=True))
+    result = send_to(Answer(hang=True)).result
     assert result.outcome is Outcome.TIMEOUT
     assert timedelta(seconds=0.3) <= result.duration < timedelta(seconds=1.3)
 
 
 def test_a_receiver_that_closes_without_a_word_is_disconnected() -> None:
-    assert send_to(Answer(cut="head")).outcome in {
+    assert send_to(Answer(cut="head")).result.outcome in {
         Outcome.DISCONNECTED,
         Outcome.CONNECTION_RESET,
     }
 
 
 def test_a_cut_body_after_a_good_head_is_a_success() -> None:
-    result = send_to(Answer(cut="body", body=b"x" * 100))
+    result = send_to(Answer(cut="body", body=b"x" * 100)).result
     assert (result.outcome, result.status) == (Outcome.SUCCESS, 200)
 
 
@@ -170,7 +140,7 @@ def test_an_endless_body_is_read_no_further_than_the_bound() -> None:
 
 
 def test_a_failure_with_a_huge_body_is_still_that_failure() -> None:
-    result = send_to(Answer(500, body=b"x" * 5_000_000))
+    result = send_to(Answer(500, body=b"x" * 5_000_000)).result
     assert (result.outcome, result.status) == (Outcome.HTTP_ERROR, 500)
 
 
@@ -208,14 +178,6 @@ def test_a_closed_port_refuses_the_connection() -> None:
     )
 
 
-def test_plain_http_on_a_tls_url_is_a_tls_error() -> None:
-    async def play() -> Result:
-        async with Receiver() as receiver, open_sender() as sender:
-            return await sender.send(replace(OWED, url=receiver.url.replace("http", "https")))
-
-    assert asyncio.run(play()).outcome is Outcome.TLS_ERROR
-
-
 def test_an_unknown_name_is_a_dns_error() -> None:
     assert send("http://nowhere.example/").outcome is Outcome.DNS_ERROR
 
@@ -232,9 +194,149 @@ def test_a_url_that_can_never_be_called_is_refused(url: str) -> None:
     assert send(url).outcome is Outcome.REFUSED
 
 
-def test_a_secret_that_cannot_be_read_is_our_fault() -> None:
-    async def play() -> Result:
-        async with open_sender() as sender:
-            return await sender.send(replace(OWED, secret="whsec_x"))
+@pytest.mark.parametrize("secret", ["whsec_x", "yMnKy8zNzs/Q0dLT1NXW19jZ2tvc3d7f"])
+def test_a_secret_that_cannot_be_read_is_our_fault_and_is_not_repeated(secret: str) -> None:
+    result = send(NOWHERE, secrets=(secret,))
+    assert result.outcome is Outcome.INTERNAL
+    assert "webhook secret" in str(result.detail)
+    assert secret not in str(result.detail)
+    assert result.address is None
 
-    assert asyncio.run(play()).outcome is Outcome.INTERNAL
+
+def test_a_private_key_that_cannot_be_read_is_our_fault() -> None:
+    result = send(NOWHERE, signatures=Signatures.V1A, private_keys=("whsk_x",))
+    assert result.outcome is Outcome.INTERNAL
+
+
+def test_without_any_key_an_endpoint_is_our_fault_and_a_tenant_is_gone() -> None:
+    assert send(NOWHERE, secrets=()).outcome is Outcome.REFUSED
+    assert send(NOWHERE, secrets=(), endpoint_id=UUID(int=5)).outcome is Outcome.INTERNAL
+
+
+@pytest.mark.parametrize(("body", "why"), [(None, "retention"), (b"", "erased")])
+def test_what_is_there_no_more_is_not_sent(body: bytes | None, why: str) -> None:
+    sent = send_to(Answer(), owed={"body": body})
+    assert sent.result.outcome is Outcome.DISCARDED
+    assert why in str(sent.result.detail)
+    assert sent.requests == []
+
+
+def test_the_stored_bytes_are_sent_thin_or_full_as_the_receiver_wants() -> None:
+    both = {"body": b'{ "outputs":[1] }', "thin": b'{ "outputs" : "link" }'}
+    [thin] = send_to(Answer(), owed=both, payload=Payload.THIN).requests
+    [full] = send_to(Answer(), owed=both, payload=Payload.FULL).requests
+    [same] = send_to(Answer(), owed={**both, "thin": None}, payload=Payload.THIN).requests
+    assert (thin.body, full.body, same.body) == (both["thin"], both["body"], both["body"])
+
+
+def test_a_request_tells_which_delivery_and_attempt_it_is_and_why() -> None:
+    sent = send_to(Answer(), owed={"attempt": 7, "trigger": Trigger.RECOVER})
+    [request] = sent.requests
+    wanted = {
+        "webhook-id": format_id("evt", sent.owed.event_id),
+        "genq-delivery-id": str(sent.owed.id),
+        "genq-attempt": "7",
+        "genq-trigger": "recover",
+        "content-type": "application/json",
+        "user-agent": "genq/test",
+        "content-length": str(len(request.body)),
+    }
+    assert wanted.items() <= request.headers.items()
+    assert not {"accept-encoding", "cookie", "authorization"} & request.headers.keys()
+
+
+def test_all_secrets_and_keys_sign_as_the_endpoint_chose() -> None:
+    keys = {
+        "secrets": (SECRET, format_secret(bytes(32)), format_secret(bytes(24))),
+        "private_keys": (format_private_key(bytes(32)),),
+    }
+    for chosen, schemes in (
+        (Signatures.V1, ["v1"] * 3),
+        (Signatures.V1A, ["v1a"]),
+        (Signatures.V1 | Signatures.V1A, ["v1", "v1", "v1", "v1a"]),
+    ):
+        [request] = send_to(Answer(), signatures=chosen, **keys).requests
+        tokens = request.headers["webhook-signature"].split(" ")
+        assert [token.partition(",")[0] for token in tokens] == schemes
+
+
+def test_the_owners_headers_are_sent_but_none_that_is_genqs_to_set() -> None:
+    headers = {"X-Team": "render", "Host": "other.example", "Webhook-Id": "1", "Cookie": "a=b"}
+    sent = send_to(Answer(), headers=headers)
+    [request] = sent.requests
+    assert request.headers["x-team"] == "render"
+    assert request.headers["host"].startswith("127.0.0.1")
+    assert request.headers["webhook-id"] == format_id("evt", sent.owed.event_id)
+    assert "cookie" not in request.headers
+
+
+def test_an_answer_is_kept_in_part() -> None:
+    answer = Answer(
+        503,
+        headers={
+            "Retry-After": "7",
+            "X-Request-Id": "r-1",
+            "Server": "s" * 500,
+            "X-Private": "no",
+            "webhook-delivery": " Disable ",
+        },
+        body=b"x" * 5000,
+    )
+    result = send_to(answer).result
+    assert (result.outcome, result.status) == (Outcome.RATE_LIMITED, 503)
+    assert result.answer_body == b"x" * 4096
+    assert result.answer_headers is not None
+    assert result.answer_headers["server"] == "s" * 200
+    assert "x-private" not in result.answer_headers
+    assert (result.request_id, result.retry_after) == ("r-1", "7")
+    assert result.delivery_control == "disable"
+
+
+def test_an_attempt_tells_where_it_went_and_what_took_how_long() -> None:
+    result = send_to(Answer(delay=timedelta(milliseconds=80))).result
+    assert result.address == "127.0.0.1"
+    assert result.dns_ms is not None
+    assert result.connect_ms is not None
+    assert result.tls_ms is None
+    assert result.first_byte_ms is not None
+    assert 80 <= result.first_byte_ms <= result.duration / timedelta(milliseconds=1)
+
+
+def test_a_connection_is_kept_open_for_the_next_delivery() -> None:
+    async def play() -> None:
+        async with Receiver() as receiver, open_sender() as sender:
+            for _ in range(3):
+                await sender.send(owed_to(receiver.url), a_receiver())
+            assert len({request.connection for request in receiver.requests}) == 1
+            result = await sender.send(owed_to(receiver.url), a_receiver())
+            assert (result.address, result.connect_ms) == ("127.0.0.1", None)
+
+    asyncio.run(play())
+
+
+def test_a_connection_that_the_receiver_was_tired_of_costs_no_attempt() -> None:
+    async def play() -> None:
+        async with (
+            Receiver(Answer(), Answer(cut="head"), Answer(201)) as receiver,
+            open_sender() as sender,
+        ):
+            await sender.send(owed_to(receiver.url), a_receiver())
+            result = await sender.send(owed_to(receiver.url), a_receiver())
+            assert (result.outcome, result.status) == (Outcome.SUCCESS, 201)
+            first, second = receiver.requests[1:]
+            assert first.headers == second.headers
+
+    asyncio.run(play())
+
+
+def test_a_receiver_that_closes_every_connection_is_asked_once() -> None:
+    async def play() -> None:
+        async with (
+            Receiver(otherwise=Answer(cut="head")) as receiver,
+            open_sender() as sender,
+        ):
+            result = await sender.send(owed_to(receiver.url), a_receiver())
+            assert result.outcome in {Outcome.DISCONNECTED, Outcome.CONNECTION_RESET}
+            assert len(receiver.requests) == 1
+
+    asyncio.run(play())

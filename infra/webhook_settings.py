@@ -1,0 +1,26 @@
+"""Webhooks: what tenants may register, and how they are reached."""
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings
+
+from infra.http.forward_proxy import ForwardProxy
+
+
+class WebhookSettings(BaseSettings):
+    """A part of ``infra.settings.Settings``, in a file of its own."""
+
+    webhook_endpoints: int = Field(500, ge=0, description="registered endpoints per tenant")
+    webhook_allow_http: bool = Field(
+        False, description="production: endpoints may have http:// URLs"
+    )
+    outbound_proxy: SecretStr | None = Field(
+        None,
+        description="http://, https:// or socks5://user:password@host:port; it filters then",
+    )
+
+    @field_validator("outbound_proxy")
+    @classmethod
+    def _readable(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            ForwardProxy.parse(value.get_secret_value())
+        return value

@@ -1,0 +1,1 @@
+"""Registered endpoints: made and changed, their secrets, links and tests."""

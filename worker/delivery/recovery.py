@@ -1,0 +1,122 @@
+"""Sends events of the past again, some hundred at a time, behind everything that is live.
+
+However many events a recovery covers, the table of what is owed never holds more than a
+thousand of them for one endpoint: the next are added as these are taken.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from enum import Enum
+from typing import Final
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from infra.postgres.engine import transaction, whole_transactions
+from infra.postgres.recovery_walk import (
+    CHUNK,
+    MOST_WAITING,
+    Held,
+    end_recovery,
+    put_off,
+    step_recovery,
+    take_recovery,
+)
+from schemas.errors import DatabaseUnavailableError
+from schemas.ids import format_id
+
+# While nothing is asked for, or the process cannot ask.
+_IDLE_SECONDS: Final = 1.0
+# Until an endpoint has taken some of what it is owed.
+_FULL_PAUSE: Final = timedelta(seconds=1)
+# A recovery takes at most half of the time, so that what is live finds the database free.
+_LEAST_PAUSE: Final = 0.02
+
+_GONE: Final = "the endpoint was deleted"
+_DISABLED: Final = (
+    "the endpoint was disabled: enable it, and start another recovery from where this one ended"
+)
+
+_log: Final = structlog.get_logger()
+
+
+class Step(Enum):
+    """What one step came to."""
+
+    NOTHING = "nothing"
+    """No recovery is under way, or all wait."""
+    WAITS = "waits"
+    """Enough of it is owed."""
+    LOOKED = "looked"
+    QUEUED = "queued"
+    """Deliveries were made."""
+    ENDED = "ended"
+
+
+class RecoveryWalker:
+    """Takes the steps of all recoveries in turn; several processes share them.
+
+    Args:
+        engine: Where the rows are.
+        tell: Is called when there is something to deliver.
+        chunk: Events looked at in one step.
+        most: Recovered deliveries that one endpoint is owed at once.
+    """
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        tell: Callable[[], Awaitable[None]],
+        *,
+        chunk: int = CHUNK,
+        most: int = MOST_WAITING,
+    ) -> None:
+        self._engine = whole_transactions(engine)
+        self._tell = tell
+        self._chunk = chunk
+        self._most = most
+
+    async def run(self) -> None:
+        """Take steps until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            began = loop.time()
+            try:
+                step = await self.step()
+            except DatabaseUnavailableError as error:
+                _log.warning("recovery_waits_for_database", error=error.message)
+                step = Step.NOTHING
+            except Exception:  # noqa: BLE001 - deliveries go on, whatever a recovery meets
+                _log.exception("recovery_step_failed")
+                step = Step.NOTHING
+            busy = max(loop.time() - began, _LEAST_PAUSE)
+            await asyncio.sleep(_IDLE_SECONDS if step is Step.NOTHING else busy)
+
+    async def step(self) -> Step:
+        """Look at the next events of the recovery whose turn it is.
+
+        Raises:
+            DatabaseUnavailableError: What was not committed is done again.
+        """
+        async with transaction(self._engine) as connection:
+            held = await take_recovery(connection)
+            if held is None:
+                return Step.NOTHING
+            why = _GONE if held.gone else _DISABLED if held.disabled else None
+            if why is not None:
+                await end_recovery(connection, held, why)
+                _ended(held, why)
+                return Step.ENDED
+            # A few at a time would cost a walk each.
+            if held.waiting > self._most // 2:
+                await put_off(connection, held, _FULL_PAUSE)
+                return Step.WAITS
+            made = await step_recovery(connection, held, chunk=self._chunk, most=self._most)
+        if made:
+            await self._tell()
+        return Step.QUEUED if made else Step.LOOKED
+
+
+def _ended(held: Held, why: str) -> None:
+    _log.info("recovery_ended", recovery=format_id("whr", held.recovery.id), reason=why)
