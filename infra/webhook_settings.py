@@ -1,9 +1,12 @@
 """Webhooks: what tenants may register, and how they are reached."""
 
+from datetime import timedelta
+
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings
 
 from infra.http.forward_proxy import ForwardProxy
+from infra.queue_settings import Seconds
 
 
 class WebhookSettings(BaseSettings):
@@ -12,6 +15,9 @@ class WebhookSettings(BaseSettings):
     webhook_endpoints: int = Field(500, ge=0, description="registered endpoints per tenant")
     webhook_allow_http: bool = Field(
         False, description="production: endpoints may have http:// URLs"
+    )
+    webhook_lane_lease: Seconds = Field(
+        timedelta(seconds=15), description="what a killed delivery process held is taken over"
     )
     outbound_proxy: SecretStr | None = Field(
         None,

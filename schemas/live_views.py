@@ -100,11 +100,20 @@ class FeedEvent(BaseModel):
     data: dict[str, JsonValue]
 
 
+class ErasedFeedEvent(BaseModel):
+    """What is left of an event whose content was deleted."""
+
+    id: str
+    object: Literal["event"]
+    type: TerminalType
+    erased: Literal[True]
+
+
 class FeedPage(BaseModel):
     """A page of the feed, oldest first. ``next`` goes into ``after``, now or later."""
 
     object: Literal["list"]
-    data: list[FeedEvent]
+    data: list[FeedEvent | ErasedFeedEvent]
     has_more: bool
     next: str
 

@@ -8,6 +8,7 @@ from schemas.events import (
     SUBSCRIBABLE_FAMILIES,
     SUBSCRIBABLE_TYPES,
     TERMINAL_TYPES,
+    EventType,
     is_subscribable,
 )
 from schemas.job import MAX_URL_BYTES
@@ -113,12 +114,20 @@ class SecretRotation(BaseModel):
         return DAY_SECONDS if self.keep_old_secret_active_for_24_hours else 0
 
 
-class EndpointTest(BaseModel):
-    """The body of ``…/test``: which event to send a sample of."""
+class TenantSecretRotation(BaseModel):
+    """For how long a tenant's former secrets sign on, in seconds; the body may be absent."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    event_type: Annotated[str, Field(max_length=64)]
+    grace_seconds: Grace = DAY_SECONDS
+
+
+class EndpointTest(BaseModel):
+    """The body of ``…/test``: which event to send a sample of; it may be absent."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    event_type: Annotated[str, Field(max_length=64)] = EventType.ENDPOINT_TEST.value
 
 
 class EndpointDisabling(BaseModel):

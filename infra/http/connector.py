@@ -12,6 +12,7 @@ from aiohttp.connector import Connection
 
 from infra.http.destinations import place_of_request, plain_address
 from infra.http.dial_watch import WatchedContext, note_dial
+from infra.http.interim_answers import RECEIVE_BUFFER
 
 AddressInfo = tuple[int, int, int, str, tuple[object, ...]]
 Dial = Callable[[AddressInfo], socket.socket]
@@ -79,7 +80,9 @@ def _dial(permit: Callable[[str], None], info: AddressInfo) -> socket.socket:
     if place is not None:
         place.dial(plain_address(address))
     note_dial(address)
-    return socket.socket(family, kind, protocol)
+    dialling = socket.socket(family, kind, protocol)
+    dialling.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+    return dialling
 
 
 def client_context() -> ssl.SSLContext:

@@ -17,6 +17,7 @@ from yarl import URL
 
 from infra.http.connector import GuardedConnector, verifying
 from infra.http.dial_watch import WatchedRequest
+from infra.http.interim_answers import PatientResponse
 from infra.http.names import Names
 from infra.http.special_addresses import inner_address, is_public
 from schemas.errors import OutboundRefusedError
@@ -211,6 +212,7 @@ def plain_session(
         connector=connector,
         timeout=timeout or aiohttp.ClientTimeout(total=30, sock_connect=CONNECT_SECONDS),
         request_class=WatchedRequest,
+        response_class=PatientResponse,
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
         skip_auto_headers=("Accept-Encoding",),

@@ -143,6 +143,12 @@ _LET_GO: Final = HotStatement(
     + _SAVED
 )
 
+_STANDINGS: Final = HotStatement("""
+SELECT id, fence, tenant_id, endpoint_id, origin, breaker, failures, failing_since,
+  last_failure_at, last_success_at, probes, in_flight, blocked_until, throttled_until
+FROM webhook_lane WHERE id = ANY(CAST(:ids AS bigint[]))
+""")
+
 _CLOCK: Final = HotStatement("SELECT clock_timestamp() AS at")
 
 
@@ -197,6 +203,16 @@ async def let_go(
         return set()
     rows = await _LET_GO.run(connection, {**_columns(savings), "me": me})
     return {row.id for row in rows}
+
+
+async def read_standings(
+    connection: AsyncConnection, ids: Collection[int]
+) -> dict[int, LaneStanding]:
+    """Return where the receivers of lanes stand by their rows."""
+    if not ids:
+        return {}
+    rows = await _STANDINGS.run(connection, {"ids": list(ids)})
+    return {row.id: _leased(row).standing for row in rows}
 
 
 async def time_of_server(connection: AsyncConnection) -> datetime:

@@ -59,7 +59,10 @@ class Releases:
 
 @dataclass(frozen=True, slots=True)
 class Owed:
-    """Deliveries that are late by a minute or more, and dead letters; at most ``MOST`` each."""
+    """Deliveries that are late by a minute or more, and dead letters; at most ``MOST`` each.
+
+    What waits for a receiver that is down, disabled, or asked to wait is not late.
+    """
 
     late: int
     latest_seconds: float
@@ -93,11 +96,22 @@ SELECT lane, count(*) AS jobs,
 FROM live WHERE state = 3 GROUP BY lane ORDER BY lane
 """)
 _OWED: Final = text("""
-SELECT (SELECT count(*) FROM (
-    SELECT 1 FROM delivery WHERE next_at < now() - interval '1 minute'
-    ORDER BY next_at LIMIT :most) x) AS late,
-  COALESCE((SELECT EXTRACT(epoch FROM now() - next_at) FROM delivery
-    ORDER BY next_at LIMIT 1), 0) AS latest_seconds,
+WITH due AS (
+  SELECT d.next_at FROM (
+    SELECT lane_id, endpoint_id, next_at FROM delivery
+    WHERE next_at < now() - interval '1 minute' ORDER BY next_at LIMIT :most) d
+  LEFT JOIN webhook_lane l ON l.id = d.lane_id
+  LEFT JOIN webhook_endpoint e ON e.id = d.endpoint_id
+  WHERE e.disabled_at IS NULL AND (l.blocked_until IS NULL OR l.blocked_until <= now())),
+-- So many may wait for receivers that are down that nothing else is seen before them.
+asleep AS (
+  SELECT next_due_at FROM webhook_lane
+  WHERE next_due_at < now() - interval '1 minute'
+    AND (lease_until IS NULL OR lease_until <= now()) ORDER BY next_due_at LIMIT :most)
+SELECT GREATEST((SELECT count(*) FROM due), (SELECT count(*) FROM asleep)) AS late,
+  COALESCE(EXTRACT(epoch FROM now() - LEAST(
+    (SELECT min(next_at) FROM due), (SELECT min(next_due_at) FROM asleep))), 0)
+    AS latest_seconds,
   (SELECT count(*) FROM (
     SELECT 1 FROM job WHERE final_state = 12 AND redriven_by IS NULL LIMIT :most) y) AS dead
 """)

@@ -1,7 +1,6 @@
 """Tests of endpoints: what came of one, and taking back one that nobody sent."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
@@ -12,7 +11,7 @@ from schemas.webhooks import Ended
 
 
 @dataclass(frozen=True, slots=True)
-class TestAttempt:
+class TrialAttempt:
     """The attempt of a test.
 
     Attributes:
@@ -23,7 +22,7 @@ class TestAttempt:
     outcome: str
     status: int | None
     detail: str | None
-    duration: timedelta
+    duration_ms: int
     delivered: bool
 
 
@@ -38,16 +37,16 @@ DELETE FROM delivery WHERE job_id = :event_id AND tenant_id = :tenant_id
 """)
 
 
-async def attempt_of_test(connection: AsyncConnection, event_id: UUID) -> TestAttempt | None:
+async def attempt_of_test(connection: AsyncConnection, event_id: UUID) -> TrialAttempt | None:
     """Return the first attempt of a test's event; ``None``: there was none yet."""
     row = (await connection.execute(_ATTEMPT, {"event_id": event_id})).one_or_none()
     if row is None:
         return None
-    return TestAttempt(
+    return TrialAttempt(
         outcome=row.outcome,
         status=row.status,
         detail=row.detail,
-        duration=timedelta(milliseconds=row.duration_ms),
+        duration_ms=row.duration_ms,
         delivered=row.ended == Ended.DELIVERED,
     )
 

@@ -15,11 +15,12 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.postgres.hot import HotStatement
-from schemas.events import EventType
+from schemas.erased_event import erased_event
+from schemas.events import EventType, OutboxKind
 from schemas.ids import InvalidIdError, format_id, parse_id
 
 _DIGITS: Final = 19
-# With a filter, so many events are looked at for one page.
+# With a filter, or between others, so many events are looked at for one page.
 _LOOKED_AT: Final = 1_000
 
 
@@ -84,7 +85,8 @@ class FeedPage:
 
 _READ: Final = HotStatement("""
 SELECT o.tx::text AS tx, o.id, o.type,
-  CASE WHEN CAST(:types AS text[]) IS NULL OR o.type = ANY (CAST(:types AS text[]))
+  CASE WHEN o.kind = :terminal
+    AND (CAST(:types AS text[]) IS NULL OR o.type = ANY (CAST(:types AS text[])))
     THEN o.body END AS body
 FROM outbox o
 WHERE o.tenant_id = :tenant
@@ -131,16 +133,18 @@ async def read_feed(
     """Return up to ``limit`` events behind ``after``, of these types or of all.
 
     With a filter a page may be short, or empty, although there are more: ``has_more`` tells.
+    So it may where webhooks hear of more than the feed does, which tells of ends alone.
     """
+    values = {
+        **_place(tenant_id, after),
+        "types": [kind.value for kind in types] or None,
+        "terminal": int(OutboxKind.TERMINAL),
+    }
     most = max(limit, _LOOKED_AT) if types else limit
-    rows = await _READ.run(
-        connection,
-        {
-            **_place(tenant_id, after),
-            "types": [kind.value for kind in types] or None,
-            "most": most + 1,
-        },
-    )
+    rows = await _READ.run(connection, values | {"most": most + 1})
+    if most < _LOOKED_AT and len(rows) > most and any(row.body is None for row in rows):
+        most = _LOOKED_AT
+        rows = await _READ.run(connection, values | {"most": most + 1})
     seen = rows[:most]
     events: list[FeedEvent] = []
     upto = after
@@ -151,7 +155,8 @@ async def read_feed(
             break
         upto = Cursor(int(row.tx), row.id)
         if row.body is not None:
-            events.append(FeedEvent(upto, row.type, bytes(row.body)))
+            body = bytes(row.body) or erased_event(row.id, row.type)
+            events.append(FeedEvent(upto, row.type, body))
     return FeedPage(tuple(events), upto, more)
 
 

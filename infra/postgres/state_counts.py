@@ -39,11 +39,21 @@ class LaneState:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryCounts:
-    """Deliveries owed; of them those that failed before; how long one is due in vain."""
+    """Deliveries owed.
+
+    Attributes:
+        failed_before: Of them, those that failed at least once.
+        oldest_due_seconds: How long one is due that nobody has taken up, although its receiver
+            is neither down nor disabled, nor asked to wait.
+        held_back: Of them, those whose receiver is one of that.
+        oldest_seconds: Age of the oldest of all.
+    """
 
     owed: int
     failed_before: int
     oldest_due_seconds: float
+    held_back: int = 0
+    oldest_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +87,17 @@ FROM live GROUP BY lane, state
 
 _DELIVERIES: Final = text("""
 SELECT count(*) AS owed, count(*) FILTER (WHERE attempt > 0) AS failed_before,
+  count(*) FILTER (WHERE held) AS held_back,
+  COALESCE(EXTRACT(EPOCH FROM now() - min(created_at)), 0) AS oldest,
   COALESCE(EXTRACT(EPOCH FROM now() - min(next_at) FILTER (
-    WHERE next_at <= now() AND (lease_until IS NULL OR lease_until <= now()))), 0) AS oldest
-FROM delivery
+    WHERE next_at <= now() AND NOT held AND NOT taken)), 0) AS oldest_due
+FROM (
+  SELECT d.attempt, d.created_at, d.next_at,
+    COALESCE(e.disabled_at IS NOT NULL OR l.blocked_until > now(), false) AS held,
+    COALESCE(d.lease_until > now(), false) OR COALESCE(l.lease_until > now(), false) AS taken
+  FROM delivery d
+  LEFT JOIN webhook_lane l ON l.id = d.lane_id
+  LEFT JOIN webhook_endpoint e ON e.id = d.endpoint_id) x
 """)
 
 _WORKERS: Final = text("""
@@ -146,7 +164,13 @@ async def lane_states(connection: AsyncConnection) -> list[LaneState]:
 async def delivery_counts(connection: AsyncConnection) -> DeliveryCounts:
     """Return how many deliveries are owed, and how late the latest is."""
     row = (await connection.execute(_DELIVERIES)).one()
-    return DeliveryCounts(row.owed, row.failed_before, float(row.oldest))
+    return DeliveryCounts(
+        owed=row.owed,
+        failed_before=row.failed_before,
+        oldest_due_seconds=float(row.oldest_due),
+        held_back=row.held_back,
+        oldest_seconds=float(row.oldest),
+    )
 
 
 async def worker_states(connection: AsyncConnection, ttl: timedelta) -> list[WorkerState]:

@@ -85,10 +85,6 @@ UPDATE tenant SET suspended_at = CASE WHEN :suspended THEN COALESCE(suspended_at
 WHERE name = :name RETURNING id
 """)
 
-_WEBHOOK_SECRET: Final = text("""
-UPDATE tenant SET webhook_secret = :secret WHERE name = :name RETURNING id
-""")
-
 # What was used stays used when the measure changes, up to the whole of the new allowance.
 # In the order of the keys, after the tenant, as the release does.
 _MEASURE: Final = text("""
@@ -164,14 +160,6 @@ async def suspend_tenant(
 ) -> TenantPlan | None:
     """Let none of a tenant's keys work, or all again; return the tenant, if there is one."""
     await connection.execute(_SUSPEND, {"name": name, "suspended": suspended})
-    return await find_plan(connection, name)
-
-
-async def change_webhook_secret(
-    connection: AsyncConnection, name: str, secret: str
-) -> TenantPlan | None:
-    """Sign a tenant's webhooks with another secret; return the tenant, if there is one."""
-    await connection.execute(_WEBHOOK_SECRET, {"name": name, "secret": secret})
     return await find_plan(connection, name)
 
 

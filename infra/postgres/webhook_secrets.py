@@ -43,8 +43,11 @@ DELETE FROM webhook_secret WHERE {_OF} AND kind = :kind AND (expires_at <= now()
     ORDER BY created_at DESC, id DESC LIMIT :most))
 """)
 
-_DELETE: Final = text("""
-DELETE FROM webhook_secret WHERE tenant_id = :tenant_id AND endpoint_id = :of
+_PUBLIC: Final = text("""
+SELECT (SELECT array_agg(public_key ORDER BY created_at DESC, id DESC) FROM webhook_secret s
+  WHERE s.tenant_id = e.tenant_id AND s.endpoint_id = e.id AND public_key IS NOT NULL
+    AND (expires_at IS NULL OR expires_at > now())) AS public_keys
+FROM webhook_endpoint e WHERE id = :id
 """)
 
 _OF_MANY: Final = text(f"""
@@ -122,11 +125,14 @@ async def secrets_of_endpoints(
     return found
 
 
-async def delete_secrets(
-    connection: AsyncConnection, tenant_id: int, endpoint_id: UUID
-) -> None:
-    """Forget every key of an endpoint."""
-    await connection.execute(_DELETE, {"tenant_id": tenant_id, "of": endpoint_id})
+async def public_keys(connection: AsyncConnection, endpoint_id: UUID) -> list[bytes] | None:
+    """Return the Ed25519 keys that verify what an endpoint is sent now, newest first.
+
+    ``None``: there is no such endpoint.
+    """
+    found = await connection.execute(_PUBLIC, {"id": endpoint_id})
+    row = found.one_or_none()
+    return None if row is None else [bytes(key) for key in row.public_keys or ()]
 
 
 def _secret(row: Any) -> StoredSecret:

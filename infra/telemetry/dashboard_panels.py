@@ -189,6 +189,7 @@ ROWS: Final[dict[str, tuple[Panel, ...]]] = {
             [
                 ("max(genq_outbox_backlog)", "owed"),
                 ("max(genq_webhook_backlog)", "failed before"),
+                ("max(genq_webhooks_held_back)", "receiver is down"),
             ],
         ),
         Panel("Due in vain", "s", [("max(genq_outbox_oldest_age_seconds)", "oldest")]),
@@ -197,6 +198,13 @@ ROWS: Final[dict[str, tuple[Panel, ...]]] = {
             "ops",
             [(_rate("genq_webhook_attempts_total", "outcome"), "{{outcome}}")],
         ),
+        Panel(
+            "Receivers in trouble",
+            "short",
+            [('max by (state) (genq_webhook_receivers{state!="well"})', "{{state}}")],
+        ),
+        Panel("Oldest owed", "s", [("max(genq_webhook_oldest_age_seconds)", "age")]),
+        Panel("From commit to taken", "s", _slow("genq_webhook_delivery_seconds", "job")),
     ),
     "API": (
         Panel(

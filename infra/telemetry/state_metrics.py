@@ -45,10 +45,25 @@ OUTBOX_BACKLOG: Final = StateGauge(
 )
 OUTBOX_OLDEST_AGE_SECONDS: Final = StateGauge(
     "genq_outbox_oldest_age_seconds",
-    "How long the delivery has been due that nobody has taken up for longest.",
+    "How long the delivery has been due that nobody has taken up for longest, although its "
+    "receiver is not down.",
 )
 WEBHOOK_BACKLOG: Final = StateGauge(
     "genq_webhook_backlog", "Deliveries that failed before and are to be tried again."
+)
+WEBHOOKS_HELD_BACK: Final = StateGauge(
+    "genq_webhooks_held_back",
+    "Deliveries whose receiver is down, disabled, or asked to wait.",
+)
+WEBHOOK_OLDEST_AGE_SECONDS: Final = StateGauge(
+    "genq_webhook_oldest_age_seconds", "Age of the oldest delivery that is still owed."
+)
+WEBHOOK_RECEIVERS: Final = StateGauge(
+    "genq_webhook_receivers",
+    "Receivers of webhooks by what is done about them: tried as ever (well, failing), tried "
+    "again with care (slow_start), left alone as they asked (paused), probed (open), not tried "
+    "(disabled).",
+    ("state",),
 )
 WORKERS: Final = StateGauge(
     "genq_workers",
@@ -95,6 +110,9 @@ STATE_GAUGES: Final = (
     OUTBOX_BACKLOG,
     OUTBOX_OLDEST_AGE_SECONDS,
     WEBHOOK_BACKLOG,
+    WEBHOOKS_HELD_BACK,
+    WEBHOOK_OLDEST_AGE_SECONDS,
+    WEBHOOK_RECEIVERS,
     WORKERS,
     LANE_WORKERS,
     WORKER_HEARTBEAT_AGE_SECONDS,

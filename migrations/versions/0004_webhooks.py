@@ -115,7 +115,16 @@ _STATEMENTS: Final = (
     """,
     """
     CREATE INDEX IF NOT EXISTS ix_webhook_lane_next_due_at ON webhook_lane (next_due_at)
-      WHERE next_due_at IS NOT NULL
+      WHERE next_due_at IS NOT NULL AND owner IS NULL
+    """,
+    """
+    CREATE INDEX IF NOT EXISTS ix_webhook_lane_tenant_id_next_due_at
+      ON webhook_lane (tenant_id, next_due_at)
+      WHERE next_due_at IS NOT NULL AND owner IS NULL
+    """,
+    """
+    CREATE INDEX IF NOT EXISTS ix_webhook_lane_owner ON webhook_lane (owner)
+      WHERE owner IS NOT NULL
     """,
     """
     CREATE INDEX IF NOT EXISTS ix_webhook_lane_tenant_id_endpoint_id

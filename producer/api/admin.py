@@ -7,12 +7,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from infra.doorbells import DELIVER
 from infra.postgres.engine import transaction, whole_transactions
 from infra.postgres.tenant_plans import TenantPlan, list_plans
 from infra.postgres.tenants import Tenant
+from infra.sealing import sealer_for
 from producer.api.auth import caller_of
 from producer.api.bodies import check, encode, read_json
-from producer.api.keys import keys_of, named_tenant
+from producer.api.keys import keys_of, named_tenant, optional_json
 from producer.api.keyset import PRIVATE, page, read_query
 from producer.api.pages import DEFAULT_LIMIT, LARGEST_LIMIT
 from producer.api.services import Services
@@ -22,6 +24,7 @@ from schemas.errors import InputError
 from schemas.job import iso_ms
 from schemas.tenant_plan import PlanChange
 from schemas.tenant_views import TenantRequest
+from schemas.webhook_requests import TenantSecretRotation
 
 _JSON: Final = "application/json"
 # The secret must not stay in anybody's cache.
@@ -120,7 +123,14 @@ async def rotate_webhook_secret(
 ) -> Response:
     """Sign a tenant's webhooks with a new secret; it is shown this once."""
     engine = whole_transactions(services.engine)
-    done = await plans.rotate_webhook_secret(engine, named_tenant(request))
+    wanted = check(TenantSecretRotation, await optional_json(services, request))
+    done = await plans.rotate_webhook_secret(
+        engine,
+        sealer_for(services.settings),
+        named_tenant(request),
+        grace_seconds=wanted.grace_seconds,
+    )
+    await services.doorbells.ring(DELIVER)
     view = {
         "object": "webhook_secret",
         "tenant": done.plan.name,

@@ -106,9 +106,18 @@ ROTATE_WEBHOOK_SECRET: Final = Operation(
     method="POST",
     path=f"{_PATH}/webhook_secret",
     summary="Rotate a tenant's webhook secret",
-    description="The next delivery is signed with the new one, which is shown this once.",
+    description="The next delivery is signed with the new one, which is shown this once, and "
+    "with the former ones for the grace, a day unless told otherwise.",
     tag="admin",
     scope=KeyScope.ADMIN,
     parameters=[TENANT],
-    answers={200: answer("The secret.", "WebhookSecretView")} | _UNKNOWN,
+    body="TenantSecretRotation",
+    body_required=False,
+    answers={200: answer("The secret.", "WebhookSecretView")}
+    | _UNKNOWN
+    | problems(
+        _400="The body is wrong; errors[] says where.",
+        _413="The body is too large.",
+        _415="The body is not JSON.",
+    ),
 )

@@ -94,6 +94,10 @@ from producer.api.schedules import (
 )
 from producer.api.services import Services
 from producer.api.traced import Traced
+from producer.api.webhook_delivery_routes import WEBHOOK_DELIVERY_ROUTES
+from producer.api.webhook_endpoint_operations import SHOW_JWKS
+from producer.api.webhook_endpoint_routes import WEBHOOK_ENDPOINT_ROUTES
+from producer.api.webhook_jwks import show_jwks
 from schemas.errors import GenqError
 
 Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -160,6 +164,7 @@ def create_app(services: Services) -> FastAPI:
     _add(app, READYZ, partial(readyz, services))
     _add(app, METRICS, partial(show_metrics, services, states))
     _add(app, ERRORS, show_errors)
+    _add(app, SHOW_JWKS, partial(show_jwks, services))
     return app
 
 
@@ -192,6 +197,8 @@ _TENANT_ROUTES: Final[tuple[tuple[Operation, TenantRoute], ...]] = (
     *ADMIN_ROUTES,
     *BUDGET_ROUTES,
     *AUDIT_ROUTES,
+    *WEBHOOK_ENDPOINT_ROUTES,
+    *WEBHOOK_DELIVERY_ROUTES,
 )
 
 

@@ -11,6 +11,7 @@ from producer.api.illustrate import illustrate
 from producer.api.pages import DEFAULT_LIMIT, LARGEST_LIMIT
 from producer.api.preferences import LONGEST_IDEMPOTENCY_KEY, LONGEST_WAIT_SECONDS
 from producer.api.problems import MEDIA_TYPE
+from producer.api.webhook_models import WEBHOOK_REQUESTS, WEBHOOK_VIEWS
 from schemas.api_key import KeyPage, KeyRequest, KeyRotation, KeyView, NewKeyView
 from schemas.audit_views import AuditPage
 from schemas.budget import BudgetBody, BudgetList
@@ -52,6 +53,7 @@ SECURITY_SCHEME: Final = "bearer"
 
 TAGS: Final = [
     {"name": "jobs", "description": "Submit generation jobs, follow them, fetch results."},
+    {"name": "webhooks", "description": "Who is told of events, and what became of it."},
     {"name": "keys", "description": "Who am I; API keys of one's own tenant."},
     {"name": "admin", "description": "Tenants and their keys. Needs the scope admin."},
     {"name": "operations", "description": "Probes and metrics. No key needed."},
@@ -157,6 +159,8 @@ _MODELS: Final[list[tuple[type[BaseModel], JsonSchemaMode]]] = [
     (BudgetList, "serialization"),
     (EstimateView, "serialization"),
     (AuditPage, "serialization"),
+    *((model, "validation") for model in WEBHOOK_REQUESTS),
+    *((model, "serialization") for model in WEBHOOK_VIEWS),
     (Problem, "serialization"),
     (Readiness, "serialization"),
 ]

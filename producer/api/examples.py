@@ -5,6 +5,11 @@ from typing import Any, Final
 from producer.api.request_examples import (
     BUDGET_BODY,
     CANCEL_REQUEST,
+    ENDPOINT_AUTH,
+    ENDPOINT_CHANGE,
+    ENDPOINT_OPTIONS,
+    ENDPOINT_REQUEST,
+    ENDPOINT_TEST,
     JOB_ACTION_REQUEST,
     KEY_REQUEST,
     KEY_ROTATION,
@@ -12,6 +17,7 @@ from producer.api.request_examples import (
     REDRIVE_REQUEST,
     SCHEDULE_CHANGE,
     SCHEDULE_REQUEST,
+    SECRET_ROTATION,
     TENANT_REQUEST,
 )
 
@@ -102,4 +108,10 @@ HAND_MADE: Final[dict[str, Any]] = {
     "TenantRequest": TENANT_REQUEST,
     "BudgetBody": BUDGET_BODY,
     "PlanChange": PLAN_CHANGE,
+    "EndpointRequest": ENDPOINT_REQUEST,
+    "EndpointChange": ENDPOINT_CHANGE,
+    "EndpointOptions": ENDPOINT_OPTIONS,
+    "EndpointAuth": ENDPOINT_AUTH,
+    "SecretRotation": SECRET_ROTATION,
+    "EndpointTest": ENDPOINT_TEST,
 }

@@ -53,11 +53,19 @@ _BY_NAME: Final = {
     "timestamp": _INSTANT,
     "timezone": "Europe/Berlin",
     "until": _INSTANT,
+    "signing_secret": "whsec_MfKQ9r8GKYqr…",
+    "signing_secret_hint": "whsec_…LaSw",
+    "token": "gqp_AZq3…",
     "url": "https://example.com/hook",
     "webhook_secret": "whsec_MfKQ9r8GKYqr…",
 }
 # By the thing's "object": how its id begins.
-_PREFIXES: Final = {"api_key": "key", "event": "evt", "schedule": "sched"}
+_PREFIXES: Final = {
+    "api_key": "key",
+    "event": "evt",
+    "schedule": "sched",
+    "webhook_endpoint": "whe",
+}
 # Null in the usual case.
 _ABSENT: Final = frozenset(
     {"after", "error", "paused_at", "replaced_by", "revoked_at", "suspended_at", "redrive_of"}

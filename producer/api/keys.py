@@ -87,7 +87,7 @@ async def show_key(services: Services, tenant: Tenant, request: Request) -> Resp
 async def rotate_key(services: Services, tenant: Tenant, request: Request) -> Response:
     """Make a key in place of another: 201 with it; the other works on for the overlap."""
     key_id = _id_of(request)
-    wanted = check(KeyRotation, await _optional_json(services, request))
+    wanted = check(KeyRotation, await optional_json(services, request))
     owner = await _owner(services, tenant, request)
     made = await keys_of(services).rotate(owner.tenant_id, key_id, wanted, may=owner.may)
     return _made(services, owner, made)
@@ -147,7 +147,7 @@ def _cursor(after: str) -> UUID:
         raise InputError("the query is not acceptable", fields=[fault]) from None
 
 
-async def _optional_json(services: Services, request: Request) -> Any:
+async def optional_json(services: Services, request: Request) -> Any:
     """Return the body; nothing says the same as an empty object."""
     length = request.headers.get("content-length")
     if length == "0" or (length is None and "transfer-encoding" not in request.headers):

@@ -39,3 +39,24 @@ JOB_ACTION_REQUEST: Final[dict[str, Any]] = {
     "filter": {"lane": ["batch"], "tag": ["spring"], "created_after": "2026-11-20T10:00:00Z"},
     "dry_run": True,
 }
+ENDPOINT_REQUEST: Final[dict[str, Any]] = {
+    "name": "shop",
+    "url": "https://example.com/hook",
+    "event_types": ["job.succeeded", "job.failed"],
+    "genq": {
+        "filter": {"shop": "berlin"},
+        "throttle_rate": 20,
+        "timeout_s": 10,
+        "signatures": ["v1", "v1a"],
+        "headers": {"X-Shop": "berlin"},
+        "auth": {"kind": "basic", "username": "genq", "password": "correct horse battery"},
+    },
+}
+ENDPOINT_CHANGE: Final[dict[str, Any]] = {
+    "event_types": ["job.*"],
+    "genq": {"payload": "full", "filter": None},
+}
+ENDPOINT_OPTIONS: Final[dict[str, Any]] = ENDPOINT_REQUEST["genq"]
+ENDPOINT_AUTH: Final[dict[str, Any]] = ENDPOINT_OPTIONS["auth"]
+SECRET_ROTATION: Final[dict[str, Any]] = {"keep_old_secret_active_for_24_hours": True}
+ENDPOINT_TEST: Final[dict[str, Any]] = {"event_type": "job.succeeded"}

@@ -5,6 +5,7 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from infra.postgres.receiver_counts import receiver_states
 from infra.postgres.state_counts import (
     DeliveryCounts,
     LaneState,
@@ -39,6 +40,10 @@ async def count_states(
         **values_of_deliveries(await delivery_counts(connection)),
         **values_of_workers(await worker_states(connection, settings.session_ttl)),
     }
+    found[gauges.WEBHOOK_RECEIVERS] = {
+        (state.value,): float(count)
+        for state, count in (await receiver_states(connection)).items()
+    }
     eighty, full = await budgets_near_limit(connection)
     found[gauges.BUDGETS_NEAR_LIMIT] = {("80",): float(eighty), ("100",): float(full)}
     if settings.metrics_tenants:
@@ -72,6 +77,8 @@ def values_of_deliveries(counted: DeliveryCounts) -> dict[StateGauge, Values]:
         gauges.OUTBOX_BACKLOG: {(): counted.owed},
         gauges.WEBHOOK_BACKLOG: {(): counted.failed_before},
         gauges.OUTBOX_OLDEST_AGE_SECONDS: {(): counted.oldest_due_seconds},
+        gauges.WEBHOOKS_HELD_BACK: {(): counted.held_back},
+        gauges.WEBHOOK_OLDEST_AGE_SECONDS: {(): counted.oldest_seconds},
     }
 
 

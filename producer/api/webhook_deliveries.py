@@ -16,7 +16,7 @@ from producer.api.keyset import PRIVATE, page
 from producer.api.pages import DEFAULT_LIMIT, LARGEST_LIMIT
 from producer.api.preferences import idempotency_key
 from producer.api.services import Services
-from producer.api.webhook_callers import named_in_path, only_endpoint, require_endpoint
+from producer.api.webhook_paths import endpoint_in_path, named_in_path
 from producer.webhooks.resending import SHOWN_ATTEMPTS, Resender, unknown_delivery
 from schemas.errors import FieldError, InputError, NotFoundError
 from schemas.ids import InvalidIdError, format_id, parse_id
@@ -57,7 +57,6 @@ async def list_endpoint_deliveries(
     if query.endpoint_key not in {None, endpoint_id}:
         fault = FieldError("/query/endpoint_id", "the path names another endpoint")
         raise InputError("the query is not acceptable", fields=[fault])
-    require_endpoint(request, endpoint_id)
     async with transaction(services.engine) as connection:
         if await get_endpoint(connection, tenant.id, endpoint_id) is None:
             shown = format_id("whe", endpoint_id)
@@ -68,10 +67,10 @@ async def list_endpoint_deliveries(
 async def show_delivery(services: Services, tenant: Tenant, request: Request) -> Response:
     """Answer with one delivery and its attempts."""
     delivery_id = named_in_path(request, "delivery_id", "whd")
-    only = only_endpoint(request)
+    endpoint_id = endpoint_in_path(request)
     async with transaction(services.engine) as connection:
         found = await get_delivery(connection, tenant.id, delivery_id, attempts=SHOWN_ATTEMPTS)
-    if found is None or (only is not None and found.delivery.endpoint_id != only):
+    if found is None or endpoint_id not in {None, found.delivery.endpoint_id}:
         raise unknown_delivery(delivery_id)
     return Response(encode(history_view(found)), 200, PRIVATE, _JSON)
 
@@ -87,7 +86,7 @@ async def resend_delivery(services: Services, tenant: Tenant, request: Request) 
     done = await resender.resend(
         tenant,
         delivery_id,
-        of_endpoint=only_endpoint(request),
+        of_endpoint=endpoint_in_path(request),
         idempotency_key=idempotency_key(request.headers, "resend"),
     )
     view = history_view(done.history)
@@ -121,9 +120,8 @@ async def _page(
     query: DeliveriesQuery,
     endpoint_id: UUID | None,
 ) -> Response:
-    shown = require_endpoint(request, endpoint_id)
-    if shown is not None:
-        query = query.model_copy(update={"endpoint_id": format_id("whe", shown)})
+    if endpoint_id is not None:
+        query = query.model_copy(update={"endpoint_id": format_id("whe", endpoint_id)})
     before = parse_id("whd", query.after) if query.after else None
     found, more = await deliveries_of(services, tenant, query, limit=query.limit, before=before)
     following = format_id("whd", found[-1].id) if more else None

@@ -97,10 +97,23 @@ LIST_ENDPOINT_DELIVERIES: Final = Operation(
     description="As all deliveries are listed, of one endpoint.",
     tag=_TAG,
     scope=KeyScope.WEBHOOKS_READ,
+    portal=True,
     parameters=[_ENDPOINT_ID, *_FILTER],
     answers={200: answer("One page.", "DeliveryPage", headers=("Link",))}
     | _WRONG_QUERY
     | _NO_ENDPOINT,
+)
+SHOW_ENDPOINT_DELIVERY: Final = Operation(
+    name="get_webhook_endpoint_delivery",
+    path=f"{_ENDPOINT}/deliveries/{{delivery_id}}",
+    summary="Look at an endpoint's delivery",
+    description="As any delivery; a portal link may too.",
+    tag=_TAG,
+    scope=KeyScope.WEBHOOKS_READ,
+    portal=True,
+    parameters=[_ENDPOINT_ID, _DELIVERY_ID],
+    answers={200: answer("The delivery.", "DeliveryDetailView")}
+    | problems(_404="This endpoint has no such delivery."),
 )
 SHOW_DELIVERY: Final = Operation(
     name="get_webhook_delivery",
@@ -112,6 +125,18 @@ SHOW_DELIVERY: Final = Operation(
     parameters=[_DELIVERY_ID],
     answers={200: answer("The delivery.", "DeliveryDetailView")}
     | problems(_404="This tenant has no such delivery."),
+)
+_RESENT: Final = {
+    202: answer(
+        "What is owed now.",
+        "DeliveryDetailView",
+        headers=("Location", "Idempotent-Replayed"),
+    )
+} | problems(
+    _400="The Idempotency-Key is not acceptable.",
+    _404="There is no such delivery.",
+    _409="The content is gone, or the endpoint is deleted or disabled.",
+    _422="The Idempotency-Key was used for another delivery.",
 )
 RESEND_DELIVERY: Final = Operation(
     name="resend_webhook_delivery",
@@ -125,19 +150,19 @@ RESEND_DELIVERY: Final = Operation(
     tag=_TAG,
     scope=KeyScope.WEBHOOKS_WRITE,
     parameters=[_DELIVERY_ID, IDEMPOTENCY_KEY],
-    answers={
-        202: answer(
-            "What is owed now.",
-            "DeliveryDetailView",
-            headers=("Location", "Idempotent-Replayed"),
-        )
-    }
-    | problems(
-        _400="The Idempotency-Key is not acceptable.",
-        _404="This tenant has no such delivery.",
-        _409="The content is gone, or the endpoint is deleted or disabled.",
-        _422="The Idempotency-Key was used for another delivery.",
-    ),
+    answers=_RESENT,
+)
+RESEND_ENDPOINT_DELIVERY: Final = Operation(
+    name="resend_webhook_endpoint_delivery",
+    method="POST",
+    path=f"{_ENDPOINT}/deliveries/{{delivery_id}}/resend",
+    summary="Send an endpoint's event again",
+    description="As any delivery is sent again; a portal link may too.",
+    tag=_TAG,
+    scope=KeyScope.WEBHOOKS_WRITE,
+    portal=True,
+    parameters=[_ENDPOINT_ID, _DELIVERY_ID, IDEMPOTENCY_KEY],
+    answers=_RESENT,
 )
 SHOW_EVENT: Final = Operation(
     name="get_webhook_event",

@@ -31,6 +31,8 @@ WEBHOOK_DELIVERY_ROUTES: Final[tuple[tuple[Operation, _Route], ...]] = (
     (told.SHOW_DELIVERY, show_delivery),
     (told.RESEND_DELIVERY, resend_delivery),
     (told.LIST_ENDPOINT_DELIVERIES, list_endpoint_deliveries),
+    (told.SHOW_ENDPOINT_DELIVERY, show_delivery),
+    (told.RESEND_ENDPOINT_DELIVERY, resend_delivery),
     (told.SHOW_EVENT, show_event),
     (told.ERASE_EVENT, erase_event_content),
     (told.RECOVER_ENDPOINT, recover_endpoint),

@@ -13,7 +13,7 @@ from producer.api.pages import DEFAULT_LIMIT, LARGEST_LIMIT
 from producer.api.preferences import idempotency_key
 from producer.api.request_hash import hash_of
 from producer.api.services import Services
-from producer.api.webhook_callers import named_in_path, require_whole_tenant
+from producer.api.webhook_paths import named_in_path
 from producer.webhooks.recovering import Recoveries
 from schemas.errors import FieldError, InputError
 from schemas.ids import InvalidIdError, format_id, parse_id
@@ -41,7 +41,6 @@ class RecoveriesQuery(BaseModel):
 
 async def recover_endpoint(services: Services, tenant: Tenant, request: Request) -> Response:
     """Begin to send events of a stretch of time again: 202 with the recovery."""
-    require_whole_tenant(request)
     endpoint_id = named_in_path(request, "endpoint_id", "whe")
     key = idempotency_key(request.headers, "recover")
     body: Any = await read_json(request, services.settings.max_body_bytes)
@@ -68,7 +67,6 @@ async def list_endpoint_recoveries(
     services: Services, tenant: Tenant, request: Request
 ) -> Response:
     """Answer with one page of an endpoint's recoveries, newest first."""
-    require_whole_tenant(request)
     endpoint_id = named_in_path(request, "endpoint_id", "whe")
     query = read_query(RecoveriesQuery, request)
     before = parse_id("whr", query.after) if query.after else None
@@ -83,7 +81,6 @@ async def list_endpoint_recoveries(
 
 async def show_recovery(services: Services, tenant: Tenant, request: Request) -> Response:
     """Answer with one recovery."""
-    require_whole_tenant(request)
     found = await _recoveries(services).get(
         tenant,
         named_in_path(request, "endpoint_id", "whe"),
@@ -94,7 +91,6 @@ async def show_recovery(services: Services, tenant: Tenant, request: Request) ->
 
 async def cancel_recovery(services: Services, tenant: Tenant, request: Request) -> Response:
     """End a recovery where it is; to do it twice is to do it once."""
-    require_whole_tenant(request)
     stopped = await _recoveries(services).cancel(
         tenant,
         named_in_path(request, "endpoint_id", "whe"),

@@ -8,6 +8,7 @@ from sqlalchemy.exc import DBAPIError
 
 from producer.doctor.database import look_at_database, look_at_partitions
 from producer.doctor.finding import Finding, wrong
+from producer.doctor.receivers import look_at_receivers
 from producer.doctor.servers import look_at_broker, look_at_store, look_at_valkey
 from producer.doctor.subject import Subject
 from producer.doctor.work import (
@@ -37,6 +38,7 @@ LOOKS: Final[dict[str, Look]] = {
     "workers": look_at_workers,
     "waiting": look_at_waiting,
     "owed": look_at_owed,
+    "receivers": look_at_receivers,
     "paused": look_at_pauses,
     "audit": look_at_promises,
 }

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.postgres.overview import LanePace, Written, lane_paces, rows_written
+from infra.postgres.receiver_counts import ReceiverState, receiver_states
 from infra.postgres.state_counts import (
     DeliveryCounts,
     LaneState,
@@ -80,6 +81,7 @@ class Frame:
     session_ttl: timedelta
     limits: Limits
     deliveries: DeliveryCounts
+    receivers: Mapping[ReceiverState, int]
     written: Written
 
     def heard(self, worker: Worker) -> float:
@@ -103,6 +105,7 @@ async def look(connection: AsyncConnection, settings: Settings, now: datetime) -
         session_ttl=settings.session_ttl,
         limits=await limits.look(connection, settings.model_servers),
         deliveries=await delivery_counts(connection),
+        receivers=await receiver_states(connection),
         written=await rows_written(connection),
     )
 
@@ -138,6 +141,9 @@ def frame_facts(frame: Frame, pace: Pace | None) -> dict[str, Any]:
             "owed": frame.deliveries.owed,
             "failed_before": frame.deliveries.failed_before,
             "oldest_due_seconds": round(frame.deliveries.oldest_due_seconds, 1),
+            "held_back": frame.deliveries.held_back,
+            "oldest_seconds": round(frame.deliveries.oldest_seconds, 1),
+            "receivers": {state.value: count for state, count in frame.receivers.items()},
         },
         "per_second": None
         if pace is None

@@ -70,6 +70,8 @@ def _pace_line(frame: Frame, pace: Pace | None) -> Text:
     webhooks = f"webhooks: {owed.owed} owed"
     if owed.failed_before:
         webhooks += f", {owed.failed_before} failed before"
+    if owed.held_back:
+        webhooks += f", {owed.held_back} wait for receivers that are down"
     late = owed.oldest_due_seconds > _LATE_SECONDS
     if owed.oldest_due_seconds >= 1:
         webhooks += f", oldest due {ago(owed.oldest_due_seconds)}"

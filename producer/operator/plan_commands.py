@@ -7,19 +7,22 @@ from typing import Any, Final
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from infra.doorbells import Doorbells
+from infra.doorbells import DELIVER, Doorbells
 from infra.postgres.engine import transaction
 from infra.postgres.pauses import Scope
 from infra.postgres.tenant_plans import TenantPlan, list_plans
+from infra.sealing import sealer_for
 from infra.settings import Settings
 from producer.keys import NewKey
 from producer.operator import plans
 from producer.operator.key_commands import keys_of, require_pepper
 from producer.operator.plan_screen import change_facts, show_change, show_plans, show_standing
 from producer.operator.plans import Changed
+from producer.operator.reach import NO_PEPPER
 from producer.operator.screen import Screen
 from producer.operator.who import operator
 from schemas.api_key import KeyRequest
+from schemas.errors import SettingsError
 from schemas.job import iso_ms
 from schemas.scopes import EVERYTHING, OWN_TENANT
 
@@ -46,13 +49,40 @@ async def run_tenants(
         case "tenant-set":
             await _set(given, settings, engine, screen)
         case "tenant-secret":
-            done = await plans.rotate_webhook_secret(engine, given.name)
-            _tell("webhook_secret_rotated", done.plan)
-            facts = {"name": done.plan.name, "webhook_secret": done.webhook_secret}
-            screen.say(done.webhook_secret, facts)
-            screen.remark(f"webhooks of tenant {done.plan.name} are signed with it from now on")
+            await _rotate_secret(given, settings, engine, screen)
         case _:
             await _suspend(given, engine, screen, suspended=given.command == "tenant-suspend")
+
+
+def require_sealer(settings: Settings) -> None:
+    """Refuse to seal what nobody else could open.
+
+    Raises:
+        SettingsError: The shell names neither what seals secrets nor what that is made from.
+    """
+    if settings.secrets_key is None and settings.key_pepper.get_secret_value() == NO_PEPPER:
+        raise SettingsError(
+            "to keep the former secret for a while, set GENQ_SECRETS_KEY, or GENQ_KEY_PEPPER, "
+            "to that of the installation; or let it end at once: --grace 0"
+        )
+
+
+async def _rotate_secret(
+    given: argparse.Namespace, settings: Settings, engine: AsyncEngine, screen: Screen
+) -> None:
+    if given.grace:
+        require_sealer(settings)
+    done = await plans.rotate_webhook_secret(
+        engine, sealer_for(settings), given.name, grace_seconds=given.grace
+    )
+    _tell("webhook_secret_rotated", done.plan)
+    async with Doorbells(settings.doorbell_url()) as doorbells:
+        await doorbells.ring(DELIVER)
+    facts = {"name": done.plan.name, "webhook_secret": done.webhook_secret}
+    screen.say(done.webhook_secret, {**facts, "grace_seconds": given.grace})
+    screen.remark(f"webhooks of tenant {done.plan.name} are signed with it from now on")
+    ends = f"for {given.grace} s more" if given.grace else "no more"
+    screen.remark(f"the former one signs {ends}")
 
 
 async def _list(given: argparse.Namespace, engine: AsyncEngine, screen: Screen) -> None:

@@ -11,6 +11,7 @@ from producer.operator.typed import flag, names_of, rows
 from schemas.generation import Kind
 from schemas.lanes import Lane
 from schemas.tenant_plan import RATES, PlanChange, SafetyLevel, fits_as_name
+from schemas.webhook_requests import DAY_SECONDS, LONGEST_GRACE_SECONDS
 
 _NONE: Final = "none"
 _ANY: Final = "any"
@@ -49,6 +50,10 @@ def add_tenant_commands(commands: Any) -> None:
     for name, what in _ONE.items():
         one = commands.add_parser(f"tenant-{name}", prog=f"genq tenant {name}", help=what)
         one.add_argument("name", help="such as acme")
+        if name == "secret":
+            one.add_argument(
+                "--grace", type=_grace, default=DAY_SECONDS, help="seconds; the former signs on"
+            )
     change = commands.add_parser("tenant-set", prog="genq tenant set", help="change a plan")
     change.add_argument("name", help="such as acme")
     for field, what in _PLAN.items():
@@ -70,6 +75,13 @@ def read_change(parser: argparse.ArgumentParser, given: argparse.Namespace) -> P
     except ValidationError as error:
         faults = error.errors(include_url=False)
         parser.error("; ".join(_fault(str(f["loc"][0]), told, f) for f in faults))
+
+
+def _grace(text: str) -> int:
+    seconds = int(text)
+    if not 0 <= seconds <= LONGEST_GRACE_SECONDS:
+        raise argparse.ArgumentTypeError(f"{text}: 0 to {LONGEST_GRACE_SECONDS} seconds")
+    return seconds
 
 
 def _value(field: str, text: str) -> Any:

@@ -17,16 +17,17 @@ from infra.postgres.tenant_plans import (
     TenantPlan,
     apply_plan,
     change_plan,
-    change_webhook_secret,
     find_plan,
     lock_plan,
     measure_anew,
     suspend_tenant,
 )
 from infra.postgres.tenants import ensure_tenant
+from infra.sealing import Sealer
 from producer.dispatcher.accounts import tenant_budget
 from producer.operator.holding import SETTLE_SECONDS
 from producer.operator.targets import unknown_tenant
+from producer.webhooks.tenant_secret import rotate_secret
 from schemas.errors import FieldError, NotFoundError
 from schemas.queue_errors import NameTakenError
 from schemas.signature import format_secret
@@ -187,19 +188,27 @@ async def suspend(engine: AsyncEngine, name: str, *, suspended: bool) -> TenantP
         return plan
 
 
-async def rotate_webhook_secret(engine: AsyncEngine, name: str) -> Created:
-    """Sign a tenant's webhooks with a new secret from the next delivery on.
+async def rotate_webhook_secret(
+    engine: AsyncEngine, sealer: Sealer, name: str, *, grace_seconds: int
+) -> Created:
+    """Sign a tenant's webhooks with a new secret from the next attempt on.
+
+    Args:
+        engine: PostgreSQL.
+        sealer: Seals the former secret.
+        name: Of the tenant.
+        grace_seconds: For how long the former secrets sign beside it.
 
     Raises:
         NotFoundError: There is none of this name.
     """
-    secret = _new_secret()
     async with transaction(engine) as connection:
-        plan = await change_webhook_secret(connection, name, secret)
+        plan = await lock_plan(connection, name)
         if plan is None:
             raise await unknown_tenant(connection, name)
+        secret = await rotate_secret(connection, sealer, plan.id, grace_seconds=grace_seconds)
         await _record(connection, "tenant.webhook_secret_rotated", plan)
-        return Created(plan, secret)
+        return Created(plan, secret.newest)
 
 
 async def _record(

@@ -18,6 +18,7 @@ _NEEDED: Final = frozenset(
     {
         "database_url", "broker_url", "valkey_url", "model_servers", "tenant_max_inflight",
         "lane_weights", "lane_caps", "lane_reserved", "session_ttl", "key_pepper",
+        "secrets_key",
     }
 )  # fmt: skip
 

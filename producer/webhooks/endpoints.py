@@ -38,8 +38,8 @@ from schemas.errors import NotFoundError
 from schemas.ids import format_id
 from schemas.webhook_endpoint import NEVER_SENT_TO, Endpoint
 from schemas.webhook_errors import TooManyEndpointsError
+from schemas.webhook_json import KnownEndpoint
 from schemas.webhook_requests import EndpointChange, EndpointRequest
-from schemas.webhook_views import KnownEndpoint
 from schemas.webhooks import SecretKind, Signatures
 
 

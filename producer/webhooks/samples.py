@@ -67,11 +67,6 @@ def sample_event(
 def _job(event_type: EventType, tenant_id: int, at: datetime) -> JobRecord:
     state = _STATES[event_type]
     waits = state is JobState.READY
-    ended = event_type not in {
-        EventType.JOB_QUEUED,
-        EventType.JOB_STARTED,
-        EventType.JOB_PROGRESS,
-    }
     return JobRecord(
         id=new_key(),
         tenant_id=tenant_id,
@@ -83,10 +78,10 @@ def _job(event_type: EventType, tenant_id: int, at: datetime) -> JobRecord:
         created_at=at - _TOOK,
         input={},
         started_at=None if waits else at - _TOOK,
-        finished_at=at if ended else None,
+        finished_at=at if state.final else None,
         attempts=0 if waits else 1,
         metadata={"order": "1234"},
-        error=_error(state) if ended and state is not JobState.SUCCEEDED else None,
+        error=_error(state) if state.final and state is not JobState.SUCCEEDED else None,
         artifacts=(_ARTIFACT,) if state is JobState.SUCCEEDED else (),
     )
 
@@ -104,11 +99,10 @@ def _error(state: JobState) -> ErrorRecord:
 
 def _data(event_type: EventType, endpoint: Endpoint, at: datetime) -> dict[str, Any]:
     """Return what is told of anything but jobs; OpenAI's events tell an id and no more."""
-    match event_type.family:
-        case "batch":
-            return {"id": format_id("batch", new_key())}
-        case "response":
-            return {"id": f"resp_{new_key().hex}"}
+    if event_type.family == "batch":
+        return {"id": format_id("batch", new_key())}
+    if event_type.family == "response":
+        return {"id": f"resp_{new_key().hex}"}
     named = {"id": format_id("whe", endpoint.id), "name": endpoint.config.name}
     told: dict[str, Any] = {"endpoint": named, "origin": endpoint.config.origin, "sample": True}
     if event_type is EventType.ENDPOINT_TEST:

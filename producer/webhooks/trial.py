@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
@@ -11,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from infra.clock import Clock
 from infra.doorbells import DELIVER, Doorbells
 from infra.new_ids import new_key
-from infra.postgres.endpoint_tests import TestAttempt, attempt_of_test, take_back
+from infra.postgres.endpoint_tests import TrialAttempt, attempt_of_test, take_back
 from infra.postgres.endpoints import get_endpoint
 from infra.postgres.engine import transaction, whole_transactions
 from infra.postgres.publish import Publication, publish_events
@@ -20,21 +19,13 @@ from producer.webhooks.samples import sample_event
 from schemas.errors import DatabaseUnavailableError, FieldError, InputError
 from schemas.events import EventType, OutboxKind
 from schemas.webhook_errors import EndpointTestFailedError, EndpointTestNotSentError
+from schemas.webhook_json import Answered
 from schemas.webhooks import Trigger
 
 # Beyond the endpoint's own timeout: to be fetched, sent and recorded.
 _PATIENCE_SECONDS: Final = 3.0
 _FIRST_LOOK_SECONDS: Final = 0.02
 _LONGEST_PAUSE_SECONDS: Final = 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """A test that was answered, whatever the answer was."""
-
-    event_id: UUID
-    status: int
-    attempt: TestAttempt
 
 
 class Trials:
@@ -55,7 +46,7 @@ class Trials:
         self._clock = clock
         self._public_url = public_url
 
-    async def run(self, tenant_id: int, endpoint_id: UUID, event_type: str) -> Trial:
+    async def run(self, tenant_id: int, endpoint_id: UUID, event_type: str) -> Answered:
         """Send a sample to an endpoint, be it disabled, and wait for the answer.
 
         Raises:
@@ -79,7 +70,14 @@ class Trials:
             raise EndpointTestFailedError(
                 f"the endpoint did not answer the test: {attempt.outcome}{why}"
             )
-        return Trial(event_id, attempt.status, attempt)
+        return Answered(
+            event_id=event_id,
+            status=attempt.status,
+            delivered=attempt.delivered,
+            outcome=attempt.outcome,
+            detail=attempt.detail,
+            duration_ms=attempt.duration_ms,
+        )
 
     async def _publish(
         self, tenant_id: int, endpoint_id: UUID, event_type: EventType
@@ -108,7 +106,7 @@ class Trials:
             await publish_events(connection, [publication])
         return key, endpoint.config.timeout_s
 
-    async def _wait(self, event_id: UUID, patience: float) -> TestAttempt | None:
+    async def _wait(self, event_id: UUID, patience: float) -> TrialAttempt | None:
         """Look again and again: a test is rare, and its answer is a row like any other."""
         ends, pause = self._clock.monotonic() + patience, _FIRST_LOOK_SECONDS
         while self._clock.monotonic() < ends:

@@ -120,10 +120,23 @@ webhook_lane = Table(
     Column("failed", BigInteger, nullable=False, server_default=text("0")),
     **HOT,
 )
+# Lanes that nobody owns, the longest due first; and the same by tenant. An owned lane is in
+# neither, however long it was due: who looks for lanes does not walk over it.
 Index(
     "ix_webhook_lane_next_due_at",
     webhook_lane.c.next_due_at,
-    postgresql_where=text("next_due_at IS NOT NULL"),
+    postgresql_where=text("next_due_at IS NOT NULL AND owner IS NULL"),
+)
+Index(
+    "ix_webhook_lane_tenant_id_next_due_at",
+    webhook_lane.c.tenant_id,
+    webhook_lane.c.next_due_at,
+    postgresql_where=text("next_due_at IS NOT NULL AND owner IS NULL"),
+)
+Index(
+    "ix_webhook_lane_owner",
+    webhook_lane.c.owner,
+    postgresql_where=text("owner IS NOT NULL"),
 )
 Index(
     "ix_webhook_lane_tenant_id_endpoint_id",

@@ -19,6 +19,11 @@ SELECT uuidv7(), uuidv7(), uuidv7(), 1, 'http://x/', 'http://x', now() + CAST(du
   n
 FROM (VALUES ('-1 min', 0), ('1 hour', 3)) AS d(due, n)
 """
+_BREAKER = """
+INSERT INTO webhook_lane (id, tenant_id, origin, breaker, blocked_until)
+SELECT DISTINCT ON (lane_id) lane_id, tenant_id, origin, 1, now() + interval '1 min'
+FROM delivery
+"""
 _STUCK = """
 UPDATE live SET started_at = now() - interval '20 min', deadline = now() - interval '5 min'
 WHERE state = 4
@@ -84,6 +89,22 @@ def test_the_backlog_is_counted_once_for_many_scrapes(settings: Settings) -> Non
         await api.submit()
 
         assert await samples(api, "genq_jobs", "lane", "state") == before
+
+    run(settings, scenario)
+
+
+def test_what_waits_for_receivers_that_are_down_is_not_due_in_vain(
+    settings: Settings,
+) -> None:
+    async def scenario(api: Served) -> None:
+        await sql(api, _DELIVERIES)
+        await sql(api, _BREAKER)
+
+        assert await one(api, "genq_outbox_oldest_age_seconds") == 0
+        assert await one(api, "genq_webhooks_held_back") == 2
+        assert await one(api, "genq_webhook_oldest_age_seconds") < 60
+        assert await one(api, "genq_webhook_receivers", state="open") == 1
+        assert await one(api, "genq_webhook_receivers", state="disabled") == 0
 
     run(settings, scenario)
 

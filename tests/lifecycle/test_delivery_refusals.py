@@ -78,7 +78,7 @@ def test_an_event_that_retention_took_away_is_given_up(settings: Settings) -> No
             assert await deliveries.rows() == []
             [attempt] = await deliveries.attempts()
             assert (attempt.outcome, attempt.detail) == (
-                "refused",
+                "discarded",
                 "the event is past its retention",
             )
 

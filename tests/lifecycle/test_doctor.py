@@ -162,6 +162,44 @@ def test_late_deliveries_dead_letters_and_pauses_are_warnings(genq: Harness) -> 
     assert [finding.action for finding in found["paused"]] == ["genq resume lane batch"]
 
 
+def test_receivers_that_are_down_are_told_of_and_what_waits_for_them_is_not_late(
+    genq: Harness,
+) -> None:
+    assert levels(look(genq)["receivers"]) == {Level.OK}
+    genq.submit()
+    genq.sql(
+        "INSERT INTO delivery (id, event_id, job_id, tenant_id, url, origin, next_at)"
+        " SELECT uuidv7(), uuidv7(), uuidv7(), id, 'http://x', 'http://x',"
+        " now() - interval '1 hour' FROM tenant"
+    )
+    genq.sql(
+        "INSERT INTO webhook_lane (id, tenant_id, origin, breaker, failing_since, next_due_at,"
+        " blocked_until) SELECT lane_id, tenant_id, origin, 1, now(), later, later"
+        " FROM delivery, (SELECT now() + interval '5 minutes' AS later) v"
+    )
+    genq.sql(
+        "INSERT INTO webhook_endpoint (id, tenant_id, name, url, origin, event_types,"
+        " disabled_at, disabled_reason) SELECT uuidv7(), id, '', '', '', '{}', now(), reason"
+        " FROM tenant, (VALUES ('gone'), ('by hand')) v(reason)"
+    )
+
+    found = look(genq)
+
+    assert "deliveries" not in found
+    down, disabled = found["receivers"]
+    assert levels([down, disabled]) == {Level.WARNING}
+    assert "1 receiver of webhooks does not answer" in down.what
+    assert "http://x of " in down.examples[0]
+    assert "1 waiting" in down.examples[0]
+    assert "1 webhook endpoint is disabled: the answer was 410" in disabled.what
+
+    # When nobody probes it any more, it is late after all.
+    genq.sql(
+        "UPDATE webhook_lane SET blocked_until = now(), next_due_at = now() - interval '9 min'"
+    )
+    assert levels(look(genq)["deliveries"]) == {Level.WARNING}
+
+
 def test_a_broken_promise_is_an_error_with_its_jobs(genq: Harness) -> None:
     job = genq.submit()
     genq.sql("DELETE FROM live")

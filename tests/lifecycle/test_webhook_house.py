@@ -140,8 +140,9 @@ def test_expired_secrets_idle_lanes_and_old_recoveries_are_forgotten(
         await endpoint(deliveries)
         await deliveries.execute(
             "INSERT INTO webhook_secret (tenant_id, endpoint_id, kind, sealed, hint,"
-            " expires_at) SELECT tenant_id, id, 1, '', hint, now() + left_of FROM webhook_endpoint,"
-            " (VALUES ('over', interval '-1 s'), ('left', interval '1 h')) v(hint, left_of)"
+            " expires_at) SELECT tenant_id, id, 1, '', hint, now() + left_of"
+            " FROM webhook_endpoint, (VALUES ('over', interval '-1 s'),"
+            " ('left', interval '1 h')) v(hint, left_of)"
         )
         await deliveries.execute(
             "INSERT INTO webhook_lane (id, tenant_id, endpoint_id, origin, next_due_at,"
@@ -159,8 +160,8 @@ def test_expired_secrets_idle_lanes_and_old_recoveries_are_forgotten(
         await deliveries.execute(
             "INSERT INTO webhook_recovery (tenant_id, endpoint_id, since, until, only_,"
             " finished_at) SELECT tenant_id, id, now(), now(), 'all', now() - ago"
-            " FROM webhook_endpoint, (VALUES (interval '31 days'), (interval '29 days'), (NULL))"
-            " v(ago)"
+            " FROM webhook_endpoint, (VALUES (interval '31 days'), (interval '29 days'),"
+            " (NULL)) v(ago)"
         )
         await keep_house(deliveries)
         secrets = await deliveries.execute("SELECT hint FROM webhook_secret ORDER BY hint")

@@ -10,7 +10,7 @@ import aiohttp
 
 from infra.http.dial_watch import DialWatch
 from infra.http.opening import Outbound
-from worker.delivery.answer import Answer, read_answer
+from worker.delivery.answer import LARGEST_ANSWER, Answer, read_answer
 
 # The whole attempt is timed by its own deadline, which aiohttp would round up to a second. A
 # connection has two seconds for its name and five for itself.
@@ -92,5 +92,6 @@ class Exchange:
             headers=headers,
             allow_redirects=False,
             timeout=_TIMEOUT,
+            read_bufsize=LARGEST_ANSWER,
             ssl=True if envelope.tls is None else envelope.tls,
         )

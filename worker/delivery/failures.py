@@ -96,27 +96,43 @@ def outcome_of_failure(error: BaseException, watch: DialWatch | None = None) -> 
 
 def detail_of_failure(error: BaseException, watch: DialWatch | None = None) -> str:
     """Return what to tell the tenant about ``error``: neither a path nor an address."""
+    return storable(_detail(error, watch))
+
+
+def _detail(error: BaseException, watch: DialWatch | None) -> str:
     for cause in _causes(error):
-        if isinstance(cause, OutboundRefusedError):
-            return storable(cause.message)
-        if isinstance(cause, ssl.SSLError):
-            return storable(_tls_detail(cause))
-    if isinstance(error, TimeoutError) and watch is not None:
+        said = cause.message if isinstance(cause, OutboundRefusedError) else _tls_detail(cause)
+        if said is not None:
+            return said
+    if watch is not None and isinstance(error, TimeoutError):
         return _phase(watch)[1]
+    if watch is not None and _greets(watch):
+        return "the connection was closed in the TLS handshake"
+    if isinstance(error, aiohttp.ClientResponseError):
+        return f"the answer is not HTTP: {error.message.partition(chr(10))[0]}"
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return "the connection was closed without an answer"
+    return _system_detail(error)
+
+
+def _system_detail(error: BaseException) -> str:
     if isinstance(error, OSError) and error.errno in _BY_ERRNO:
         # asyncio's own text names the address.
         return os.strerror(error.errno)
     if isinstance(error, OSError) and error.strerror:
-        return storable(error.strerror)
+        return error.strerror
     return type(error).__name__
 
 
-def _tls_detail(error: ssl.SSLError) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"the certificate is not accepted: {error.verify_message}"
-    # Absent where Python, not OpenSSL, made the error.
-    reason: str = getattr(error, "reason", None) or "handshake failed"
-    return f"TLS: {reason.replace('_', ' ').lower()}"
+def _tls_detail(error: BaseException) -> str | None:
+    # aiohttp's errors are of these classes too, but have no such attributes.
+    if not isinstance(error, ssl.SSLError):
+        return None
+    verdict: str | None = getattr(error, "verify_message", None)
+    if verdict:
+        return f"the certificate is not accepted: {verdict}"
+    reason: str | None = getattr(error, "reason", None)
+    return f"TLS: {reason.replace('_', ' ').lower()}" if reason else None
 
 
 def _by_cause(error: BaseException) -> Outcome:

@@ -1,176 +1,152 @@
-"""What this process holds of each lane: in flight, or leased ahead and waiting. In memory.
+"""The lanes that this process owns, and what to fetch for them."""
 
-A lane whose receiver does not answer in time shrinks to one delivery in flight, so that a few
-dead receivers cannot fill the process; each success doubles it again up to the limit. A lane
-whose receiver answers at once gets leases ahead, so that it does not wait for the database
-between one handful of deliveries and the next.
-"""
-
-from collections import deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 from typing import Final
 
-from infra.postgres.delivery import Lane, Owed
+from infra.postgres.delivery import Owed, Want
+from schemas.webhooks import Breaker, Ordering
+from worker.delivery.held_lane import HeldLane
+from worker.delivery.lane_state import room
+from worker.delivery.turns import Places, Turns
 
-# Leases ahead of what is in flight; more are fetched when half of them are used up.
+# What is fetched ahead of a receiver that answers at once, so that it does not wait for the
+# database between one handful of deliveries and the next; more when half of it is used up.
 AHEAD: Final = 56
-# Idle lanes beyond this many are forgotten, the idlest first; they start afresh.
-_REMEMBERED: Final = 10_000
-
-
-@dataclass(slots=True)
-class _Window:
-    size: int
-    in_flight: int = 0
-    quick: bool = False
-    # Whether the last look saw more than it leased.
-    more: bool = False
-    waiting: deque[Owed] = field(default_factory=deque[Owed])
+# So much of bodies may wait before nothing is fetched ahead any more.
+_MOST_WAITING_BYTES: Final = 16 << 20
+# A lane that may not be tried for longer than this is let go.
+BRIEF: Final = timedelta(milliseconds=200)
 
 
 class Lanes:
-    """The windows of all lanes.
+    """All lanes that are ours.
 
     Args:
-        most: In flight over all lanes; as many again may wait.
-        per_lane: In flight in one lane.
+        places: How much may be in flight at once.
     """
 
-    def __init__(self, *, most: int, per_lane: int) -> None:
-        self._most = most
-        self._per_lane = per_lane
-        self._in_flight = 0
-        self._waiting = 0
-        self._windows: dict[Lane, _Window] = {}
+    def __init__(self, places: Places) -> None:
+        self.turns = Turns(places)
+        self._lanes: dict[int, HeldLane] = {}
+        self._waiting_bytes = 0
+        self._timed: list[tuple[HeldLane, timedelta]] = []
 
-    @property
-    def free(self) -> int:
-        """How many more deliveries may be in flight, over all lanes."""
-        return self._most - self._in_flight
+    def __len__(self) -> int:
+        return len(self._lanes)
 
-    @property
-    def depth(self) -> int:
-        """The most of one lane that it can be of use to know of."""
-        return self._per_lane + AHEAD
+    def __iter__(self) -> Iterator[HeldLane]:
+        return iter(list(self._lanes.values()))
 
-    def room(self, lane: Lane) -> int:
-        """Return how many more deliveries of ``lane`` may be in flight."""
-        window = self._windows.get(lane)
-        if window is None:
-            return min(self._per_lane, self.free)
-        return max(0, min(window.size - window.in_flight, self.free))
+    def get(self, lane_id: int) -> HeldLane | None:
+        """Return a lane if it is ours."""
+        return self._lanes.get(lane_id)
 
-    def share(self, due: Mapping[Lane, int]) -> dict[Lane, int]:
-        """Share the free places among lanes: one each in turn, until all are content.
+    def own(self, lane: HeldLane) -> None:
+        """Take a lane that was leased."""
+        self._lanes[lane.id] = lane
 
-        Args:
-            due: How many each lane could use; the first are served first.
+    def lose(self, lane: HeldLane) -> None:
+        """Forget a lane: nothing of it begins any more, nothing of it is recorded."""
+        lane.lost = True
+        self.forget_waiting(lane)
+        if self._lanes.get(lane.id) is lane:
+            del self._lanes[lane.id]
 
-        Returns:
-            The lanes that get something, in the same order, each at most its room.
-        """
-        useful = {lane: min(count, self.room(lane)) for lane, count in due.items()}
-        free = self.free
-        shares: dict[Lane, int] = {}
-        hungry: list[Lane] = [lane for lane, most in useful.items() if most > 0]
-        while free > 0 and hungry:
-            for lane in hungry[:free]:
-                shares[lane] = shares.get(lane, 0) + 1
-            free -= len(hungry[:free])
-            hungry = [lane for lane in hungry if shares.get(lane, 0) < useful[lane]]
-        return shares
-
-    def share_ahead(
-        self, due: Mapping[Lane, int], shares: Mapping[Lane, int]
-    ) -> dict[Lane, int]:
-        """Return ``shares`` and, for lanes that are quick and full, leases ahead."""
-        widened = dict(shares)
-        free = self._most - self._waiting
-        for lane, count in due.items():
-            window, share = self._windows.get(lane), shares.get(lane, 0)
-            if window and window.quick and window.in_flight + share >= window.size:
-                extra = min(count - share, AHEAD - len(window.waiting), free)
-                if extra > 0:
-                    widened[lane] = share + extra
-                    free -= extra
-        return widened
-
-    def add(
-        self, owed: Sequence[Owed], *, due: Mapping[Lane, int], shares: Mapping[Lane, int]
-    ) -> None:
-        """Take what was leased; ``next_of`` gives it out again.
+    def wants(self, *, most: int, at: datetime, refill: bool) -> list[Want]:
+        """Return what lanes could use, those first that were not asked for longest.
 
         Args:
-            owed: The leased deliveries.
-            due: What the look saw of each lane.
-            shares: The most that it asked for, of each lane.
+            most: So many deliveries in all.
+            at: Now, by PostgreSQL's clock.
+            refill: Ask for lanes alone of which more is known to be due.
         """
-        for lane, count in due.items():
-            if lane in shares or lane in self._windows:
-                window = self._windows.setdefault(lane, _Window(self._per_lane))
-                window.more = count > shares.get(lane, 0)
+        wants: list[Want] = []
+        for lane in self:
+            if most <= 0:
+                break
+            if (refill and not lane.more) or lane.is_held_back(at):
+                continue
+            count = min(self.useful(lane), most)
+            if count > 0:
+                in_order = lane.receiver.ordering is not Ordering.NONE
+                wants.append(Want(lane.id, count, lane.held, in_order))
+                most -= count
+                self._lanes[lane.id] = self._lanes.pop(lane.id)
+        return wants
+
+    def wanted_by_hand(self, at: datetime, *, disabled: bool) -> list[int]:
+        """Return lanes that send nothing now but what somebody asked for by hand."""
+        return [
+            lane.id
+            for lane in self._lanes.values()
+            if not lane.held
+            and lane.destination.disabled == disabled
+            and (disabled or (lane.is_held_back(at) and lane.state.breaker is Breaker.OPEN))
+        ]
+
+    def add(self, lane: HeldLane, owed: Sequence[Owed], *, now: float) -> None:
+        """Let what was fetched wait in its lane for its turn."""
         for one in owed:
-            self._windows[one.lane].waiting.append(one)
-        self._waiting += len(owed)
+            lane.held[one.id] = now
+            self._waiting_bytes += _size(one)
+        lane.waiting.extend(owed)
+        self.turns.offer(lane)
 
-    def next_of(self, lane: Lane) -> Owed | None:
-        """Return the next delivery of ``lane`` if it may begin, and count it as in flight."""
-        window = self._windows[lane]
-        # A lane with something waiting has something in flight, whose end begins the next.
-        if not window.waiting or window.in_flight >= window.size or self.free <= 0:
-            return None
-        window.in_flight += 1
-        self._in_flight += 1
-        self._waiting -= 1
-        return window.waiting.popleft()
+    def forget_waiting(self, lane: HeldLane) -> None:
+        """Leave what has not begun to whoever looks next."""
+        for one in lane.waiting:
+            lane.held.pop(one.id, None)
+            self._waiting_bytes -= _size(one)
+        lane.waiting.clear()
+        self.turns.withdraw(lane)
 
-    def end(self, lane: Lane, *, in_time: bool | None, quick: bool) -> bool:
-        """Count a delivery that ended.
+    def next_turn(self, *, now: float, at: datetime) -> tuple[HeldLane, Owed] | None:
+        """Return a delivery that may begin; ``None``: nothing may.
 
         Args:
-            lane: Where.
-            in_time: Whether the receiver took it, or was too slow; ``None``: neither.
-            quick: Whether the receiver answered at once, whatever it answered.
-
-        Returns:
-            Whether more may be due that could now be leased.
+            now: By the loop's clock.
+            at: By PostgreSQL's.
         """
-        none_free = self.free <= 0
-        # Put back at the end: the idlest lanes are the first.
-        window = self._windows.pop(lane)
-        self._windows[lane] = window
-        window.in_flight -= 1
-        self._in_flight -= 1
-        window.quick = quick
-        if in_time is not None:
-            grown = min(2 * window.size, self._per_lane)
-            window.size = grown if in_time else max(1, window.size // 2)
-        self._forget_one()
-        return none_free or (window.more and len(window.waiting) <= AHEAD // 2)
+        while (lane := self.turns.next_lane()) is not None:
+            if now < lane.ends_at and lane.may_begin(lane.waiting[0], at=at):
+                owed = lane.waiting.popleft()
+                self._waiting_bytes -= _size(owed)
+                return lane, owed
+            wait = lane.free_in(at)
+            if wait is not None:
+                self._timed.append((lane, wait))
+        return None
 
-    def give_up(self, lane: Lane) -> list[Owed]:
-        """Return what waits in ``lane`` if its receiver is no longer quick.
+    def take_timed(self) -> list[tuple[HeldLane, timedelta]]:
+        """Return the lanes that would have had their turn, and how long each must wait."""
+        timed, self._timed = self._timed, []
+        return timed
 
-        Its leases, begun so late, might end before the attempts do.
+    def spent(self, at: datetime, *, idle_before: float) -> list[HeldLane]:
+        """Return lanes that hold nothing and have nothing to do.
+
+        Args:
+            at: By PostgreSQL's clock.
+            idle_before: Those that found nothing since then, by the loop's clock.
         """
-        window = self._windows[lane]
-        return [] if window.quick else self._empty(window)
+        return [
+            lane
+            for lane in self._lanes.values()
+            if not lane.held
+            and (
+                lane.is_held_back(at + BRIEF)
+                or (lane.idle_since is not None and lane.idle_since <= idle_before)
+            )
+        ]
 
-    def give_up_all(self) -> list[Owed]:
-        """Return everything that has not begun."""
-        return [one for window in self._windows.values() for one in self._empty(window)]
+    def useful(self, lane: HeldLane) -> int:
+        """Return how much more a lane could use."""
+        here = room(lane.state, lane.receiver) - lane.in_flight - len(lane.waiting)
+        if not (lane.quick and lane.proven) or self._waiting_bytes >= _MOST_WAITING_BYTES:
+            return here
+        return 0 if len(lane.waiting) > AHEAD // 2 else AHEAD + here
 
-    def _empty(self, window: _Window) -> list[Owed]:
-        given_up = list(window.waiting)
-        window.waiting.clear()
-        self._waiting -= len(given_up)
-        return given_up
 
-    def _forget_one(self) -> None:
-        if len(self._windows) <= _REMEMBERED:
-            return
-        idle = (lane for lane, w in self._windows.items() if not w.in_flight and not w.waiting)
-        lane = next(idle, None)
-        if lane is not None:
-            del self._windows[lane]
+def _size(owed: Owed) -> int:
+    return len(owed.body or b"") + len(owed.thin or b"")

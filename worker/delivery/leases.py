@@ -1,83 +1,253 @@
-"""Which due deliveries this process takes, so that no lane waits for another's backlog."""
+"""Which lanes this process owns: taken when they are due, kept, and let go when they are idle.
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+A lane that its owner lets go can miss a wake-up: who made a delivery saw it due still, and
+committed a moment later. So a lane that was let go is looked at again for a while.
+"""
+
+from collections import OrderedDict
+from collections.abc import Collection
+from dataclasses import asdict, fields
 from datetime import timedelta
 from typing import Final
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from infra.postgres.delivery import Lane, Owed, due_lanes, lanes_after, lease_due
+from infra.clock import Clock
+from infra.postgres.delivery_lanes import (
+    LaneSaving,
+    LaneStanding,
+    LeasedLane,
+    lease_lanes,
+    let_go,
+    read_standings,
+    renew_lanes,
+    time_of_server,
+)
+from infra.postgres.due_lanes import (
+    abandoned_lanes,
+    due_lanes,
+    due_lanes_of_tenants,
+    missed_lanes,
+)
+from infra.postgres.receivers import changed_receivers
+from infra.webhook_receivers import Destination, Destinations
+from worker.delivery.held_lane import HeldLane
+from worker.delivery.lane_state import LaneState
 from worker.delivery.lanes import Lanes
+from worker.delivery.recent import Recent
+from worker.delivery.server_time import ServerTime
 
-# How far one look sees along time, and along the lanes when time does not show them all.
-WINDOW: Final = 512
-SWEEP: Final = 500
+# A process owns no more lanes than this, and takes so many at a look.
+_MOST: Final = 4000
+_AT_ONCE: Final = 128
+# How far a look sees along time; and along the tenants, when time does not show them all.
+WINDOW: Final = 1000
+TENANTS: Final = 100
+EACH: Final = 4
+# A lane that found nothing for so long is let go, and looked at for so long thereafter.
+IDLE_SECONDS: Final = 1.0
+_LOOKED_AFTER_SECONDS: Final = 5.0
+_ABANDONED_EVERY: Final = 1.0
+_RENEWALS_PER_LEASE: Final = 3
+# Secrets expire without anybody changing their endpoint.
+_STALE_SECONDS: Final = 30.0
+_REMEMBERED: Final = 10_000
+_STANDING: Final = tuple(one.name for one in fields(LaneStanding))
 
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """What one look leased.
-
-    Attributes:
-        owed: The deliveries.
-        due: How many were seen of each lane.
-        shares: The most that was asked for, of each lane.
-        unfinished: A round of the lanes stopped for lack of time rather than of room; look
-            again at once.
-    """
-
-    owed: Sequence[Owed]
-    due: Mapping[Lane, int]
-    shares: Mapping[Lane, int]
-    unfinished: bool
+_log: Final = structlog.get_logger()
 
 
 class Leases:
-    """Takes leases within the room that the lanes have.
-
-    The longest due deliveries show every lane that has something due, as long as they are
-    fewer than ``WINDOW``. Behind such a wall of deliveries the lanes are visited in turn.
+    """Takes, keeps and gives up lanes.
 
     Args:
-        lanes: What is in flight.
-        lease: How long a delivery is ours.
+        lanes: What is ours.
+        destinations: Reads where they lead.
+        server_time: Is told PostgreSQL's time with every renewal.
+        me: The number of this process.
+        lease: How long a lane is ours without renewal.
+        clock: Measures it.
     """
 
-    def __init__(self, lanes: Lanes, *, lease: timedelta) -> None:
+    def __init__(
+        self,
+        lanes: Lanes,
+        destinations: Destinations,
+        server_time: ServerTime,
+        *,
+        me: int,
+        lease: timedelta,
+        clock: Clock,
+    ) -> None:
         self._lanes = lanes
+        self._destinations = destinations
+        self._server_time = server_time
+        self._me = me
         self._lease = lease
-        # The lane after which the round goes on; None: no round is under way.
-        self._round_at: Lane | None = None
-        # Whether it stopped there for lack of room, with lanes before and behind it waiting.
-        self._short_of_room = False
+        self._clock = clock
+        self._renew_at = 0.0
+        self._look_for_abandoned_at = 0.0
+        # The tenant after which the round goes on.
+        self._round_at = -1
+        # Lanes that were let go, until when they are looked at again.
+        self._let_go: dict[int, float] = {}
+        self._recent: OrderedDict[int, Recent] = OrderedDict()
 
-    async def take(self, connection: AsyncConnection) -> Taken:
-        """Lease what is due and there is room for."""
-        due: dict[Lane, int] = {}
-        if self._round_at is None:
-            due = await due_lanes(connection, window=WINDOW)
-        if self._round_at is None and sum(due.values()) < WINDOW:
-            shares, unfinished = self._lanes.share(due), False
-        else:
-            due, shares, unfinished = await self._go_round(connection)
-        shares = self._lanes.share_ahead(due, shares)
-        owed = await lease_due(connection, shares, lease=self._lease)
-        return Taken(owed, due, shares, unfinished)
+    async def keep(self, connection: AsyncConnection) -> None:
+        """Renew the leases, if it is time; forget the lanes that somebody else has."""
+        now = self._clock.monotonic()
+        if now < self._renew_at:
+            return
+        self._server_time.tell(await time_of_server(connection))
+        lanes = list(self._lanes)
+        if lanes:
+            savings = [saving_of(lane) for lane in lanes]
+            kept = await renew_lanes(connection, savings, me=self._me, lease=self._lease)
+            for lane, saving in zip(lanes, savings, strict=True):
+                if lane.id in kept:
+                    lane.ends_at = now + self._lease.total_seconds()
+                    count_saved(lane, saving)
+                else:
+                    self._lose(lane)
+        self._renew_at = now + self._lease.total_seconds() / _RENEWALS_PER_LEASE
 
-    async def _go_round(
-        self, connection: AsyncConnection
-    ) -> tuple[dict[Lane, int], dict[Lane, int], bool]:
-        depth = self._lanes.depth
-        due = await lanes_after(connection, self._round_at, most=SWEEP, depth=depth)
-        if self._short_of_room and len(due) < SWEEP:
-            # Behind the last lane comes the first: nobody's turn is better for being last.
-            due |= await lanes_after(connection, None, most=SWEEP - len(due), depth=depth)
-        shares = self._lanes.share(due)
-        self._short_of_room = sum(shares.values()) >= self._lanes.free
-        if self._short_of_room:
-            # Those that come after the last one served are first when there is room again.
-            self._round_at = list(shares)[-1]
-            return due, shares, False
-        self._round_at = list(due)[-1] if len(due) == SWEEP else None
-        return due, shares, self._round_at is not None
+    async def refresh(self, connection: AsyncConnection) -> None:
+        """Read again where lanes lead whose receivers changed since."""
+        lanes = list(self._lanes)
+        known = [
+            (lane.id, lane.tenant_id, lane.receiver.endpoint_id, lane.receiver.revision)
+            for lane in lanes
+        ]
+        changed = set(await changed_receivers(connection, known))
+        stale_at = self._clock.monotonic() - _STALE_SECONDS
+        stale = changed | {lane.id for lane in lanes if lane.read_at <= stale_at}
+        if not stale:
+            return
+        read = await self._destinations.read(connection, stale)
+        standings = await read_standings(connection, changed)
+        for lane in lanes:
+            if lane.id in stale:
+                self._lead(lane, read.get(lane.id))
+            if lane.id in changed and (standing := standings.get(lane.id)) is not None:
+                reset(lane, standing)
+
+    async def take(self, connection: AsyncConnection) -> None:
+        """Lease lanes that are due, within what can be served."""
+        now = self._clock.monotonic()
+        most = min(_AT_ONCE, _MOST - len(self._lanes))
+        if most <= 0:
+            return
+        ids = await self._look(connection, most=most, now=now)
+        leased = await lease_lanes(connection, ids, me=self._me, lease=self._lease)
+        read = await self._destinations.read(connection, [one.lease.lane_id for one in leased])
+        for one in leased:
+            destination = read.get(one.lease.lane_id)
+            # Without one the lane was deleted in between.
+            if destination is not None:
+                self._lanes.own(self._held(one, destination, now=now))
+
+    async def let_go_spent(self, connection: AsyncConnection) -> None:
+        """Let lanes go that have nothing to do for now."""
+        idle_before = self._clock.monotonic() - IDLE_SECONDS
+        spent = self._lanes.spent(self._server_time.now(), idle_before=idle_before)
+        await self.let_go(connection, spent)
+
+    async def let_go(self, connection: AsyncConnection, lanes: Collection[HeldLane]) -> None:
+        """Let lanes go, whatever they hold; others may take them at once."""
+        savings = [saving_of(lane) for lane in lanes]
+        await let_go(connection, savings, me=self._me)
+        until = self._clock.monotonic() + _LOOKED_AFTER_SECONDS
+        for lane in lanes:
+            self._remember(lane)
+            self._lanes.lose(lane)
+            if not lane.destination.disabled:
+                self._let_go[lane.id] = until
+
+    async def _look(
+        self, connection: AsyncConnection, *, most: int, now: float
+    ) -> Collection[int]:
+        turns = self._lanes.turns
+        full = turns.full_tenants()
+        seen = await due_lanes(
+            connection, most=most, window=WINDOW, full=full, crowded=turns.crowded()
+        )
+        ids = set(seen.ids)
+        if seen.walled:
+            # What lies behind the longest due ones is found by going round the tenants.
+            found, last = await due_lanes_of_tenants(
+                connection, after=self._round_at, tenants=TENANTS, each=EACH, full=full
+            )
+            ids.update(found)
+            self._round_at = -1 if last is None else last
+        if now >= self._look_for_abandoned_at:
+            self._look_for_abandoned_at = now + _ABANDONED_EVERY
+            ids.update(await abandoned_lanes(connection, me=self._me, most=most))
+        self._let_go = {lane: until for lane, until in self._let_go.items() if until > now}
+        ids.update(await missed_lanes(connection, self._let_go.keys() - ids))
+        return ids
+
+    def _held(self, leased: LeasedLane, destination: Destination, *, now: float) -> HeldLane:
+        self._let_go.pop(leased.lease.lane_id, None)
+        recent = self._recent.get(leased.lease.lane_id, Recent())
+        state = LaneState(**asdict(leased.standing), recent=recent)
+        return HeldLane(
+            lease=leased.lease,
+            tenant_id=leased.tenant_id,
+            destination=destination,
+            state=state,
+            saved=state,
+            ends_at=now + self._lease.total_seconds(),
+            read_at=now,
+        )
+
+    def _lead(self, lane: HeldLane, destination: Destination | None) -> None:
+        if destination is None:
+            self._lose(lane)
+            return
+        if destination != lane.destination:
+            # What waits was chosen for the receiver as it was.
+            self._lanes.forget_waiting(lane)
+            lane.idle_since = None
+            lane.more = True
+        lane.destination = destination
+        lane.read_at = self._clock.monotonic()
+
+    def _lose(self, lane: HeldLane) -> None:
+        _log.info("lane_lost", lane_id=lane.id, deliveries=len(lane.held))
+        self._lanes.lose(lane)
+
+    def _remember(self, lane: HeldLane) -> None:
+        self._recent.pop(lane.id, None)
+        if lane.state.recent.failed:
+            self._recent[lane.id] = lane.state.recent
+        if len(self._recent) > _REMEMBERED:
+            self._recent.popitem(last=False)
+
+
+def saving_of(lane: HeldLane) -> LaneSaving:
+    """Return what a lane's row shall say now."""
+    return LaneSaving(
+        lease=lane.lease,
+        standing=standing_of(lane.state),
+        delivered=lane.delivered,
+        failed=lane.failed,
+        rests=lane.destination.disabled,
+    )
+
+
+def standing_of(state: LaneState) -> LaneStanding:
+    """Return the part of a lane's state that is stored."""
+    return LaneStanding(*[getattr(state, name) for name in _STANDING])
+
+
+def count_saved(lane: HeldLane, saving: LaneSaving) -> None:
+    """Take off what was added to the row's counts."""
+    lane.delivered -= saving.delivered
+    lane.failed -= saving.failed
+
+
+def reset(lane: HeldLane, standing: LaneStanding) -> None:
+    """Begin with what somebody else wrote of the receiver: that it was mended."""
+    if standing != standing_of(lane.saved):
+        lane.state = lane.saved = LaneState(**asdict(standing))

@@ -1,11 +1,33 @@
 """What an attempt brought about beside its own record: for ``infra.notices`` to write."""
 
+from typing import Final
+
+import structlog
+
 from infra.notices import LaneNews, NoticedDelivery
 from infra.postgres.delivery import Owed
+from infra.telemetry.metrics import WEBHOOK_BREAKERS
 from schemas.receiver import Receiver
+from schemas.webhooks import Breaker
 from worker.delivery.lane_state import LaneState
 from worker.delivery.lane_step import LaneStep
 from worker.delivery.schedule import Result
+
+_log: Final = structlog.get_logger()
+
+
+def tell_of_lane(receiver: Receiver, *, before: LaneState, state: LaneState) -> None:
+    """Count and log a breaker that opened or closed."""
+    was, is_open = before.breaker is Breaker.OPEN, state.breaker is Breaker.OPEN
+    if was is is_open:
+        return
+    log = _log.bind(tenant_id=receiver.tenant_id, origin=receiver.origin)
+    if is_open:
+        WEBHOOK_BREAKERS.labels("opened").inc()
+        log.warning("webhook_breaker_opened", failures=state.failures)
+    else:
+        WEBHOOK_BREAKERS.labels("closed").inc()
+        log.info("webhook_breaker_closed", failures=before.failures, probes=before.probes)
 
 
 def news_of(

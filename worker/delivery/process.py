@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import AsyncGenerator
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 import structlog
@@ -19,12 +20,15 @@ from infra.doorbells import DELIVER, Bell, Doorbells
 from infra.http.opening import open_outbound, proxy_of
 from infra.http.outbound import OutboundPolicy
 from infra.postgres.engine import create_engine
+from infra.sealing import sealer_for
 from infra.settings import Settings, read_settings
 from infra.telemetry.logging import configure_logging
 from infra.telemetry.metrics import installed_version, serve_metrics
 from infra.telemetry.tracing import configure_tracing
+from infra.webhook_receivers import Destinations
 from schemas.errors import SettingsError
-from worker.delivery.loop import LEASE_MARGIN, DeliveryLoop, Limits
+from worker.delivery.loop import DeliveryLoop, Limits
+from worker.delivery.recovery import RecoveryWalker
 from worker.delivery.sender import WebhookSender
 
 # The longest that stopping waits for receivers; what is cut off is sent again.
@@ -64,9 +68,12 @@ async def _serve(settings: Settings) -> None:
         asyncio.TaskGroup() as group,
     ):
         listener = group.create_task(_wake_on(bell, deliveries))
+        walker = RecoveryWalker(engine, partial(doorbells.ring, DELIVER))
+        walking = group.create_task(walker.run())
         _log.info("delivery_started")
         await deliveries.run(stop, grace=min(settings.drain_grace, _LONGEST_GRACE))
         listener.cancel()
+        walking.cancel()
     _log.info("delivery_stopped")
 
 
@@ -100,7 +107,8 @@ async def _deliveries(settings: Settings, engine: AsyncEngine) -> AsyncGenerator
         yield DeliveryLoop(
             engine,
             sender,
-            limits=Limits(lease=settings.webhook_timeout + LEASE_MARGIN),
+            Destinations(sealer_for(settings), timeout=settings.webhook_timeout),
+            limits=Limits(lease=settings.webhook_lane_lease),
             clock=clock,
             chance=random.SystemRandom().random,
         )

@@ -1,58 +1,132 @@
 """What is kept and said of an attempt: its row, its metrics, its line in the log."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 import structlog
 
-from infra.postgres.delivery import AttemptRecord, Owed
+from infra.new_ids import new_key
+from infra.postgres.delivery import Owed
+from infra.postgres.delivery_lanes import LaneLease
+from infra.postgres.delivery_records import AttemptRecord
 from infra.telemetry.metrics import WEBHOOK_ATTEMPTS, WEBHOOK_DELIVERY_SECONDS
 from schemas.ids import format_id
+from schemas.receiver import Receiver
+from schemas.webhooks import Ended
 from worker.delivery.schedule import Decision, Outcome, Result
 from worker.delivery.spans import tell_result
+
+SUPERSEDED: Final = "superseded"
 
 _log: Final = structlog.get_logger()
 
 
-def record_of(owed: Owed, result: Result, decision: Decision) -> AttemptRecord:
+def record_of(
+    owed: Owed,
+    receiver: Receiver,
+    result: Result,
+    decision: Decision,
+    *,
+    attempt_id: UUID,
+    lease: LaneLease,
+    started_at: datetime,
+) -> AttemptRecord:
     """Return what PostgreSQL shall know of the attempt."""
-    detail = result.detail
-    if decision.outcome is not result.outcome:
-        detail = ": ".join(part for part in (result.outcome.value, result.detail) if part)
     return AttemptRecord(
+        id=attempt_id,
         delivery_id=owed.id,
-        fence=owed.attempt,
-        outcome=decision.outcome.value,
-        status=result.status,
-        detail=detail,
+        lease=lease,
+        attempt=owed.attempt,
+        trigger=owed.trigger,
+        outcome=result.word,
+        started_at=started_at,
         duration=result.duration,
+        ended=decision.ended,
         delay=decision.delay,
         failures=decision.failures,
-    )
-
-
-def tell(owed: Owed, result: Result, decision: Decision) -> None:
-    """Count and log the attempt. The path of the URL may be a secret: it is not logged."""
-    WEBHOOK_ATTEMPTS.labels(result.outcome.value).inc()
-    tell_result(result)
-    log = _log.bind(
-        event_id=format_id("evt", owed.event_id),
-        job_id=format_id("job", owed.job_id),
-        tenant_id=owed.tenant_id,
-        attempt=owed.attempt,
-        origin=owed.origin,
+        stays=decision.stays,
         status=result.status,
-        duration_ms=result.duration // timedelta(milliseconds=1),
+        detail=result.detail,
+        event_type=owed.event_type,
+        url=receiver.url or owed.url,
+        address=result.address,
+        dns_ms=result.dns_ms,
+        connect_ms=result.connect_ms,
+        tls_ms=result.tls_ms,
+        first_byte_ms=result.first_byte_ms,
+        request_id=result.request_id,
+        answer_headers=result.answer_headers,
+        answer_body=result.answer_body,
     )
+
+
+def record_of_superseded(owed: Owed, *, lease: LaneLease, at: datetime) -> AttemptRecord:
+    """Return what PostgreSQL shall know of progress that is no news any more."""
+    return AttemptRecord(
+        id=new_key(),
+        delivery_id=owed.id,
+        lease=lease,
+        attempt=owed.attempt,
+        trigger=owed.trigger,
+        outcome=SUPERSEDED,
+        started_at=at,
+        duration=timedelta(),
+        ended=Ended.SUPERSEDED,
+        delay=None,
+        failures=owed.failures,
+        detail="a newer event of the job was there before it was sent",
+        event_type=owed.event_type,
+        url=owed.url,
+    )
+
+
+def tell(owed: Owed, result: Result, decision: Decision, *, waited: timedelta) -> None:
+    """Count and log the attempt. The path of the URL may be a secret: it is not logged.
+
+    Args:
+        owed: What was sent.
+        result: What came of it.
+        decision: What follows.
+        waited: Since the delivery was fetched, the attempt included.
+    """
+    _ATTEMPTS[result.outcome].inc()
+    tell_result(result)
     if decision.outcome is Outcome.SUCCESS:
-        WEBHOOK_DELIVERY_SECONDS.observe((owed.age + result.duration).total_seconds())
-        log.info("webhook_delivered", event_type=owed.event_type)
-    elif decision.delay is None:
-        log.warning("webhook_given_up", outcome=decision.outcome.value, reason=result.detail)
-    else:
-        log.info(
-            "webhook_attempt_failed",
-            outcome=decision.outcome.value,
+        WEBHOOK_DELIVERY_SECONDS.observe((owed.age + waited).total_seconds())
+        _log.info("webhook_delivered", event_type=owed.event_type, **_words(owed, result))
+    elif decision.ended is not None:
+        _log.warning(
+            "webhook_given_up",
+            outcome=result.word,
+            ended=decision.ended.word,
             reason=result.detail,
-            again_in_s=round(decision.delay.total_seconds(), 1),
+            **_words(owed, result),
         )
+    else:
+        _log.info(
+            "webhook_attempt_failed",
+            outcome=result.word,
+            reason=result.detail,
+            again_in_s=None
+            if decision.delay is None
+            else round(decision.delay.total_seconds(), 1),
+            **_words(owed, result),
+        )
+
+
+def _words(owed: Owed, result: Result) -> dict[str, object]:
+    return {
+        "event_id": format_id("evt", owed.event_id),
+        "job_id": format_id("job", owed.job_id),
+        "tenant_id": owed.tenant_id,
+        "attempt": owed.attempt,
+        "origin": owed.origin,
+        "status": result.status,
+        "duration_ms": result.duration // _MILLISECOND,
+    }
+
+
+_MILLISECOND: Final = timedelta(milliseconds=1)
+# Made once: a label is looked up under a lock.
+_ATTEMPTS: Final = {outcome: WEBHOOK_ATTEMPTS.labels(outcome.value) for outcome in Outcome}
