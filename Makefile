@@ -12,7 +12,7 @@ export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check bench bench-submit bench-scale chaos fmt openapi openapi-lint
+.PHONY: help setup demo up test check bench bench-submit bench-scale bench-outage chaos fmt openapi openapi-lint
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ bench-submit: setup ## Measure submits: one by one, and a thousand in one call
 
 bench-scale: setup ## Measure the engine among a million tenants and a million queued jobs
 	$(BIN)/python -P -m tests.bench.scale
+
+bench-outage: setup ## Play four hours of a receiver that is down while 100,000 webhooks wait
+	$(BIN)/python -P -m tests.bench.outage
 
 chaos: setup ## Load genq, break everything at random, audit (SEED=1 SECONDS=60 BROKER=valkey|rabbitmq)
 	$(BIN)/python -P -m tests.chaos --seed $(SEED) --seconds $(SECONDS) --broker $(BROKER)

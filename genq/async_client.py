@@ -21,7 +21,7 @@ from genq.retries import DEFAULT_RETRIES
 from genq.schedules import AsyncSchedules
 from genq.sse import SentEvent
 from genq.target import DEFAULT_TIMEOUT, target_at
-from genq.webhook import Webhooks
+from genq.webhooks import AsyncWebhooks
 
 
 class AsyncGenq:
@@ -51,7 +51,7 @@ class AsyncGenq:
             found.url, found.api_key, timeout=timeout, max_retries=max_retries
         ).changed({"extra_headers": extra_headers or {}})
         self.base_url = target.url
-        self.webhooks = Webhooks(webhook_secret)
+        self._webhook_secret = webhook_secret
         self._use(AsyncTransport(target))
 
     def _use(self, transport: AsyncTransport) -> None:
@@ -60,6 +60,7 @@ class AsyncGenq:
         self.dead_letters = AsyncDeadLetters(transport)
         self.keys = AsyncKeys(transport)
         self.schedules = AsyncSchedules(transport)
+        self.webhooks = AsyncWebhooks(transport, self._webhook_secret)
 
     def with_options(self, **request: Unpack[RequestOptions]) -> Self:
         """Return a client that shares the connections and sends its requests in another way."""

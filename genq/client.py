@@ -20,7 +20,7 @@ from genq.retries import DEFAULT_RETRIES
 from genq.schedules import Schedules
 from genq.target import DEFAULT_TIMEOUT, target_at
 from genq.transport import Transport
-from genq.webhook import Webhooks
+from genq.webhooks import Webhooks
 
 
 class Genq:
@@ -64,7 +64,7 @@ class Genq:
             found.url, found.api_key, timeout=timeout, max_retries=max_retries
         ).changed({"extra_headers": extra_headers or {}})
         self.base_url = target.url
-        self.webhooks = Webhooks(webhook_secret)
+        self._webhook_secret = webhook_secret
         self._use(Transport(target))
 
     def _use(self, transport: Transport) -> None:
@@ -73,6 +73,7 @@ class Genq:
         self.dead_letters = DeadLetters(transport)
         self.keys = Keys(transport)
         self.schedules = Schedules(transport)
+        self.webhooks = Webhooks(transport, self._webhook_secret)
 
     def with_options(self, **request: Unpack[RequestOptions]) -> Self:
         """Return a client that shares the connections and sends its requests in another way."""

@@ -66,21 +66,31 @@ class JobEvent:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What happened to a job, as webhooks and the feed of all jobs tell it.
+    """What happened, as webhooks and the feed of all jobs tell it.
+
+    ``type`` is plain text: one that a newer server introduces is taken as it comes.
 
     Attributes:
         id: ``evt_…``; the same may come more than once: act on it once.
         type: Such as ``job.succeeded``.
-        at: When.
-        job: The job, without its input and without a text that is too long for an event.
+        at: When; ``None`` once its content was erased.
+        job: The job, without its input and without a text that is too long for an event;
+            ``None`` where the event is about no job, such as ``endpoint.disabled``.
+        data: What it is about, as it came.
+        sequence: Rises with each event of a job, whatever order they arrive in; gaps mean
+            nothing.
+        erased: Its content was deleted; ``id`` and ``type`` are left.
         cursor: Where ``after`` goes on in the feed; empty in webhooks.
     """
 
     id: str
     type: str
-    at: datetime
-    job: Job
+    at: datetime | None = None
+    job: Job | None = None
     cursor: str = ""
+    data: Json = field(default_factory=dict[str, object], repr=False)
+    sequence: int = 0
+    erased: bool = False
     raw: Json = field(default_factory=dict[str, object], repr=False, compare=False)
 
 
@@ -91,12 +101,17 @@ def read_event(found: object, cursor: str = "") -> Event:
         UnexpectedAnswerError: A field that every event has is missing or of another type.
     """
     fields = Fields(found, "event")
+    kind, erased = fields.text("type"), fields.found.get("erased") is True
+    data = fields.mapping("data")
     return Event(
         id=fields.text("id"),
-        type=fields.text("type"),
-        at=fields.moment("timestamp"),
-        job=read_job(fields.mapping("data")),
+        type=kind,
+        at=None if erased else fields.moment("timestamp"),
+        job=read_job(data) if kind.startswith(_TERMINAL) and not erased else None,
         cursor=cursor,
+        data=data,
+        sequence=fields.maybe_number("sequence") or 0,
+        erased=erased,
         raw=fields.found,
     )
 

@@ -17,6 +17,7 @@ class JobOptions(TypedDict, total=False):
     lane: str | None
     priority: int | None
     webhook: Webhook | None
+    channels: Sequence[str] | None
     metadata: Mapping[str, str] | None
     tags: Sequence[str] | None
     end_user: str | None

@@ -34,6 +34,7 @@ class Jobs(ManyJobs):
         lane: str | None = None,
         priority: int | None = None,
         webhook: Webhook | None = None,
+        channels: Sequence[str] | None = None,
         metadata: Mapping[str, str] | None = None,
         tags: Sequence[str] | None = None,
         end_user: str | None = None,
@@ -53,7 +54,8 @@ class Jobs(ManyJobs):
             model: Else the server's default for the kind.
             lane: ``turbo``, ``fast``, ``relax`` or ``batch``.
             priority: 0 (first) to 9, within the lane.
-            webhook: A URL, or ``{"url": …, "events": […]}``.
+            webhook: A URL, or ``{"url": …, "events": […]}``; without events, its end is told.
+            channels: Up to five words by which registered endpoints choose what they hear of.
             metadata: Up to 16 texts of your own, given back with the job.
             tags: Words of your own, to find it by.
             end_user: Who of your users asked for it.
@@ -82,6 +84,7 @@ class Jobs(ManyJobs):
             "lane": lane,
             "priority": priority,
             "webhook": webhook,
+            "channels": channels,
             "metadata": metadata,
             "tags": tags,
             "end_user": end_user,

@@ -4,7 +4,7 @@ Nobody hears of them unless the tenant has an endpoint that asks for them, or th
 does: ``hears`` of a job says so from its submit on, and costs nothing where it is empty.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +21,7 @@ from schemas.job import JobRecord
 from schemas.job_states import JobState
 from schemas.progress import Progress
 from schemas.webhook_endpoint import origin_of
+from schemas.webhooks import Hears
 
 
 def own_receiver(webhook: Mapping[str, Any] | None, event_type: EventType) -> dict[str, Any]:
@@ -39,17 +40,22 @@ def own_receiver(webhook: Mapping[str, Any] | None, event_type: EventType) -> di
     return {"delivery_id": new_key(), "url": url, "origin": origin_of(url)}
 
 
-def announcement(
-    *,
-    webhook: Mapping[str, Any] | None,
-    channels: Sequence[str],
-    public_url: str,
-) -> Announcement:
+def announcement(payload: Mapping[str, Any], public_url: str) -> Announcement | None:
     """Return what makes the event that a job is queued, once it is written.
 
     However often it is called, the event is the same one: a commit may be tried again.
+
+    Args:
+        payload: What is kept of the job: ``hears``, ``webhook``, ``channels``.
+        public_url: Where callers reach the API.
+
+    Returns:
+        ``None``, if nobody wants to hear of it.
     """
-    key, receiver = new_key(), own_receiver(webhook, EventType.JOB_QUEUED)
+    if not payload.get("hears", 0) & Hears.QUEUED:
+        return None
+    receiver = own_receiver(payload.get("webhook"), EventType.JOB_QUEUED)
+    key, channels = new_key(), payload.get("channels") or ()
 
     def announce(new: NewJob, created_at: datetime) -> Publication:
         bodies = job_bodies(

@@ -28,7 +28,6 @@ from schemas.events import hears
 from schemas.job import JobRequest
 from schemas.lanes import Lane
 from schemas.model_catalog import default_model, prices_of, servers_of
-from schemas.webhooks import Hears
 
 
 class Drafter:
@@ -93,17 +92,7 @@ class Drafter:
         pool: int,
         parameters: Mapping[str, Any],
     ) -> NewJob:
-        webhook = request.webhook
-        payload: dict[str, Any] = {"input": parameters}
-        if webhook is not None:
-            payload["webhook"] = {"url": webhook.url, "events": list(webhook.events)}
-        heard = tenant.hears | hears(webhook.events if webhook else ())
-        if heard:
-            payload["hears"] = int(heard)
-        if request.channels:
-            payload["channels"] = list(request.channels)
-        if TRACING.tracer is not None and (parent := traceparent()) is not None:
-            payload["traceparent"] = parent
+        payload = _payload(tenant, request, parameters)
         cost = estimate(request.kind, parameters)
         run_at = self._instant(request.run_at)
         return NewJob(
@@ -127,13 +116,7 @@ class Drafter:
             images=cost.images,
             tokens=cost.tokens,
             deadline_given=request.deadline is not None,
-            announce=announcement(
-                webhook=payload.get("webhook"),
-                channels=request.channels,
-                public_url=self._settings.public_url,
-            )
-            if Hears.QUEUED in heard
-            else None,
+            announce=announcement(payload, self._settings.public_url),
         )
 
     def _priced(
@@ -184,3 +167,21 @@ class Drafter:
         async with transaction(self._engine) as connection:
             number = self._pools[model] = await ensure_pool(connection, model)
         return number
+
+
+def _payload(
+    tenant: Tenant, request: JobRequest, parameters: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what is kept of a job until it ends; what most jobs do not have is left out."""
+    webhook = request.webhook
+    payload: dict[str, Any] = {"input": parameters}
+    if webhook is not None:
+        payload["webhook"] = {"url": webhook.url, "events": list(webhook.events)}
+    heard = tenant.hears | hears(webhook.events if webhook else ())
+    if heard:
+        payload["hears"] = int(heard)
+    if request.channels:
+        payload["channels"] = list(request.channels)
+    if TRACING.tracer is not None and (parent := traceparent()) is not None:
+        payload["traceparent"] = parent
+    return payload

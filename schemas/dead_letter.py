@@ -18,10 +18,10 @@ from pydantic import (
 from schemas.errors import ErrorRecord
 from schemas.generation import Kind
 from schemas.ids import InvalidIdError, parse_id
-from schemas.job import WebhookTarget
 from schemas.job_states import AttemptOutcome
 from schemas.lanes import LOWEST_PRIORITY, Lane
 from schemas.merge_patch import merge_patch
+from schemas.webhook_target import WebhookTarget
 from schemas.when import Instant
 
 MOST_REDRIVEN: Final = 1_000

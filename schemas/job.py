@@ -4,84 +4,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
     JsonValue,
-    WithJsonSchema,
     field_validator,
 )
 
 from schemas.errors import ErrorRecord
-from schemas.events import JOB_TYPES, TERMINAL_TYPES, EventType
 from schemas.generation import Kind
 from schemas.ids import format_id
 from schemas.job_states import JobState, JobStatus, status_of
 from schemas.lanes import DEFAULT_LANE, DEFAULT_PRIORITY, LOWEST_PRIORITY, Lane
 from schemas.position import QueuePlace, QueueView, queue_view
 from schemas.unique import UniqueKey
-from schemas.webhooks import CHANNEL_PATTERN, MAX_CHANNELS_OF_JOB
+from schemas.webhook_target import Channels, WebhookTarget
 from schemas.when import SecondsFromNow, When
 
 MAX_METADATA_KEYS: Final = 16
 MAX_TAGS: Final = 16
 MAX_TAG_CHARACTERS: Final = 64
-MAX_URL_BYTES: Final = 2_048
-# The longest name that DNS knows, and room for a port; PostgreSQL indexes it.
-MAX_HOST_BYTES: Final = 260
-
-
-def _of_a_job(kind: EventType) -> EventType:
-    if kind not in JOB_TYPES:
-        raise ValueError(f"must be of {', '.join(JOB_TYPES)}")
-    return kind
-
-
-JobEventType = Annotated[
-    EventType,
-    AfterValidator(_of_a_job),
-    WithJsonSchema({"type": "string", "enum": list(JOB_TYPES)}),
-]
-Channel = Annotated[str, Field(pattern=f"^{CHANNEL_PATTERN}$")]
-
-
-class WebhookTarget(BaseModel):
-    """Where the job's events go."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    url: Annotated[str, Field(max_length=MAX_URL_BYTES)]
-    events: Annotated[
-        tuple[JobEventType, ...], Field(min_length=1, max_length=len(JOB_TYPES))
-    ] = TERMINAL_TYPES
-
-    @field_validator("url", mode="after")
-    @classmethod
-    def _readable(cls, url: str) -> str:
-        # The job's end takes it apart, and must not fail over it.
-        try:
-            parts = urlsplit(url)
-            readable = (
-                parts.scheme in {"http", "https"}
-                and url.isprintable()
-                and " " not in url
-                and bool(parts.hostname)
-            )
-            readable = readable and parts.port != 0 and len(url.encode()) <= MAX_URL_BYTES
-            readable = readable and len(parts.netloc.encode()) <= MAX_HOST_BYTES
-        except ValueError:
-            readable = False
-        if not readable:
-            raise ValueError(
-                "must be a URL such as https://host/path, its spaces escaped, in at most"
-                f" {MAX_URL_BYTES} bytes and its host in at most {MAX_HOST_BYTES}"
-            )
-        return url
 
 
 class JobRequest(BaseModel):
@@ -95,7 +40,7 @@ class JobRequest(BaseModel):
     lane: Lane = DEFAULT_LANE
     priority: Annotated[int, Field(ge=0, le=LOWEST_PRIORITY, strict=True)] = DEFAULT_PRIORITY
     webhook: WebhookTarget | None = None
-    channels: Annotated[tuple[Channel, ...], Field(max_length=MAX_CHANNELS_OF_JOB)] = ()
+    channels: Channels = ()
     metadata: Annotated[
         dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)]],
         Field(max_length=MAX_METADATA_KEYS),

@@ -11,8 +11,8 @@ from schemas.events import (
     EventType,
     is_subscribable,
 )
-from schemas.job import MAX_URL_BYTES
 from schemas.webhook_options import EndpointOptions
+from schemas.webhook_target import MAX_URL_BYTES
 
 DAY_SECONDS: Final = 86_400
 LONGEST_GRACE_SECONDS: Final = 7 * DAY_SECONDS

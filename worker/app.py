@@ -14,6 +14,7 @@ from celery import Celery
 from infra.broker import TASK_NAME, create_celery
 from infra.clock import SystemClock
 from infra.doorbells import READY, WAKE, Doorbells
+from infra.http.opening import proxy_of
 from infra.http.outbound import OutboundPolicy
 from infra.objectstore.opening import open_store
 from infra.postgres.engine import create_engine
@@ -63,6 +64,7 @@ class WorkerService:
         providers = await open_providers(
             settings.model_servers,
             policy=OutboundPolicy(settings.outbound_allow),
+            proxy=proxy_of(settings),
             clock=SystemClock(),
             silence=max(settings.attempt_timeout(kind) for kind in Kind),
             closed=gate.close,

@@ -94,7 +94,10 @@ def _connector(
     proxy: ForwardProxy, names: Names, *, limit: int, tls: ssl.SSLContext
 ) -> aiohttp.TCPConnector:
     if proxy.scheme != SOCKS:
-        return ProxyingConnector(limit=limit, resolver=names, use_dns_cache=False, ssl=tls)
+        auth = None
+        if proxy.user is not None:
+            auth = aiohttp.encode_basic_auth(proxy.user, proxy.password or "")
+        return ProxyingConnector(names, limit=limit, tls=tls, authorization=auth)
     try:
         # An extra that most installations do without.
         from infra.http.socks import SocksConnector  # noqa: PLC0415 - see above
@@ -115,11 +118,7 @@ def _options(proxy: ForwardProxy) -> Mapping[str, Any]:
     """Return what the session must know of an HTTP proxy."""
     if proxy.scheme == SOCKS:
         return {}
-    auth = None
-    if proxy.user is not None:
-        auth = aiohttp.BasicAuth(proxy.user, proxy.password or "", encoding="utf-8")
     return {
         "proxy": URL.build(scheme=proxy.scheme, host=proxy.host, port=proxy.port),
-        "proxy_auth": auth,
         "middlewares": (refuse_as_proxy,),
     }

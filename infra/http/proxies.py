@@ -4,11 +4,15 @@ The proxy is dialled without the guard's rule about public addresses, for it sta
 looks names up and must refuse what is private; what a URL shows by itself is refused here.
 """
 
+import ssl
 from http import HTTPStatus
 
 import aiohttp
+from aiohttp import hdrs
+from aiohttp.abc import AbstractResolver
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
+from multidict import CIMultiDict
 
 from infra.http.dial_watch import handshake_began
 from schemas.errors import OutboundRefusedError
@@ -28,7 +32,25 @@ class RefusedByProxyError(OutboundRefusedError, OSError):
 
 
 class ProxyingConnector(aiohttp.TCPConnector):
-    """Connects to what a session's HTTP proxy is, and says whose fault it is if it cannot."""
+    """Connects to what a session's HTTP proxy is, and says whose fault it is if it cannot.
+
+    Args:
+        names: Finds the proxy.
+        limit: Connections in use at once.
+        tls: How receivers, and a proxy that speaks TLS, are verified.
+        authorization: What the proxy is shown, such as ``Basic …``.
+    """
+
+    def __init__(
+        self,
+        names: AbstractResolver,
+        *,
+        limit: int,
+        tls: ssl.SSLContext,
+        authorization: str | None,
+    ) -> None:
+        super().__init__(limit=limit, resolver=names, use_dns_cache=False, ssl=tls)  # pyright: ignore[reportUnknownMemberType] - its socket_factory has a tuple of unknowns
+        self._authorization = authorization
 
     async def connect(
         self,
@@ -44,6 +66,9 @@ class ProxyingConnector(aiohttp.TCPConnector):
             aiohttp.ClientConnectorError: The proxy refuses to call the target; its cause is a
                 ``RefusedByProxyError``.
         """
+        if self._authorization is not None:
+            # aiohttp moves it to where the proxy looks for it.
+            req.proxy_headers = CIMultiDict({hdrs.AUTHORIZATION: self._authorization})
         try:
             return await super().connect(req, traces, timeout)
         except aiohttp.ClientHttpProxyError as error:

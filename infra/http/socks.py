@@ -47,19 +47,19 @@ class SocksConnector(ProxyConnector):
         except ProxyConnectionError as error:
             raise ForwardProxyError("the forward proxy cannot be reached") from error
         except ProxyError as error:
-            raise _of_reply(req, error) from error
+            cause = _of_target(error.error_code)
+            if cause is None:
+                raise ForwardProxyError("the forward proxy failed") from error
+            raise aiohttp.ClientConnectorError(req.connection_key, cause) from cause
         except ssl.SSLCertVerificationError as error:
             raise aiohttp.ClientConnectorCertificateError(req.connection_key, error) from error
         except ssl.SSLError as error:
             raise aiohttp.ClientConnectorSSLError(req.connection_key, error) from error
 
 
-def _of_reply(req: aiohttp.ClientRequest, error: ProxyError) -> Exception:
-    if error.error_code == _NOT_ALLOWED:
-        return aiohttp.ClientConnectorError(req.connection_key, RefusedByProxyError())
-    number = _OF_THE_TARGET.get(error.error_code or 0)
-    if number is None:
-        return ForwardProxyError("the forward proxy failed")
-    return aiohttp.ClientConnectorError(
-        req.connection_key, OSError(number, os.strerror(number))
-    )
+def _of_target(code: int | None) -> OSError | None:
+    """Return what a reply says of the target; ``None``: it is about the proxy."""
+    if code == _NOT_ALLOWED:
+        return RefusedByProxyError()
+    number = _OF_THE_TARGET.get(code or 0)
+    return None if number is None else OSError(number, os.strerror(number))

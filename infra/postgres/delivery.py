@@ -103,7 +103,8 @@ _COLUMNS: Final = """d.id, d.fence, d.attempt, d.event_id, d.job_id, d.lane_id, 
   d.tenant_id, d.origin, d.url, now() - d.created_at AS age, d.kind, d.seq, d.rank, d.trigger"""
 
 # The two parts are ranges of one index each, in its order: deliveries that are due later, of
-# whichever rank, are not walked over.
+# whichever rank, are not walked over. LIMIT 1 where EXISTS could do: of that the planner might
+# make a table of all that is owed.
 _FETCH: Final = HotStatement(f"""
 WITH s AS MATERIALIZED (
   SELECT lane_id, depth, CAST(held AS uuid[]) AS held, in_order FROM unnest(
@@ -128,9 +129,10 @@ e AS MATERIALIZED (
       WHERE b.job_id = d.job_id AND b.lane_id = d.lane_id AND b.rank = d.rank
         AND b.seq < d.seq AND b.trigger <> ALL(CAST(:by_hand AS smallint[])))
       END AS waits_until,
-    d.kind = :progress AND EXISTS (
-      SELECT 1 FROM delivery a
-      WHERE a.job_id = d.job_id AND a.lane_id = d.lane_id AND a.seq > d.seq) AS superseded
+    d.kind = :progress AND (
+      SELECT true FROM delivery a
+      WHERE a.job_id = d.job_id AND a.lane_id = d.lane_id AND a.seq > d.seq
+      LIMIT 1) IS NOT NULL AS superseded
   FROM d)
 SELECT {_COLUMNS}, d.waits_until, d.waits_until > d.next_at AS pushed, d.superseded,
   o.type, o.body, o.thin

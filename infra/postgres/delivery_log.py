@@ -5,6 +5,7 @@ query is of one tenant. What a filter asks of attempts, it asks of the newest on
 """
 
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.postgres.delivery_rows import attempt_of_row, delivery_of_row
 from infra.postgres.partitions import first_key
-from infra.postgres.short_looks import look_shortly, narrow_enough
+from infra.postgres.short_looks import PATIENCE, look_shortly, narrow_enough
 from schemas.webhook_delivery import (
     GIVEN_UP,
     TAKEN,
@@ -107,6 +108,7 @@ async def list_deliveries(
     *,
     limit: int,
     before: UUID | None = None,
+    patience: timedelta = PATIENCE,
 ) -> list[Delivery]:
     """Return a tenant's deliveries that fit, newest first, made before ``before``.
 
@@ -116,12 +118,13 @@ async def list_deliveries(
         wanted: Which.
         limit: The most.
         before: The last delivery of the page before.
+        patience: How long one look may take.
 
     Raises:
         FilterTooWideError: Too few fit among too many.
     """
-    await look_shortly(connection)
-    with narrow_enough("deliveries", _HINT):
+    await look_shortly(connection, patience)
+    with narrow_enough("deliveries", _HINT, patience):
         events = await _events(connection, tenant_id, wanted)
         if events == []:
             return []

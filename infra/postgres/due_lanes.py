@@ -69,10 +69,11 @@ _MISSED: Final = HotStatement("""
 SELECT l.id FROM webhook_lane l
 WHERE l.id = ANY(CAST(:ids AS bigint[])) AND l.owner IS NULL
   AND (l.blocked_until IS NULL OR l.blocked_until <= now())
-  AND (EXISTS (SELECT 1 FROM delivery d
-      WHERE d.lane_id = l.id AND d.rank = 0 AND d.next_at <= now())
-    OR EXISTS (SELECT 1 FROM delivery d
-      WHERE d.lane_id = l.id AND d.rank = 1 AND d.next_at <= now()))
+  AND LEAST(
+    (SELECT next_at FROM delivery WHERE lane_id = l.id AND rank = 0
+     ORDER BY next_at LIMIT 1),
+    (SELECT next_at FROM delivery WHERE lane_id = l.id AND rank = 1
+     ORDER BY next_at LIMIT 1)) <= now()
 """)
 
 _NEXT: Final = HotStatement("""

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from infra.postgres.fan_out import FAN_OUT
+from infra.postgres.fan_out import FAN_OUT, LISTENING
 from infra.postgres.hot import HotStatement
 from schemas.events import OutboxKind
 from schemas.webhooks import Trigger
@@ -73,6 +73,7 @@ o AS (
   SELECT job_id, event_id, kind, type, body, tenant_id, thin, string_to_array(channels, ',')
   FROM x ON CONFLICT DO NOTHING RETURNING id),
 due AS MATERIALIZED (SELECT x.* FROM x JOIN o ON o.id = x.event_id),
+{LISTENING},
 {FAN_OUT}
 SELECT event_id FROM owed
 """)

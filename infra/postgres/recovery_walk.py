@@ -154,8 +154,8 @@ async def step_recovery(
     """
     recovery = held.recovery
     newest_first = recovery.sample is not None
-    low = first_key(max(recovery.since - _SLACK, _EARLIEST))
-    high = first_key(max(recovery.until + _SLACK, _EARLIEST))
+    low = first_key(max(recovery.since, _EARLIEST) - _SLACK)
+    high = first_key(max(recovery.until, _EARLIEST) + _SLACK)
     begin, to = (high, low) if newest_first else (low, high)
     room = max(most - held.waiting, 0)
     if recovery.sample is not None:

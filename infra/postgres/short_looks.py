@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Final
 
 from sqlalchemy import text
@@ -11,28 +12,30 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from schemas.filter_errors import FilterTooWideError
 
 # It gives up long before the connections that others wait for are held by such walks.
-_LOOK_MILLISECONDS: Final = 5_000
+PATIENCE: Final = timedelta(seconds=5)
 # The planner thinks a partition cheap to read from end to end as soon as most of it is of one
 # tenant.
-_NO_SCANS: Final = text(
-    "SELECT set_config('enable_seqscan', 'off', true),"
-    f" set_config('statement_timeout', '{_LOOK_MILLISECONDS}', true)"
-)
+_NO_SCANS: Final = text("""
+SELECT set_config('enable_seqscan', 'off', true),
+  set_config('statement_timeout', CAST(:milliseconds AS text), true)
+""")
 _GAVE_UP: Final = "57014"
 
 
-async def look_shortly(connection: AsyncConnection) -> None:
+async def look_shortly(connection: AsyncConnection, patience: timedelta = PATIENCE) -> None:
     """Let the rest of the transaction read by indexes, and each statement end soon."""
-    await connection.execute(_NO_SCANS)
+    milliseconds = str(patience // timedelta(milliseconds=1))
+    await connection.execute(_NO_SCANS, {"milliseconds": milliseconds})
 
 
 @contextmanager
-def narrow_enough(what: str, hint: str) -> Generator[None]:
+def narrow_enough(what: str, hint: str, patience: timedelta = PATIENCE) -> Generator[None]:
     """Say what to do when a statement inside the block gave up.
 
     Args:
         what: Is looked through, such as ``jobs``.
         hint: What narrows the look.
+        patience: As ``look_shortly`` was told.
 
     Raises:
         FilterTooWideError: One did.
@@ -43,6 +46,6 @@ def narrow_enough(what: str, hint: str) -> Generator[None]:
         if getattr(error.orig, "sqlstate", None) != _GAVE_UP:
             raise
         raise FilterTooWideError(
-            f"after {_LOOK_MILLISECONDS // 1000} s of looking through this tenant's {what} not"
+            f"after {patience.total_seconds():g} s of looking through this tenant's {what} not"
             f" enough were found that fit; narrow it by {hint}"
         ) from None

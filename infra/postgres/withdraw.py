@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from infra.postgres.fan_out import DUE_OF_ENDS, FAN_OUT, THIN_IF_WANTED
+from infra.postgres.fan_out import DUE_OF_ENDS, FAN_OUT, LISTENING, THIN_IF_WANTED
 from infra.postgres.finish import Event, Finished
 from schemas import generation, lanes
 from schemas.events import OutboxKind
@@ -77,11 +77,12 @@ j AS (
   UPDATE job SET final_state = d.final_state, finished_at = d.finished_at,
     attempts = d.attempt, releases = d.releases, error = CAST(d.error AS jsonb)
   FROM d WHERE job.id = d.job_id),
+{DUE_OF_ENDS},
+{LISTENING},
 o AS (
   INSERT INTO outbox (job_id, id, kind, type, at, body, tenant_id, thin, channels)
   SELECT job_id, event_id, :terminal, type, finished_at, event_body, tenant_id,
     {THIN_IF_WANTED}, string_to_array(channels, ',') FROM d),
-{DUE_OF_ENDS},
 {FAN_OUT},
 k AS MATERIALIZED (
   SELECT f.lane, f.tenant_id FROM flow f

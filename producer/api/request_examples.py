@@ -60,3 +60,8 @@ ENDPOINT_OPTIONS: Final[dict[str, Any]] = ENDPOINT_REQUEST["genq"]
 ENDPOINT_AUTH: Final[dict[str, Any]] = ENDPOINT_OPTIONS["auth"]
 SECRET_ROTATION: Final[dict[str, Any]] = {"keep_old_secret_active_for_24_hours": True}
 ENDPOINT_TEST: Final[dict[str, Any]] = {"event_type": "job.succeeded"}
+RECOVERY_REQUEST: Final[dict[str, Any]] = {
+    "since": "2026-11-19T00:00:00Z",
+    "until": "2026-11-20T10:00:00Z",
+    "only": "failed",
+}

@@ -37,7 +37,14 @@ def test_a_key_is_shown_once_and_works(settings: Settings) -> None:
         assert answer.headers["cache-control"] == "no-store"
         assert answer.headers["location"] == f"{api.url}/v1/keys/{made['id']}"
         assert list(made) == list(NewKeyView.model_fields)
-        assert made["scopes"] == ["jobs:read", "jobs:write", "tenant:read", "tenant:write"]
+        assert made["scopes"] == [
+            "jobs:read",
+            "jobs:write",
+            "tenant:read",
+            "tenant:write",
+            "webhooks:read",
+            "webhooks:write",
+        ]
         assert made["key"].startswith(made["prefix"])
         assert (await api.http.get("/v1/jobs", headers=bearer(made["key"]))).status_code == 200
         shown = (await api.http.get(f"/v1/keys/{made['id']}")).json()

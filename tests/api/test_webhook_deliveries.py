@@ -4,13 +4,17 @@ import base64
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from sqlalchemy import text
 
 from infra.new_ids import new_key as uuid_now
-from infra.postgres.engine import whole_transactions
+from infra.postgres.delivery_log import list_deliveries
+from infra.postgres.engine import transaction, whole_transactions
 from infra.settings import Settings
+from schemas.filter_errors import FilterTooWideError
+from schemas.webhook_delivery import DeliveryFilter
 from schemas.webhooks import Ended, Trigger
-from tests.api.delivery_history import ORIGIN, URL, History
+from tests.api.delivery_history import ORIGIN, URL, History, Sent
 from tests.api.served import Served, pointers, run
 
 NASTY = b'\x00\x1b[31m\xff</script>"\\'
@@ -20,70 +24,72 @@ def shown_of(found: list[dict[str, Any]]) -> list[str]:
     return [one["id"] for one in found]
 
 
+MINUTE = timedelta(minutes=1)
+
+
+async def six(history: History) -> tuple[str, list[Sent]]:
+    """Send six events to two endpoints; one took all, the other each in another way."""
+    first, second = await history.endpoint(), await history.endpoint()
+    sent = await history.send(6)
+    rows = await history.sql("SELECT id FROM delivery WHERE endpoint_id = :id", id=first.id)
+    mine = {row.id for row in rows}
+    for one in sent:
+        if one.delivery_id not in mine:
+            await history.attempt(one)
+    found = [one for one in sent if one.delivery_id in mine]
+    delivered, failed, waits, exhausted, discarded, _ = found
+    await history.attempt(delivered, trigger=Trigger.MANUAL)
+    await history.attempt(failed, "timeout", ended=None, status=None)
+    await history.attempt(failed, "http_error", ended=None, status=500)
+    await history.attempt(waits, "overload", ended=None, status=502)
+    await history.attempt(exhausted, "exhausted", ended=Ended.EXHAUSTED, status=500)
+    await history.attempt(discarded, "gone", ended=Ended.DISCARDED, status=410)
+    page = await history.get(f"/webhook_endpoints/{second.shown}/deliveries")
+    theirs = [one.shown for one in reversed(sent) if one.delivery_id not in mine]
+    assert shown_of(page["data"]) == theirs
+    return first.shown, found
+
+
 def test_each_filter_finds_what_fits_and_nothing_else(settings: Settings) -> None:
     async def scenario(api: Served) -> None:
         history = History(api)
-        first, second = await history.endpoint(), await history.endpoint()
-        begun = api.services.clock.now()
-        events = await history.publish(6)
-        sent = await history.pending(*events)
-        of_first = [s for s in sent if s in await of(history, first.id, sent)]
-        of_second = [s for s in sent if s not in of_first]
-        delivered, failed, waits, exhausted, discarded, untried = of_first
-        for one in of_second:
-            await history.attempt(one)
-        await history.attempt(delivered, trigger=Trigger.MANUAL)
-        await history.attempt(failed, "timeout", ended=None, status=None)
-        await history.attempt(failed, "http_error", ended=None, status=500)
-        await history.attempt(waits, "overload", ended=None, status=502)
-        await history.attempt(exhausted, "exhausted", ended=Ended.EXHAUSTED, status=500)
-        await history.attempt(discarded, "gone", ended=Ended.DISCARDED, status=410)
-        newest_first = [s.shown for s in reversed(of_first)]
-        mine = {"endpoint_id": first.shown}
-
-        assert await history.ids(**mine) == newest_first
-        assert await history.ids(limit=2) == sorted((s.shown for s in sent), reverse=True)[:2]
-        pending = [untried.shown, waits.shown, failed.shown]
-        for query, expected in (
+        before = (api.services.clock.now() - MINUTE).isoformat()
+        endpoint, sent = await six(history)
+        mine = {"endpoint_id": endpoint}
+        everything = [one.shown for one in reversed(sent)]
+        untried, discarded, exhausted, waits, failed, delivered = everything
+        pending, event = [untried, waits, failed], sent[0].event
+        cases: tuple[tuple[dict[str, Any], list[str]], ...] = (
+            ({}, everything),
+            ({"limit": 2}, everything[:2]),
             ({"status": "pending"}, pending),
-            ({"status": "delivered"}, [delivered.shown]),
-            ({"status": "delivered,pending"}, [*pending, delivered.shown]),
-            ({"status": "exhausted"}, [exhausted.shown]),
-            ({"status": "discarded"}, [discarded.shown]),
+            ({"status": "delivered"}, [delivered]),
+            ({"status": "delivered,pending"}, [*pending, delivered]),
+            ({"status": "exhausted"}, [exhausted]),
+            ({"status": "discarded"}, [discarded]),
             ({"status": "superseded"}, []),
-            ({"outcome": "http_error"}, [failed.shown]),
+            ({"outcome": "http_error"}, [failed]),
             # Of an attempt before the newest.
             ({"outcome": "timeout"}, []),
-            ({"outcome": "overload", "status": "pending"}, [waits.shown]),
-            ({"status_code": 500}, [exhausted.shown, failed.shown]),
-            ({"status_code": 500, "status": "pending"}, [failed.shown]),
-            ({"trigger": "manual"}, [delivered.shown]),
+            ({"outcome": "overload", "status": "pending"}, [waits]),
+            ({"status_code": 500}, [exhausted, failed]),
+            ({"status_code": 500, "status": "pending"}, [failed]),
+            ({"trigger": "manual"}, [delivered]),
             ({"trigger": "recover"}, []),
-            ({"event_id": delivered.event}, [delivered.shown]),
-            ({"event_id": delivered.event, "status": "pending"}, []),
-            ({"event_id": untried.event}, [untried.shown]),
-            ({"event_type": "job.succeeded"}, newest_first),
+            ({"event_id": event}, [delivered]),
+            ({"event_id": event, "status": "pending"}, []),
+            ({"event_id": sent[5].event}, [untried]),
+            ({"event_type": "job.succeeded"}, everything),
             ({"event_type": "job.failed"}, []),
-            ({"created_after": (begun - timedelta(minutes=1)).isoformat()}, newest_first),
-            ({"created_before": (begun - timedelta(minutes=1)).isoformat()}, []),
-            ({"started_before": (begun - timedelta(minutes=1)).isoformat()}, []),
-            (
-                {"started_after": (begun - timedelta(minutes=1)).isoformat()},
-                [s for s in newest_first if s != untried.shown],
-            ),
-        ):
+            ({"created_after": before}, everything),
+            ({"created_before": before}, []),
+            ({"started_before": before}, []),
+            ({"started_after": before}, everything[1:]),
+        )
+        for query, expected in cases:
             assert await history.ids(**mine, **query) == expected, query
-        page = await history.get(f"/webhook_endpoints/{second.shown}/deliveries")
-        assert shown_of(page["data"]) == [s.shown for s in reversed(of_second)]
 
     run(settings, scenario)
-
-
-async def of(history: History, endpoint_id: Any, sent: list[Any]) -> list[Any]:
-    rows = await history.sql(
-        "SELECT id FROM delivery WHERE endpoint_id = :id ORDER BY id", id=endpoint_id
-    )
-    return [s for row in rows for s in sent if s.delivery_id == row.id]
 
 
 def test_a_walk_over_the_pages_leaves_nothing_out_while_deliveries_come_and_end(
@@ -110,65 +116,70 @@ def test_a_walk_over_the_pages_leaves_nothing_out_while_deliveries_come_and_end(
     run(settings, scenario)
 
 
-def test_a_delivery_shows_its_attempts_and_whatever_was_answered_stays_valid_json(
+TOLD: dict[str, Any] = {
+    "answer_headers": '{"server": "</script>\\u001b[31m\\ufffd"}',
+    "dns_ms": 1,
+    "connect_ms": 2,
+    "tls_ms": 3,
+    "first_byte_ms": 4,
+    "address": "203.0.113.7",
+    "request_id": "r-1",
+    "detail": "\ufffd[31m",
+}
+TEXT = '\x00\x1b[31m</script>"\\☕'
+
+
+def test_a_delivery_shows_its_attempts_with_all_that_is_known_of_them(
     settings: Settings,
 ) -> None:
     async def scenario(api: Served) -> None:
         history = History(api)
         await history.endpoint()
         (sent,) = await history.send()
-        answers = (NASTY, '\x00\x1b[31m</script>"\\☕'.encode(), b"", None)
-        for body in answers:
-            await history.attempt(
-                sent,
-                "http_error",
-                ended=None,
-                status=500,
-                answer_body=body,
-                answer_headers='{"server": "</script>\\u001b[31m\\ufffd"}',
-                dns_ms=1,
-                connect_ms=2,
-                tls_ms=3,
-                first_byte_ms=4,
-                address="203.0.113.7",
-                request_id="r-1",
-                detail="\ufffd[31m",
-            )
-        answer = await api.http.get(f"/v1/webhook_deliveries/{sent.shown}")
-        shown = answer.json()
+        for _ in range(51):
+            await history.attempt(sent, "http_error", ended=None, status=500, **TOLD)
+        shown = await history.get(f"/webhook_deliveries/{sent.shown}")
 
-        newest_first = [
-            (one["answer"]["body_encoding"], one["answer"]["body"]) for one in shown["attempts"]
-        ]
-        assert newest_first == [
+        assert (shown["status"], shown["attempt_count"]) == ("pending", 51)
+        assert [one["number"] for one in shown["attempts"]] == list(range(51, 1, -1))
+        assert shown["more_attempts"] is True
+        attempt = shown["attempts"][0]
+        assert list(attempt["timings"].values()) == [1, 2, 3, 4, 12]
+        assert (attempt["address"], attempt["request_id"]) == ("203.0.113.7", "r-1")
+        assert (attempt["outcome"], attempt["status_code"]) == ("http_error", 500)
+        assert shown["pending"]["step"] == 51
+        assert shown["pending"]["lane"] == {
+            "blocked_until": None,
+            "breaker": "closed",
+            "endpoint_disabled": False,
+        }
+
+    run(settings, scenario)
+
+
+def test_whatever_was_answered_stays_valid_json(settings: Settings) -> None:
+    async def scenario(api: Served) -> None:
+        history = History(api)
+        await history.endpoint()
+        (sent,) = await history.send()
+        for body in (NASTY, TEXT.encode(), b"", None):
+            await history.attempt(sent, "overload", ended=None, answer_body=body, **TOLD)
+        answer = await api.http.get(f"/v1/webhook_deliveries/{sent.shown}")
+        answers = [one["answer"] for one in answer.json()["attempts"]]
+
+        assert [(one["body_encoding"], one["body"]) for one in answers] == [
             (None, None),
             ("utf-8", ""),
-            ("utf-8", '\x00\x1b[31m</script>"\\☕'),
+            ("utf-8", TEXT),
             ("base64", base64.b64encode(NASTY).decode()),
         ]
-        attempt = shown["attempts"][0]
-        assert attempt["timings"] == {
-            "dns_ms": 1,
-            "connect_ms": 2,
-            "tls_ms": 3,
-            "first_byte_ms": 4,
-            "total_ms": 12,
-        }
-        assert (attempt["number"], attempt["address"], attempt["request_id"]) == (
-            4,
-            "203.0.113.7",
-            "r-1",
-        )
-        assert attempt["answer"]["headers"] == {"server": "</script>\x1b[31m\ufffd"}
-        assert (shown["status"], shown["attempt_count"]) == ("pending", 4)
-        assert shown["pending"]["step"] == 4
-        assert shown["pending"]["lane"]["breaker"] == "closed"
-        # Lists carry no bodies, whatever was answered.
-        listed = await api.http.get("/v1/webhook_deliveries")
-        assert "answer" not in listed.json()["data"][0]
+        assert answers[0]["headers"] == {"server": "</script>\x1b[31m\ufffd"}
         # Terminals and pages are not reached by what a stranger's server says.
         assert b"\x1b" not in answer.content
         assert b"\x00" not in answer.content
+        # Lists carry no bodies, whatever was answered.
+        listed = await api.http.get("/v1/webhook_deliveries")
+        assert "answer" not in listed.json()["data"][0]
 
     run(settings, scenario)
 
@@ -269,13 +280,15 @@ def test_a_look_that_finds_too_little_for_too_long_gives_up(settings: Settings) 
         history = History(api)
         await history.endpoint()
         await history.send()
+        engine, tenant_id = whole_transactions(api.services.engine), await history.tenant()
+        wanted = DeliveryFilter(event_type="job.failed")
         # Whoever looks waits for this lock, as for a walk that is too long.
-        async with whole_transactions(api.services.engine).connect() as other:
-            await other.execute(text("BEGIN"))
+        async with transaction(engine) as other:
             await other.execute(text("LOCK TABLE delivery IN ACCESS EXCLUSIVE MODE"))
-            answer = await api.http.get("/v1/webhook_deliveries?event_type=job.failed")
-            await other.rollback()
-        assert (answer.status_code, answer.json()["code"]) == (400, "filter_too_wide")
-        assert "created_after" in answer.json()["detail"]
+            with pytest.raises(FilterTooWideError, match="created_after"):
+                async with transaction(engine) as connection:
+                    await list_deliveries(
+                        connection, tenant_id, wanted, limit=2, patience=MINUTE / 300
+                    )
 
     run(settings, scenario)

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import httpx2
-import pytest
 from sqlalchemy import text
 
 from infra.doorbells import DELIVER
@@ -53,10 +52,11 @@ async def owe(api: Served, endpoint: Mapping[str, Any]) -> None:
     """Let a delivery to an endpoint wait in its lane."""
     await rows(
         api,
-        "WITH e AS (SELECT id, tenant_id, url, origin FROM webhook_endpoint WHERE name = :name),"
-        " d AS (INSERT INTO delivery (id, event_id, job_id, tenant_id, url, origin, endpoint_id)"
-        "  SELECT uuidv7(), uuidv7(), uuidv7(), tenant_id, url, origin, id FROM e"
-        "  RETURNING lane_id, tenant_id, endpoint_id, origin)"
+        "WITH d AS ("
+        " INSERT INTO delivery (id, event_id, job_id, tenant_id, url, origin, endpoint_id)"
+        " SELECT uuidv7(), uuidv7(), uuidv7(), tenant_id, url, origin, id"
+        " FROM webhook_endpoint WHERE name = :name"
+        " RETURNING lane_id, tenant_id, endpoint_id, origin)"
         " INSERT INTO webhook_lane (id, tenant_id, endpoint_id, origin, blocked_until, breaker,"
         "  failures) SELECT *, now() + interval '1 hour', 1, 9 FROM d",
         name=endpoint["name"],
@@ -198,13 +198,11 @@ def test_secrets_overlap_as_long_as_asked_and_five_sign_at_most(settings: Settin
 
         two = await rotated(keep_old_secret_active_for_24_hours=True)
         (newest, former) = two["genq"]["signing_secrets"]
-        assert newest["expires_at"] is None
-        assert former["expires_at"] is not None
+        assert (newest["expires_at"], former["expires_at"] is None) == (None, False)
         assert former["hint"] == endpoint["signing_secret_hint"]
-        assert len(two["genq"]["public_keys"]) == 2
         found = await receiver(api)
         assert found.secrets == (two["signing_secret"], endpoint["signing_secret"])
-        assert len(found.private_keys) == 2
+        assert len(found.private_keys) == len(two["genq"]["public_keys"]) == 2
 
         made_since = [await rotated(genq={}) for _ in range(5)]
         found = await receiver(api)
@@ -213,8 +211,8 @@ def test_secrets_overlap_as_long_as_asked_and_five_sign_at_most(settings: Settin
         # As OpenAI's client means it: without a wish, the former ones end.
         last = await api.http.post(path)
         found = await receiver(api)
-        assert found.secrets == (last.json()["signing_secret"],)
-        assert len(found.private_keys) == 1
+        assert (len(found.secrets), len(found.private_keys)) == (1, 1)
+        assert found.secrets[0] == last.json()["signing_secret"]
         both = {"keep_old_secret_active_for_24_hours": True, "genq": {"grace_seconds": 1}}
         for body in (both, {"genq": {"grace_seconds": 604_801}}):
             assert (await api.http.post(path, json=body)).status_code == 400
@@ -471,16 +469,3 @@ def test_bad_endpoints_are_refused_with_the_place_and_the_reason(settings: Setti
         assert await rows(api, "SELECT revision FROM webhook_endpoint") == [(1,)]
 
     run(settings.model_copy(update={"production": True, "outbound_allow": ()}), scenario)
-
-
-@pytest.mark.parametrize("expires_in", [0, 604_801, "1h"])
-def test_a_link_that_lives_too_long_or_not_at_all_is_refused(
-    settings: Settings, expires_in: object
-) -> None:
-    async def scenario(api: Served) -> None:
-        endpoint = await made(api)
-        path = f"{ENDPOINTS}/{endpoint['id']}/portal_link"
-        answer = await api.http.post(path, json={"expires_in": expires_in})
-        assert list(pointers(answer)) == ["/expires_in"]
-
-    run(settings, scenario)

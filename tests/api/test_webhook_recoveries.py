@@ -1,67 +1,19 @@
 """Events of the past go to an endpoint once more: all that fit, each once, and last."""
 
-from collections.abc import Sequence
+import contextlib
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from infra.postgres.engine import whole_transactions
+from infra.postgres.engine import transaction, whole_transactions
 from infra.postgres.recovery_walk import step_recovery, take_recovery
 from infra.settings import Settings
 from schemas.events import OutboxKind
-from schemas.ids import format_id
-from schemas.webhooks import Ended
+from schemas.webhooks import Ended, Ordering
 from tests.api.delivery_history import History, Sent
-from tests.api.served import Served, pointers, run
-from tests.fixtures.endpoints import Made
-from worker.delivery.recovery import RecoveryWalker, Step
-
-LONG_AGO = "2026-01-01T00:00:00Z"
-
-
-class Walk:
-    """A delivery process's recoveries, step by step."""
-
-    def __init__(self, history: History, *, chunk: int = 500, most: int = 1000) -> None:
-        self.history = history
-        self.rings = 0
-        self.walker = RecoveryWalker(
-            history.api.services.engine, self._ring, chunk=chunk, most=most
-        )
-
-    async def _ring(self) -> None:
-        self.rings += 1
-
-    async def steps(self) -> list[Step]:
-        """Take steps until there is nothing to do, or enough is owed."""
-        taken: list[Step] = []
-        while not taken or taken[-1] not in {Step.NOTHING, Step.WAITS}:
-            taken.append(await self.walker.step())
-        return taken
-
-    async def owed(self) -> list[UUID]:
-        """Return the recovered events in the order in which they are sent."""
-        rows = await self.history.sql(
-            "SELECT event_id FROM delivery WHERE rank = 1 AND trigger = 3 ORDER BY next_at"
-        )
-        return [row.event_id for row in rows]
-
-
-async def recover(history: History, made: Made, **body: Any) -> dict[str, Any]:
-    since = history.api.services.clock.now() - timedelta(hours=1)
-    path = f"/v1/webhook_endpoints/{made.shown}/recover"
-    answer = await history.api.http.post(path, json={"since": since.isoformat(), **body})
-    assert answer.status_code == 202, answer.text
-    return answer.json()
-
-
-async def state(history: History, recovery: dict[str, Any]) -> dict[str, Any]:
-    place = f"/webhook_endpoints/{recovery['endpoint_id']}/recoveries/{recovery['id']}"
-    return await history.get(place)
-
-
-def events(sent: Sequence[Sent]) -> list[UUID]:
-    return sorted(one.event_id for one in sent)
+from tests.api.recovery_walk import LONG_AGO, Walk, events, recover, state
+from tests.api.served import Served, run
+from worker.delivery.recovery import Step
 
 
 def test_what_was_given_up_is_sent_again_and_nothing_else(settings: Settings) -> None:
@@ -106,7 +58,7 @@ def test_what_an_endpoint_never_took_is_found_also_from_before_it_existed(
         await history.publish(1, of_type="job.failed", channels=("red",))
         await history.publish(1, channels=("red",), **PROGRESS)
         made = await history.endpoint(
-            event_types=("job.succeeded",), channels=("red",), ordering=0
+            event_types=("job.succeeded",), channels=("red",), ordering=Ordering.NONE
         )
         (live,) = await history.send(channels=("red",))
         (taken,) = await history.send(channels=("red",))
@@ -187,6 +139,10 @@ async def take(history: History) -> None:
         await history.attempt(Sent(row.event_id, row.id))
 
 
+class KilledError(Exception):
+    """The process is gone, and its connection with it."""
+
+
 def test_a_process_that_dies_within_a_step_doubles_nothing_and_loses_nothing(
     settings: Settings,
 ) -> None:
@@ -198,13 +154,14 @@ def test_a_process_that_dies_within_a_step_doubles_nothing_and_loses_nothing(
         walk = Walk(history, chunk=20)
         assert await walk.walker.step() is Step.QUEUED
         engine = whole_transactions(api.services.engine)
-        async with engine.connect() as dying:
-            held = await take_recovery(dying)
-            assert held is not None
-            assert await step_recovery(dying, held, chunk=20) == 20
-            # Meanwhile nobody else walks the same way.
-            assert await walk.walker.step() is Step.NOTHING
-            await dying.rollback()
+        with contextlib.suppress(KilledError):
+            async with transaction(engine) as dying:
+                held = await take_recovery(dying)
+                assert held is not None
+                assert await step_recovery(dying, held, chunk=20) == 20
+                # Meanwhile nobody else walks the same way.
+                assert await walk.walker.step() is Step.NOTHING
+                raise KilledError
         await walk.steps()
         assert await walk.owed() == wanted
 
@@ -296,90 +253,5 @@ def test_an_endpoint_that_is_switched_off_ends_its_recovery_with_a_reason(
         )
         assert (again.status_code, again.json()["code"]) == (409, "endpoint_not_active")
         assert deleted["status"] == "running"
-
-    run(settings, scenario)
-
-
-def test_a_recovery_is_listed_followed_and_stopped(settings: Settings) -> None:
-    async def scenario(api: Served) -> None:
-        history = History(api)
-        await history.publish(50)
-        made = await history.endpoint()
-        first = await recover(history, made, only="missing")
-        path = f"/v1/webhook_endpoints/{made.shown}/recoveries"
-        busy = await api.http.post(
-            f"/v1/webhook_endpoints/{made.shown}/recover",
-            json={"since": LONG_AGO},
-        )
-        assert (busy.status_code, busy.json()["code"]) == (409, "recovery_under_way")
-        assert first["id"] in busy.json()["detail"]
-        walk = Walk(history, chunk=20)
-        await walk.walker.step()
-        for _ in range(2):
-            stopped = await api.http.post(f"{path}/{first['id']}/cancel")
-            assert (stopped.json()["status"], stopped.json()["queued"]) == ("cancelled", 20)
-        assert await walk.steps() == [Step.NOTHING]
-        second = await recover(history, made, only="failed")
-        page = (await api.http.get(path, params={"limit": 1})).json()
-        assert [one["id"] for one in page["data"]] == [second["id"]]
-        rest = (await api.http.get(path, params={"after": page["next"]})).json()
-        assert [one["id"] for one in rest["data"]] == [first["id"]]
-
-    run(settings, scenario)
-
-
-def test_the_same_call_twice_is_one_recovery(settings: Settings) -> None:
-    async def scenario(api: Served) -> None:
-        history = History(api)
-        made, other = await history.endpoint(), await history.endpoint()
-        key = {"Idempotency-Key": "once"}
-        body = {"since": LONG_AGO}
-        path = f"/v1/webhook_endpoints/{made.shown}/recover"
-        first = await api.http.post(path, json=body, headers=key)
-        again = await api.http.post(path, json=body, headers=key)
-        assert (first.status_code, again.json()) == (202, first.json())
-        assert again.headers["idempotent-replayed"] == "true"
-        changed = await api.http.post(path, json={**body, "only": "all"}, headers=key)
-        assert changed.status_code == 422
-        theirs = await api.http.post(
-            path.replace(made.shown, other.shown), json=body, headers=key
-        )
-        assert theirs.json()["id"] != first.json()["id"]
-
-    run(settings, scenario)
-
-
-BAD_BODIES: tuple[tuple[Any, str, str], ...] = (
-    ({}, "/since", "required"),
-    ({"since": "yesterday"}, "/since", "instant with its offset"),
-    ({"since": "2026-01-01"}, "/since", "offset"),
-    ({"since": 1795169681}, "/since", "instant"),
-    ({"since": "2199-01-01T00:00:00Z"}, "/since", "past"),
-    (
-        {"since": "2026-01-02T00:00:00Z", "until": "2026-01-01T00:00:00Z"},
-        "",
-        "later than since",
-    ),
-    ({"since": LONG_AGO, "only": "some"}, "/only", "failed"),
-    ({"since": LONG_AGO, "sample": 0}, "/sample", "greater"),
-    ({"since": LONG_AGO, "sample": True}, "/sample", "integer"),
-    ({"since": LONG_AGO, "sample": 1001}, "/sample", "less"),
-    ({"since": LONG_AGO, "untill": "x"}, "/untill", "until"),
-)
-
-
-def test_a_body_that_makes_no_sense_is_refused_with_its_place(settings: Settings) -> None:
-    async def scenario(api: Served) -> None:
-        history = History(api)
-        made = await history.endpoint()
-        path = f"/v1/webhook_endpoints/{made.shown}/recover"
-        for body, place, message in BAD_BODIES:
-            answer = await api.http.post(path, json=body)
-            assert answer.status_code == 400, body
-            assert message in pointers(answer)[place], (body, answer.text)
-        assert format_id("whe", made.id) == made.shown
-        ancient = await api.http.post(path, json={"since": "0001-01-01T00:00:00Z"})
-        assert ancient.status_code == 202, ancient.text
-        assert (await Walk(history).steps())[-1] is Step.NOTHING
 
     run(settings, scenario)

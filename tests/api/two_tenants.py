@@ -19,12 +19,21 @@ from producer.api.app import create_app
 from producer.api.services import Services
 from schemas.ids import Prefix, format_id, parse_id
 from tests.api.dead_letters import dead
+from tests.api.delivery_history import History
 from tests.api.served import IMAGE, Served, new_key
 
 CANARY: Final = "canary-7f3a"
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 # Kinds of ids, by the name under which paths, queries and bodies take them.
-_IDS: Final[Mapping[str, Prefix]] = {"job_id": "job", "schedule_id": "sched", "key_id": "key"}
+_IDS: Final[Mapping[str, Prefix]] = {
+    "job_id": "job",
+    "schedule_id": "sched",
+    "key_id": "key",
+    "endpoint_id": "whe",
+    "delivery_id": "whd",
+    "event_id": "evt",
+    "recovery_id": "whr",
+}
 _PLACE: Final = re.compile(r"\{(\w+)\}")
 
 # What stands in queries beside ids: words of the victim's, and what tells nothing of anybody.
@@ -39,7 +48,8 @@ _NEUTRAL: Final = frozenset(
     {
         "limit", "count", "status", "lane", "kind", "model", "error_code", "attempts_min",
         "created_after", "created_before", "type", "wait", "last_event_id", "at", "code",
-        "since", "until",
+        "since", "until", "event_type", "outcome", "status_code", "trigger", "started_after",
+        "started_before",
     }
 )  # fmt: skip
 
@@ -60,6 +70,14 @@ _BODIES: Final[Mapping[str, Sequence[Any]]] = {
     "create_schedule": ({"name": "mine", "cron": "@daily", "request": IMAGE},),
     "update_schedule": ({"name": "mine"}, {"paused": True}),
     "create_key": ({"name": "mine"},),
+    "create_webhook_endpoint": ({"name": "mine", "url": "https://example.com/mine"},),
+    "update_webhook_endpoint": ({"name": "mine"}, {"genq": {"headers": {"X-A": "1"}}}),
+    "rotate_webhook_endpoint_secret": ({}, {"genq": {"grace_seconds": 60}}),
+    "test_webhook_endpoint": ({"event_type": "job.succeeded"},),
+    "disable_webhook_endpoint": ({},),
+    "create_webhook_portal_link": ({},),
+    "rotate_own_webhook_secret": ({},),
+    "recover_webhook_endpoint": ({"since": "2026-01-01T00:00:00Z", "only": "all"},),
     "rotate_key": ({}, {"overlap": 0}),
 }
 
@@ -96,7 +114,9 @@ class Estate:
 
 
 async def settle(api: Served) -> Estate:
-    """Give the tenant of ``api`` a job in every state, a schedule and a key."""
+    """Give the tenant of ``api`` a job in every state, a schedule, a key and a webhook."""
+    history = History(api)
+    endpoint = (await history.endpoint(f"https://example.com/{CANARY}", name=CANARY)).shown
     body = {
         "kind": "image",
         "input": {"prompt": CANARY},
@@ -114,11 +134,19 @@ async def settle(api: Served) -> Estate:
         "/v1/schedules", json={"name": CANARY, "cron": "@daily", "request": body}
     )
     key = await api.http.post("/v1/keys", json={"name": CANARY})
+    sent = (await history.get("/webhook_deliveries"))["data"]
+    recovery = await api.http.post(
+        f"/v1/webhook_endpoints/{endpoint}/recover", json={"since": "2026-01-01T00:00:00Z"}
+    )
     jobs = {"queued": queued["id"], "done": done["id"], "running": running["id"], "dead": lost}
     ids = {
         "job_id": list(jobs.values()),
         "schedule_id": [made.json()["id"]],
         "key_id": [key.json()["id"]],
+        "endpoint_id": [endpoint],
+        "delivery_id": [sent[0]["id"]],
+        "event_id": [sent[0]["event_id"]],
+        "recovery_id": [recovery.json()["id"]],
         "index": ["0"],
         "tenant": ["acme"],
     }

@@ -8,11 +8,20 @@ import ast
 import re
 from collections.abc import Iterator
 
-from schemas.tables import audit, budgets, delivery, ledger, queue, schedules, tenants
+from schemas.tables import (
+    audit,
+    budgets,
+    delivery,
+    ledger,
+    queue,
+    schedules,
+    tenants,
+    webhooks,
+)
 from schemas.tables.metadata import metadata
 from tests.architecture.source import ROOT, Source, dotted, python_files, refuse
 
-TABLE_MODULES = (audit, budgets, delivery, ledger, queue, schedules, tenants)
+TABLE_MODULES = (audit, budgets, delivery, ledger, queue, schedules, tenants, webhooks)
 TABLES = "|".join(metadata.tables)
 WRITE = re.compile(
     rf"\b(INSERT\s+INTO|DELETE\s+FROM|TRUNCATE(\s+TABLE)?|UPDATE|MERGE\s+INTO|COPY)\s+"

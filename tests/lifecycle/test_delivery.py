@@ -5,13 +5,17 @@ import json
 from datetime import datetime, timedelta
 from email.utils import format_datetime
 from itertools import cycle, pairwise
+from uuid import UUID
 
 import pytest
 from openai import OpenAI
 from standardwebhooks import Webhook
 
 from infra.clock import SystemClock
+from infra.new_ids import new_key
 from infra.settings import Settings
+from schemas.ids import format_id
+from schemas.webhooks import Ended
 from tests.fixtures.deliveries import SECRET, open_deliveries
 from tests.fixtures.receiver import Answer, Receiver
 
@@ -39,7 +43,7 @@ def test_a_delivery_is_signed_taken_logged_and_gone(settings: Settings) -> None:
             assert headers["webhook-id"] == owing.webhook_id
             assert headers["content-type"] == "application/json"
             assert headers["user-agent"] == "genq/test"
-            assert headers["genq-delivery-id"] == str(owing.delivery_id)
+            assert headers["genq-delivery-id"] == format_id("whd", owing.delivery_id)
             assert headers["genq-attempt"] == "1"
             assert headers["genq-trigger"] == "scheduled"
             assert Webhook(SECRET).verify(request.body, headers) == json.loads(owing.body)
@@ -86,8 +90,8 @@ def test_a_failed_delivery_is_tried_again_with_the_same_bytes_and_id(
             assert timedelta(minutes=3.9) < steps[1] <= timedelta(minutes=6)
             outcomes = [(a.n, a.outcome, a.status) for a in await deliveries.attempts()]
             assert outcomes == [
-                (1, "http_error", 500),
-                (2, "http_error", 404),
+                (1, "http_500", 500),
+                (2, "http_404", 404),
                 (3, "success", 202),
             ]
 
@@ -98,43 +102,63 @@ def test_after_ten_failed_attempts_a_delivery_is_exhausted(settings: Settings) -
     async def play() -> None:
         async with (
             open_deliveries(settings) as deliveries,
-            Receiver(otherwise=Answer(500)) as receiver,
+            Receiver(*[Answer(500), Answer(200)] * 10) as receiver,
         ):
             [owing] = await deliveries.owe(receiver.url)
-            for _ in range(10):
+            for n in range(10):
                 [row] = await deliveries.rows()
                 await deliveries.age(max(row.due_in, timedelta()))
                 await deliveries.deliver()
+                # Another one is taken: a receiver that took nothing would be left alone.
+                await deliveries.owe(receiver.url)
+                await deliveries.deliver()
+                assert len(receiver.requests) == 2 * (n + 1)
             assert await deliveries.rows() == []
-            assert len(receiver.requests) == 10
-            attempts = await deliveries.attempts()
+            attempts = [a for a in await deliveries.attempts() if a.event_id == owing.event_id]
             assert [a.n for a in attempts] == list(range(1, 11))
-            assert {a.event_id for a in attempts} == {owing.event_id}
-            assert [a.outcome for a in attempts] == ["http_error"] * 9 + ["exhausted"]
-            assert attempts[-1].detail == "http_error"
+            assert {a.outcome for a in attempts} == {"http_500"}
+            assert [a.ended for a in attempts] == [None] * 9 + [Ended.EXHAUSTED]
 
     asyncio.run(play())
 
 
-def test_nobody_is_asked_for_ever_even_by_rate_limits(settings: Settings) -> None:
+@pytest.mark.parametrize("disabled", [False, True])
+def test_after_76_hours_a_delivery_ends_however_little_it_was_tried(
+    settings: Settings, disabled: bool
+) -> None:
     async def play() -> None:
         busy = Answer(429, {"Retry-After": "3600"})
         async with (
             open_deliveries(settings) as deliveries,
             Receiver(otherwise=busy) as receiver,
         ):
-            await deliveries.owe(receiver.url)
+            to = await deliveries.endpoint(
+                receiver.url, disabled="by_hand" if disabled else None
+            )
+            young = SystemClock().now() - timedelta(hours=75, minutes=30)
+            await deliveries.owe(receiver.url, to=to, id=key_of(young))
             await deliveries.age(timedelta(hours=75, minutes=30))
             await deliveries.deliver()
             [row] = await deliveries.rows()
-            assert timedelta(minutes=29) < row.due_in <= timedelta(minutes=30)
-            await deliveries.age(row.due_in)
+            if not disabled:
+                assert timedelta(minutes=29) < row.due_in <= timedelta(minutes=30)
+            # The lane still waits as long as the receiver asked, or for somebody to enable it.
+            old = SystemClock().now() - timedelta(hours=76, minutes=2)
+            await deliveries.execute("UPDATE delivery SET id = :id", id=key_of(old))
+            await deliveries.age(timedelta(minutes=32))
             await deliveries.deliver()
             assert await deliveries.rows() == []
+            assert len(receiver.requests) == (0 if disabled else 1)
             last = (await deliveries.attempts())[-1]
-            assert (last.outcome, last.detail) == ("exhausted", "rate_limited")
+            expected = ("discarded", 3) if disabled else ("exhausted", 2)
+            assert (last.outcome, last.ended) == expected
 
     asyncio.run(play())
+
+
+def key_of(at: datetime) -> UUID:
+    """Return a UUIDv7 of another time."""
+    return UUID(int=(int(at.timestamp() * 1000) << 80) | (new_key().int & ((1 << 80) - 1)))
 
 
 @pytest.mark.parametrize("status", [429, 503])

@@ -6,17 +6,30 @@ from typing import Any
 
 from sqlalchemy import TextClause
 
-from infra.postgres import delivery
-from infra.postgres.delivery import Lane
+from infra.postgres import (
+    delivery,
+    delivery_lanes,
+    delivery_records,
+    due_lanes,
+    forgotten_lanes,
+)
 from infra.postgres.hot import HotStatement
 from infra.settings import Settings
+from schemas.webhooks import DELIVERY_LIFETIME
 from tests.fixtures.deliveries import Deliveries, open_deliveries
-from worker.delivery.leases import SWEEP, WINDOW
+from tests.fixtures.receiver import Receiver
+from worker.delivery.leases import EACH, TENANTS, WINDOW
 
 # About 500 pages of the table itself; a statement that walks the backlog reads all of them.
 BACKLOG = 20_000
 AFFORDABLE_PAGES = 250
 DEAD = "http://127.0.0.1:9999"
+FILL = """
+INSERT INTO delivery (id, event_id, job_id, tenant_id, url, origin, rank, seq, next_at)
+SELECT uuidv7(), uuidv7(), uuidv7(), :tenant_id, :url, :origin, n % 2, n,
+  now() + CASE WHEN n % 3 = 0 THEN n ELSE -n END * interval '1 ms'
+FROM generate_series(1, :backlog) n
+"""
 
 
 def test_no_statement_of_a_look_reads_the_backlog_of_a_dead_receiver(
@@ -25,33 +38,110 @@ def test_no_statement_of_a_look_reads_the_backlog_of_a_dead_receiver(
     async def play() -> None:
         async with open_deliveries(settings) as deliveries:
             await deliveries.owe(f"{DEAD}/hook")
-            [row] = await deliveries.rows()
-            lane = Lane(row.tenant_id, row.origin)
-            await deliveries.execute(
-                "INSERT INTO delivery (id, event_id, job_id, tenant_id, url, origin, next_at)"
-                " SELECT uuidv7(), uuidv7(), uuidv7(), :tenant_id, :url, :origin,"
-                " now() - n * interval '1 ms' FROM generate_series(1, :backlog) n",
-                tenant_id=lane.tenant_id,
-                url=f"{DEAD}/hook",
-                origin=DEAD,
-                backlog=BACKLOG,
-            )
-            await deliveries.execute("ANALYZE delivery")
-            share = {"tenant_ids": [lane.tenant_id], "origins": [DEAD], "rooms": [8]}
+            await fill(deliveries)
+            [lane] = await deliveries.lanes()
+            [row] = (await deliveries.rows())[-1:]
+            one = {"ids": [lane.id], "fences": [1], "me": 1, "lease": timedelta(seconds=15)}
+            full: dict[str, Any] = {"full": []}
+            records = f'[{{"n":0,"id":"{row.id}","lane":{lane.id},"lease":0,"attempt":1}}]'
             looks: list[tuple[TextClause | HotStatement, dict[str, Any]]] = [
-                (delivery._DUE, {"window": WINDOW}),
+                (due_lanes._DUE, {"window": WINDOW, "most": 9, "crowded": False, **full}),
                 (
-                    delivery._AFTER,
-                    {"tenant_id": -1, "origin": "", "most": SWEEP, "depth": 8},
+                    due_lanes._DUE_OF_TENANTS,
+                    {"after": -1, "tenants": TENANTS, "each": EACH, **full},
                 ),
-                (delivery._LEASE, {**share, "lease": timedelta(seconds=30)}),
-                (delivery._NEXT, {}),
+                (due_lanes._ABANDONED, {"me": 1, "most": 9}),
+                (due_lanes._MISSED, one),
+                (due_lanes._NEXT, {}),
+                (delivery_lanes._LEASE, one),
+                (delivery_lanes._LET_GO, {**one, **standing()}),
+                (
+                    delivery._FETCH,
+                    {
+                        "lanes": [lane.id],
+                        "depths": [16],
+                        "held": ["{}"],
+                        "in_order": [True],
+                        "by_hand": [1],
+                        "progress": 3,
+                    },
+                ),
+                (
+                    delivery._FETCH_BY_HAND,
+                    {"lanes": [lane.id], "newest": 64, "by_hand": [1]},
+                ),
+                (
+                    delivery_records._RECORD,
+                    {
+                        "rows": records,
+                        "ids": [row.id],
+                        "lanes": [lane.id],
+                        "me": 1,
+                        "lifetime": DELIVERY_LIFETIME,
+                    },
+                ),
+                (forgotten_lanes._WAKE, {"after": -(2**63), "most": 9}),
+                (
+                    forgotten_lanes._EXPIRE,
+                    {
+                        "lifetime": DELIVERY_LIFETIME,
+                        "most": 9,
+                        "exhausted": 2,
+                        "discarded": 3,
+                    },
+                ),
             ]
             for statement, values in looks:
                 pages = await pages_read(deliveries, statement, values)
                 assert pages < AFFORDABLE_PAGES, statement.text
 
     asyncio.run(play())
+
+
+def test_ten_thousand_rows_of_a_blocked_receiver_keep_nobody_waiting(
+    settings: Settings,
+) -> None:
+    async def play() -> None:
+        async with open_deliveries(settings) as deliveries, Receiver() as healthy:
+            await deliveries.owe(f"{DEAD}/hook")
+            await fill(deliveries)
+            await deliveries.execute(
+                "UPDATE webhook_lane SET breaker = 1, blocked_until = now() + interval '1 hour'"
+            )
+            await deliveries.owe(healthy.url)
+            await deliveries.deliver()
+            assert len(healthy.requests) == 1
+            # It was woken by its backlog, looked at, and left alone until then.
+            [lane, *_] = [one for one in await deliveries.lanes() if one.origin == DEAD]
+            assert lane.owner is None
+            assert lane.due_in > timedelta(minutes=59)
+
+    asyncio.run(play())
+
+
+async def fill(deliveries: Deliveries) -> None:
+    [row] = await deliveries.rows()
+    await deliveries.execute(
+        FILL, tenant_id=row.tenant_id, url=f"{DEAD}/hook", origin=DEAD, backlog=BACKLOG
+    )
+    await deliveries.execute("ANALYZE delivery")
+
+
+def standing() -> dict[str, Any]:
+    nothing = (
+        "failing_since",
+        "last_failures",
+        "last_successes",
+        "in_flights",
+        "blocked_until",
+        "throttled_until",
+    )
+    zero = ("breakers", "failures", "probes", "delivered", "failed")
+    return {
+        **{name: [None] for name in nothing},
+        **{name: [0] for name in zero},
+        "rests": [False],
+    }
 
 
 async def pages_read(

@@ -4,41 +4,43 @@ import asyncio
 from collections import Counter
 from datetime import timedelta
 
-from infra.postgres.delivery import AttemptRecord, Lane, lease_due, record_outcomes
-from infra.postgres.delivery import Owed as Leased
+from infra.postgres.delivery import Owed
 from infra.settings import Settings
 from schemas.receiver import Receiver as Hooked
 from tests.fixtures.deliveries import Deliveries, open_deliveries
 from tests.fixtures.receiver import Answer, Receiver
-from worker.delivery.schedule import Outcome, Result
+from worker.delivery.schedule import Result
 
 MINUTE = timedelta(minutes=1)
 
 
 class StuckSender:
-    """Sends, and never comes back to say so: a process that died in between."""
+    """Sends, and does not come back to say so before it is told: a process that was paused."""
 
     def __init__(self, deliveries: Deliveries) -> None:
         self._sender = deliveries.sender
         self.sent = asyncio.Event()
+        self.go_on = asyncio.Event()
 
-    async def send(self, owed: Leased, receiver: Hooked) -> Result:
-        await self._sender.send(owed, receiver)
+    async def send(self, owed: Owed, receiver: Hooked) -> Result:
+        result = await self._sender.send(owed, receiver)
         self.sent.set()
-        return await asyncio.get_running_loop().create_future()
+        await self.go_on.wait()
+        return result
 
 
 class BrokenSender:
     """Has a defect."""
 
-    async def send(self, owed: Leased, receiver: Hooked) -> Result:
+    async def send(self, owed: Owed, receiver: Hooked) -> Result:
         raise ZeroDivisionError
 
 
-def test_two_processes_share_the_work_and_send_everything_once(settings: Settings) -> None:
+def test_processes_share_the_lanes_and_send_everything_once(settings: Settings) -> None:
     async def play() -> None:
         async with open_deliveries(settings) as deliveries, Receiver() as receiver:
-            await deliveries.owe(receiver.url, times=150)
+            for n in range(10):
+                await deliveries.owe(receiver.url, times=15, tenant=f"tenant-{n}")
             stop = asyncio.Event()
             running = [
                 asyncio.create_task(deliveries.loop().run(stop, grace=MINUTE)) for _ in range(3)
@@ -50,6 +52,22 @@ def test_two_processes_share_the_work_and_send_everything_once(settings: Setting
             times = Counter(r.headers["webhook-id"] for r in receiver.requests)
             assert set(times.values()) == {1}
             assert {r.headers["genq-attempt"] for r in receiver.requests} == {"1"}
+
+    asyncio.run(play())
+
+
+def test_two_processes_never_own_one_lane(settings: Settings) -> None:
+    async def play() -> None:
+        async with open_deliveries(settings) as deliveries:
+            for n in range(40):
+                await deliveries.owe("http://127.0.0.1:9/hook", tenant=f"tenant-{n}")
+            stuck = StuckSender(deliveries)
+            loops = [deliveries.loop(sender=stuck) for _ in range(4)]
+            await asyncio.gather(*[loop.look() for loop in loops])
+            lanes = await deliveries.lanes()
+            assert [lane.fence for lane in lanes] == [1] * 40
+            assert sum(len(loop.owned) for loop in loops) == 40
+            assert len(set().union(*[loop.owned for loop in loops])) == 40
 
     asyncio.run(play())
 
@@ -71,31 +89,38 @@ def test_what_a_dead_process_sent_without_saying_so_is_sent_again_under_the_same
             await deliveries.deliver()
             requests = await receiver.wait_for(2)
             assert {r.headers["webhook-id"] for r in requests} == {owing.webhook_id}
-            assert [r.headers["genq-attempt"] for r in requests] == ["1", "2"]
             assert await deliveries.rows() == []
 
     asyncio.run(play())
 
 
-def test_an_outcome_that_comes_after_its_lease_was_taken_over_changes_nothing(
+def test_what_a_paused_owner_says_after_its_lane_was_taken_over_changes_nothing(
     settings: Settings,
 ) -> None:
     async def play() -> None:
-        async with open_deliveries(settings) as deliveries:
-            await deliveries.owe("http://127.0.0.1:9/hook")
+        async with (
+            open_deliveries(settings) as deliveries,
+            Receiver(Answer(), otherwise=Answer(500)) as receiver,
+        ):
+            await deliveries.owe(receiver.url)
+            stuck = StuckSender(deliveries)
+            paused = deliveries.loop(sender=stuck)
+            await paused.look()
+            await stuck.sent.wait()
+            await deliveries.age(MINUTE)
+            next_one = deliveries.loop()
+            await next_one.look()
+            await next_one.settle()
+            [before] = await deliveries.rows()
+            # What it sent was taken, but it comes too late to say so.
+            stuck.go_on.set()
+            await paused.settle()
             [row] = await deliveries.rows()
-            share = {Lane(row.tenant_id, row.origin): 1}
-            leases: list[Leased] = []
-            for _ in range(2):
-                async with deliveries.engine.begin() as connection:
-                    leases += await lease_due(connection, share, lease=MINUTE)
-                await deliveries.age(MINUTE)
-            assert [lease.attempt for lease in leases] == [1, 2]
-            assert [await record(deliveries, lease) for lease in leases] == [False, True]
-            assert [a.n for a in await deliveries.attempts()] == [2]
-            # The answer to a commit was lost, and it is written again.
-            assert await record(deliveries, leases[1]) is False
-            assert len(await deliveries.attempts()) == 1
+            assert (row.fence, row.next_at) == (before.fence, before.next_at)
+            [attempt] = await deliveries.attempts()
+            assert attempt.outcome == "http_500"
+            assert paused.owned == set()
+            assert len(next_one.owned) == 1
 
     asyncio.run(play())
 
@@ -112,55 +137,11 @@ def test_a_stopping_process_hands_back_what_it_could_not_finish(settings: Settin
             await receiver.wait_for(1)
             await loop.stop(timedelta())
             [row] = await deliveries.rows()
-            assert (row.lease_until, row.attempt) == (None, 0)
+            assert (row.fence, row.attempt) == (0, 0)
             await deliveries.deliver()
             requests = await receiver.wait_for(2)
             assert {r.headers["webhook-id"] for r in requests} == {owing.webhook_id}
             assert await deliveries.rows() == []
-
-    asyncio.run(play())
-
-
-def test_what_was_leased_ahead_is_handed_back_when_the_receiver_slows_down(
-    settings: Settings,
-) -> None:
-    async def play() -> None:
-        brief = timedelta(milliseconds=300)
-        hang = Answer(hang=True)
-        async with (
-            Receiver(Answer(), otherwise=hang) as receiver,
-            open_deliveries(settings, webhook_timeout=brief) as deliveries,
-        ):
-            await deliveries.owe(receiver.url, times=11)
-            loop = deliveries.loop(per_lane=1)
-            await deliveries.deliver(loop)
-            await deliveries.deliver(loop)
-            # One was taken, one timed out, and nine were leased and never sent.
-            assert len(receiver.requests) == 2
-            rows = await deliveries.rows()
-            assert [row.lease_until for row in rows] == [None] * 10
-            assert sorted(row.attempt for row in rows) == [0] * 9 + [1]
-            assert {row.fence for row in rows} == {1}
-
-    asyncio.run(play())
-
-
-def test_a_stopping_process_hands_back_what_it_leased_ahead(settings: Settings) -> None:
-    async def play() -> None:
-        slow = Answer(delay=timedelta(milliseconds=200))
-        async with (
-            Receiver(Answer(), slow) as receiver,
-            open_deliveries(settings) as deliveries,
-        ):
-            await deliveries.owe(receiver.url, times=11)
-            loop = deliveries.loop(per_lane=1)
-            await deliveries.deliver(loop)
-            await loop.look()
-            await receiver.wait_for(2)
-            await loop.stop(MINUTE)
-            assert len(receiver.requests) == 2
-            rows = await deliveries.rows()
-            assert [(row.lease_until, row.fence) for row in rows] == [(None, 1)] * 9
 
     asyncio.run(play())
 
@@ -185,7 +166,7 @@ def test_a_defect_costs_a_pause_and_no_step(settings: Settings) -> None:
             await deliveries.owe("http://127.0.0.1:9/hook")
             await deliveries.deliver(deliveries.loop(sender=BrokenSender()))
             [row] = await deliveries.rows()
-            assert (row.attempt, row.lease_until) == (0, None)
+            assert row.attempt == 0
             assert timedelta(seconds=5) < row.due_in <= timedelta(seconds=10)
             [attempt] = await deliveries.attempts()
             assert attempt.outcome == "internal"
@@ -221,19 +202,3 @@ async def all_taken(deliveries: Deliveries, n: int, receiver: Receiver) -> None:
         # What was in flight in the cut waits for its lease.
         await deliveries.age(MINUTE)
         await receiver.wait_for(0)
-
-
-async def record(deliveries: Deliveries, lease: Leased) -> bool:
-    row = AttemptRecord(
-        delivery_id=lease.id,
-        fence=lease.attempt,
-        outcome=Outcome.SUCCESS.value,
-        status=200,
-        detail=None,
-        duration=timedelta(milliseconds=3),
-        delay=None,
-        failures=0,
-    )
-    async with deliveries.engine.begin() as connection:
-        [known] = await record_outcomes(connection, [row])
-    return known

@@ -1,16 +1,9 @@
 """Those who asked hear that a job is queued, that it began and how far it is, in order."""
 
-import asyncio
 from datetime import timedelta
-from typing import Any
 
-import orjson
 import pytest
-from sqlalchemy import text
 
-from infra.clock import SystemClock
-from infra.postgres.engine import transaction
-from infra.progress import ProgressLine
 from producer.dead_letters import Redriver
 from producer.retry import Retrier
 from schemas.admission_errors import BudgetExhaustedError
@@ -19,34 +12,14 @@ from schemas.errors import ModelAuthError, ModelUnavailableError
 from schemas.events import JOB_TYPES, OutboxKind
 from schemas.generation import Kind
 from schemas.ids import format_id, parse_id
-from schemas.job import JobRequest, WebhookTarget
+from schemas.job import JobRequest
 from schemas.unique import OnConflict, UniqueKey
+from schemas.webhook_target import WebhookTarget
 from tests.fixtures.budgeting import give
 from tests.fixtures.harness import Harness
-from tests.fixtures.telling import endpoint, told
-from worker.attempts import AttemptRunner
-from worker.herald import Herald
-from worker.pipeline.job_run import JobRun
-from worker.progress import LiveNews
+from tests.fixtures.telling import endpoint, events, told, types
 
 EVERYTHING = WebhookTarget(url="https://bot.example/hook", events=JOB_TYPES)
-
-
-def events(genq: Harness, job: str) -> list[dict[str, Any]]:
-    """Return the events of a job, as they are sent, by their numbers."""
-    rows = genq.sql(
-        "SELECT kind, type, body, seq FROM outbox o LEFT JOIN ("
-        "  SELECT DISTINCT event_id, seq FROM delivery) d ON d.event_id = o.id"
-        " WHERE job_id = :id",
-        id=parse_id("job", job),
-    )
-    found = [orjson.loads(row.body) | {"kind": row.kind, "seq": row.seq} for row in rows]
-    assert [event["type"] for event in found] == [row.type for row in rows]
-    return sorted(found, key=lambda event: event["sequence"])
-
-
-def types(genq: Harness, job: str) -> list[str]:
-    return [event["type"] for event in events(genq, job)]
 
 
 def test_a_job_that_asks_for_its_whole_way_is_told_of_all_of_it_in_order(
@@ -197,117 +170,3 @@ def test_who_tries_a_job_again_keeps_whom_it_tells(genq: Harness) -> None:
         "job.started",
         "job.succeeded",
     ]
-
-
-class Reporting:
-    """A stage that reports steps, and goes on once as many events are written as it wants."""
-
-    name = "reporting"
-
-    def __init__(self, genq: Harness, news: LiveNews, *, written: int) -> None:
-        self._genq = genq
-        self._news = news
-        self._written = written
-
-    async def __call__(self, run: JobRun) -> JobRun:
-        for already in range(self._written or 1):
-            # More than are told: what is overtaken within half a second is not.
-            for step in range(1, 9):
-                self._news.progressed(run.claim, step=step, steps=8)
-            async with asyncio.timeout(10):
-                while self._written and await self._count() <= already:
-                    pass
-        self._news.progressed(run.claim, characters=100)
-        return run
-
-    async def _count(self) -> int:
-        statement = text("SELECT count(*) FROM outbox WHERE kind = 3")
-        async with transaction(self._genq._engine) as connection:
-            return (await connection.execute(statement)).scalar_one()
-
-
-def work_reporting(genq: Harness, *, written: int) -> None:
-    """Run the oldest message in a worker whose model server tells how far it is."""
-
-    async def run() -> None:
-        news = LiveNews(ProgressLine(genq.settings.doorbell_url()), SystemClock())
-        admit, *rest = genq.stages
-        runner = AttemptRunner(
-            genq._engine,
-            genq.settings,
-            genq._doorbells,
-            genq.session,
-            (admit, Reporting(genq, news, written=written), *rest),
-            news=news,
-        )
-        await runner.run([genq.sent.popleft()])
-        await runner.close()
-        await news.close()
-
-    genq.do(run())
-
-
-def test_progress_is_told_at_most_twice_a_second_and_not_after_what_comes_next(
-    genq: Harness,
-) -> None:
-    job = genq.submit(webhook=EVERYTHING)
-    genq.release()
-    work_reporting(genq, written=2)
-
-    told_of = events(genq, job)
-    assert [(e["type"], e["sequence"]) for e in told_of] == [
-        ("job.queued", 0),
-        ("job.started", 1_001),
-        ("job.progress", 1_002),
-        ("job.progress", 1_003),
-        ("job.succeeded", 1_999),
-    ]
-    first, second = told_of[2:4]
-    assert [e["kind"] for e in (first, second)] == [OutboxKind.PROGRESS] * 2
-    assert first["data"]["status"] == "running"
-    assert second["data"]["progress"] == {
-        "attempt": 1,
-        "fraction": 1.0,
-        "step": 8,
-        "steps": 8,
-        "characters": None,
-        "message": None,
-    }
-    # What had not been sent gave way to what is newer.
-    assert [one for one, _ in told(genq)].count("job.progress") == 1
-    at = genq.sql("SELECT at FROM outbox WHERE kind = 3 ORDER BY at")
-    assert at[1].at - at[0].at > timedelta(seconds=0.45)
-
-
-def test_progress_that_nobody_asked_for_is_not_written(genq: Harness) -> None:
-    endpoint(genq, "job.queued", "job.started")
-    job = genq.submit()
-    genq.release()
-    work_reporting(genq, written=0)
-
-    assert types(genq, job) == ["job.queued", "job.started", "job.succeeded"]
-
-
-def test_an_attempt_does_not_wait_for_what_is_told_of_it_and_its_end_does(
-    genq: Harness,
-) -> None:
-    genq.submit(webhook=EVERYTHING)
-    genq.release()
-    claim = genq.claim_one()
-    herald = Herald(genq._engine, genq.settings, genq._doorbells)
-
-    async def attempt() -> None:
-        async with transaction(genq._engine) as holder, asyncio.timeout(20):
-            # Nobody can insert into the outbox.
-            await holder.execute(text("LOCK TABLE outbox IN SHARE MODE"))
-            with herald.telling(claim):
-                ending = asyncio.create_task(herald.settle(claim))
-                await holder.execute(text("SELECT 1"))
-                assert not ending.done()
-                await holder.rollback()
-                await ending
-        await herald.close()
-
-    genq.do(attempt())
-
-    assert types(genq, format_id("job", claim.job_id)) == ["job.queued", "job.started"]

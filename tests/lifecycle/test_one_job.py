@@ -6,8 +6,8 @@ import pytest
 from schemas.errors import IdempotencyConflictError, InputError, UnknownModelError
 from schemas.events import EventType
 from schemas.ids import parse_id
-from schemas.job import WebhookTarget
 from schemas.job_states import JobState
+from schemas.webhook_target import WebhookTarget
 from tests.fixtures.harness import Harness
 
 

@@ -18,7 +18,7 @@ from worker.delivery.held_lane import HeldLane
 from worker.delivery.lane_state import Tried, began, trigger_of
 from worker.delivery.lane_step import after
 from worker.delivery.lanes import BRIEF, Lanes
-from worker.delivery.news import news_of
+from worker.delivery.news import news_of, tell_of_lane
 from worker.delivery.recorder import Ending, Recorder
 from worker.delivery.records import record_of, record_of_superseded, tell
 from worker.delivery.schedule import Outcome, Result
@@ -145,6 +145,7 @@ class Attempts:
         tried = Tried(owed.failures, owed.age + waited, owed.trigger, owed.kind)
         step = after(before, receiver, result, tried, at=at, chance=self._chance())
         lane.state = step.state
+        tell_of_lane(receiver, before=before, state=step.state)
         self._note(lane, result)
         tell(owed, result, step.decision, waited=waited)
         record = record_of(

@@ -46,6 +46,7 @@ _BY_TYPE: Final[tuple[tuple[type[BaseException], Outcome], ...]] = (
     (aiohttp.ConnectionTimeoutError, Outcome.CONNECT_TIMEOUT),
     (aiohttp.ClientConnectorDNSError, Outcome.DNS_ERROR),
     (aiohttp.ClientSSLError, Outcome.TLS_ERROR),
+    (ssl.SSLError, Outcome.TLS_ERROR),
     (aiohttp.ServerFingerprintMismatch, Outcome.TLS_ERROR),
     (aiohttp.InvalidURL, Outcome.REFUSED),
     (aiohttp.ServerDisconnectedError, Outcome.DISCONNECTED),

@@ -123,8 +123,6 @@ def _notices(
     if closed and receiver.endpoint_id is not None:
         yield EventType.ENDPOINT_RECOVERED
     # Of a notice that fails nobody is told: that would never end.
-    if tried.kind not in _TOLD_OF:
-        return
     if decision.ended is Ended.EXHAUSTED:
         yield EventType.DELIVERY_EXHAUSTED
     elif decision.ended is Ended.DELIVERED and tried.failures >= FAILING_AT:

@@ -116,6 +116,11 @@ class DeliveryLoop:
         self._look_around = True
         self._around_at = 0.0
 
+    @property
+    def owned(self) -> set[int]:
+        """The lanes that are ours."""
+        return {lane.id for lane in self._lanes}
+
     def wake(self) -> None:
         """Look now: something is due, or a receiver was changed."""
         self._look_around = True

@@ -101,7 +101,6 @@ async def _deliveries(settings: Settings, engine: AsyncEngine) -> AsyncGenerator
         sender = WebhookSender(
             outbound,
             clock=clock,
-            timeout=settings.webhook_timeout,
             user_agent=f"genq/{installed_version()}",
         )
         yield DeliveryLoop(

@@ -64,7 +64,6 @@ class WebhookSender:
         clock: Signs and measures.
         user_agent: ``genq/<version>``.
         certificates: Of mutual TLS; by the system's roots if not given.
-        timeout: Instead of each receiver's own.
     """
 
     def __init__(
@@ -74,20 +73,16 @@ class WebhookSender:
         clock: Clock,
         user_agent: str,
         certificates: ClientCertificates | None = None,
-        timeout: timedelta | None = None,
     ) -> None:
         self._outbound = outbound
         self._clock = clock
         self._user_agent = user_agent
-        self._timeout = timeout
         tokens = Tokens(outbound, clock=clock, user_agent=user_agent)
         self._credentials = Credentials(tokens, certificates or ClientCertificates())
 
     async def send(self, owed: Owed, receiver: Receiver) -> Result:
         """POST once and say what came of it."""
         began = self._clock.monotonic()
-        if self._timeout is not None:
-            receiver = replace(receiver, timeout=self._timeout)
         with watched(self._clock.monotonic) as watch:
             course = _Course(watch)
             try:
@@ -152,7 +147,7 @@ class WebhookSender:
             **signed,
             "content-type": "application/json",
             "user-agent": self._user_agent,
-            "genq-delivery-id": str(owed.id),
+            "genq-delivery-id": format_id("whd", owed.id),
             "genq-attempt": str(owed.attempt),
             "genq-trigger": owed.trigger.word,
             **trace_headers(),

@@ -12,7 +12,9 @@ import httpx2
 from openai import AsyncOpenAI, DefaultAioHttpClient, OpenAIError
 
 from infra.clock import Clock
-from infra.http.outbound import OutboundPolicy, outbound_session
+from infra.http.forward_proxy import ForwardProxy
+from infra.http.opening import open_outbound
+from infra.http.outbound import OutboundPolicy
 from schemas.errors import SettingsError
 from schemas.model_catalog import ModelServer
 from worker.progress import LiveNews
@@ -32,6 +34,7 @@ async def open_providers(
     servers: Sequence[ModelServer],
     *,
     policy: OutboundPolicy,
+    proxy: ForwardProxy | None = None,
     clock: Clock,
     silence: timedelta,
     closed: Closed | None = None,
@@ -44,6 +47,7 @@ async def open_providers(
     Args:
         servers: As configured.
         policy: Where links to pictures may lead, besides the servers' own hosts.
+        proxy: Through which such links are followed, if there is a forward proxy.
         clock: For ``Retry-After`` dates.
         silence: After so long without a byte a call fails; the longest wall time of an
             attempt, which ends most calls earlier.
@@ -63,8 +67,12 @@ async def open_providers(
                 timeout=timeout, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
             )
         )
-        outbound = await closing.enter_async_context(outbound_session(policy, timeout=timeout))
-        downloads = PictureDownloads(own=own, outbound=outbound, policy=policy, clock=clock)
+        outbound = await closing.enter_async_context(
+            open_outbound(policy, proxy=proxy, timeout=timeout)
+        )
+        downloads = PictureDownloads(
+            own=own, outbound=outbound.session, policy=policy, clock=clock
+        )
         providers: dict[str, Provider] = {}
         for server in servers:
             client = _client(server, silence, closed)

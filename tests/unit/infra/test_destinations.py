@@ -1,7 +1,7 @@
 """Nobody is flooded by way of genq: what is under way to one address is bounded."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from ipaddress import ip_network
@@ -15,6 +15,7 @@ from infra.http.opening import open_outbound
 from infra.http.outbound import OutboundPolicy, outbound_session
 from tests.fixtures.name_server import NameServer
 from tests.fixtures.receiver import Answer, Receiver
+from tests.fixtures.until import until
 from worker.delivery.failures import outcome_of_failure
 from worker.delivery.schedule import Outcome
 
@@ -47,10 +48,14 @@ def counting(
 
 @asynccontextmanager
 async def sending(
-    patience: float = 3, most: int = 32, dials: int = 200, **script: Sequence[Sequence[str]]
-) -> AsyncGenerator[Callable[[str, int], Awaitable[BaseException | int]]]:
+    script: Mapping[str, Sequence[Sequence[str]]] | None = None,
+    *,
+    patience: float = 3,
+    most: int = 32,
+    dials: int = 200,
+) -> AsyncGenerator[Callable[[str, int], Coroutine[None, None, BaseException | int]]]:
     """Yield what posts to a URL for a tenant, and returns the status or what it raised."""
-    server = NameServer({f"{name}.test": answers for name, answers in script.items()})
+    server = NameServer(script or {})
     async with server.listening():
         names = Names(POLICY.permits, servers=[server.place])
         guard = Destinations(
@@ -74,9 +79,9 @@ async def sending(
 def test_thirty_two_requests_at_once_reach_an_address_whatever_they_call_it() -> None:
     async def scenario() -> None:
         slow = Answer(delay=timedelta(seconds=0.02))
-        names = {f"n{number}": [[HERE]] for number in range(5)}
-        async with Receiver(otherwise=slow) as receiver, sending(**names) as post:
-            hosts = [HERE, *(f"{name}.test" for name in names)]
+        names = {f"n{number}.test": [[HERE]] for number in range(5)}
+        async with Receiver(otherwise=slow) as receiver, sending(names) as post:
+            hosts = [HERE, *names]
             # Each name becomes known, one after the other.
             for host in hosts:
                 assert await post(f"http://{host}:{receiver.port}/", 1) == 200
@@ -92,9 +97,9 @@ def test_thirty_two_requests_at_once_reach_an_address_whatever_they_call_it() ->
 def test_names_that_nobody_looked_up_yet_do_not_get_more_in() -> None:
     async def scenario() -> None:
         slow = Answer(delay=timedelta(seconds=0.3))
-        names = {f"n{number}": [[HERE]] for number in range(50)}
-        async with Receiver(otherwise=slow) as receiver, sending(**names) as post:
-            sent = [post(f"http://{n}.test:{receiver.port}/", k) for k, n in enumerate(names)]
+        names = {f"n{number}.test": [[HERE]] for number in range(50)}
+        async with Receiver(otherwise=slow) as receiver, sending(names) as post:
+            sent = [post(f"http://{n}:{receiver.port}/", k) for k, n in enumerate(names)]
             came = await asyncio.gather(*sent)
             assert receiver.most_in_flight == 32
             assert came.count(200) >= 32
@@ -112,8 +117,7 @@ def test_a_request_that_finds_no_place_in_time_is_put_off() -> None:
         ):
             url = f"http://{HERE}:{receiver.port}/"
             hanging = [asyncio.create_task(post(url, n)) for n in range(2)]
-            while receiver.in_flight < 2:
-                await asyncio.sleep(0.005)  # sleeps: another task has to get that far
+            await until(lambda: receiver.in_flight == 2, "two requests are in flight")
             error = await post(url, 3)
             assert isinstance(error, NoPlaceError)
             assert outcome_of_failure(error) is Outcome.DEFERRED
@@ -244,14 +248,13 @@ def test_an_open_connection_to_an_address_that_is_busy_is_not_used() -> None:
     """A name that changes its address keeps no way around the count of the old one."""
 
     async def scenario() -> None:
-        script = {"moving": [[HERE], ["127.0.0.2"]]}
-        async with Receiver() as receiver, sending(most=1, patience=0, **script) as post:
+        script = {"moving.test": [[HERE], ["127.0.0.2"]]}
+        async with Receiver() as receiver, sending(script, most=1, patience=0) as post:
             url = f"http://moving.test:{receiver.port}/"
             assert await post(url, 1) == 200
             receiver.otherwise = Answer(hang=True)
             hanging = asyncio.create_task(post(f"http://{HERE}:{receiver.port}/", 1))
-            while not receiver.in_flight:
-                await asyncio.sleep(0.005)  # sleeps: another task has to get that far
+            await until(lambda: receiver.in_flight == 1, "a request is in flight")
             error = await post(url, 2)
             assert isinstance(error, BaseException)
             assert outcome_of_failure(error) is Outcome.DEFERRED

@@ -139,7 +139,9 @@ def test_what_the_proxy_says_tells_its_own_failures_from_the_receivers(
     run(scenario)
 
 
-def test_a_proxy_that_wants_other_credentials_is_no_receivers_failure_over_http_either() -> None:
+def test_a_proxy_that_wants_other_credentials_is_no_receivers_failure_over_http_either() -> (
+    None
+):
     async def scenario() -> None:
         async with proxied("http", HttpProxy(credentials="right:one")) as outbound:
             assert await post(outbound, "http://receiver.test/") is Outcome.INTERNAL

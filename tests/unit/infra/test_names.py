@@ -1,4 +1,4 @@
-"""Names that lie, change, or are silent: looked up at a real DNS server, dialled by the guard."""
+"""Names that lie, change, or are silent, looked up at a real DNS server."""
 
 import asyncio
 import time

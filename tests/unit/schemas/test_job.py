@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from schemas.errors import ModelTimeoutError
-from schemas.events import TERMINAL_TYPES, EventType
+from schemas.events import JOB_TYPES, TERMINAL_TYPES, EventType
 from schemas.generation import Kind
 from schemas.ids import parse_id
 from schemas.job import (
@@ -98,6 +98,15 @@ def test_a_request_says_kind_and_input_and_has_the_rest_by_default() -> None:
         ({"webhook": {"url": "https://x.example", "secret": "s"}}, "webhook.secret"),
         ({"webhook": {"url": "https://x.example", "events": []}}, "webhook.events"),
         ({"webhook": {"url": "https://x.example", "events": ["job.done"]}}, "webhook.events.0"),
+        (
+            {"webhook": {"url": "https://x.example", "events": ["batch.failed"]}},
+            "webhook.events.0",
+        ),
+        ({"channels": "red"}, "channels"),
+        ({"channels": ["a", "b", "c", "d", "e", "f"]}, "channels"),
+        ({"channels": [""]}, "channels.0"),
+        ({"channels": ["red", "a,b"]}, "channels.1"),
+        ({"channels": ["x" * 129]}, "channels.0"),
         ({"webhook": {}}, "webhook.url"),
         ({"webhook": "https://x.example"}, "webhook"),
     ],
@@ -193,6 +202,21 @@ def test_a_webhook_may_ask_for_some_events_only() -> None:
     )
 
     assert target.events == (EventType.JOB_FAILED,)
+
+
+def test_a_webhook_may_ask_for_the_whole_way_of_the_job_and_each_word_counts_once() -> None:
+    request = JobRequest.model_validate(
+        {
+            "kind": "image",
+            "input": {},
+            "webhook": {"url": "https://x.example", "events": [*JOB_TYPES]},
+            "channels": ["red", "red", "-._"],
+        }
+    )
+
+    assert request.webhook
+    assert request.webhook.events == JOB_TYPES
+    assert request.channels == ("red", "-._")
 
 
 def test_a_view_has_the_declared_fields_in_the_declared_order() -> None:

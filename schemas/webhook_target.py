@@ -1,0 +1,92 @@
+"""Whom a job's sender wants to be told, as the job's request says it."""
+
+from collections.abc import Mapping
+from typing import Annotated, Final
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    field_validator,
+)
+
+from schemas.events import JOB_TYPES, TERMINAL_TYPES, EventType
+from schemas.webhooks import CHANNEL_PATTERN, MAX_CHANNELS_OF_JOB
+
+MAX_URL_BYTES: Final = 2_048
+# The longest name that DNS knows, and room for a port; PostgreSQL indexes it.
+MAX_HOST_BYTES: Final = 260
+
+
+_BY_NAME: Final[Mapping[str, EventType]] = {kind.value: kind for kind in JOB_TYPES}
+
+
+def _of_a_job(name: object) -> EventType:
+    kind = _BY_NAME.get(name) if isinstance(name, str) else None
+    if kind is None:
+        raise ValueError(f"must be of {', '.join(JOB_TYPES)}")
+    return kind
+
+
+def _some(kinds: tuple[EventType, ...]) -> tuple[EventType, ...]:
+    # Said by hand: pydantic would count what is left of a list with faults.
+    if not kinds:
+        raise ValueError("must name at least one; leave it out for the ends of jobs")
+    return tuple(dict.fromkeys(kinds))
+
+
+def _without_twins(channels: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(channels))
+
+
+JobEventType = Annotated[
+    EventType,
+    BeforeValidator(_of_a_job),
+    WithJsonSchema({"type": "string", "enum": list(JOB_TYPES)}),
+]
+JobEventTypes = Annotated[
+    tuple[JobEventType, ...],
+    AfterValidator(_some),
+    Field(max_length=len(JOB_TYPES), json_schema_extra={"minItems": 1}),
+]
+Channels = Annotated[
+    tuple[Annotated[str, Field(pattern=f"^{CHANNEL_PATTERN}$")], ...],
+    AfterValidator(_without_twins),
+    Field(max_length=MAX_CHANNELS_OF_JOB),
+]
+
+
+class WebhookTarget(BaseModel):
+    """Where the job's events go."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: Annotated[str, Field(max_length=MAX_URL_BYTES)]
+    events: JobEventTypes = TERMINAL_TYPES
+
+    @field_validator("url", mode="after")
+    @classmethod
+    def _readable(cls, url: str) -> str:
+        # The job's end takes it apart, and must not fail over it.
+        try:
+            parts = urlsplit(url)
+            readable = (
+                parts.scheme in {"http", "https"}
+                and url.isprintable()
+                and " " not in url
+                and bool(parts.hostname)
+            )
+            readable = readable and parts.port != 0 and len(url.encode()) <= MAX_URL_BYTES
+            readable = readable and len(parts.netloc.encode()) <= MAX_HOST_BYTES
+        except ValueError:
+            readable = False
+        if not readable:
+            raise ValueError(
+                "must be a URL such as https://host/path, its spaces escaped, in at most"
+                f" {MAX_URL_BYTES} bytes and its host in at most {MAX_HOST_BYTES}"
+            )
+        return url

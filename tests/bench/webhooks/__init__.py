@@ -1,0 +1,1 @@
+"""Delivery of webhooks, measured against a bare loop that posts the same bodies."""
