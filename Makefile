@@ -7,12 +7,13 @@ SEED ?= 1
 SECONDS ?= 60
 BROKER ?= valkey
 REDOCLY ?= 2.77.0
+VERIFIERS := standardwebhooks@1.1.1 svix@2.5.0
 BIN := .venv/bin
 export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check bench bench-submit bench-scale bench-outage chaos fmt openapi openapi-lint
+.PHONY: help setup demo up test check bench bench-submit bench-scale bench-webhooks bench-outage chaos fmt openapi openapi-lint verify-node
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +53,9 @@ bench-submit: setup ## Measure submits: one by one, and a thousand in one call
 bench-scale: setup ## Measure the engine among a million tenants and a million queued jobs
 	$(BIN)/python -P -m tests.bench.scale
 
+bench-webhooks: setup ## Measure delivery of webhooks against a bare loop that posts the same bodies
+	$(BIN)/python -P -m tests.bench.webhooks
+
 bench-outage: setup ## Play four hours of a receiver that is down while 100,000 webhooks wait
 	$(BIN)/python -P -m tests.bench.outage
 
@@ -75,3 +79,11 @@ openapi-lint: openapi ## Lint it with redocly, which npm brings (skipped where t
 		REDOCLY_TELEMETRY=off .venv/redocly/node_modules/.bin/redocly lint \
 			producer/api/openapi.json --skip-rule operation-4xx-response; \
 	else echo "no npm here: producer/api/openapi.json is not linted"; fi
+
+verify-node: setup .venv/verifiers/.ready ## Verify deliveries in Node, with npm's standardwebhooks and svix
+	$(BIN)/pytest -q tests/contract/test_node_verifiers.py
+
+.venv/verifiers/.ready: Makefile
+	@npm install --silent --no-audit --no-fund --fetch-retries=0 --fetch-timeout=20000 \
+		--prefix .venv/verifiers $(VERIFIERS)
+	@touch $@

@@ -6,6 +6,7 @@ from typing import Final, TypedDict, Unpack
 
 from genq.async_transport import AsyncTransport
 from genq.calls import IDEMPOTENCY_KEY, Call, Exchange, found_in, place, query_of
+from genq.endpoint_exchanges import endpoint_path
 from genq.exchanges import new_key
 from genq.job_requests import Words
 from genq.pages import AsyncPages, Found, Page
@@ -155,7 +156,11 @@ class AsyncWebhookEvents:
 
 
 def _page(query: Mapping[str, object]) -> Exchange[Found[Delivery]]:
-    return read_deliveries(found_in((yield Call("GET", _PATH, query=query_of(query)))))
+    wanted = {**query}
+    endpoint_id = wanted.pop("endpoint_id", None)
+    # Who has a portal link may look at what belongs to its endpoint, and at nothing else.
+    path = f"{endpoint_path(str(endpoint_id))}/deliveries" if endpoint_id else _PATH
+    return read_deliveries(found_in((yield Call("GET", path, query=query_of(wanted)))))
 
 
 def _get(delivery_id: str) -> Exchange[Delivery]:

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from infra.event_bodies import job_bodies
-from infra.job_events import own_receiver, running_record
+from infra.job_events import labels_of, own_receiver, running_record
 from infra.new_ids import new_key
 from infra.postgres.finish import Ending, Event
 from infra.postgres.withdraw import WaitingJob, Withdrawal
@@ -130,5 +130,6 @@ def _event(
         bodies.full,
         thin=bodies.thin,
         channels=channels,
+        labels=labels_of(record),
         **own_receiver(webhook, event_type),
     )

@@ -74,6 +74,7 @@ def announcement(payload: Mapping[str, Any], public_url: str) -> Announcement | 
             body=bodies.full,
             job_id=new.id,
             channels=channels,
+            labels=new.labels,
             **receiver,
         )
 
@@ -137,6 +138,11 @@ def progress_event(claim: Claim, progress: Progress, step: int, public_url: str)
     )
 
 
+def labels_of(job: JobRecord) -> str | None:
+    """Return the job's metadata as JSON, by which endpoints choose; ``None`` if it has none."""
+    return orjson.dumps(job.metadata).decode() if job.metadata else None
+
+
 def running_record(claim: Claim) -> JobRecord:
     """Return the job that an attempt runs, as callers see it meanwhile."""
     return JobRecord(
@@ -168,11 +174,11 @@ def _of_attempt(
     public_url: str,
     more: Mapping[str, Any] | None = None,
 ) -> Publication:
-    key = new_key()
+    key, job = new_key(), running_record(claim)
     bodies = job_bodies(
         key,
         event_type,
-        running_record(claim),
+        job,
         at=at,
         number=number,
         public_url=public_url,
@@ -188,5 +194,6 @@ def _of_attempt(
         job_id=claim.job_id,
         seq=number,
         channels=claim.channels,
+        labels=labels_of(job),
         **own_receiver(claim.webhook, event_type),
     )

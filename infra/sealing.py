@@ -75,16 +75,16 @@ def sealer_of(written: str | None, *, pepper: str) -> Sealer:
 
     Args:
         written: The value of ``GENQ_SECRETS_KEY``: keys in base64, newest first, with commas
-            between; ``None``: one key is derived from the pepper.
+            between; ``None``: one key is derived from the pepper. That one opens in any case,
+            so that an installation can come by a key of its own later.
         pepper: ``GENQ_KEY_PEPPER``.
 
     Raises:
         SettingsError: A key is not 32 bytes in base64.
     """
-    if written is None:
-        derive = HKDF(hashes.SHA256(), _KEY_BYTES, salt=None, info=b"genq secrets at rest")
-        return Sealer([derive.derive(pepper.encode())])
-    return Sealer([_key_of(part.strip()) for part in written.split(",")])
+    derive = HKDF(hashes.SHA256(), _KEY_BYTES, salt=None, info=b"genq secrets at rest")
+    own = [] if written is None else [_key_of(part.strip()) for part in written.split(",")]
+    return Sealer([*own, derive.derive(pepper.encode())])
 
 
 def sealer_for(settings: Settings) -> Sealer:

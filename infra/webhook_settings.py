@@ -12,7 +12,9 @@ from infra.queue_settings import Seconds
 class WebhookSettings(BaseSettings):
     """A part of ``infra.settings.Settings``, in a file of its own."""
 
-    webhook_endpoints: int = Field(500, ge=0, description="registered endpoints per tenant")
+    webhook_endpoints: int = Field(
+        500, ge=0, le=1_000, description="registered endpoints per tenant"
+    )
     webhook_allow_http: bool = Field(
         False, description="production: endpoints may have http:// URLs"
     )

@@ -30,11 +30,11 @@ from genq.cli import (
     submit,
     tenants,
     watch,
-    webhook,
 )
 from genq.cli.exit_codes import ExitCode, code_of, next_step
 from genq.cli.groups import add, group, pass_on
 from genq.cli.screen import complain, print_data, tell
+from genq.cli.webhook_tree import webhook_commands
 from genq.errors import GenqError
 from genq.target import package_version
 
@@ -60,7 +60,7 @@ def build() -> typer.Typer:
     app.add_typer(_schedules(), name="schedules")
     app.add_typer(_dead_letters(), name="dead")
     app.add_typer(_dead_letters(), name="deadletters", hidden=True)
-    app.add_typer(_webhook(), name="webhook")
+    app.add_typer(webhook_commands(), name="webhook")
     _add_operations(app)
     add(app, "key", key.key, 'curl -H "Authorization: Bearer $(genq key)" …')
     _add_processes(app)
@@ -260,12 +260,6 @@ def _configuration() -> typer.Typer:
     app = group("Look at the service's settings.", "genq config check")
     add(app, "check", config.check, "genq config check", "genq config check --json")
     add(app, "show", config.show, "genq config show --diff-default")
-    return app
-
-
-def _webhook() -> typer.Typer:
-    app = group("Receive webhooks.", "genq webhook listen")
-    add(app, "listen", webhook.listen, "genq webhook listen --port 8989 --count 1")
     return app
 
 

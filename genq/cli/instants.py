@@ -59,6 +59,22 @@ def read_past(text: str | None, option: str) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def read_span(text: str | None, option: str) -> float | None:
+    """Return a span in seconds: ``90``, or such as ``30m``, ``2h``, ``7d``.
+
+    Raises:
+        typer.BadParameter: It is neither.
+    """
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,6})?)([smhdw]?)", text, re.ASCII)
+    if found is None:
+        raise typer.BadParameter(
+            f"{text!r} is no span; such as 90, 30m, 2h or 7d.", param_hint=option
+        )
+    return timedelta(**{_UNITS[found[2] or "s"]: float(found[1])}).total_seconds()
+
+
 def short(moment: datetime) -> str:
     """Return a moment as lists show it, such as ``20 Nov 10:00:00Z``."""
     return moment.astimezone(UTC).strftime("%d %b %H:%M:%SZ")

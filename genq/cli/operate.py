@@ -81,6 +81,15 @@ def limits(as_json: options.AsJson = False, data_dir: DataDir = None) -> None:
     operate("limits", as_json=as_json, data_dir=data_dir)
 
 
+def reseal(as_json: options.AsJson = False, data_dir: DataDir = None) -> None:
+    """Seal all stored webhook secrets with the newest key of GENQ_SECRETS_KEY.
+
+    First give every process the new key, before the older ones and with a comma between; then
+    run this; then take the older ones away.
+    """
+    operate("webhook-reseal", as_json=as_json, data_dir=data_dir)
+
+
 def _named(what: str, name: str) -> list[str]:
     one_of(what, SCOPES, "WHAT")
     if what == "lane":

@@ -15,6 +15,12 @@ Prefix = Annotated[
     str | None, typer.Argument(metavar="[PREFIX]", help="Only names that begin so.")
 ]
 Rows = Annotated[int, typer.Option("--limit", metavar="ROWS", min=1, max=1000)]
+Grace = Annotated[
+    int,
+    typer.Option(
+        "--grace", metavar="SECONDS", min=0, max=604_800, help="How long the former one signs."
+    ),
+]
 After = Annotated[
     str | None, typer.Option("--after", metavar="NAME", help="Only names after this one.")
 ]
@@ -165,6 +171,16 @@ def resume(name: Name, as_json: options.AsJson = False, data_dir: DataDir = None
     operate("tenant-resume", [name], as_json=as_json, data_dir=data_dir)
 
 
-def secret(name: Name, as_json: options.AsJson = False, data_dir: DataDir = None) -> None:
-    """Sign a tenant's webhooks with a new secret from now on, and print it this once."""
-    operate("tenant-secret", [name], as_json=as_json, data_dir=data_dir)
+def secret(
+    name: Name,
+    grace: Grace = 86_400,
+    as_json: options.AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Sign a tenant's webhooks with a new secret from now on, and print it this once.
+
+    The former one signs beside it for --grace seconds. It is the secret for URLs that come with
+    jobs; registered endpoints have their own.
+    """
+    flags = {"--grace": str(grace)}
+    operate("tenant-secret", [name], flags, as_json=as_json, data_dir=data_dir)

@@ -68,12 +68,14 @@ class Want:
         most: So many deliveries.
         held: Those that its owner has already.
         in_order: The events of one job are sent in their order.
+        spare: So many more are looked at, because some have to wait for others.
     """
 
     lane_id: int
     most: int
     held: Collection[UUID]
     in_order: bool
+    spare: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +95,6 @@ class Found:
     superseded: bool
 
 
-# More are looked at than are wanted where some may have to wait for others.
-_SPARE: Final = 64
 # By hand nobody asks for so many at once, and they are the newest that are due.
 _NEWEST: Final = 64
 _BY_HAND: Final = [int(Trigger.MANUAL), int(Trigger.TEST)]
@@ -175,15 +175,11 @@ async def fetch_due(connection: AsyncConnection, wants: Collection[Want]) -> lis
     """
     if not wants:
         return []
-    spare = [_SPARE if want.in_order else 0 for want in wants]
     rows = await _FETCH.run(
         connection,
         {
             "lanes": [want.lane_id for want in wants],
-            "depths": [
-                want.most + len(want.held) + more
-                for want, more in zip(wants, spare, strict=True)
-            ],
+            "depths": [want.most + len(want.held) + want.spare for want in wants],
             "held": ["{" + ",".join(map(str, want.held)) + "}" for want in wants],
             "in_order": [want.in_order for want in wants],
             "by_hand": _BY_HAND,

@@ -45,8 +45,9 @@ UPDATE webhook_endpoint SET portal_epoch = portal_epoch + 1
 WHERE {_OF} RETURNING {COLUMNS}
 """)
 
+# Though it is blocked: what is sent by hand goes to receivers that are down as well.
 _WAKE: Final = text("""
-UPDATE webhook_lane SET next_due_at = GREATEST(now(), blocked_until)
+UPDATE webhook_lane SET next_due_at = now()
 WHERE id = ANY (ARRAY(SELECT id FROM webhook_lane
   WHERE tenant_id = :tenant_id AND endpoint_id = :id FOR NO KEY UPDATE SKIP LOCKED))
 """)

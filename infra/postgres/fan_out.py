@@ -3,13 +3,14 @@
 Part of every statement that writes events, so that what is owed commits with what it is owed
 for. The words follow a relation ``due``, one row for each event::
 
-    due (event_id, job_id, tenant_id, kind, type, seq, channels, delivery_id, url, origin,
-         endpoint_id, trigger)
+    due (event_id, job_id, tenant_id, kind, type, seq, channels, labels, delivery_id, url,
+         origin, endpoint_id, trigger)
 
-``delivery_id``, ``url`` and ``origin`` are those of the URL that came with the job, or null.
-An ``endpoint_id`` names the one endpoint that hears of it, be it enabled or not; null: every
-enabled endpoint of the tenant that asks for the type, for one of the channels, and for what the
-job's metadata says. A tenant without endpoints costs one look into an index.
+``channels`` are joined by commas; ``labels`` is the job's metadata as JSON. ``delivery_id``,
+``url`` and ``origin`` are those of the URL that came with the job, or null. An ``endpoint_id``
+names the one endpoint that hears of it, be it enabled or not; null: every enabled endpoint of
+the tenant that asks for the type, for one of the channels, and for what the metadata says. A
+tenant without endpoints costs one look into an index.
 """
 
 from typing import Final
@@ -33,13 +34,14 @@ WOKEN: Final = """woken AS (
   WHERE l.next_due_at IS NULL OR l.next_due_at > GREATEST(now(), l.blocked_until))"""
 """Follows a relation ``owed`` with the new deliveries."""
 
-# The endpoints of these tenants. The order and the LIMIT keep the planner on the index, whatever
-# it believes that a tenant has; no tenant may have so many.
+# The endpoints of these tenants. The comparison of rows and the LIMIT keep the planner on one
+# index, whatever it believes that a tenant has; GENQ_WEBHOOK_ENDPOINTS allows no more.
 LISTENING: Final = """
 listening AS MATERIALIZED (
   SELECT e.* FROM (SELECT DISTINCT tenant_id FROM due) t CROSS JOIN LATERAL (
     SELECT id, tenant_id, url, origin, event_types, channels, filter, disabled_at
     FROM webhook_endpoint WHERE tenant_id = t.tenant_id
+      AND (tenant_id, id) > (t.tenant_id, CAST('00000000-0000-0000-0000-000000000000' AS uuid))
     ORDER BY tenant_id, id LIMIT 1000) e)"""
 
 FAN_OUT: Final = (
@@ -59,7 +61,7 @@ owed AS (
       AND e.event_types && ARRAY[d.type, split_part(d.type, '.', 1) || '.*']
       AND (e.channels IS NULL OR e.channels && string_to_array(d.channels, ','))
       AND (e.filter IS NULL
-        OR e.filter <@ COALESCE((SELECT metadata FROM job WHERE id = d.job_id), '{}'))
+        OR e.filter <@ CAST(COALESCE(d.labels, '{}') AS jsonb))
     END
   RETURNING event_id, lane_id, tenant_id, endpoint_id, origin),
 """
@@ -71,8 +73,9 @@ owed AS (
 DUE_OF_ENDS: Final = f"""
 due AS (
   SELECT event_id, job_id, tenant_id, CAST({OutboxKind.TERMINAL:d} AS smallint) AS kind, type,
-    CAST(fence AS bigint) * {STEPS_OF_A_FENCE} + {LAST_STEP} AS seq, channels, delivery_id,
-    url, origin, CAST(NULL AS uuid) AS endpoint_id, CAST(0 AS smallint) AS trigger
+    CAST(fence AS bigint) * {STEPS_OF_A_FENCE} + {LAST_STEP} AS seq, channels, labels,
+    delivery_id, url, origin, CAST(NULL AS uuid) AS endpoint_id,
+    CAST(0 AS smallint) AS trigger
   FROM d)"""
 
 # Only endpoints are sent it: without any it is not stored.

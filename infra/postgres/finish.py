@@ -29,6 +29,7 @@ class Event:
     Attributes:
         thin: The event without outputs, where it differs.
         channels: The job's.
+        labels: The job's metadata, as JSON, if it has any.
         delivery_id: Of the delivery to ``url``, if there is one.
         url: What came with the job.
         origin: ``url``'s ``scheme://host:port``.
@@ -39,6 +40,7 @@ class Event:
     body: bytes
     thin: bytes | None = None
     channels: Sequence[str] = ()
+    labels: str | None = None
     delivery_id: UUID | None = None
     url: str | None = None
     origin: str | None = None
@@ -120,9 +122,9 @@ WITH x AS MATERIALIZED (
     CAST(:types AS text[]), CAST(:event_bodies AS bytea[]), CAST(:deliveries AS uuid[]),
     CAST(:urls AS text[]), CAST(:origins AS text[]), CAST(:actuals AS int[]),
     CAST(:images AS int[]), CAST(:tokens AS int[]), CAST(:thins AS bytea[]),
-    CAST(:channels AS text[]))
+    CAST(:channels AS text[]), CAST(:labels AS text[]))
   AS x(job_id, fence, state, outcome, finished_at, body, artifacts, error, event_id, type,
-       event_body, delivery_id, url, origin, actual, images, tokens, thin, channels)),
+       event_body, delivery_id, url, origin, actual, images, tokens, thin, channels, labels)),
 d AS (
   DELETE FROM live USING x
   WHERE live.job_id = x.job_id AND live.fence = x.fence AND live.state = 4
@@ -239,6 +241,7 @@ def _columns(endings: Sequence[Ending]) -> dict[str, Any]:
         "tokens": [_within(e.actual.tokens) if e.actual else None for e in endings],
         "thins": [e.event.thin for e in endings],
         "channels": [e.event.joined_channels for e in endings],
+        "labels": [e.event.labels for e in endings],
         "most": _MOST_MONEY,
         "terminal": int(OutboxKind.TERMINAL),
         "scale": VTIME_SCALE // ORDINARY,

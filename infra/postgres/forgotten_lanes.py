@@ -4,17 +4,43 @@ A lane is woken by who makes deliveries. One that saw it due while its owner let
 is of the release before, woke nobody: the round finds what they left.
 """
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
+from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from schemas.events import OutboxKind
 from schemas.webhooks import DELIVERY_LIFETIME, Ended
 
 # What is tried for the last time at the end of its life may still be under way.
 _GRACE: Final = timedelta(minutes=1)
 _FIRST: Final = -(2**63)
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """A delivery whose time was up while nobody could try it.
+
+    Attributes:
+        job_id: The event's own id if the event is about no job.
+        attempts: That were made.
+        ended: ``DISCARDED``: its endpoint is disabled.
+    """
+
+    id: UUID
+    event_id: UUID
+    event_type: str | None
+    job_id: UUID
+    tenant_id: int
+    endpoint_id: UUID | None
+    origin: str
+    kind: OutboxKind
+    attempts: int
+    ended: Ended
+
 
 # A loose index scan: a few descents of indexes per lane, whatever the lanes hold. What sees its
 # endpoint disabled stays as it is.
@@ -59,7 +85,8 @@ WITH old AS MATERIALIZED (
   ORDER BY d.id LIMIT :most FOR UPDATE SKIP LOCKED),
 gone AS (
   DELETE FROM delivery d USING old WHERE d.id = old.id
-  RETURNING d.id, d.event_id, d.fence, d.job_id, d.tenant_id, d.endpoint_id, d.url, d.trigger),
+  RETURNING d.id, d.event_id, d.fence, d.job_id, d.tenant_id, d.endpoint_id, d.url, d.trigger,
+    d.origin, d.kind),
 logged AS (
   INSERT INTO delivery_attempt (event_id, delivery_id, n, outcome, detail, duration_ms, id,
     tenant_id, endpoint_id, job_id, type, url, trigger, started_at, ended)
@@ -72,8 +99,11 @@ logged AS (
   FROM gone g LEFT JOIN webhook_endpoint e ON e.id = g.endpoint_id
   LEFT JOIN LATERAL (
     SELECT type FROM outbox WHERE job_id = g.job_id AND id = g.event_id LIMIT 1) o ON true
-  ON CONFLICT DO NOTHING)
-SELECT count(*) AS expired FROM gone
+  ON CONFLICT DO NOTHING
+  RETURNING delivery_id, type, ended)
+SELECT g.id, g.event_id, g.job_id, g.tenant_id, g.endpoint_id, g.origin, g.kind,
+  g.fence AS attempts, l.type, l.ended
+FROM gone g JOIN logged l ON l.delivery_id = g.id ORDER BY g.id
 """)
 
 
@@ -95,13 +125,13 @@ async def wake_forgotten_lanes(
     return (row.last if row.seen >= most else None), row.woken
 
 
-async def expire_deliveries(connection: AsyncConnection, *, most: int) -> int:
+async def expire_deliveries(connection: AsyncConnection, *, most: int) -> list[Expired]:
     """End what was never taken in its whole life, and lies behind what cannot be tried.
 
     Returns:
-        How many ended; ``most``: there may be more.
+        What ended; ``most`` of them: there may be more.
     """
-    row = await connection.execute(
+    rows = await connection.execute(
         _EXPIRE,
         {
             "lifetime": DELIVERY_LIFETIME + _GRACE,
@@ -110,4 +140,18 @@ async def expire_deliveries(connection: AsyncConnection, *, most: int) -> int:
             "discarded": int(Ended.DISCARDED),
         },
     )
-    return row.one().expired
+    return [
+        Expired(
+            id=row.id,
+            event_id=row.event_id,
+            event_type=row.type,
+            job_id=row.job_id,
+            tenant_id=row.tenant_id,
+            endpoint_id=row.endpoint_id,
+            origin=row.origin,
+            kind=OutboxKind(row.kind),
+            attempts=row.attempts,
+            ended=Ended(row.ended),
+        )
+        for row in rows
+    ]

@@ -24,6 +24,7 @@ class Publication:
         seq: The envelope's ``sequence``: the order among the events of the job.
         thin: The event without outputs, where it differs.
         channels: The job's.
+        labels: The job's metadata, as JSON, if it has any.
         delivery_id: Of the delivery to ``url``, if there is one.
         url: What came with the job, if that asks for the event.
         origin: ``url``'s ``scheme://host:port``.
@@ -41,6 +42,7 @@ class Publication:
     seq: int = 0
     thin: bytes | None = None
     channels: Sequence[str] = ()
+    labels: str | None = None
     delivery_id: UUID | None = None
     url: str | None = None
     origin: str | None = None
@@ -57,9 +59,9 @@ WITH x AS MATERIALIZED (
     CAST(:types AS text[]), CAST(:bodies AS bytea[]), CAST(:jobs AS uuid[]),
     CAST(:seqs AS bigint[]), CAST(:thins AS bytea[]), CAST(:channels AS text[]),
     CAST(:deliveries AS uuid[]), CAST(:urls AS text[]), CAST(:origins AS text[]),
-    CAST(:endpoints AS uuid[]), CAST(:triggers AS smallint[]))
+    CAST(:endpoints AS uuid[]), CAST(:triggers AS smallint[]), CAST(:labels AS text[]))
   AS x(event_id, tenant_id, kind, type, body, job_id, seq, thin, channels, delivery_id, url,
-       origin, endpoint_id, trigger)),
+       origin, endpoint_id, trigger, labels)),
 old AS (
   DELETE FROM delivery WHERE id = ANY(ARRAY(
     SELECT v.id FROM x d CROSS JOIN LATERAL (
@@ -109,6 +111,7 @@ async def publish_events(
             "origins": [p.origin for p in publications],
             "endpoints": [p.endpoint_id for p in publications],
             "triggers": [int(p.trigger) for p in publications],
+            "labels": [p.labels for p in publications],
             "progress": int(OutboxKind.PROGRESS),
         },
     )

@@ -62,9 +62,9 @@ WITH x AS MATERIALIZED (
     CAST(:finished AS timestamptz[]), CAST(:errors AS text[]), CAST(:events AS uuid[]),
     CAST(:types AS text[]), CAST(:event_bodies AS bytea[]), CAST(:deliveries AS uuid[]),
     CAST(:urls AS text[]), CAST(:origins AS text[]), CAST(:thins AS bytea[]),
-    CAST(:channels AS text[]))
+    CAST(:channels AS text[]), CAST(:labels AS text[]))
   AS x(job_id, fence, final_state, finished_at, error, event_id, type, event_body, delivery_id,
-       url, origin, thin, channels)),
+       url, origin, thin, channels, labels)),
 d AS (
   DELETE FROM live USING x
   WHERE live.job_id = x.job_id AND live.fence = x.fence AND live.state < 4
@@ -152,5 +152,6 @@ def _columns(withdrawals: Sequence[Withdrawal]) -> dict[str, Any]:
         "origins": [w.event.origin for w in withdrawals],
         "thins": [w.event.thin for w in withdrawals],
         "channels": [w.event.joined_channels for w in withdrawals],
+        "labels": [w.event.labels for w in withdrawals],
         "terminal": int(OutboxKind.TERMINAL),
     }

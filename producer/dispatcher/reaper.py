@@ -116,7 +116,7 @@ async def keep_house(engine: AsyncEngine, settings: Settings, clock: Clock) -> N
         await forget_idle_flows(connection, _IDLE_FLOW_AGE)
         await forget_dead_sessions(connection, _DEAD_SESSION_AGE)
         await forget_idle_limits(connection)
-    await keep_webhook_house(engine, clock)
+    await keep_webhook_house(engine)
     await balance_all_books(engine)
     if made or dropped:
         _log.info("partitions_moved", made=made, dropped=dropped)

@@ -29,6 +29,7 @@ from producer.operator.overview_screen import show_lanes
 from producer.operator.plan_commands import run_tenants
 from producer.operator.reach import settings_of
 from producer.operator.screen import Screen, pause_facts, target_facts
+from producer.operator.sealing_commands import run_reseal
 from producer.operator.targets import find_target
 from producer.operator.top import Watch, top
 from producer.operator.who import operator
@@ -88,15 +89,14 @@ async def _run(given: argparse.Namespace, settings: Settings) -> None:
         if given.command == "top":
             watch = Watch(engine, settings, SystemClock())
             await top(watch, screen, every=given.every, once=given.once)
-        elif given.command == "worker-health":
-            async with transaction(engine) as connection:
-                tell_health(screen, await list_workers(connection), given.host, given.pid)
         elif given.command == "tenant-budget":
             await run_budgets(given, engine, screen)
         elif given.command.startswith("tenant-"):
             await run_tenants(given, settings, engine, screen)
         elif given.command.startswith("key-"):
             await run_keys(given, settings, engine, screen)
+        elif given.command == "webhook-reseal":
+            await run_reseal(settings, engine, screen)
         elif given.command in _HOLDING:
             async with transaction(engine) as connection:
                 target = await find_target(
@@ -116,6 +116,8 @@ async def _look(
     match given.command:
         case "pauses":
             screen.show_pauses(await list_pauses(connection))
+        case "worker-health":
+            tell_health(screen, await list_workers(connection), given.host, given.pid)
         case "workers":
             screen.show_workers(await list_workers(connection))
         case "lanes":

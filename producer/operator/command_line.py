@@ -52,6 +52,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     commands.add_parser("pauses", help="what is paused, since when, how many jobs wait")
     commands.add_parser("workers", help="the worker processes")
     commands.add_parser("limits", help="what model servers allow, and what waits for them")
+    commands.add_parser("webhook-reseal", prog="genq webhook reseal", help="use the newest key")
     commands.add_parser("lanes", help="the lanes: what waits, what is in flight")
     _add_watching(commands)
     add_tenant_commands(commands)

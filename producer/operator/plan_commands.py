@@ -18,11 +18,10 @@ from producer.operator import plans
 from producer.operator.key_commands import keys_of, require_pepper
 from producer.operator.plan_screen import change_facts, show_change, show_plans, show_standing
 from producer.operator.plans import Changed
-from producer.operator.reach import NO_PEPPER
 from producer.operator.screen import Screen
+from producer.operator.sealing_commands import require_sealer
 from producer.operator.who import operator
 from schemas.api_key import KeyRequest
-from schemas.errors import SettingsError
 from schemas.job import iso_ms
 from schemas.scopes import EVERYTHING, OWN_TENANT
 
@@ -52,19 +51,6 @@ async def run_tenants(
             await _rotate_secret(given, settings, engine, screen)
         case _:
             await _suspend(given, engine, screen, suspended=given.command == "tenant-suspend")
-
-
-def require_sealer(settings: Settings) -> None:
-    """Refuse to seal what nobody else could open.
-
-    Raises:
-        SettingsError: The shell names neither what seals secrets nor what that is made from.
-    """
-    if settings.secrets_key is None and settings.key_pepper.get_secret_value() == NO_PEPPER:
-        raise SettingsError(
-            "to keep the former secret for a while, set GENQ_SECRETS_KEY, or GENQ_KEY_PEPPER, "
-            "to that of the installation; or let it end at once: --grace 0"
-        )
 
 
 async def _rotate_secret(

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from infra.clock import Clock
 from infra.doorbells import DELIVER, Doorbells
 from infra.new_ids import new_key
+from infra.postgres.endpoint_changes import wake_lane
 from infra.postgres.endpoint_tests import TrialAttempt, attempt_of_test, take_back
 from infra.postgres.endpoints import get_endpoint
 from infra.postgres.engine import transaction, whole_transactions
@@ -104,6 +105,7 @@ class Trials:
                 trigger=Trigger.TEST,
             )
             await publish_events(connection, [publication])
+            await wake_lane(connection, endpoint)
         return key, endpoint.config.timeout_s
 
     async def _wait(self, event_id: UUID, patience: float) -> TrialAttempt | None:

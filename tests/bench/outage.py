@@ -31,7 +31,7 @@ async def run(deliveries: int) -> int:
         async with running_postgres(folder) as server:
             about = await describe_machine()
             _show("a receiver is down for four hours", about)
-            settings = _settings(server.url, folder)
+            settings = settings_of(server.url, folder)
             configure_logging(settings, process="outage")
             began = time.perf_counter()
             seen = await play_outage(settings, deliveries=deliveries)
@@ -54,7 +54,8 @@ def _show(title: str, facts: dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
-def _settings(url: str, folder: Path) -> Settings:
+def settings_of(url: str, folder: Path) -> Settings:
+    """Return settings for a delivery loop alone, on a database of its own."""
     told: dict[str, Any] = {
         "_env_file": None,
         "database_url": url,

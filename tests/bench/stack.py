@@ -135,7 +135,7 @@ async def running_stack() -> AsyncGenerator[Stack]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-async def _start_genq(
+async def start_genq(
     folder: Path, closing: contextlib.AsyncExitStack, metrics_port: int
 ) -> tuple[dict[str, Any], str]:
     """Start `genq up`; return what it says when it is ready, and the webhook secret."""
@@ -163,7 +163,7 @@ async def _start_genq(
 
 async def _start(folder: Path, closing: contextlib.AsyncExitStack) -> Stack:
     metrics_port = free_ports()
-    facts, secret = await _start_genq(folder, closing, metrics_port)
+    facts, secret = await start_genq(folder, closing, metrics_port)
     sink = await closing.enter_async_context(
         running("sink", ("-m", "tests.bench.sink", "--secret", secret))
     )

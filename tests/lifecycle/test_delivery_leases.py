@@ -67,7 +67,7 @@ def test_two_processes_never_own_one_lane(settings: Settings) -> None:
             lanes = await deliveries.lanes()
             assert [lane.fence for lane in lanes] == [1] * 40
             assert sum(len(loop.owned) for loop in loops) == 40
-            assert len(set().union(*[loop.owned for loop in loops])) == 40
+            assert len({lane for loop in loops for lane in loop.owned}) == 40
 
     asyncio.run(play())
 

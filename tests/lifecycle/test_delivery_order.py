@@ -120,7 +120,7 @@ def test_fifo_sends_one_at_a_time_and_nothing_passes_what_failed(settings: Setti
             owing: list[Owing] = []
             for _ in range(6):
                 owing += await deliveries.owe(receiver.url, to=to)
-            await deliveries.deliver()
+            await run_until(deliveries, receiver, 2)
             assert len(receiver.requests) == 2
             [lane] = await deliveries.lanes()
             assert timedelta(seconds=2) < lane.due_in <= timedelta(seconds=6)

@@ -9,8 +9,12 @@ from itertools import cycle
 import pytest
 
 from infra.clock import SystemClock
+from infra.new_ids import new_key
+from infra.postgres.endpoint_changes import wake_lane
+from infra.postgres.publish import Publication, publish_events
 from infra.settings import Settings
-from schemas.webhooks import Breaker
+from schemas.events import OutboxKind
+from schemas.webhooks import Breaker, Trigger
 from tests.fixtures.lane_play import LanePlay, PlayClock, open_play
 from tests.fixtures.outage import play_outage
 from worker.delivery.schedule import Outcome, Result
@@ -175,6 +179,38 @@ def test_an_endpoint_that_flaps_is_never_disabled_and_never_hammered(
         [row] = await stage.sql("SELECT disabled_at FROM webhook_endpoint")
         assert row.disabled_at is None
         assert await stage.count("delivery_attempt", "ended = 1") >= 4
+
+    play(settings, scene)
+
+
+@pytest.mark.parametrize("disabled", [False, True])
+def test_a_test_goes_to_a_receiver_that_is_down_or_disabled_at_once_and_alone(
+    settings: Settings, *, disabled: bool
+) -> None:
+    async def scene(stage: LanePlay) -> None:
+        down = await stage.endpoint(URL, disabled="gone" if disabled else None)
+        await stage.owe(down, jobs=20)
+        stage.answer(Outcome.CONNECTION_REFUSED)
+        await stage.run(HOUR)
+        before = len(stage.sent)
+        async with stage.observer.begin() as connection:
+            test = Publication(
+                id=new_key(),
+                tenant_id=down.endpoint.tenant_id,
+                kind=OutboxKind.TEST,
+                type="endpoint.test",
+                body=b"{}",
+                endpoint_id=down.id,
+                trigger=Trigger.TEST,
+            )
+            await publish_events(connection, [test])
+            await wake_lane(connection, down.endpoint)
+        await stage.deliver()
+        assert [one.trigger for one in stage.sent[before:]] == [Trigger.TEST]
+        # Its answer is what somebody wanted to see now: it is not tried again.
+        assert await stage.count("delivery", "kind = 5") == 0
+        assert await stage.count("delivery") == 20
+        assert (await stage.lane(down)).failures > 0
 
     play(settings, scene)
 

@@ -104,11 +104,17 @@ def storable(text: str) -> str:
 
 
 async def _beginning(response: aiohttp.ClientResponse, until: float) -> bytes:
+    content = response.content
+    if content.is_eof():
+        # It came with the head, as short ones do: there is nothing to wait for.
+        with contextlib.suppress(Exception):
+            return content.read_nowait()[:KEPT_BODY]
+        return b""
     soon = asyncio.get_running_loop().time() + _BODY_SECONDS
     kept, left = b"", LARGEST_ANSWER
     with contextlib.suppress(Exception):
         async with asyncio.timeout_at(min(soon, until)):
-            while left > 0 and (piece := await response.content.readany()):
+            while left > 0 and (piece := await content.readany()):
                 kept += piece[: KEPT_BODY - len(kept)]
                 left -= len(piece)
     return kept

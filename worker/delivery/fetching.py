@@ -81,7 +81,8 @@ def _add(
     ready = [one.owed for one in rows if one.waits_until is None and not one.superseded]
     taken = ready[: want.most]
     # What waits for an earlier event of its job, which may be in flight, is due as well.
-    lane.more = len(taken) >= want.most or len(rows) > len(taken)
+    lane.has_waiting = any(one.waits_until is not None for one in rows)
+    lane.more = len(taken) >= want.most or lane.has_waiting
     lane.idle_since = None if rows or lane.held else (lane.idle_since or now)
     lanes.add(lane, taken, now=now)
     for one in rows:

@@ -25,6 +25,7 @@ class HeldLane:
         held: What it has of deliveries, waiting, in flight or not recorded, and since when.
         quick: The receiver answered at once, last.
         more: More is due than was fetched.
+        has_waiting: Some of what is due has to wait for earlier events of its jobs.
         idle_since: Since when nothing was found; ``None``: something was.
         delivered: Attempts that succeeded and are not in its row yet.
         failed: Attempts that did not.
@@ -43,6 +44,7 @@ class HeldLane:
     in_flight: int = 0
     quick: bool = False
     more: bool = False
+    has_waiting: bool = False
     idle_since: float | None = None
     delivered: int = 0
     failed: int = 0

@@ -23,9 +23,11 @@ from worker.delivery.schedule import (
 
 # A fault of ours may be everybody's, or this delivery's alone: a short pause serves for both.
 _INTERNAL_PAUSE: Final = timedelta(seconds=1)
+# Until it is written, and read again, that the endpoint is disabled, nothing more is sent there.
+_UNTIL_DISABLED: Final = timedelta(seconds=5)
 # The failure of a delivery that its tenant is told of.
 FAILING_AT: Final = 4
-_TOLD_OF: Final = frozenset({OutboxKind.TERMINAL, OutboxKind.LIFECYCLE})
+TOLD_OF: Final = frozenset({OutboxKind.TERMINAL, OutboxKind.LIFECYCLE})
 _SENT_ONCE: Final = frozenset({OutboxKind.PROGRESS, OutboxKind.TEST})
 
 
@@ -83,6 +85,8 @@ def after(
     if decision.stays and following.blocked_until is not None:
         decision = replace(decision, delay=max(following.blocked_until - at, timedelta()))
     disable = reason_to_disable(state, result, at=at) if registered else None
+    if disable is not None:
+        following = _pause(following, at + _UNTIL_DISABLED)
     notices = tuple(_notices(state, following, receiver, decision, tried))
     return LaneStep(following, decision, notices, disable)
 
@@ -123,6 +127,8 @@ def _notices(
     if closed and receiver.endpoint_id is not None:
         yield EventType.ENDPOINT_RECOVERED
     # Of a notice that fails nobody is told: that would never end.
+    if tried.kind not in TOLD_OF:
+        return
     if decision.ended is Ended.EXHAUSTED:
         yield EventType.DELIVERY_EXHAUSTED
     elif decision.ended is Ended.DELIVERED and tried.failures >= FAILING_AT:

@@ -15,6 +15,8 @@ from worker.delivery.turns import Places, Turns
 AHEAD: Final = 56
 # So much of bodies may wait before nothing is fetched ahead any more.
 _MOST_WAITING_BYTES: Final = 16 << 20
+# Where some events had to wait for others of their jobs, so many more are looked at.
+_SPARE: Final = 64
 # A lane that may not be tried for longer than this is let go.
 BRIEF: Final = timedelta(milliseconds=200)
 
@@ -70,7 +72,8 @@ class Lanes:
             count = min(self.useful(lane), most)
             if count > 0:
                 in_order = lane.receiver.ordering is not Ordering.NONE
-                wants.append(Want(lane.id, count, lane.held, in_order))
+                spare = _SPARE if lane.has_waiting else 0
+                wants.append(Want(lane.id, count, lane.held, in_order, spare))
                 most -= count
                 self._lanes[lane.id] = self._lanes.pop(lane.id)
         return wants

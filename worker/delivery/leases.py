@@ -48,6 +48,7 @@ EACH: Final = 4
 # A lane that found nothing for so long is let go, and looked at for so long thereafter.
 IDLE_SECONDS: Final = 1.0
 _LOOKED_AFTER_SECONDS: Final = 5.0
+# Lanes of the dead are looked for so often, or sooner where leases are short.
 _ABANDONED_EVERY: Final = 1.0
 _RENEWALS_PER_LEASE: Final = 3
 # Secrets expire without anybody changing their endpoint.
@@ -181,7 +182,8 @@ class Leases:
             ids.update(found)
             self._round_at = -1 if last is None else last
         if now >= self._look_for_abandoned_at:
-            self._look_for_abandoned_at = now + _ABANDONED_EVERY
+            every = min(_ABANDONED_EVERY, self._lease.total_seconds() / _RENEWALS_PER_LEASE)
+            self._look_for_abandoned_at = now + every
             ids.update(await abandoned_lanes(connection, me=self._me, most=most))
         self._let_go = {lane: until for lane, until in self._let_go.items() if until > now}
         ids.update(await missed_lanes(connection, self._let_go.keys() - ids))

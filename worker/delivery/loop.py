@@ -110,7 +110,7 @@ class DeliveryLoop:
             chance=chance,
             on_room=self._refill,
         )
-        self._rounds = Rounds(clock)
+        self._rounds = Rounds(engine, clock)
         self._awake = asyncio.Event()
         # Whether there is more to do than to fetch what is known to be due.
         self._look_around = True

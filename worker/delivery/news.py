@@ -1,17 +1,20 @@
 """What an attempt brought about beside its own record: for ``infra.notices`` to write."""
 
 from typing import Final
+from uuid import UUID
 
 import structlog
 
 from infra.notices import LaneNews, NoticedDelivery
 from infra.postgres.delivery import Owed
+from infra.postgres.forgotten_lanes import Expired
 from infra.telemetry.metrics import WEBHOOK_BREAKERS
+from schemas.events import EventType
 from schemas.receiver import Receiver
-from schemas.webhooks import Breaker
+from schemas.webhooks import Breaker, Ended
 from worker.delivery.lane_state import LaneState
-from worker.delivery.lane_step import LaneStep
-from worker.delivery.schedule import Result
+from worker.delivery.lane_step import TOLD_OF, LaneStep
+from worker.delivery.schedule import Outcome, Result
 
 _log: Final = structlog.get_logger()
 
@@ -28,6 +31,34 @@ def tell_of_lane(receiver: Receiver, *, before: LaneState, state: LaneState) -> 
     else:
         WEBHOOK_BREAKERS.labels("closed").inc()
         log.info("webhook_breaker_closed", failures=before.failures, probes=before.probes)
+
+
+def is_told_of(expired: Expired) -> bool:
+    """Return whether the tenant is told that a delivery's time was up."""
+    return expired.ended is Ended.EXHAUSTED and expired.kind in TOLD_OF
+
+
+def expiry_of(expired: Expired) -> LaneNews:
+    """Return what is told of a delivery whose time was up."""
+    return LaneNews(
+        tenant_id=expired.tenant_id,
+        endpoint_id=expired.endpoint_id,
+        revision=0,
+        origin=expired.origin,
+        types=(EventType.DELIVERY_EXHAUSTED,),
+        disable=None,
+        delivery=NoticedDelivery(
+            id=expired.id,
+            event_id=expired.event_id,
+            event_type=expired.event_type,
+            job_id=_job(expired.job_id, expired.event_id),
+            attempts=expired.attempts,
+            outcome=Outcome.EXHAUSTED.value,
+            status=None,
+        ),
+        failures=0,
+        failing_since=None,
+    )
 
 
 def news_of(
@@ -56,8 +87,7 @@ def news_of(
             id=owed.id,
             event_id=owed.event_id,
             event_type=owed.event_type,
-            # Events about no job have their own id there.
-            job_id=None if owed.job_id == owed.event_id else owed.job_id,
+            job_id=_job(owed.job_id, owed.event_id),
             attempts=owed.attempt,
             outcome=result.word,
             status=result.status,
@@ -65,3 +95,8 @@ def news_of(
         failures=telling.failures,
         failing_since=telling.failing_since,
     )
+
+
+def _job(job_id: UUID, event_id: UUID) -> UUID | None:
+    # Events about no job have their own id there.
+    return None if job_id == event_id else job_id

@@ -29,7 +29,7 @@ from schemas.ids import format_id
 # While nothing is asked for, or the process cannot ask.
 _IDLE_SECONDS: Final = 1.0
 # Until an endpoint has taken some of what it is owed.
-_FULL_PAUSE: Final = timedelta(seconds=1)
+_FULL_PAUSE: Final = timedelta(milliseconds=250)
 # A recovery takes at most half of the time, so that what is live finds the database free.
 _LEAST_PAUSE: Final = 0.02
 
@@ -80,6 +80,8 @@ class RecoveryWalker:
     async def run(self) -> None:
         """Take steps until cancelled."""
         loop = asyncio.get_running_loop()
+        # When a recovery that is under way is looked at again, at the latest.
+        busy_until = loop.time()
         while True:
             began = loop.time()
             try:
@@ -90,8 +92,14 @@ class RecoveryWalker:
             except Exception:  # noqa: BLE001 - deliveries go on, whatever a recovery meets
                 _log.exception("recovery_step_failed")
                 step = Step.NOTHING
-            busy = max(loop.time() - began, _LEAST_PAUSE)
-            await asyncio.sleep(_IDLE_SECONDS if step is Step.NOTHING else busy)
+            now = loop.time()
+            if step is not Step.NOTHING:
+                busy_until = now + 2 * _FULL_PAUSE.total_seconds()
+                await asyncio.sleep(max(now - began, _LEAST_PAUSE))
+            elif now < busy_until:
+                await asyncio.sleep(_FULL_PAUSE.total_seconds())
+            else:
+                await asyncio.sleep(_IDLE_SECONDS)
 
     async def step(self) -> Step:
         """Look at the next events of the recovery whose turn it is.

@@ -1,10 +1,11 @@
 """Sends one delivery once. Webhooks are the first kind of receiver; a chat will be another."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from http import HTTPStatus
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import structlog
 
@@ -26,6 +27,8 @@ from worker.delivery.failures import CannotSendError, detail_of_failure, outcome
 from worker.delivery.schedule import Outcome, Result, outcome_of_status
 from worker.delivery.spans import trace_headers
 from worker.delivery.tokens import Tokens
+
+_URLS_KEPT: Final = 4096
 
 _log: Final = structlog.get_logger()
 
@@ -75,6 +78,8 @@ class WebhookSender:
         certificates: ClientCertificates | None = None,
     ) -> None:
         self._outbound = outbound
+        # Of endpoints it is the same again and again.
+        self._check_url = lru_cache(_URLS_KEPT)(outbound.policy.check_url)
         self._clock = clock
         self._user_agent = user_agent
         tokens = Tokens(outbound, clock=clock, user_agent=user_agent)
@@ -119,7 +124,7 @@ class WebhookSender:
             raise CannotSendError(Outcome.DISCARDED, "the event's content was erased")
         url = receiver.url or owed.url
         try:
-            self._outbound.policy.check_url(url)
+            self._check_url(url)
         except OutboundRefusedError as error:
             raise CannotSendError(Outcome.REFUSED, error.message) from None
         tls = self._credentials.tls(receiver)
@@ -155,25 +160,24 @@ class WebhookSender:
 
     def _result(self, course: _Course, duration: timedelta) -> Result:
         watch, answer = course.watch, course.answer
-        result = Result(
-            course.outcome,
-            duration,
-            detail=course.detail,
-            retry_after=course.retry_after,
+        went: dict[str, Any] = {
             # Of an open connection through a proxy, the address is the proxy's.
-            address=None if self._outbound.proxied else watch.address,
-            dns_ms=watch.dns_ms,
-            connect_ms=watch.connect_ms,
-            tls_ms=watch.tls_ms,
-        )
+            "address": None if self._outbound.proxied else watch.address,
+            "dns_ms": watch.dns_ms,
+            "connect_ms": watch.connect_ms,
+            "tls_ms": watch.tls_ms,
+        }
         if answer is None:
-            return result
+            asked = course.retry_after
+            return Result(
+                course.outcome, duration, detail=course.detail, retry_after=asked, **went
+            )
         asked = answer.retry_after
         outcome = outcome_of_status(answer.status, retry_after=asked, at=self._clock.now())
         redirected = outcome is Outcome.REDIRECT
-        return replace(
-            result,
-            outcome=outcome,
+        return Result(
+            outcome,
+            duration,
             status=answer.status,
             retry_after=asked,
             detail="location: " + answer.headers.get("location", "") if redirected else None,
@@ -182,6 +186,7 @@ class WebhookSender:
             answer_headers=answer.headers,
             answer_body=answer.body,
             delivery_control=answer.control,
+            **went,
         )
 
 

@@ -19,7 +19,8 @@ from tests.bench.lines import questions, say
 
 async def post_all(asked: dict[str, str | int | float]) -> bytes:
     """Post for so many seconds; return rate and CPU time as JSON."""
-    bodies = [f"{asked['body']}{number}".encode() for number in range(64)]
+    body_of = str(asked["body"])
+    bodies = [body_of.replace("$EVENT", f"{n:036d}").encode() for n in range(64)]
     now = int(time.time())  # noqa: TID251 - receivers compare the machine's clock
     secret = str(asked["secret"])
     requests = [

@@ -1,7 +1,7 @@
 """The receivers of this bench, one process: ``-m tests.bench.webhooks.sink``.
 
-Whatever is posted to ``/e…`` is taken at once; ``/hang…`` is never answered. As little as can be
-is done about a request, so that the senders are measured and not the receiver.
+Whatever is posted to ``/e…`` is taken at once; ``/hang…`` is never answered. As little as can
+be is done about a request, so that the senders are measured and not the receiver.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ import base64
 import sys
 import time
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import httptools
 import orjson
@@ -45,8 +45,8 @@ class Talk(asyncio.Protocol):
         self._body = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports are none of asyncio's classes.
+        self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
         self._parser.feed_data(data)

@@ -14,18 +14,32 @@ from infra.postgres.feed import START, Cursor, feed_now, is_expired, read_feed
 from infra.postgres.partitions import drop_partitions_before, ensure_partitions, first_key
 from infra.postgres.tenants import ensure_tenant
 from infra.settings import Settings
+from schemas.events import OutboxKind
 
 _INSERT = text(
     "INSERT INTO outbox (job_id, id, kind, type, body, tenant_id)"
-    " VALUES (:job, :id, 1, 'job.succeeded', 'x', :tenant)"
+    " VALUES (:job, :id, :kind, 'job.succeeded', :body, :tenant)"
 )
 WEEK = timedelta(weeks=1)
 WRITERS, EACH = 5, 12
 
 
-async def write(connection: AsyncConnection, tenant: int, job: UUID | None = None) -> UUID:
+async def write(
+    connection: AsyncConnection,
+    tenant: int,
+    job: UUID | None = None,
+    *,
+    kind: OutboxKind = OutboxKind.TERMINAL,
+    body: bytes = b"x",
+) -> UUID:
     event = new_key()
-    values = {"job": job or new_key(), "id": event, "tenant": tenant}
+    values = {
+        "job": job or new_key(),
+        "id": event,
+        "tenant": tenant,
+        "kind": int(kind),
+        "body": body,
+    }
     await connection.execute(_INSERT, values)
     return event
 
@@ -59,6 +73,31 @@ def test_an_event_waits_for_older_transactions_that_are_still_open(settings: Set
                 now = await feed_now(connection)
         assert await read(engine) == [before, first, second]
         assert await read(engine, now) == [first, second]
+
+    play(settings, scenario)
+
+
+def test_what_only_webhooks_hear_of_and_what_was_erased_is_passed_over(
+    settings: Settings,
+) -> None:
+    async def scenario(engine: AsyncEngine) -> None:
+        ends: list[UUID] = []
+        async with engine.begin() as connection:
+            for n in range(4):
+                for kind in (OutboxKind.PROGRESS, OutboxKind.NOTICE, OutboxKind.TEST):
+                    for _ in range(20):
+                        await write(connection, 7, kind=kind)
+                await write(connection, 7, body=b"")
+                ends.append(await write(connection, 7, kind=OutboxKind.TERMINAL))
+                if n % 2:
+                    await write(connection, 7, kind=OutboxKind.LIFECYCLE)
+        assert await read(engine, limit=3) == ends[:3]
+        async with single_statements(engine).connect() as connection:
+            first = await read_feed(connection, 7, START, limit=3)
+            rest = await read_feed(connection, 7, first.next, limit=3)
+            after = await read_feed(connection, 7, rest.next, limit=3)
+        assert (first.has_more, [e.cursor.id for e in rest.events]) == (True, ends[3:])
+        assert (rest.has_more, after.events, after.has_more) == (False, (), False)
 
     play(settings, scenario)
 

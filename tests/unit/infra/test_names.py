@@ -111,7 +111,7 @@ def test_of_a_mixed_answer_only_the_permitted_address_is_dialled() -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", [["10.0.0.5", "fd00::5"], ["::ffff:a00:5"], ["::ffff:7f00:2"], ["0.0.0.0"]]
+    "answer", [["10.0.0.5", "fd00::5"], ["::ffff:10.0.0.5"], ["::ffff:127.0.0.2"], ["0.0.0.0"]]
 )
 def test_when_a_name_leads_to_private_addresses_only_nothing_is_dialled(
     answer: list[str],

@@ -71,6 +71,8 @@ def test_a_shorter_pause_does_not_shorten_a_longer_one() -> None:
 def test_410_disables_an_endpoint_at_once_and_keeps_what_is_pending() -> None:
     found = step(Outcome.GONE, failures=3)
     assert found.disable is DisabledReason.GONE
+    assert found.state.blocked_until is not None
+    assert found.state.blocked_until > NOW
     assert (found.decision.ended, found.decision.stays) == (None, True)
 
 

@@ -1,19 +1,28 @@
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.new_ids import new_key
-from infra.postgres.delivery import Lane, Owed
+from infra.postgres.delivery import Owed
+from infra.postgres.delivery_lanes import LaneLease
+from infra.webhook_receivers import Destination
 from schemas.events import OutboxKind
-from schemas.webhooks import Trigger
+from schemas.receiver import Receiver
+from schemas.webhooks import Breaker, Trigger
+from worker.delivery.held_lane import HeldLane
+from worker.delivery.lane_state import LaneState
 from worker.delivery.lanes import AHEAD, Lanes
+from worker.delivery.turns import Places
 
-A, B, C = (Lane(1, f"https://{name}.example:443") for name in "abc")
+AT = datetime(2026, 11, 21, 12, tzinfo=UTC)
+SOON = AT + timedelta(minutes=1)
+PROVEN = LaneState(last_success_at=AT)
+FAILED = LaneState(failures=1, last_failure_at=AT)
 OWED = Owed(
     id=UUID(int=1),
     attempt=1,
@@ -36,138 +45,187 @@ OWED = Owed(
 )
 
 
-def lease(lanes: Lanes, due: dict[Lane, int]) -> list[Owed]:
-    """Do what a look does: share, lease all of it, and begin what may begin."""
-    shares = lanes.share_ahead(due, lanes.share(due))
-    owed = [
-        replace(OWED, id=new_key(), tenant_id=lane.tenant_id, origin=lane.origin) for lane in shares for _ in range(shares[lane])
-    ]
-    lanes.add(owed, due=due, shares=shares)
-    return begin(lanes, shares)
+def lane_of(
+    number: int, *, tenant: int = 1, state: LaneState = PROVEN, size: int = 4
+) -> HeldLane:
+    receiver = Receiver(number, tenant, None, OWED.origin, max_in_flight=size)
+    return HeldLane(
+        LaneLease(number, 1),
+        tenant,
+        Destination(receiver),
+        state,
+        state,
+        ends_at=100,
+        read_at=0,
+    )
 
 
-def begin(lanes: Lanes, which: Iterable[Lane]) -> list[Owed]:
-    begun: list[Owed] = []
-    for lane in which:
-        while (owed := lanes.next_of(lane)) is not None:
-            begun.append(owed)
+def fill(lanes: Lanes, lane: HeldLane, n: int) -> None:
+    lanes.own(lane)
+    lanes.add(lane, [replace(OWED, id=new_key(), lane_id=lane.id) for _ in range(n)], now=0)
+
+
+def begin(lanes: Lanes, *, now: float = 0, at: datetime = AT) -> list[tuple[HeldLane, bool]]:
+    """Begin what may begin, as the loop does; return the lanes, and how to count each end."""
+    begun: list[tuple[HeldLane, bool]] = []
+    while (turn := lanes.next_turn(now=now, at=at)) is not None:
+        lane, _ = turn
+        begun.append((lane, lanes.turns.begin(lane)))
+        lanes.turns.offer(lane)
     return begun
 
 
-def test_the_same_origin_of_two_tenants_is_two_lanes() -> None:
-    lanes = Lanes(most=100, per_lane=1)
-    lease(lanes, {Lane(1, A.origin): 1})
-    assert (lanes.room(Lane(1, A.origin)), lanes.room(Lane(2, A.origin))) == (0, 1)
+def end_one(lanes: Lanes, running: list[tuple[HeldLane, bool]]) -> int:
+    """End the request that began first, if there is one, and begin what may begin then."""
+    for lane, proven in running[:1]:
+        lanes.turns.end(lane, proven=proven)
+        lanes.turns.offer(lane)
+        running[:] = running[1:] + begin(lanes)
+        return 1
+    return 0
 
 
-def test_places_are_shared_one_each_in_turn() -> None:
-    lanes = Lanes(most=7, per_lane=8)
-    assert lanes.share({A: 100, B: 2, C: 100}) == {A: 3, B: 2, C: 2}
+def numbers(begun: Sequence[tuple[HeldLane, bool]]) -> Counter[int]:
+    return Counter(lane.id for lane, _ in begun)
 
 
-def test_the_first_lanes_are_served_when_there_are_more_lanes_than_places() -> None:
-    lanes = Lanes(most=2, per_lane=8)
-    assert lanes.share({B: 5, A: 5, C: 5}) == {B: 1, A: 1}
+def test_a_lane_fills_its_own_window_and_no_more() -> None:
+    lanes = Lanes(Places())
+    for number in (1, 2):
+        fill(lanes, lane_of(number, size=number), 9)
+    assert numbers(begin(lanes)) == {1: 1, 2: 2}
 
 
-def test_no_lane_gets_more_than_its_room() -> None:
-    lanes = Lanes(most=100, per_lane=4)
-    lease(lanes, {A: 3})
-    assert lanes.share({A: 9, B: 9, C: 1}) == {A: 1, B: 4, C: 1}
+def test_lanes_take_turns_where_there_are_fewer_places() -> None:
+    lanes = Lanes(Places(most=7))
+    for number in (1, 2, 3):
+        fill(lanes, lane_of(number, tenant=number, size=8), 2 if number == 2 else 9)
+    assert numbers(begin(lanes)) == {1: 3, 2: 2, 3: 2}
 
 
-def test_a_lane_that_is_too_slow_shrinks_to_one_and_grows_again_with_successes() -> None:
-    lanes = Lanes(most=100, per_lane=8)
-    rooms: list[int] = []
-    for in_time in (False, False, False, False, True, None, True, True, True):
-        lease(lanes, {A: 1})
-        lanes.end(A, in_time=in_time, quick=False)
-        rooms.append(lanes.room(A))
-    assert rooms == [4, 2, 1, 1, 2, 2, 4, 8, 8]
+def test_a_tenant_with_many_lanes_leaves_the_others_their_places() -> None:
+    lanes = Lanes(Places(most=20, per_tenant=10))
+    for number in range(50):
+        fill(lanes, lane_of(number, tenant=1), 4)
+    fill(lanes, lane_of(99, tenant=2), 4)
+    begun = begin(lanes)
+    assert Counter(lane.tenant_id for lane, _ in begun) == {1: 10, 2: 4}
+    assert lanes.turns.full_tenants() == {1}
 
 
-def test_only_a_lane_with_more_due_asks_for_another_look() -> None:
-    lanes = Lanes(most=100, per_lane=2)
-    lease(lanes, {A: 3, B: 2})
-    assert [lanes.end(lane, in_time=True, quick=False) for lane in (A, B)] == [True, False]
-    # A look that had no room for it, but saw it.
-    lease(lanes, {A: 2})
-    lease(lanes, {A: 5})
-    assert lanes.end(A, in_time=True, quick=False)
+def test_lanes_that_did_not_succeed_last_leave_places_to_those_that_did() -> None:
+    lanes = Lanes(Places(most=20, per_tenant=20, unproven=5))
+    for number in range(10):
+        fill(
+            lanes,
+            lane_of(number, tenant=number, state=FAILED if number % 2 else LaneState()),
+            4,
+        )
+    assert len(begin(lanes)) == 5
+    assert lanes.turns.crowded()
+    fill(lanes, lane_of(99, tenant=99), 4)
+    assert numbers(begin(lanes)) == {99: 4}
 
 
-def test_every_lane_asks_for_another_look_when_all_places_were_taken() -> None:
-    lanes = Lanes(most=2, per_lane=8)
-    lease(lanes, {A: 1, B: 1})
-    assert lanes.free == 0
-    assert lanes.end(A, in_time=True, quick=False)
+def test_nothing_begins_when_the_lease_is_over_or_the_lane_is_lost() -> None:
+    lanes = Lanes(Places())
+    lane = lane_of(1)
+    fill(lanes, lane, 2)
+    assert begin(lanes, now=lane.ends_at) == []
+    lanes.turns.offer(lane)
+    lanes.lose(lane)
+    lanes.turns.offer(lane)
+    assert begin(lanes) == []
+    assert lane.held == {}
 
 
-def test_only_a_quick_lane_is_leased_ahead() -> None:
-    lanes = Lanes(most=100, per_lane=2)
-    lease(lanes, {A: 100, B: 100})
-    lanes.end(A, in_time=True, quick=True)
-    lanes.end(B, in_time=True, quick=False)
-    due = {A: 100, B: 100}
-    assert lanes.share_ahead(due, lanes.share(due)) == {A: 1 + AHEAD, B: 1}
+def test_only_a_quick_receiver_that_takes_things_is_fetched_for_ahead() -> None:
+    lanes = Lanes(Places())
+    for number, (quick, state) in enumerate([(True, PROVEN), (False, PROVEN), (True, FAILED)]):
+        lane = lane_of(number, state=state)
+        lane.quick = quick
+        lanes.own(lane)
+    wants = {want.lane_id: want.most for want in lanes.wants(most=500, at=AT, refill=False)}
+    assert wants == {0: 4 + AHEAD, 1: 4, 2: 4}
 
 
-def test_what_was_leased_ahead_begins_as_places_come_free_in_order() -> None:
-    lanes = Lanes(most=100, per_lane=1)
-    lease(lanes, {A: 1})
-    lanes.end(A, in_time=True, quick=True)
-    first = lease(lanes, {A: 3})
-    assert len(first) == 1
-    assert begin(lanes, [A]) == []
-    for _ in range(2):
-        lanes.end(A, in_time=True, quick=True)
-        assert len(begin(lanes, [A])) == 1
+def test_a_look_asks_for_no_more_than_it_may_and_for_each_lane_in_turn() -> None:
+    lanes = Lanes(Places())
+    for number in range(6):
+        lanes.own(lane_of(number))
+    first = [want.lane_id for want in lanes.wants(most=10, at=AT, refill=False)]
+    second = [want.lane_id for want in lanes.wants(most=10, at=AT, refill=False)]
+    assert (first, second) == ([0, 1, 2], [3, 4, 5])
 
 
-def test_a_lane_that_is_no_longer_quick_gives_up_what_cannot_begin() -> None:
-    lanes = Lanes(most=100, per_lane=2)
-    lease(lanes, {A: 1})
-    lanes.end(A, in_time=True, quick=True)
-    lease(lanes, {A: 12})
-    lanes.end(A, in_time=True, quick=True)
-    assert lanes.give_up(A) == []
-    assert len(begin(lanes, [A])) == 1
-    lanes.end(A, in_time=False, quick=False)
-    assert len(lanes.give_up(A)) == 9
-    assert begin(lanes, [A]) == []
-    assert lanes.give_up_all() == []
+def test_bodies_that_wait_are_bounded() -> None:
+    lanes = Lanes(Places())
+    large = replace(OWED, body=b"x" * 20_000)
+    waiting = 0
+    for number in range(100):
+        lane = lane_of(number)
+        lane.quick = True
+        lanes.own(lane)
+        for want in lanes.wants(most=500, at=AT, refill=False):
+            owned = lanes.get(want.lane_id)
+            assert owned is not None
+            lanes.add(owned, [replace(large, id=new_key()) for _ in range(want.most)], now=0)
+            waiting += 20_000 * want.most
+    # What is ahead, and the windows of the others.
+    assert 16 << 20 <= waiting < 26 << 20
+
+
+def test_a_lane_is_let_go_when_it_is_idle_blocked_or_disabled_and_holds_nothing() -> None:
+    lanes = Lanes(Places())
+    busy, idle, blocked, disabled, young = (lane_of(number) for number in range(5))
+    for lane in (busy, idle, blocked, disabled, young):
+        lanes.own(lane)
+    fill(lanes, busy, 1)
+    busy.idle_since = idle.idle_since = 1.0
+    blocked.state = replace(PROVEN, blocked_until=SOON)
+    disabled.destination = replace(disabled.destination, disabled=True)
+    spent = lanes.spent(AT, idle_before=2.0)
+    assert spent == [idle, blocked, disabled]
+
+
+def test_of_a_held_back_lane_only_what_is_asked_for_by_hand_is_fetched() -> None:
+    lanes = Lanes(Places())
+    waits, opened, disabled = (lane_of(number) for number in range(3))
+    waits.state = replace(PROVEN, blocked_until=SOON)
+    opened.state = replace(FAILED, breaker=Breaker.OPEN, blocked_until=SOON)
+    disabled.destination = replace(disabled.destination, disabled=True)
+    for lane in (waits, opened, disabled):
+        lanes.own(lane)
+    assert lanes.wants(most=500, at=AT, refill=False) == []
+    assert lanes.wanted_by_hand(AT, disabled=False) == [opened.id]
+    assert lanes.wanted_by_hand(AT, disabled=True) == [disabled.id]
 
 
 _plays = st.lists(
-    st.tuples(
-        st.sampled_from([A, B, C]),
-        st.integers(0, 100),
-        st.sampled_from([True, False, None]),
-        st.booleans(),
-    ),
+    st.tuples(st.integers(0, 5), st.integers(0, 9), st.sampled_from([PROVEN, FAILED])),
     max_size=60,
 )
 
 
-@given(_plays, st.integers(1, 10), st.integers(1, 5))
-def test_neither_bound_is_ever_passed_and_every_delivery_begins_or_is_given_up(
-    plays: list[tuple[Lane, int, bool | None, bool]], most: int, per_lane: int
+@given(_plays, st.integers(1, 9), st.integers(1, 5), st.integers(1, 5))
+def test_no_bound_is_ever_passed_and_everything_begins_in_the_end(
+    plays: list[tuple[int, int, LaneState]], most: int, per_tenant: int, unproven: int
 ) -> None:
-    lanes = Lanes(most=most, per_lane=per_lane)
-    running: list[Owed] = []
-    for lane, due, in_time, quick in plays:
-        running += lease(lanes, {lane: due, C: 1})
+    lanes = Lanes(Places(most, per_tenant, unproven))
+    known = {number: lane_of(number, tenant=number % 2, size=3) for number in range(6)}
+    running: list[tuple[HeldLane, bool]] = []
+    ended = 0
+    for number, n, state in plays:
+        lane = known[number]
+        lane.state = state
+        fill(lanes, lane, n)
+        running += begin(lanes)
         assert len(running) <= most
-        assert max(Counter(one.lane for one in running).values(), default=0) <= per_lane
-        if running:
-            done = running.pop(0)
-            lanes.end(done.lane, in_time=in_time, quick=quick)
-            lanes.give_up(done.lane)
-            running += begin(lanes, [done.lane])
-            assert len(running) <= most
+        assert sum(not proven for _, proven in running) <= unproven
+        assert max(Counter(lane.id for lane, _ in running).values(), default=0) <= 3
+        of_tenants = Counter(lane.tenant_id for lane, _ in running)
+        assert max(of_tenants.values(), default=0) <= per_tenant
+        ended += end_one(lanes, running)
     while running:
-        done = running.pop()
-        lanes.end(done.lane, in_time=True, quick=True)
-        running += begin(lanes, [done.lane])
-    assert lanes.give_up_all() == []
-    assert lanes.free == most
+        ended += end_one(lanes, running)
+    assert ended == sum(n for _, n, _ in plays)

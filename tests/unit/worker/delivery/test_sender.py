@@ -181,6 +181,35 @@ def test_endless_interim_answers_end_at_the_timeout() -> None:
     assert result.duration < timedelta(seconds=1.3)
 
 
+def test_a_few_interim_answers_are_skipped() -> None:
+    hints = b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n" * 3
+    interim = b"HTTP/1.1 100 Continue\r\n\r\n" + hints
+    final = b"HTTP/1.1 204 No Content\r\n\r\n"
+    result = send_to_raw(lambda: only(interim + final))
+    assert (result.outcome, result.status) == (Outcome.SUCCESS, 204)
+
+
+def test_switching_protocols_is_no_success() -> None:
+    head = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"
+    result = send_to_raw(lambda: only(head))
+    assert (result.outcome, result.status) == (Outcome.PROTOCOL_ERROR, 101)
+
+
+@pytest.mark.parametrize(("size", "connections"), [(12_000, 1), (40_000, 2)])
+def test_a_connection_is_closed_rather_than_read_beyond_16_kib(
+    size: int, connections: int
+) -> None:
+    async def play() -> None:
+        answer = Answer(body=b"x" * size)
+        async with Receiver(otherwise=answer) as receiver, open_sender() as sender:
+            for _ in range(2):
+                result = await sender.send(owed_to(receiver.url), a_receiver())
+                assert result.answer_body == b"x" * 4096
+            assert len({request.connection for request in receiver.requests}) == connections
+
+    asyncio.run(play())
+
+
 def test_a_closed_port_refuses_the_connection() -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
