@@ -74,25 +74,36 @@ class Deliveries:
         query = {"limit": limit, "after": after, **filters}
         return Page(lambda wanted: self._transport.run(_page(wanted)), query)
 
-    def get(self, delivery_id: str) -> Delivery:
+    def get(self, delivery_id: str, *, endpoint_id: str | None = None) -> Delivery:
         """Return a delivery with its attempts.
+
+        Args:
+            delivery_id: The delivery.
+            endpoint_id: Its endpoint: needed where the key is that of a portal link.
 
         Raises:
             NotFoundError: There is no such delivery.
         """
-        return self._transport.run(_get(delivery_id))
+        return self._transport.run(_get(delivery_id, endpoint_id))
 
-    def resend(self, delivery_id: str, *, idempotency_key: str | None = None) -> Delivery:
+    def resend(
+        self,
+        delivery_id: str,
+        *,
+        endpoint_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Delivery:
         """Send it once more now, whatever became of it; the bytes and the id stay the same.
 
         Args:
             delivery_id: The delivery.
+            endpoint_id: As of ``get``.
             idempotency_key: Twice the same key is once; one is made if not given.
 
         Raises:
             ConflictError: Its content was deleted, or its endpoint is gone or disabled.
         """
-        return self._transport.run(_resend(delivery_id, idempotency_key))
+        return self._transport.run(_resend(delivery_id, endpoint_id, idempotency_key))
 
 
 class AsyncDeliveries:
@@ -112,13 +123,19 @@ class AsyncDeliveries:
         query = {"limit": limit, "after": after, **filters}
         return AsyncPages(lambda wanted: self._transport.run(_page(wanted)), query)
 
-    async def get(self, delivery_id: str) -> Delivery:
+    async def get(self, delivery_id: str, *, endpoint_id: str | None = None) -> Delivery:
         """Return a delivery with its attempts."""
-        return await self._transport.run(_get(delivery_id))
+        return await self._transport.run(_get(delivery_id, endpoint_id))
 
-    async def resend(self, delivery_id: str, *, idempotency_key: str | None = None) -> Delivery:
+    async def resend(
+        self,
+        delivery_id: str,
+        *,
+        endpoint_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Delivery:
         """Send it once more now, whatever became of it; the bytes and the id stay the same."""
-        return await self._transport.run(_resend(delivery_id, idempotency_key))
+        return await self._transport.run(_resend(delivery_id, endpoint_id, idempotency_key))
 
 
 class WebhookEvents:
@@ -158,19 +175,26 @@ class AsyncWebhookEvents:
 def _page(query: Mapping[str, object]) -> Exchange[Found[Delivery]]:
     wanted = {**query}
     endpoint_id = wanted.pop("endpoint_id", None)
-    # Who has a portal link may look at what belongs to its endpoint, and at nothing else.
-    path = f"{endpoint_path(str(endpoint_id))}/deliveries" if endpoint_id else _PATH
-    return read_deliveries(found_in((yield Call("GET", path, query=query_of(wanted)))))
+    call = Call("GET", _path(str(endpoint_id or "") or None), query=query_of(wanted))
+    return read_deliveries(found_in((yield call)))
 
 
-def _get(delivery_id: str) -> Exchange[Delivery]:
-    return read_delivery(found_in((yield Call("GET", place("whd_", delivery_id, _PATH)))))
-
-
-def _resend(delivery_id: str, idempotency_key: str | None) -> Exchange[Delivery]:
-    headers = {IDEMPOTENCY_KEY: idempotency_key or new_key()}
-    call = Call("POST", f"{place('whd_', delivery_id, _PATH)}/resend", headers=headers)
+def _get(delivery_id: str, endpoint_id: str | None) -> Exchange[Delivery]:
+    call = Call("GET", place("whd_", delivery_id, _path(endpoint_id)))
     return read_delivery(found_in((yield call)))
+
+
+def _resend(
+    delivery_id: str, endpoint_id: str | None, idempotency_key: str | None
+) -> Exchange[Delivery]:
+    headers = {IDEMPOTENCY_KEY: idempotency_key or new_key()}
+    path = f"{place('whd_', delivery_id, _path(endpoint_id))}/resend"
+    return read_delivery(found_in((yield Call("POST", path, headers=headers))))
+
+
+def _path(endpoint_id: str | None) -> str:
+    # Who has a portal link may look at what belongs to its endpoint, and at nothing else.
+    return _PATH if endpoint_id is None else f"{endpoint_path(endpoint_id)}/deliveries"
 
 
 def _event(event_id: str) -> Exchange[WebhookEvent]:

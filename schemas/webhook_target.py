@@ -50,13 +50,13 @@ JobEventType = Annotated[
 ]
 JobEventTypes = Annotated[
     tuple[JobEventType, ...],
-    AfterValidator(_some),
     Field(max_length=len(JOB_TYPES), json_schema_extra={"minItems": 1}),
+    AfterValidator(_some),
 ]
 Channels = Annotated[
     tuple[Annotated[str, Field(pattern=f"^{CHANNEL_PATTERN}$")], ...],
-    AfterValidator(_without_twins),
     Field(max_length=MAX_CHANNELS_OF_JOB),
+    AfterValidator(_without_twins),
 ]
 
 

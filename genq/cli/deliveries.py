@@ -164,7 +164,7 @@ def _show_list(found: list[Delivery], limit: int, *, as_json: bool) -> None:
     spare = ("to", "attempts", "made", "job", "last")
     print_table(headings, [_row(delivery) for delivery in shown], spare)
     if len(found) > limit:
-        tell(f"more: genq webhook deliveries --after {shown[-1].id}")
+        tell(f"there are more: the same, with --after {shown[-1].id}")
     tell("next: genq webhook delivery ID, genq webhook resend ID")
 
 

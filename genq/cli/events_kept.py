@@ -51,12 +51,7 @@ def erase(
         done = client.webhooks.events.erase(event_id)
     if as_json:
         print_json(done.raw)
-    pending = (
-        "1 delivery that waited"
-        if done.discarded == 1
-        else f"{done.discarded} deliveries that waited"
-    )
-    ended = f"; {pending} will not be sent" if done.discarded else ""
+    ended = f"; {done.discarded} waiting to be sent will not be" if done.discarded else ""
     tell(f"its content is gone{ended}")
 
 

@@ -137,8 +137,15 @@ class Forwarder:
         return Forwarded(event, status, reason, time.monotonic() - begun)
 
 
-def follow(client: Genq, types: Sequence[str] | None) -> Iterator[Event]:
+def follow(
+    client: Genq, types: Sequence[str] | None, pause: float = _PAUSE_SECONDS
+) -> Iterator[Event]:
     """Yield the tenant's events from now on, through every absence of the server, without end.
+
+    Args:
+        client: Asks the server.
+        types: Only these, else all.
+        pause: Seconds until a server that is away is asked again.
 
     Raises:
         ApiError: The server refuses.
@@ -151,7 +158,7 @@ def follow(client: Genq, types: Sequence[str] | None) -> Iterator[Event]:
                 if not event.erased:
                     yield event
         except (ServerUnreachableError, UnavailableError, RateLimitedError) as error:
-            tell(f"genq is away, listening again in {_PAUSE_SECONDS:g} s: {error.message}")
+            tell(f"genq is away, listening again in {pause:g} s: {error.message}")
         except UnexpectedAnswerError:
             tell("the stream of events broke; listening again")
-        threading.Event().wait(_PAUSE_SECONDS)
+        threading.Event().wait(pause)

@@ -28,7 +28,7 @@ class TrialAttempt:
 
 _ATTEMPT: Final = text("""
 SELECT outcome, status, detail, duration_ms, ended FROM delivery_attempt
-WHERE event_id = :event_id ORDER BY n LIMIT 1
+WHERE event_id = :event_id AND tenant_id = :tenant_id ORDER BY n LIMIT 1
 """)
 
 _TAKE_BACK: Final = text("""
@@ -37,9 +37,12 @@ DELETE FROM delivery WHERE job_id = :event_id AND tenant_id = :tenant_id
 """)
 
 
-async def attempt_of_test(connection: AsyncConnection, event_id: UUID) -> TrialAttempt | None:
+async def attempt_of_test(
+    connection: AsyncConnection, tenant_id: int, event_id: UUID
+) -> TrialAttempt | None:
     """Return the first attempt of a test's event; ``None``: there was none yet."""
-    row = (await connection.execute(_ATTEMPT, {"event_id": event_id})).one_or_none()
+    of = {"event_id": event_id, "tenant_id": tenant_id}
+    row = (await connection.execute(_ATTEMPT, of)).one_or_none()
     if row is None:
         return None
     return TrialAttempt(

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -26,16 +25,6 @@ class Disabling:
     reason: DisabledReason
 
 
-@dataclass(frozen=True, slots=True)
-class NamedEndpoint:
-    """What notices say of an endpoint; its URL may hold a secret."""
-
-    id: UUID
-    name: str
-    origin: str
-    disabled_at: datetime | None = None
-
-
 # In the order of ids, as everybody locks them. Whoever comes second changes nothing.
 _DISABLE: Final = text("""
 UPDATE webhook_endpoint e SET disabled_at = now(), disabled_reason = x.reason,
@@ -47,7 +36,7 @@ FROM (
     ON v.id = w.id AND v.tenant_id = w.tenant_id AND v.revision = w.revision
   WHERE w.disabled_at IS NULL ORDER BY w.id FOR NO KEY UPDATE OF w) x
 WHERE e.id = x.id
-RETURNING e.id, e.name, e.origin, e.disabled_at
+RETURNING e.id
 """)
 
 _LISTENING: Final = text("""
@@ -59,14 +48,14 @@ WHERE e.disabled_at IS NULL
 """)
 
 _NAMES: Final = text("""
-SELECT id, name, origin, disabled_at FROM webhook_endpoint
+SELECT id, name FROM webhook_endpoint
 WHERE tenant_id = ANY(CAST(:tenants AS bigint[])) AND id = ANY(CAST(:ids AS uuid[]))
 """)
 
 
 async def disable_endpoints(
     connection: AsyncConnection, disablings: Sequence[Disabling]
-) -> list[NamedEndpoint]:
+) -> Sequence[UUID]:
     """Disable endpoints; what is owed to them waits.
 
     Returns:
@@ -82,7 +71,7 @@ async def disable_endpoints(
             "reasons": [one.reason.value for one in disablings],
         },
     )
-    return [NamedEndpoint(*row) for row in found]
+    return found.scalars().all()
 
 
 async def who_listens(
@@ -95,8 +84,8 @@ async def who_listens(
 
 async def endpoint_names(
     connection: AsyncConnection, wanted: Collection[tuple[int, UUID]]
-) -> dict[UUID, NamedEndpoint]:
-    """Return what notices say of endpoints ``(tenant, endpoint)``; deleted ones are missing."""
+) -> dict[UUID, str]:
+    """Return the names of endpoints ``(tenant, endpoint)``; deleted ones are missing."""
     values = {"tenants": [one[0] for one in wanted], "ids": [one[1] for one in wanted]}
     rows = await connection.execute(_NAMES, values)
-    return {row.id: NamedEndpoint(*row) for row in rows}
+    return {row.id: row.name for row in rows}

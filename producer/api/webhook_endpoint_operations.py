@@ -31,9 +31,10 @@ CREATE_ENDPOINT: Final = Operation(
     path=_ALL,
     summary="Register an endpoint",
     description=(
-        "It hears of every event of the tenant that it asks for, from now on. The answer shows "
-        "the secret that signs this once. OpenAI's clients know this call; what is genq's own "
-        "stands in genq."
+        "It hears of every event of the tenant that it asks for, from now on; of job.queued, "
+        "job.started and job.progress for jobs that are submitted five seconds later or more. "
+        "The answer shows the secret that signs this once. OpenAI's clients know this call; "
+        "what is genq's own stands in genq."
     ),
     tag=_TAG,
     scope=KeyScope.WEBHOOKS_WRITE,

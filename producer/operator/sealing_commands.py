@@ -39,10 +39,10 @@ async def run_reseal(settings: Settings, engine: AsyncEngine, screen: Screen) ->
     done = await reseal(engine, sealer_for(settings))
     facts = {"looked": done.looked, "sealed": done.sealed, "unreadable": done.unreadable}
     _log.info("secrets_resealed", operator=operator(), **facts)
-    screen.say(f"{done.sealed} of {done.looked} sealed with the newest key", facts)
+    screen.say(f"{done.sealed} of {done.looked} stored secrets sealed anew", facts)
     if done.unreadable:
         raise SealedValueError(
             f"{done.unreadable} of {done.looked} stored secrets were sealed with keys that are "
             "not configured: add these to GENQ_SECRETS_KEY, after the newest"
         )
-    screen.remark("older keys of GENQ_SECRETS_KEY are of no use any more")
+    screen.remark("all are sealed with the newest key: older ones are of no use any more")

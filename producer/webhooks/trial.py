@@ -59,7 +59,7 @@ class Trials:
         wanted = _type_of(event_type)
         event_id, timeout = await self._publish(tenant_id, endpoint_id, wanted)
         await self._doorbells.ring(DELIVER)
-        attempt = await self._wait(event_id, timeout + _PATIENCE_SECONDS)
+        attempt = await self._wait(tenant_id, event_id, timeout + _PATIENCE_SECONDS)
         if attempt is None:
             await self._take_back(tenant_id, event_id)
             raise EndpointTestNotSentError(
@@ -108,14 +108,16 @@ class Trials:
             await wake_lane(connection, endpoint)
         return key, endpoint.config.timeout_s
 
-    async def _wait(self, event_id: UUID, patience: float) -> TrialAttempt | None:
+    async def _wait(
+        self, tenant_id: int, event_id: UUID, patience: float
+    ) -> TrialAttempt | None:
         """Look again and again: a test is rare, and its answer is a row like any other."""
         ends, pause = self._clock.monotonic() + patience, _FIRST_LOOK_SECONDS
         while self._clock.monotonic() < ends:
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, _LONGEST_PAUSE_SECONDS)
             async with transaction(self._engine) as connection:
-                attempt = await attempt_of_test(connection, event_id)
+                attempt = await attempt_of_test(connection, tenant_id, event_id)
             if attempt is not None:
                 return attempt
         return None

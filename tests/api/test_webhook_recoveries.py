@@ -5,6 +5,9 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import pytest
+from sqlalchemy.exc import DBAPIError
+
 from infra.postgres.engine import transaction, whole_transactions
 from infra.postgres.recovery_walk import step_recovery, take_recovery
 from infra.settings import Settings
@@ -114,7 +117,7 @@ def test_a_long_recovery_owes_a_few_at_a_time_and_leaves_none_out(settings: Sett
         wanted = await history.publish(95)
         made = await history.endpoint()
         started = await recover(history, made, only="missing")
-        walk = Walk(history, chunk=20, most=30)
+        walk = Walk(history, chunk=40, most=30)
         owed: list[UUID] = []
         for _ in range(50):
             steps = await walk.steps()
@@ -253,5 +256,26 @@ def test_an_endpoint_that_is_switched_off_ends_its_recovery_with_a_reason(
         )
         assert (again.status_code, again.json()["code"]) == (409, "endpoint_not_active")
         assert deleted["status"] == "running"
+
+    run(settings, scenario)
+
+
+def test_a_recovery_that_fails_does_not_hold_up_the_others(settings: Settings) -> None:
+    async def scenario(api: Served) -> None:
+        history = History(api)
+        wanted = await history.publish(3)
+        broken, sound = await history.endpoint(), await history.endpoint()
+        await recover(history, broken, only="missing")
+        await recover(history, sound, only="missing")
+        # Whatever a release to come may write.
+        await history.sql(
+            "UPDATE webhook_recovery SET sample = 0 WHERE endpoint_id = :id", id=broken.id
+        )
+        await history.sql("UPDATE webhook_recovery SET queued = 1 WHERE sample = 0")
+        walk = Walk(history)
+        with pytest.raises(DBAPIError):
+            await walk.walker.step()
+        await walk.steps()
+        assert await walk.owed() == wanted
 
     run(settings, scenario)

@@ -74,8 +74,20 @@ def receive(client: Genq, body: bytes, headers: dict[str, str]) -> Event | None:
         event = client.webhooks.verify(body, headers)
     except WebhookInvalidError:
         return None
-    tell(event.type, event.job.id, event.raw.get("of the future"))
+    tell(event.type, event.job and event.job.id, event.sequence, event.raw.get("of the future"))
     return event
+
+
+def look_after(client: Genq, broken: str) -> str | None:
+    shop = client.webhooks.endpoints.create(
+        "shop", "https://example.com/hook", event_types=["job.*"], ordering="fifo"
+    )
+    client.webhooks.endpoints.update(shop.id, throttle_rate=None, timeout_s=5)
+    for delivery in client.webhooks.deliveries.list(endpoint_id=shop.id, status="exhausted"):
+        tell(client.webhooks.deliveries.resend(delivery.id).attempt_count)
+    since = datetime(2026, 11, 1, tzinfo=UTC)
+    tell(client.webhooks.recover(broken, since=since, only="missing").queued)
+    return shop.signing_secret
 
 
 async def follow() -> Path:

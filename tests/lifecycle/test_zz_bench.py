@@ -31,13 +31,23 @@ def test_bench(settings):
     async def play():
         async with open_deliveries(settings) as d:
             for k in range(N): await d.endpoint(f"http://127.0.0.1:{port}/hook/{k}", tenant=f"t{k%8}")
-            A=await bare(f"http://127.0.0.1:{port}/x", 256, 3)
+            c0=time.process_time(); A=await bare(f"http://127.0.0.1:{port}/x", 256, 3); B=(time.process_time()-c0)/3/A
             await d.execute(FILL, per=per); await d.execute("ANALYZE"); await d.execute(WAKE)
-            stop=asyncio.Event(); loop=d.loop()
+            stop=asyncio.Event(); loop=d.loop(); looks=[]; writes=[]
+            orig=loop.look
+            async def look(around=True):
+                t0=time.monotonic(); r=await orig(around=around); looks.append((around,time.monotonic()-t0)); return r
+            loop.look=look
+            rec=loop._attempts._recorder; ow=rec._group._write
+            async def w(e):
+                t0=time.monotonic(); r=await ow(e); writes.append((len(e),time.monotonic()-t0)); return r
+            rec._group._write=w
             pr=cProfile.Profile(time.process_time) if os.environ.get("PROF") else None
             t=time.monotonic(); c=time.process_time()
-            if pr: pr.enable()
+            pass
             task=asyncio.create_task(loop.run(stop,grace=timedelta(seconds=2)))
+            await asyncio.sleep(4)
+            if pr: pr.enable()
             while True:
                 await asyncio.sleep(0.3)
                 [r]=await d.execute("SELECT count(*) AS n FROM delivery")
@@ -45,8 +55,12 @@ def test_bench(settings):
             el=time.monotonic()-t; cpu=time.process_time()-c
             if pr: pr.disable()
             stop.set(); await task
-            print(f"\nbare {A:.0f}/s; loop {N*per/el:.0f}/s in {el:.1f}s; ratio {N*per/el/A:.2f}; cpu/delivery {1e6*cpu/(N*per):.0f}us", file=sys.stderr)
-            if pr: pstats.Stats(pr,stream=sys.stderr).sort_stats("tottime").print_stats(35)
+            print(f"\nbare {A:.0f}/s; loop {N*per/el:.0f}/s in {el:.1f}s; ratio {N*per/el/A:.2f}; bare cpu {1e6*B:.0f}us; cpu/delivery {1e6*cpu/(N*per):.0f}us", file=sys.stderr)
+            for k in (True,False):
+                x=[d for a,d in looks if a==k]; print('looks',k,len(x),'avg ms',1e3*sum(x)/max(1,len(x)),'max',max(x or [0]),file=sys.stderr)
+            print('writes',len(writes),'rows/write',sum(n for n,_ in writes)/len(writes),'avg ms',1e3*sum(d for _,d in writes)/len(writes),file=sys.stderr)
+            if pr: pstats.Stats(pr,stream=sys.stderr).sort_stats("tottime").print_stats(50)
+    configure_logging(settings.model_copy(update={"log_format":"json","log_level":os.environ.get("LEVEL","info")}), process="deliver")
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as r: r.run(play())
     finally: sink.kill()

@@ -10,16 +10,15 @@ from typing import Final
 
 from schemas.receiver import Receiver
 from schemas.webhooks import Breaker
-from worker.delivery.lane_state import LaneState
+from worker.delivery.lane_state import LaneState, is_slowed
 from worker.delivery.recent import Recent
 
 _FAILURES_IN_A_ROW: Final = 5
 _SPREAD: Final = timedelta(seconds=10)
 _ATTEMPTS: Final = 10
 _FAILED_SHARE: Final = 0.7
-# A lane that is about to open its breaker goes slower and slower: from two failures in a row.
-_GAPS: Final = {2: timedelta(seconds=1), 3: timedelta(seconds=3)}
-_LONGEST_GAP: Final = timedelta(seconds=10)
+# A lane that fails more than it usually does goes slower and slower until its breaker opens.
+_GAPS: Final = (timedelta(seconds=1), timedelta(seconds=3), timedelta(seconds=10))
 _FIRST_PROBE: Final = timedelta(seconds=30)
 _LONGEST_PROBE: Final = timedelta(minutes=15)
 _DOUBLINGS: Final = 5
@@ -69,11 +68,11 @@ def after_failure(
     if _opens(failed, at=at):
         blocked = later(failed.blocked_until, at + _FIRST_PROBE)
         return replace(failed, breaker=Breaker.OPEN, probes=0, blocked_until=blocked)
-    gap = _gap(failed.failures)
-    return replace(
-        failed,
-        blocked_until=later(failed.blocked_until, at + gap) if gap else failed.blocked_until,
-    )
+    if not is_slowed(failed):
+        return failed
+    excess = failed.failures - failed.recent.surprising(failed.failures)
+    gap = _GAPS[min(excess, len(_GAPS) - 1)]
+    return replace(failed, blocked_until=later(failed.blocked_until, at + gap))
 
 
 def later(one: datetime | None, other: datetime) -> datetime:
@@ -89,14 +88,11 @@ def _probed(state: LaneState, *, at: datetime) -> LaneState:
 
 def _opens(state: LaneState, *, at: datetime) -> bool:
     spread = at - (state.failing_since or at)
-    if state.failures >= _FAILURES_IN_A_ROW and spread >= _SPREAD:
+    least = max(_FAILURES_IN_A_ROW, state.recent.surprising(state.failures))
+    if state.failures >= least and spread >= _SPREAD:
         return True
     tried = state.recent.tried
     return tried >= _ATTEMPTS and state.recent.failed >= _FAILED_SHARE * tried
-
-
-def _gap(failures: int) -> timedelta | None:
-    return _GAPS.get(failures, _LONGEST_GAP) if failures >= min(_GAPS) else None
 
 
 def _grown(state: LaneState, receiver: Receiver) -> tuple[Breaker, int | None]:

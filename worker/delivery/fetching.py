@@ -11,9 +11,6 @@ from worker.delivery.attempts import Attempts
 from worker.delivery.held_lane import HeldLane
 from worker.delivery.lanes import Lanes
 
-# So many deliveries at one look: their bodies are in memory until they are sent.
-_MOST = 500
-
 
 async def fetch(
     connection: AsyncConnection,
@@ -33,7 +30,7 @@ async def fetch(
         clock: Says since when something is held.
     """
     at = attempts.server_time.now()
-    wants = lanes.wants(most=_MOST, at=at, refill=not around)
+    wants = lanes.wants(at=at, refill=not around)
     found = await fetch_due(connection, wants)
     now = clock.monotonic()
     pushed: list[Found] = []

@@ -14,8 +14,6 @@ from schemas.webhooks import Breaker, Ordering, Trigger
 from worker.delivery.pace import after_request, free_at
 from worker.delivery.recent import Recent
 
-# A lane that failed so often in a row is slowed: one at a time, and not at once.
-SLOWED_AT: Final = 2
 # A throttle slower than this outlasts the owner's lease: it is saved with each request.
 _SLOW_THROTTLE: Final = timedelta(seconds=5)
 BY_HAND: Final = frozenset({Trigger.MANUAL, Trigger.TEST})
@@ -91,10 +89,15 @@ def may_send(
 
 def room(state: LaneState, receiver: Receiver) -> int:
     """Return how many requests the lane may have in flight."""
-    troubled = state.breaker is Breaker.OPEN or state.failures >= SLOWED_AT
-    if troubled or receiver.ordering is Ordering.FIFO:
+    if state.breaker is Breaker.OPEN or is_slowed(state) or receiver.ordering is Ordering.FIFO:
         return 1
     return min(receiver.max_in_flight, state.in_flight or receiver.max_in_flight)
+
+
+def is_slowed(state: LaneState) -> bool:
+    """Return whether a lane failed so often in a row that it is sent to one by one."""
+    # Two is the least that is surprising: a lane that is well costs no logarithm.
+    return state.failures > 1 and state.failures >= state.recent.surprising(state.failures)
 
 
 def trigger_of(state: LaneState, trigger: Trigger) -> Trigger:

@@ -23,7 +23,7 @@ from worker.delivery.schedule import (
 
 # A fault of ours may be everybody's, or this delivery's alone: a short pause serves for both.
 _INTERNAL_PAUSE: Final = timedelta(seconds=1)
-# Until it is written, and read again, that the endpoint is disabled, nothing more is sent there.
+# Nothing more is sent until it is written, and read again, that the endpoint is disabled.
 _UNTIL_DISABLED: Final = timedelta(seconds=5)
 # The failure of a delivery that its tenant is told of.
 FAILING_AT: Final = 4

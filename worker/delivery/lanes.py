@@ -15,6 +15,9 @@ from worker.delivery.turns import Places, Turns
 AHEAD: Final = 56
 # So much of bodies may wait before nothing is fetched ahead any more.
 _MOST_WAITING_BYTES: Final = 16 << 20
+# At one look; their bodies are in memory until they are sent.
+_MOST_AT_ONCE: Final = 2000
+_MOST_BYTES_AT_ONCE: Final = 8 << 20
 # Where some events had to wait for others of their jobs, so many more are looked at.
 _SPARE: Final = 64
 # A lane that may not be tried for longer than this is let go.
@@ -32,6 +35,8 @@ class Lanes:
         self.turns = Turns(places)
         self._lanes: dict[int, HeldLane] = {}
         self._waiting_bytes = 0
+        # Of what was fetched last, in bytes.
+        self._usual_size = 2_000.0
         self._timed: list[tuple[HeldLane, timedelta]] = []
 
     def __len__(self) -> int:
@@ -55,15 +60,16 @@ class Lanes:
         if self._lanes.get(lane.id) is lane:
             del self._lanes[lane.id]
 
-    def wants(self, *, most: int, at: datetime, refill: bool) -> list[Want]:
+    def wants(self, *, at: datetime, refill: bool, most: int = _MOST_AT_ONCE) -> list[Want]:
         """Return what lanes could use, those first that were not asked for longest.
 
         Args:
-            most: So many deliveries in all.
             at: Now, by PostgreSQL's clock.
             refill: Ask for lanes alone of which more is known to be due.
+            most: So many deliveries in all; fewer, if their bodies are large.
         """
         wants: list[Want] = []
+        most = min(most, int(_MOST_BYTES_AT_ONCE / self._usual_size))
         for lane in self:
             if most <= 0:
                 break
@@ -91,8 +97,10 @@ class Lanes:
     def add(self, lane: HeldLane, owed: Sequence[Owed], *, now: float) -> None:
         """Let what was fetched wait in its lane for its turn."""
         for one in owed:
+            size = _size(one)
             lane.held[one.id] = now
-            self._waiting_bytes += _size(one)
+            self._waiting_bytes += size
+            self._usual_size += (max(size, 500) - self._usual_size) / 64
         lane.waiting.extend(owed)
         self.turns.offer(lane)
 

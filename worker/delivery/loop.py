@@ -35,6 +35,8 @@ LANE_LEASE: Final = timedelta(seconds=15)
 # Looks begin at least this far apart: doorbells of a busy system gather meanwhile. A look that
 # takes long says that the machine is busy; fewer, fuller ones then cost everybody less.
 _PACE: Final = 0.01
+# What is known to be due is fetched while as much again waits.
+_REFILL_PACE: Final = 0.02
 _PACE_PER_LOOK: Final = 2
 _SLOWEST_PACE: Final = 0.25
 # Without a doorbell; and while lanes are owned.
@@ -161,7 +163,6 @@ class DeliveryLoop:
         """
         if around:
             self._look_around = False
-            self._around_at = self._clock.monotonic()
         async with transaction(self._engine) as connection:
             if around:
                 await self._leases.keep(connection)
@@ -172,7 +173,9 @@ class DeliveryLoop:
             )
             if not around:
                 return _BUSY_POLL
-            return await self._look_on(connection)
+            wait = await self._look_on(connection)
+        self._around_at = self._clock.monotonic()
+        return wait
 
     async def settle(self) -> None:
         """Wait until everything that was begun has ended and is recorded."""
@@ -217,9 +220,11 @@ class DeliveryLoop:
     async def _sleep(self, began: float, wait: float) -> None:
         """Sleep until the loop is woken or ``wait`` has passed, but keep the pace."""
         loop = asyncio.get_running_loop()
-        pace = min(max(_PACE, _PACE_PER_LOOK * (loop.time() - began)), _SLOWEST_PACE)
+        took = loop.time() - began
         if not await _wait(self._awake, wait):
             self._look_around = True
+        least = _PACE if self._look_around else _REFILL_PACE
+        pace = min(max(least, _PACE_PER_LOOK * took), _SLOWEST_PACE)
         await asyncio.sleep(max(0.0, began + pace - loop.time()))
         self._awake.clear()
 

@@ -1,5 +1,6 @@
 """What is kept and said of an attempt: its row, its metrics, its line in the log."""
 
+import logging
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -94,7 +95,9 @@ def tell(owed: Owed, result: Result, decision: Decision, *, waited: timedelta) -
     tell_result(result)
     if decision.outcome is Outcome.SUCCESS:
         WEBHOOK_DELIVERY_SECONDS.observe((owed.age + waited).total_seconds())
-        _log.info("webhook_delivered", event_type=owed.event_type, **_words(owed, result))
+        # A line for each would cost as much as to send it; its row tells the same and more.
+        if _log.is_enabled_for(logging.DEBUG):
+            _log.debug("webhook_delivered", event_type=owed.event_type, **_words(owed, result))
     elif decision.ended is not None:
         _log.warning(
             "webhook_given_up",

@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Final
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from infra.postgres.engine import transaction, whole_transactions
 from infra.postgres.recovery_walk import (
@@ -30,6 +30,8 @@ from schemas.ids import format_id
 _IDLE_SECONDS: Final = 1.0
 # Until an endpoint has taken some of what it is owed.
 _FULL_PAUSE: Final = timedelta(milliseconds=250)
+# Of one that meets what nobody thought of.
+_DEFECT_PAUSE: Final = timedelta(minutes=1)
 # A recovery takes at most half of the time, so that what is live finds the database free.
 _LEAST_PAUSE: Final = 0.02
 
@@ -107,22 +109,36 @@ class RecoveryWalker:
         Raises:
             DatabaseUnavailableError: What was not committed is done again.
         """
-        async with transaction(self._engine) as connection:
-            held = await take_recovery(connection)
-            if held is None:
-                return Step.NOTHING
-            why = _GONE if held.gone else _DISABLED if held.disabled else None
-            if why is not None:
-                await end_recovery(connection, held, why)
-                _ended(held, why)
-                return Step.ENDED
-            # A few at a time would cost a walk each.
-            if held.waiting > self._most // 2:
-                await put_off(connection, held, _FULL_PAUSE)
-                return Step.WAITS
-            made = await step_recovery(connection, held, chunk=self._chunk, most=self._most)
-        if made:
+        held: Held | None = None
+        try:
+            async with transaction(self._engine) as connection:
+                held = await take_recovery(connection)
+                if held is None:
+                    return Step.NOTHING
+                step = await self._go_on(connection, held)
+        except DatabaseUnavailableError:
+            raise
+        except Exception:
+            # Its turn would come first again, and nobody else's.
+            if held is not None:
+                async with transaction(self._engine) as connection:
+                    await put_off(connection, held, _DEFECT_PAUSE)
+            raise
+        if step is Step.QUEUED:
             await self._tell()
+        return step
+
+    async def _go_on(self, connection: AsyncConnection, held: Held) -> Step:
+        why = _GONE if held.gone else _DISABLED if held.disabled else None
+        if why is not None:
+            await end_recovery(connection, held, why)
+            _ended(held, why)
+            return Step.ENDED
+        # A few at a time would cost a walk each.
+        if held.waiting > self._most // 2:
+            await put_off(connection, held, _FULL_PAUSE)
+            return Step.WAITS
+        made = await step_recovery(connection, held, chunk=self._chunk, most=self._most)
         return Step.QUEUED if made else Step.LOOKED
 
 

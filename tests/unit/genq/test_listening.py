@@ -129,7 +129,17 @@ def test_the_feed_is_followed_by_its_cursors() -> None:
 
     assert source.query == {"after": "81-evt_1", "type": "job.failed,job.expired"}
     assert (event.id, event.type, event.cursor) == ("evt_2", "job.lost", "82-evt_2")
+    assert event.job is not None
     assert event.job.succeeded
+
+
+def test_an_event_whose_content_was_erased_goes_by_in_the_feed() -> None:
+    left = {"id": "evt_2", "object": "event", "type": "job.failed", "erased": True}
+
+    event = read_feed_event(SentEvent("job.failed", json.dumps(left), "82-evt_2"))
+
+    assert (event.id, event.type, event.cursor) == ("evt_2", "job.failed", "82-evt_2")
+    assert (event.erased, event.at, event.job) == (True, None, None)
 
 
 def test_events_of_a_newer_server_are_taken_as_they_come() -> None:

@@ -11,6 +11,7 @@ import pytest
 from genq import UnexpectedAnswerError
 from genq.bulk_models import ActionReport, Bulk, BulkItem
 from genq.decoding import decode, read_job, read_slice
+from genq.endpoint_exchanges import EndpointOptions
 from genq.errors import JobBlockedError, JobFailedError
 from genq.estimates import Estimate, EstimatedUnits, EstimateRefusal, Price
 from genq.event_models import JobEvent
@@ -37,6 +38,27 @@ from genq.models import (
     Urls,
 )
 from genq.schedule_models import Schedule, ScheduleRun
+from genq.webhook_deliveries import DeliveryFilter
+from genq.webhook_delivery_models import (
+    Attempt,
+    AttemptAnswer,
+    AttemptTimings,
+    Delivery,
+    ErasedEvent,
+    Pending,
+    ReceiverLane,
+    WebhookEvent,
+)
+from genq.webhook_endpoint_models import (
+    Disabled,
+    EndpointHealth,
+    EndpointTest,
+    PortalLink,
+    SigningSecret,
+    WebhookEndpoint,
+    WebhookSecret,
+)
+from genq.webhook_recovery_models import Recovery
 from schemas.generation import Kind
 from schemas.job_states import JobState, JobStatus, status_of
 from schemas.lanes import Lane
@@ -66,6 +88,22 @@ SHAPES: dict[str, Any] = DOCUMENT["components"]["schemas"]
         (ScheduleRun, {"ScheduleRunView"}),
         (ApiKey, {"KeyView", "NewKeyView"}),
         (Tenant, {"OwnTenantView"}),
+        (WebhookEndpoint, {"WebhookEndpointWithSecretView", "EndpointOptionsView"}),
+        (EndpointHealth, {"EndpointHealthView"}),
+        (Disabled, {"DisabledView"}),
+        (SigningSecret, {"SigningSecretView"}),
+        (EndpointTest, {"EndpointTestView", "EndpointTrialView"}),
+        (PortalLink, {"PortalLinkView"}),
+        (WebhookSecret, {"TenantSecretView", "TenantSecretRotatedView"}),
+        (Delivery, {"DeliveryDetailView"}),
+        (Attempt, {"AttemptView"}),
+        (AttemptTimings, {"AttemptTimings"}),
+        (AttemptAnswer, {"AttemptAnswer"}),
+        (Pending, {"PendingView"}),
+        (ReceiverLane, {"LaneView"}),
+        (WebhookEvent, {"WebhookEventView"}),
+        (ErasedEvent, {"ErasedEventView"}),
+        (Recovery, {"RecoveryView"}),
         (Bulk, {"BulkView"}),
         (BulkItem, {"BulkItemView"}),
         (CancelReport, {"CancelReport"}),
@@ -101,6 +139,9 @@ THEIRS: dict[Any, set[str]] = {
     JobEvent: {"preview"},
     Bulk: {"mode"},
     CancelReport: {"more"},
+    # What is genq's own stands in an object of its own; in the SDK it is one of the fields.
+    WebhookEndpoint: {"genq"},
+    EndpointTest: {"genq"},
 }
 
 
@@ -126,6 +167,11 @@ def test_a_list_is_narrowed_by_what_the_document_tells() -> None:
     names = {told["name"] for told in listing if told["in"] == "query"}
 
     assert set(JobFilter.__annotations__) == names - {"limit", "after", "count"}
+    deliveries = DOCUMENT["paths"]["/v1/webhook_deliveries"]["get"]["parameters"]
+    names = {told["name"] for told in deliveries}
+    assert set(DeliveryFilter.__annotations__) == names - {"limit", "after"}
+    options = SHAPES["EndpointOptions"]["properties"]
+    assert set(EndpointOptions.__annotations__) == set(options)
 
 
 def test_a_job_is_asked_for_under_the_names_of_the_document() -> None:

@@ -17,6 +17,15 @@ from genq.jobs import Jobs
 from genq.keys import AsyncKeys, Keys
 from genq.pages import AsyncPage, Page
 from genq.schedules import AsyncSchedules, Schedules
+from genq.webhook_deliveries import (
+    AsyncDeliveries,
+    AsyncWebhookEvents,
+    Deliveries,
+    WebhookEvents,
+)
+from genq.webhook_endpoints import AsyncEndpoints, Endpoints
+from genq.webhook_recoveries import AsyncRecoveries, Recoveries
+from genq.webhooks import AsyncWebhooks, Webhooks
 
 PAIRS: list[tuple[type, type]] = [
     (Genq, AsyncGenq),
@@ -24,6 +33,11 @@ PAIRS: list[tuple[type, type]] = [
     (Keys, AsyncKeys),
     (Schedules, AsyncSchedules),
     (DeadLetters, AsyncDeadLetters),
+    (Webhooks, AsyncWebhooks),
+    (Endpoints, AsyncEndpoints),
+    (Deliveries, AsyncDeliveries),
+    (WebhookEvents, AsyncWebhookEvents),
+    (Recoveries, AsyncRecoveries),
     (Page, AsyncPage),
 ]
 ROOT = Path(__file__).parents[3]

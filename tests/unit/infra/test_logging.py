@@ -27,6 +27,7 @@ library = logging.getLogger("celery.worker.consumer")
 SECRETS: Final = (
     "gq_q1w2e3r4t5y6u7i8o9p0", "sk-proj-abcdefghijkl", "whsec_c2VjcmV0IG9mIGEgdGVuYW50",
     "hunter2hunter2", "abc.def.ghi", "0f1e2d3c4b5a", "whsk_c2VlZCBvZiBhIHRlbmFudA",
+    "gqp_AaH_TCZqdXGFhesEwBYwRQ",
     "MC4CAQAwBQYDK2VwBCIEIP",
 )  # fmt: skip
 SAY_SECRETS: Final = """
@@ -39,6 +40,7 @@ log.info("signed", url="https://s3/x?X-Amz-Expires=9&X-Amz-Signature=0f1e2d3c4b5
 library.warning("Authorization: Bearer %s", "abc.def.ghi")
 library.warning("key %s", {"x": "whsec_c2VjcmV0IG9mIGEgdGVuYW50"})
 log.info("odd key whsk_c2VlZCBvZiBhIHRlbmFudA=")
+log.info("a link /portal/webhooks/whe_1#gqp_AaH_TCZqdXGFhesEwBYwRQ")
 dashes = 5 * "-"
 note = f"{dashes}BEGIN PRIVATE KEY{dashes}\\nMC4CAQAwBQYDK2VwBCIEIP\\n{dashes}END PRIVATE KEY"
 log.info("pem", note=note)
@@ -137,7 +139,7 @@ def test_no_secret_is_written(form: str) -> None:
 
 
 def test_lines_with_secrets_stay_json() -> None:
-    assert len(lines(SAY_SECRETS)) == 11
+    assert len(lines(SAY_SECRETS)) == 12
 
 
 @pytest.mark.parametrize("form", ["json", "console"])

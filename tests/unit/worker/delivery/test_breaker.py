@@ -1,7 +1,8 @@
+import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from itertools import cycle, pairwise
+from itertools import chain, cycle, pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -159,6 +160,24 @@ def test_a_receiver_of_which_some_urls_fail_now_and_then_is_not_slowed() -> None
     lane.run(NOW + 10 * SECOND)
     assert len(lane.sent) == 1000
     assert lane.state.breaker is Breaker.CLOSED
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5])
+def test_a_receiver_that_refuses_a_part_of_all_at_random_is_hardly_slowed(share: float) -> None:
+    chance = random.Random(1)
+    at_random = (
+        Outcome.HTTP_ERROR if chance.random() < share else Outcome.SUCCESS
+        for _ in cycle([None])
+    )
+    lane = Lane(turns(chain([Outcome.HTTP_ERROR, Outcome.SUCCESS] * 30, at_random)))
+    lane.run(NOW + 100 * SECOND)
+    # By itself it would be 10,000; a lane that slowed at each pair of failures would have 200.
+    assert len(lane.sent) > 1000
+    lane.answer = down
+    before = len(lane.sent)
+    lane.run(NOW + HOUR)
+    assert lane.state.breaker is Breaker.OPEN
+    assert len(lane.sent) - before <= 40
 
 
 @given(st.lists(st.sampled_from(Outcome), min_size=1, max_size=30))

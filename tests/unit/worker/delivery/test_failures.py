@@ -6,6 +6,7 @@ import aiohttp
 import pytest
 from aiohttp.client_reqrep import ConnectionKey
 
+from infra.http.dial_watch import DialWatch
 from infra.http.outbound import RefusedAddressError
 from worker.delivery.answer import storable
 from worker.delivery.failures import detail_of_failure, outcome_of_failure
@@ -67,3 +68,38 @@ def test_an_address_that_the_guard_refused_is_called_blocked_but_not_named() -> 
 
 def test_text_of_a_receiver_is_cut_and_cleaned() -> None:
     assert storable("a\x00b\x1b\udcff\n" + "x" * 500) == "a�b�?�" + "x" * 194
+
+
+def watch_of(*, dialled: bool = False, secured: bool = False, sent: bool = False) -> DialWatch:
+    watch = DialWatch(lambda: 0.0)
+    watch.dialled_at = 0.0 if dialled else None
+    watch.secured_at = 0.0 if secured else None
+    watch.sent_at = 0.0 if sent else None
+    return watch
+
+
+@pytest.mark.parametrize(
+    ("watch", "outcome", "word"),
+    [
+        (watch_of(), Outcome.DNS_ERROR, "name"),
+        (watch_of(dialled=True), Outcome.CONNECT_TIMEOUT, "connection"),
+        (watch_of(dialled=True, secured=True), Outcome.TIMEOUT, "handshake"),
+        (watch_of(dialled=True, secured=True, sent=True), Outcome.TIMEOUT, "answer"),
+        (watch_of(sent=True), Outcome.TIMEOUT, "answer"),
+    ],
+)
+@pytest.mark.parametrize("error", [TimeoutError(), aiohttp.ConnectionTimeoutError()])
+def test_a_time_out_is_named_after_what_was_waited_for(
+    error: Exception, watch: DialWatch, outcome: Outcome, word: str
+) -> None:
+    assert outcome_of_failure(error, watch) is outcome
+    assert word in detail_of_failure(error, watch)
+
+
+def test_a_connection_that_is_cut_in_the_handshake_is_an_error_of_tls() -> None:
+    error = aiohttp.ClientConnectorError(KEY, system_error(errno.ECONNRESET))
+    greeting = watch_of(dialled=True, secured=True)
+    assert outcome_of_failure(error, greeting) is Outcome.TLS_ERROR
+    assert "handshake" in detail_of_failure(error, greeting)
+    greeted = watch_of(dialled=True, secured=True, sent=True)
+    assert outcome_of_failure(error, greeted) is Outcome.CONNECTION_RESET

@@ -145,7 +145,7 @@ def test_only_a_quick_receiver_that_takes_things_is_fetched_for_ahead() -> None:
         lane = lane_of(number, state=state)
         lane.quick = quick
         lanes.own(lane)
-    wants = {want.lane_id: want.most for want in lanes.wants(most=500, at=AT, refill=False)}
+    wants = {want.lane_id: want.most for want in lanes.wants(at=AT, refill=False)}
     assert wants == {0: 4 + AHEAD, 1: 4, 2: 4}
 
 
@@ -166,13 +166,13 @@ def test_bodies_that_wait_are_bounded() -> None:
         lane = lane_of(number)
         lane.quick = True
         lanes.own(lane)
-        for want in lanes.wants(most=500, at=AT, refill=False):
+        for want in lanes.wants(at=AT, refill=False):
             owned = lanes.get(want.lane_id)
             assert owned is not None
             lanes.add(owned, [replace(large, id=new_key()) for _ in range(want.most)], now=0)
             waiting += 20_000 * want.most
     # What is ahead, and the windows of the others.
-    assert 16 << 20 <= waiting < 26 << 20
+    assert 16 << 20 <= waiting < 30 << 20
 
 
 def test_a_lane_is_let_go_when_it_is_idle_blocked_or_disabled_and_holds_nothing() -> None:
@@ -196,7 +196,7 @@ def test_of_a_held_back_lane_only_what_is_asked_for_by_hand_is_fetched() -> None
     disabled.destination = replace(disabled.destination, disabled=True)
     for lane in (waits, opened, disabled):
         lanes.own(lane)
-    assert lanes.wants(most=500, at=AT, refill=False) == []
+    assert lanes.wants(at=AT, refill=False) == []
     assert lanes.wanted_by_hand(AT, disabled=False) == [opened.id]
     assert lanes.wanted_by_hand(AT, disabled=True) == [disabled.id]
 
