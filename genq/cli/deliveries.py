@@ -127,12 +127,13 @@ def resend(
     require_ids(delivery_ids, "whd")
     # Twice the same id is once.
     chosen = list(dict.fromkeys(delivery_ids))
-    done = Tally()
+    done, queued_ids = Tally(), list[str]()
     with Genq(api_key, url) as client:
 
         def send(delivery_id: str) -> None:
             queued = client.webhooks.deliveries.resend(delivery_id)
             done.add("queued")
+            queued_ids.append(queued.id)
             if as_json:
                 print_json(queued.raw)
             else:
@@ -140,7 +141,8 @@ def resend(
 
         for delivery_id in chosen:
             done.attempt(partial(send, delivery_id), alone=len(chosen) == 1)
-    tell(f"{done}; next: genq webhook delivery {chosen[0]}")
+    # What had ended goes again as a new delivery.
+    tell(f"{done}" + (f"; next: genq webhook delivery {queued_ids[0]}" if queued_ids else ""))
     if done.code:
         raise typer.Exit(done.code)
 

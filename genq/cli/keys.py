@@ -26,7 +26,8 @@ Scopes = Annotated[
     typer.Option(
         "--scopes",
         metavar="A,B|all",
-        help="Of jobs:read, jobs:write, tenant:read, tenant:write, admin; else all but admin.",
+        help="Of jobs:read, jobs:write, tenant:read, tenant:write, webhooks:read, "
+        "webhooks:write, admin; else all but admin.",
     ),
 ]
 Expires = Annotated[

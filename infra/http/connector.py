@@ -4,15 +4,15 @@ import functools
 import socket
 import ssl
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
 from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
 
 from infra.http.destinations import place_of_request, plain_address
 from infra.http.dial_watch import WatchedContext, note_dial
-from infra.http.interim_answers import RECEIVE_BUFFER
 
 AddressInfo = tuple[int, int, int, str, tuple[object, ...]]
 Dial = Callable[[AddressInfo], socket.socket]
@@ -27,6 +27,8 @@ class GuardedConnector(aiohttp.TCPConnector):
         permit: Raises ``OSError`` for an address that must not be dialled.
         limit: Connections in use at once, over all hosts.
         tls: How receivers are verified.
+        receive_buffer: Bytes of an answer that the system takes in ahead; ``None``: as many as
+            it sees fit.
     """
 
     def __init__(
@@ -36,24 +38,30 @@ class GuardedConnector(aiohttp.TCPConnector):
         permit: Callable[[str], None],
         limit: int,
         tls: ssl.SSLContext,
+        receive_buffer: int | None = None,
     ) -> None:
         super().__init__(  # pyright: ignore[reportUnknownMemberType] - its socket_factory has a tuple of unknowns
             limit=limit,
             resolver=names,
             # Names has a memory of its own, which the counting of places shares.
             use_dns_cache=False,
-            socket_factory=functools.partial(_dial, permit),
+            socket_factory=functools.partial(_dial, permit, receive_buffer),
             ssl=tls,
         )
         self._looks_up = names
 
-    async def connect(self, *arguments: Any, **named: Any) -> Connection:
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp calls it so
+    ) -> Connection:
         """Return a connection to a place where this request may go.
 
         Raises:
             NoPlaceError: As many requests as may be are under way there.
         """
-        connection = await super().connect(*arguments, **named)
+        connection = await super().connect(req, traces, timeout)
         place = place_of_request()
         if place is not None and connection.transport is not None:
             peer = connection.transport.get_extra_info("peername")
@@ -70,7 +78,9 @@ class GuardedConnector(aiohttp.TCPConnector):
         await self._looks_up.close()
 
 
-def _dial(permit: Callable[[str], None], info: AddressInfo) -> socket.socket:
+def _dial(
+    permit: Callable[[str], None], receive_buffer: int | None, info: AddressInfo
+) -> socket.socket:
     family, kind, protocol, _, where = info
     address = str(where[0])
     if family not in _FAMILIES:
@@ -81,7 +91,8 @@ def _dial(permit: Callable[[str], None], info: AddressInfo) -> socket.socket:
         place.dial(plain_address(address))
     note_dial(address)
     dialling = socket.socket(family, kind, protocol)
-    dialling.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+    if receive_buffer is not None:
+        dialling.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
     return dialling
 
 

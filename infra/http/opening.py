@@ -54,6 +54,7 @@ async def open_outbound(
     limit: int = 1000,
     exempt_listed: bool = True,
     tls: ssl.SSLContext | None = None,
+    receive_buffer: int | None = None,
 ) -> AsyncGenerator[Outbound]:
     """Open a session by ``policy``, and count where its requests go.
 
@@ -64,6 +65,7 @@ async def open_outbound(
         limit: Connections in use at once, over all hosts.
         exempt_listed: Whether the operator's own networks are spared the counting.
         tls: How receivers, and a proxy that speaks TLS, are verified; as usual if not given.
+        receive_buffer: As ``outbound_session`` has it; not of connections to a proxy.
 
     Raises:
         SettingsError: The proxy speaks SOCKS, and the library for it is not installed.
@@ -75,7 +77,12 @@ async def open_outbound(
     )
     if proxy is None:
         session = outbound_session(
-            policy, timeout=timeout, limit=limit, resolver=names, tls=tls
+            policy,
+            timeout=timeout,
+            limit=limit,
+            resolver=names,
+            tls=tls,
+            receive_buffer=receive_buffer,
         )
     else:
         session = plain_session(

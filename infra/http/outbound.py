@@ -17,8 +17,8 @@ from yarl import URL
 
 from infra.http.connector import GuardedConnector, verifying
 from infra.http.dial_watch import WatchedRequest
-from infra.http.interim_answers import PatientResponse
 from infra.http.names import Names
+from infra.http.odd_answers import PatientResponse, take_heads_first
 from infra.http.special_addresses import inner_address, is_public
 from schemas.errors import OutboundRefusedError
 
@@ -172,6 +172,7 @@ def outbound_session(
     limit: int = 1000,
     resolver: AbstractResolver | None = None,
     tls: ssl.SSLContext | None = None,
+    receive_buffer: int | None = None,
 ) -> aiohttp.ClientSession:
     """Return a session that dials only what ``policy`` permits; use it as a context manager.
 
@@ -185,6 +186,8 @@ def outbound_session(
         limit: Connections in use at once, over all hosts.
         resolver: ``Names`` of its own if not given; closed with the session.
         tls: How receivers are verified; ``infra.http.connector.verifying()`` if not given.
+        receive_buffer: Bytes of an answer that the system takes in ahead, where no more is read
+            anyway; ``None``: as many as it sees fit.
 
     Raises:
         aiohttp.ClientConnectorError: From requests; ``__cause__`` is ``RefusedAddressError``
@@ -196,7 +199,11 @@ def outbound_session(
             raise RefusedAddressError(address)
 
     connector = GuardedConnector(
-        resolver or Names(policy.permits), permit=permit, limit=limit, tls=tls or verifying()
+        resolver or Names(policy.permits),
+        permit=permit,
+        limit=limit,
+        tls=tls or verifying(),
+        receive_buffer=receive_buffer,
     )
     return plain_session(connector, timeout=timeout)
 
@@ -208,6 +215,7 @@ def plain_session(
     **options: Any,
 ) -> aiohttp.ClientSession:
     """Return a session that keeps nothing and adds nothing, over whichever connector."""
+    take_heads_first(connector)
     return aiohttp.ClientSession(
         connector=connector,
         timeout=timeout or aiohttp.ClientTimeout(total=30, sock_connect=CONNECT_SECONDS),

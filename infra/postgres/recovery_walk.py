@@ -15,6 +15,7 @@ from infra.postgres.fan_out import WOKEN
 from infra.postgres.partitions import first_key
 from infra.postgres.recoveries import recovery_of_row
 from infra.postgres.resends import SEQUENCE
+from infra.postgres.short_looks import look_shortly
 from schemas.events import OutboxKind
 from schemas.webhook_recovery import Only, Recovery
 from schemas.webhooks import Ended, Trigger
@@ -24,6 +25,8 @@ MOST_WAITING: Final = 1_000
 CHUNK: Final = 500
 # Clocks differ: those of workers make the ids, that of PostgreSQL the instants.
 _SLACK: Final = timedelta(hours=1)
+# A step takes some hundredths of a second.
+_PATIENCE: Final = timedelta(seconds=30)
 _EARLIEST: Final = datetime(1970, 1, 2, tzinfo=UTC)
 
 # The one that was looked at longest ago; two processes never hold the same one.
@@ -185,4 +188,5 @@ async def step_recovery(
         "lost": [Ended.EXHAUSTED, Ended.DISCARDED],
         "delivered": int(Ended.DELIVERED),
     }
+    await look_shortly(connection, _PATIENCE)
     return (await connection.execute(text(statement), values)).scalar_one()

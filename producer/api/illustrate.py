@@ -73,7 +73,12 @@ _ABSENT: Final = frozenset(
     {"after", "error", "paused_at", "replaced_by", "revoked_at", "suspended_at", "redrive_of"}
 )
 # Of a thing that an answer shows, what can be asked next: the parameter of such paths.
-_LINKED: Final = {"JobView": "job_id", "ScheduleView": "schedule_id"}
+_LINKED: Final = {
+    "JobView": "job_id",
+    "ScheduleView": "schedule_id",
+    "DeliveryDetailView": "delivery_id",
+    "WebhookEventView": "event_id",
+}
 
 
 def illustrate(document: Tree) -> None:

@@ -41,7 +41,12 @@ _DELIVERY_ID: Final = _id("delivery_id", "whd", "delivery")
 _ENDPOINT_ID: Final = _id("endpoint_id", "whe", "endpoint")
 _EVENT_ID: Final = _id("event_id", "evt", "event")
 _RECOVERY_ID: Final = _id("recovery_id", "whr", "recovery")
-_LIMIT: Final = next(told for told in LISTING if told["name"] == "limit")
+_LIMIT: Final = next(told for told in LISTING if told["name"] == "limit") | {
+    "description": "How many."
+}
+_KEY: Final = IDEMPOTENCY_KEY | {
+    "description": "The same call with the same key is done once, for a day."
+}
 _PAGING: Final = [_LIMIT, _asked("after", "The 'next' of the page before.")]
 _FILTER: Final = [
     *_PAGING,
@@ -149,7 +154,7 @@ RESEND_DELIVERY: Final = Operation(
     ),
     tag=_TAG,
     scope=KeyScope.WEBHOOKS_WRITE,
-    parameters=[_DELIVERY_ID, IDEMPOTENCY_KEY],
+    parameters=[_DELIVERY_ID, _KEY],
     answers=_RESENT,
 )
 RESEND_ENDPOINT_DELIVERY: Final = Operation(
@@ -161,7 +166,7 @@ RESEND_ENDPOINT_DELIVERY: Final = Operation(
     tag=_TAG,
     scope=KeyScope.WEBHOOKS_WRITE,
     portal=True,
-    parameters=[_ENDPOINT_ID, _DELIVERY_ID, IDEMPOTENCY_KEY],
+    parameters=[_ENDPOINT_ID, _DELIVERY_ID, _KEY],
     answers=_RESENT,
 )
 SHOW_EVENT: Final = Operation(
@@ -202,7 +207,7 @@ RECOVER_ENDPOINT: Final = Operation(
     ),
     tag=_TAG,
     scope=KeyScope.WEBHOOKS_WRITE,
-    parameters=[_ENDPOINT_ID, IDEMPOTENCY_KEY],
+    parameters=[_ENDPOINT_ID, _KEY],
     body="RecoveryRequest",
     answers={
         202: answer(

@@ -1,10 +1,9 @@
 """Plans of tenants: looked at, and changed so that the change holds at once."""
 
 import asyncio
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -27,13 +26,11 @@ from infra.sealing import Sealer
 from producer.dispatcher.accounts import tenant_budget
 from producer.operator.holding import SETTLE_SECONDS
 from producer.operator.targets import unknown_tenant
+from producer.webhooks.secrets import new_secret
 from producer.webhooks.tenant_secret import rotate_secret
 from schemas.errors import FieldError, NotFoundError
 from schemas.queue_errors import NameTakenError
-from schemas.signature import format_secret
 from schemas.tenant_plan import OF_RELEASES, RATES, PlanChange
-
-_SECRET_BYTES: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,16 +230,12 @@ async def _create(connection: AsyncConnection, name: str, max_inflight: int) -> 
     """Make a tenant, if there is none of this name, and return its webhook secret."""
     if await find_plan(connection, name) is not None:
         return None
-    secret = _new_secret()
+    secret = new_secret()
     made = await ensure_tenant(
         connection, name, max_inflight=max_inflight, webhook_secret=secret
     )
     # Somebody else may have made it since we looked.
     return secret if made.webhook_secret == secret else None
-
-
-def _new_secret() -> str:
-    return format_secret(secrets.token_bytes(_SECRET_BYTES))
 
 
 async def _apply(engine: AsyncEngine, plan: TenantPlan) -> int:

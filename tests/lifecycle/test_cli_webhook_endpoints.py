@@ -62,16 +62,12 @@ def test_an_endpoint_is_registered_and_its_secret_shown(
     "wrong",
     [
         ["add", "https://x.example", "--header", "no colon"],
-        ["add", "https://x.example", "--filter", "=v"],
         ["add", "https://x.example", "--retries", "soon"],
-        ["add", "https://x.example", "--ordering", "fof"],
         ["add", "https://x.example", "--signatures", "v2"],
         ["add", "https://x.example", "--auth", "[].json"],
         ["set", ENDPOINT_ID],
         ["set", ENDPOINT_ID, "--reset", "throtle"],
         ["rotate", ENDPOINT_ID, "--grace", "long"],
-        ["portal", ENDPOINT_ID, "--expires-in", "-1"],
-        ["rm"],
     ],
 )
 def test_a_usage_that_makes_no_sense_is_told_before_anything_is_sent(

@@ -82,7 +82,7 @@ def test_an_endpoints_keys_headers_and_credentials_reach_the_request(
     async def play() -> None:
         async with (
             open_deliveries(settings) as deliveries,
-            Receiver(Answer(204)) as receiver,
+            Receiver(Answer(202)) as receiver,
         ):
             made = await deliveries.endpoint(
                 receiver.url,

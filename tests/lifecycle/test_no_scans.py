@@ -1,6 +1,7 @@
 """No statement of the engine reads a whole table, however long the queue is."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -9,18 +10,26 @@ from uuid import UUID
 import psycopg
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from infra.postgres.delivery_log import get_delivery, get_event, list_deliveries
 from infra.postgres.feed import START, is_expired, newest_events, read_feed
 from infra.postgres.job_moves import read_moves
 from infra.postgres.list_jobs import count_jobs, list_jobs
 from infra.postgres.read_jobs import get_jobs
+from infra.postgres.recoveries import insert_recovery
+from infra.postgres.recovery_walk import end_recovery, step_recovery, take_recovery
 from infra.settings import Settings
 from schemas.ids import format_id, parse_id
 from schemas.job_filter import JobFilter
 from schemas.lanes import Lane
+from schemas.webhook_delivery import DeliveryFilter, DeliveryStatus
+from schemas.webhook_recovery import Only
 from tests.fixtures.harness import Harness
 
 # Tables that grow with the load. The others have a row per lane, model, worker or schedule.
-_LARGE: Final = ("live", "flow", "tenant", "job", "payload", "result", "attempt", "outbox")
+_LARGE: Final = (
+    "live", "flow", "tenant", "job", "payload", "result", "attempt", "outbox", "delivery",
+    "delivery_attempt",
+)  # fmt: skip
 _NOON: Final = "2026-01-01T12:00:00Z"
 _FILTERS: Final[tuple[dict[str, Any], ...]] = (
     {},
@@ -36,6 +45,16 @@ _FILTERS: Final[tuple[dict[str, Any], ...]] = (
     {"created_before": _NOON},
     {"schedule_id": format_id("sched", UUID(int=1))},
     {"batch_id": format_id("batch", UUID(int=1))},
+)
+_DELIVERIES: Final[tuple[dict[str, Any], ...]] = (
+    {},
+    *({"status": status} for status in DeliveryStatus),
+    {"status": ("pending", "delivered")},
+    {"event_type": "job.failed"},
+    {"outcome": "timeout"},
+    {"trigger": "manual"},
+    {"created_before": _NOON},
+    {"started_after": _NOON},
 )
 _CROWD: Final = """
 INSERT INTO tenant (name, max_inflight, webhook_secret)
@@ -57,6 +76,20 @@ INSERT INTO attempt (job_id, fence, n, outcome)
   SELECT uuidv7(), 1, 1, 1 FROM generate_series(1, 5000);
 INSERT INTO outbox (job_id, id, kind, type, body, tenant_id)
   SELECT uuidv7(), uuidv7(), 1, 'job.succeeded', '', n % 50 FROM generate_series(1, 5000) n;
+INSERT INTO webhook_endpoint (id, tenant_id, name, url, origin, event_types)
+  SELECT uuidv7(), min(id), '', 'https://a.example/', 'https://a.example', '{job.*}'
+  FROM tenant;
+WITH o AS (
+  INSERT INTO outbox (job_id, id, kind, type, body, tenant_id)
+  SELECT uuidv7(), uuidv7(), 1, 'job.succeeded', '{}', tenant_id
+  FROM webhook_endpoint, generate_series(1, 5000) n RETURNING *),
+d AS (
+  INSERT INTO delivery (id, event_id, job_id, tenant_id, url, origin, endpoint_id, rank)
+  SELECT uuidv7(), o.id, o.job_id, o.tenant_id, e.url, e.origin, e.id, 0
+  FROM o, webhook_endpoint e, generate_series(1, 2))
+INSERT INTO delivery_attempt (event_id, delivery_id, n, outcome, duration_ms, tenant_id,
+    endpoint_id, ended)
+  SELECT o.id, uuidv7(), 1, 'success', 1, o.tenant_id, e.id, 1 FROM o, webhook_endpoint e;
 ANALYZE
 """
 
@@ -67,7 +100,7 @@ def scans(url: str) -> Mapping[str, int]:
         rows = connection.execute(
             "SELECT regexp_replace(relname, '_p[0-9]{8}$', ''), sum(seq_scan)"
             # A feed goes through all weeks; nothing is shorter than to read an empty one.
-            " FROM pg_stat_user_tables WHERE relname !~ 'outbox' OR n_live_tup > 1000"
+            " FROM pg_stat_user_tables WHERE relname !~ 'outbox|delivery' OR n_live_tup > 1000"
             " GROUP BY 1"
         ).fetchall()
     return {name: int(count) for name, count in rows if name in _LARGE}
@@ -128,6 +161,43 @@ async def _follow(connection: AsyncConnection, *, job: tuple[UUID, int]) -> None
         await is_expired(connection, job[1], START)
 
 
+def look_back(genq: Harness) -> None:
+    """Read what became of a tenant's webhooks, and send some again."""
+    endpoint, whale = genq.sql("SELECT id, tenant_id FROM webhook_endpoint")[0]
+    for one in _DELIVERIES:
+        genq.in_transaction(
+            partial(_list_deliveries, whale=whale, wanted=DeliveryFilter.model_validate(one))
+        )
+    for only in Only:
+        genq.in_transaction(
+            partial(
+                insert_recovery,
+                tenant_id=whale,
+                endpoint_id=endpoint,
+                since=datetime.fromisoformat(_NOON),
+                until=None,
+                only=only,
+                sample=None,
+            )
+        )
+        genq.in_transaction(_walk)
+
+
+async def _list_deliveries(
+    connection: AsyncConnection, *, whale: int, wanted: DeliveryFilter
+) -> None:
+    for found in await list_deliveries(connection, whale, wanted, limit=21):
+        await get_delivery(connection, whale, found.id, attempts=5)
+        await get_event(connection, whale, found.event_id)
+
+
+async def _walk(connection: AsyncConnection) -> None:
+    held = await take_recovery(connection)
+    assert held is not None
+    await step_recovery(connection, held)
+    await end_recovery(connection, held, "enough")
+
+
 def test_a_day_of_the_engine_reads_no_table_from_end_to_end(
     settings: Settings, database_url: str, tmp_path: Path
 ) -> None:
@@ -141,6 +211,7 @@ def test_a_day_of_the_engine_reads_no_table_from_end_to_end(
     live_a_day(genq)
     look_through(genq)
     follow(genq)
+    look_back(genq)
     genq.close()
 
     after = scans(database_url)

@@ -150,7 +150,7 @@ def _by_cause(error: BaseException) -> Outcome:
 def _phase(watch: DialWatch) -> tuple[Outcome, str]:
     """Return what a request was waiting for when its time was up."""
     if watch.sent_at is not None:
-        return Outcome.TIMEOUT, "no complete head of an answer came in time"
+        return Outcome.TIMEOUT, "no answer came in time"
     if _greets(watch):
         return Outcome.TIMEOUT, "the TLS handshake did not end in time"
     if watch.dialled_at is not None:

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from infra.clock import SystemClock
 from infra.doorbells import DELIVER, Bell, Doorbells
+from infra.http.odd_answers import RECEIVE_BUFFER
 from infra.http.opening import open_outbound, proxy_of
 from infra.http.outbound import OutboundPolicy
 from infra.postgres.engine import create_engine
@@ -97,7 +98,9 @@ async def _engine(settings: Settings) -> AsyncGenerator[AsyncEngine]:
 async def _deliveries(settings: Settings, engine: AsyncEngine) -> AsyncGenerator[DeliveryLoop]:
     clock = SystemClock()
     policy = OutboundPolicy(settings.outbound_allow)
-    async with open_outbound(policy, proxy=proxy_of(settings)) as outbound:
+    async with open_outbound(
+        policy, proxy=proxy_of(settings), receive_buffer=RECEIVE_BUFFER
+    ) as outbound:
         sender = WebhookSender(
             outbound,
             clock=clock,

@@ -4,6 +4,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from infra.telemetry.logging import configure_logging
 from tests.bench.measured import Measured
 from tests.bench.outage import settings_of
 from tests.chaos.postgres import postgres as running_postgres
@@ -16,7 +17,9 @@ async def measure_outage(deliveries: int) -> Measured:
     folder = Path(tempfile.mkdtemp(prefix="genq-outage-", dir="/tmp"))
     try:
         async with running_postgres(folder) as server:
-            seen = await play_outage(settings_of(server.url, folder), deliveries=deliveries)
+            settings = settings_of(server.url, folder)
+            configure_logging(settings, process="outage")
+            seen = await play_outage(settings, deliveries=deliveries)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     rate = seen.deliveries / seen.drain_seconds

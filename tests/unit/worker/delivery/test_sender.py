@@ -121,6 +121,18 @@ def test_an_endless_body_is_read_no_further_than_the_bound() -> None:
     assert result.duration < timedelta(seconds=0.3)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\nok",
+        HEAD + b"Content-Length: 2\r\n\r\nok, and more than was announced",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\nthis is no chunk",
+    ],
+)
+def test_a_good_head_is_a_success_whatever_comes_with_it(said: bytes) -> None:
+    assert send_to_raw(lambda: only(said)).outcome is Outcome.SUCCESS
+
+
 def test_a_failure_with_a_huge_body_is_still_that_failure() -> None:
     result = send_to(Answer(500, body=b"x" * 5_000_000))
     assert (result.outcome, result.status) == (Outcome.HTTP_ERROR, 500)
