@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from genq.models import Artifact, Job, JobError, Output, Urls
     from genq.raw_answers import RawResponse
     from genq.webhook import WebhookInvalidError, verify_webhook
+    from genq.webhook_delivery_models import Delivery
+    from genq.webhook_endpoint_models import WebhookEndpoint
+    from genq.webhook_recovery_models import Recovery
 
 _HOMES = {
     "async_client": ("AsyncGenq",),
@@ -73,6 +76,9 @@ _HOMES = {
     "models": ("Artifact", "Job", "JobError", "Output", "Urls"),
     "raw_answers": ("RawResponse",),
     "webhook": ("WebhookInvalidError", "verify_webhook"),
+    "webhook_delivery_models": ("Delivery",),
+    "webhook_endpoint_models": ("WebhookEndpoint",),
+    "webhook_recovery_models": ("Recovery",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -88,6 +94,7 @@ __all__ = [
     "BulkItem",
     "ConfigurationError",
     "ConflictError",
+    "Delivery",
     "Estimate",
     "Event",
     "FieldFault",
@@ -106,6 +113,7 @@ __all__ = [
     "PermissionDeniedError",
     "RateLimitedError",
     "RawResponse",
+    "Recovery",
     "Refusal",
     "ServerError",
     "ServerUnreachableError",
@@ -114,6 +122,7 @@ __all__ = [
     "UnexpectedAnswerError",
     "Urls",
     "WaitTimeoutError",
+    "WebhookEndpoint",
     "WebhookInvalidError",
     "verify_webhook",
 ]

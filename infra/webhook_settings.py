@@ -21,6 +21,9 @@ class WebhookSettings(BaseSettings):
     webhook_lane_lease: Seconds = Field(
         timedelta(seconds=15), description="what a killed delivery process held is taken over"
     )
+    outbound_allow_names: tuple[str, ...] = Field(
+        (), description="hosts that webhooks may reach wherever their names lead"
+    )
     outbound_proxy: SecretStr | None = Field(
         None,
         description="http://, https:// or socks5://user:password@host:port; it filters then",

@@ -10,7 +10,7 @@ import orjson
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from infra.clock import Clock
-from infra.http.outbound import OutboundPolicy
+from infra.http.opening import policy_of
 from infra.job_events import announcement
 from infra.new_ids import new_key
 from infra.postgres.engine import transaction
@@ -36,7 +36,7 @@ class Drafter:
     def __init__(self, engine: AsyncEngine, settings: Settings, clock: Clock) -> None:
         self._engine = engine
         self._settings = settings
-        self._policy = OutboundPolicy(settings.outbound_allow)
+        self._policy = policy_of(settings)
         self._max_prompt_chars = settings.max_prompt_chars
         self._clock = clock
         self._pools: dict[str, int] = {}

@@ -14,8 +14,7 @@ from celery import Celery
 from infra.broker import TASK_NAME, create_celery
 from infra.clock import SystemClock
 from infra.doorbells import READY, WAKE, Doorbells
-from infra.http.opening import proxy_of
-from infra.http.outbound import OutboundPolicy
+from infra.http.opening import policy_of, proxy_of
 from infra.objectstore.opening import open_store
 from infra.postgres.engine import create_engine
 from infra.settings import Settings
@@ -63,7 +62,7 @@ class WorkerService:
         gate = await self._closing.enter_async_context(open_gate(settings, engine, doorbells))
         providers = await open_providers(
             settings.model_servers,
-            policy=OutboundPolicy(settings.outbound_allow),
+            policy=policy_of(settings),
             proxy=proxy_of(settings),
             clock=SystemClock(),
             silence=max(settings.attempt_timeout(kind) for kind in Kind),
@@ -71,9 +70,8 @@ class WorkerService:
             news=news,
         )
         self._closing.push_async_callback(providers.close)
-        stages = build_stages(
-            settings.model_servers, providers=providers, store=store, gate=gate
-        )
+        servers = settings.model_servers
+        stages = build_stages(servers, providers=providers, store=store, gate=gate)
         session = SessionKeeper(
             engine,
             settings,

@@ -120,9 +120,7 @@ class AttemptEnds:
             finished = await finish_jobs(connection, endings)
             ended = [e for e in endings if e.claim.job_id in finished.jobs]
             await correct(connection, overspent(ended, self._accounts))
-        self._ring(
-            [Ring(WAKE, READY if finished.unparked else ROOM), *_news_of(finished)]
-        )
+        self._ring([Ring(WAKE, READY if finished.unparked else ROOM), *_news_of(finished)])
         return [ending.claim.job_id in finished.jobs for ending in endings]
 
     async def _put_back(self, attempts: Sequence[PutBack]) -> Sequence[bool]:

@@ -66,6 +66,14 @@ _MEANINGS: Final[Sequence[tuple[type[GenqError], ExitCode, str]]] = (
     (WebhookInvalidError, ExitCode.CONFIG, ""),
 )
 
+# What lists the things of which one was not found, by a word of the message.
+_LISTS: Final = {
+    "webhook delivery": "genq webhook deliveries",
+    "webhook endpoint": "genq webhook endpoints ls",
+    "recovery": "genq webhook recoveries ENDPOINT",
+    "job": "genq jobs ls",
+}
+
 
 def code_of(error: GenqError) -> ExitCode:
     """Return the exit code that stands for ``error``."""
@@ -78,7 +86,7 @@ def next_step(error: GenqError) -> str:
     if isinstance(error, RateLimitedError) and error.retry_after is not None:
         return f"wait {error.retry_after:g} s, then run the same command again"
     if isinstance(error, NotFoundError):
-        return "genq jobs ls" if "job" in error.message else ""
+        return next((step for word, step in _LISTS.items() if word in error.message), "")
     hint = next((text for kind, _, text in _MEANINGS if isinstance(error, kind)), "")
     fault = error.error_id or error.request_id if isinstance(error, ApiError) else None
     if isinstance(error, ServerError) and fault:

@@ -43,6 +43,20 @@ Priority = Annotated[
 WebhookUrl = Annotated[
     str | None, typer.Option("--webhook", metavar="URL", help="Tell this URL when it ends.")
 ]
+WebhookEvents = Annotated[
+    str | None,
+    typer.Option(
+        "--webhook-events",
+        metavar="A,B",
+        help="Tell it these, such as job.started,job.succeeded; else the end.",
+    ),
+]
+Channels = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--channel", metavar="WORD", help="Endpoints choose jobs by it; may be repeated."
+    ),
+]
 Metadata = Annotated[
     list[str] | None,
     typer.Option("--metadata", metavar="KEY=VALUE", help="Your own words; may be repeated."),

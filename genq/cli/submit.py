@@ -13,6 +13,7 @@ from genq.cli.progress import moving
 from genq.cli.saving import save_outputs
 from genq.cli.screen import describe, print_data, print_json, tell
 from genq.client import Genq
+from genq.job_requests import Webhook
 from genq.models import KINDS, LANES, Job
 
 Prompt = Annotated[
@@ -31,6 +32,8 @@ def submit(
     lane: options.Lane = None,
     priority: options.Priority = None,
     webhook: options.WebhookUrl = None,
+    webhook_events: options.WebhookEvents = None,
+    channel: options.Channels = None,
     metadata: options.Metadata = None,
     tag: options.Tags = None,
     end_user: options.EndUser = None,
@@ -56,7 +59,8 @@ def submit(
             kind=kind,
             input=asked,
             model=model,
-            webhook=webhook,
+            webhook=_webhook(webhook, webhook_events),
+            channels=channel,
             metadata=read_metadata(metadata or []),
             tags=tag,
             end_user=end_user,
@@ -137,6 +141,14 @@ def _placing(  # noqa: PLR0917 - one flag each, in the order of --help
         "unique": unique,
         "deadline": read_instant(deadline, "--deadline"),
     }
+
+
+def _webhook(url: str | None, events: str | None) -> Webhook | None:
+    if events is None or not url:
+        if events is not None:
+            raise typer.BadParameter("it goes with --webhook.", param_hint="--webhook-events")
+        return url
+    return {"url": url, "events": [word.strip() for word in events.split(",")]}
 
 
 def _input(kind: str, prompt: str, parameters: Mapping[str, object]) -> Mapping[str, object]:

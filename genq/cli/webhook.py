@@ -1,7 +1,7 @@
 """`genq webhook listen`: receive webhooks on this machine, or have events forwarded to it."""
 
 import queue
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -12,6 +12,8 @@ from genq.cli.receiver import Received, Receiver
 from genq.cli.screen import count_of, print_data, print_json, tell
 from genq.client import Genq
 from genq.errors import ConfigurationError
+
+_MISMATCH: Final = "No matching signature"
 
 Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")]
 ForwardTo = Annotated[
@@ -67,10 +69,11 @@ def listen(
             "run `genq up`, or pass --secret"
         )
     inbox: queue.SimpleQueue[Received] = queue.SimpleQueue()
-    verified = 0
+    verified, hinted = 0, False
     with Receiver(key, inbox.put, host, port) as receiver:
         tell(f"listening on {receiver.url}; Ctrl-C stops")
-        tell(f'try: genq submit "a red kite over the sea" --webhook {receiver.url}')
+        if not secret:
+            tell(f'try: genq submit "a red kite over the sea" --webhook {receiver.url}')
         while count is None or verified < count:
             received = inbox.get()
             verified += received.verified
@@ -78,6 +81,9 @@ def listen(
                 print_json(as_object(received))
             else:
                 print_data(as_line(received))
+            if not hinted and _MISMATCH in received.reason:
+                hinted = True
+                tell("an endpoint signs with a secret of its own: genq webhook listen --secret")
 
 
 def as_object(received: Received) -> dict[str, object]:

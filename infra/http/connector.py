@@ -11,8 +11,9 @@ from aiohttp.abc import AbstractResolver
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 
-from infra.http.destinations import place_of_request, plain_address
+from infra.http.destinations import place_of_request
 from infra.http.dial_watch import WatchedContext, note_dial
+from infra.http.special_addresses import plain_address
 
 AddressInfo = tuple[int, int, int, str, tuple[object, ...]]
 Dial = Callable[[AddressInfo], socket.socket]
@@ -82,9 +83,8 @@ def _dial(
     permit: Callable[[str], None], receive_buffer: int | None, info: AddressInfo
 ) -> socket.socket:
     family, kind, protocol, _, where = info
-    address = str(where[0])
-    if family not in _FAMILIES:
-        address = ""
+    # Not str(…): what a resolver vouches for is a string of a class of its own.
+    address = where[0] if isinstance(where[0], str) and family in _FAMILIES else ""
     permit(address)
     place = place_of_request()
     if place is not None:

@@ -9,7 +9,6 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from contextvars import ContextVar
-from ipaddress import IPv6Address
 from typing import Final, Self
 
 from yarl import URL
@@ -298,11 +297,3 @@ _PLACE: ContextVar[Place | None] = ContextVar("place", default=None)
 def place_of_request() -> Place | None:
     """Return the place inside which this code runs."""
     return _PLACE.get()
-
-
-def plain_address(address: str) -> str:
-    """Return ``address`` as everyone writes it: an IPv4 address mapped into IPv6 as itself."""
-    if not address.startswith("::ffff:"):
-        return address
-    mapped = IPv6Address(address).ipv4_mapped
-    return address if mapped is None else str(mapped)

@@ -31,6 +31,15 @@ class NoNameServerError(OSError):
     """None of our own name servers could be reached: no receiver is to blame."""
 
 
+class VouchedAddress(str):
+    """The address of a host that the operator listed by name: it may be dialled whatever it is.
+
+    A resolver alone knows names, and who dials sees addresses alone.
+    """
+
+    __slots__ = ()
+
+
 @dataclass(slots=True)
 class _Answer:
     addresses: list[str]
@@ -45,6 +54,7 @@ class Names(AbstractResolver):
     Args:
         permits: Whether an address may be dialled. An answer's other addresses are left out;
             if none remains, all are kept, for the one who dials to refuse.
+        vouches_for: Whether a host may be called wherever its name leads.
         servers: ``host`` or ``host:port`` of name servers; the system's if not given.
         budget: Seconds in which a look-up ends.
         remembered: Seconds for which an answer is good, whatever its own time to live.
@@ -54,11 +64,13 @@ class Names(AbstractResolver):
         self,
         permits: Callable[[str], bool],
         *,
+        vouches_for: Callable[[str], bool] = lambda _: False,
         servers: Sequence[str] | None = None,
         budget: float = BUDGET,
         remembered: float = REMEMBERED,
     ) -> None:
         self._permits = permits
+        self._vouches_for = vouches_for
         self._servers = servers
         self._budget = budget
         self._remembered = remembered
@@ -75,8 +87,8 @@ class Names(AbstractResolver):
         """Have ``address``, which worked, tried first as long as the name leads there."""
         answer = self._answers.get(host)
         if answer and answer.addresses[0] != address and address in answer.addresses:
-            answer.addresses.remove(address)
-            answer.addresses.insert(0, address)
+            place = answer.addresses.index(address)
+            answer.addresses.insert(0, answer.addresses.pop(place))
 
     async def resolve(
         self, host: str, port: int = 0, family: int = socket.AF_UNSPEC
@@ -134,7 +146,10 @@ class Names(AbstractResolver):
 
     async def _look_up(self, host: str) -> _Answer:
         found = await self._addresses(host)
-        permitted = [address for address in found if self._permits(address)]
+        if self._vouches_for(host):
+            permitted: list[str] = [VouchedAddress(address) for address in found]
+        else:
+            permitted = [address for address in found if self._permits(address)]
         addresses = (permitted or found)[:MOST_ADDRESSES]
         before = self._answers.pop(host, None)
         answer = _Answer(addresses, asyncio.get_running_loop().time() + self._remembered)

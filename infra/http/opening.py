@@ -39,6 +39,11 @@ class Outbound:
     proxied: bool = False
 
 
+def policy_of(settings: Settings) -> OutboundPolicy:
+    """Return what an installation lets its tenants have called."""
+    return OutboundPolicy(settings.outbound_allow, names=settings.outbound_allow_names)
+
+
 def proxy_of(settings: Settings) -> ForwardProxy | None:
     """Return the forward proxy of an installation, if it has one."""
     text = settings.outbound_proxy
@@ -70,7 +75,9 @@ async def open_outbound(
     Raises:
         SettingsError: The proxy speaks SOCKS, and the library for it is not installed.
     """
-    names = Names(policy.permits if proxy is None else lambda _: True)
+    names = Names(
+        policy.permits if proxy is None else lambda _: True, vouches_for=policy.vouches_for
+    )
     destinations = Destinations(
         names if proxy is None else None,
         exempt=policy.lists if exempt_listed else lambda _: False,

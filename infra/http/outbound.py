@@ -17,7 +17,7 @@ from yarl import URL
 
 from infra.http.connector import GuardedConnector, verifying
 from infra.http.dial_watch import WatchedRequest
-from infra.http.names import Names
+from infra.http.names import Names, VouchedAddress
 from infra.http.odd_answers import PatientResponse, take_heads_first
 from infra.http.special_addresses import inner_address, is_public
 from schemas.errors import OutboundRefusedError
@@ -68,11 +68,22 @@ _NOT_PUBLIC: Final = (
 
 
 class OutboundPolicy:
-    """Which addresses may be called: public unicast, and the networks listed."""
+    """Which addresses may be called: public unicast, the networks and the names listed.
 
-    def __init__(self, allow: Sequence[IPv4Network | IPv6Network] = ()) -> None:
-        """Take the networks that are allowed although they are not public."""
+    Args:
+        allow: Networks that are allowed although they are not public.
+        names: Hosts that may be called wherever their names lead, exactly as URLs write them.
+    """
+
+    def __init__(
+        self, allow: Sequence[IPv4Network | IPv6Network] = (), *, names: Sequence[str] = ()
+    ) -> None:
         self._allow = tuple(allow)
+        self._names = frozenset(name.rstrip(".").lower() for name in names)
+
+    def vouches_for(self, host: str) -> bool:
+        """Return whether the operator listed ``host`` by its name."""
+        return host.rstrip(".").lower() in self._names
 
     def permits(self, address: str) -> bool:
         """Return whether ``address`` may be dialled.
@@ -156,6 +167,8 @@ class OutboundPolicy:
         if ":" in host or _NUMERIC.fullmatch(host):
             if not self.permits(host):
                 raise RefusedAddressError(host)
+        elif host in self._names:
+            return
         elif host == "localhost" or host.endswith(".localhost"):
             if not (self.permits("127.0.0.1") or self.permits("::1")):
                 raise RefusedAddressError(host)
@@ -195,11 +208,11 @@ def outbound_session(
     """
 
     def permit(address: str) -> None:
-        if not policy.permits(address):
+        if not (isinstance(address, VouchedAddress) or policy.permits(address)):
             raise RefusedAddressError(address)
 
     connector = GuardedConnector(
-        resolver or Names(policy.permits),
+        resolver or Names(policy.permits, vouches_for=policy.vouches_for),
         permit=permit,
         limit=limit,
         tls=tls or verifying(),

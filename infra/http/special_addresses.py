@@ -65,3 +65,11 @@ def inner_address(address: IPv6Address) -> IPv4Address | None:
     if compatible or address in _NAT64:
         return IPv4Address(int(address) & 0xFFFF_FFFF)
     return None
+
+
+def plain_address(address: str) -> str:
+    """Return ``address`` as everyone writes it: an IPv4 address mapped into IPv6 as itself."""
+    if not address.startswith("::ffff:"):
+        return address
+    mapped = IPv6Address(address).ipv4_mapped
+    return address if mapped is None else str(mapped)

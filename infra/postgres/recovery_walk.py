@@ -31,12 +31,14 @@ _EARLIEST: Final = datetime(1970, 1, 2, tzinfo=UTC)
 
 # The one that was looked at longest ago; two processes never hold the same one.
 _TAKE: Final = text("""
-SELECT r.*, e.id IS NULL AS gone, e.disabled_at IS NOT NULL AS disabled, (
+SELECT r.*, e.id IS NULL AS gone, e.disabled_at IS NOT NULL AS disabled,
+  COALESCE(l.blocked_until > now(), false) AS blocked, (
   SELECT count(*) FROM (
     SELECT 1 FROM delivery
     WHERE lane_id = hashtextextended(CAST(r.endpoint_id AS text), 0) AND rank = 1
     LIMIT :most) w) AS waiting
 FROM webhook_recovery r LEFT JOIN webhook_endpoint e ON e.id = r.endpoint_id
+LEFT JOIN webhook_lane l ON l.id = hashtextextended(CAST(r.endpoint_id AS text), 0)
 WHERE r.finished_at IS NULL AND (r.lease_until IS NULL OR r.lease_until <= now())
 ORDER BY r.lease_until NULLS FIRST, r.created_at LIMIT 1 FOR UPDATE OF r SKIP LOCKED
 """)
@@ -120,21 +122,23 @@ class Held:
     """A recovery that this transaction holds, and how its endpoint is.
 
     Attributes:
+        blocked: Nothing is sent to it now.
         waiting: Recovered deliveries that the endpoint is owed, ``MOST_WAITING`` at the most.
     """
 
     recovery: Recovery
     gone: bool
     disabled: bool
+    blocked: bool
     waiting: int
 
 
 async def take_recovery(connection: AsyncConnection) -> Held | None:
     """Hold a recovery until the end of the transaction; ``None`` if there is nothing to do."""
     row = (await connection.execute(_TAKE, {"most": MOST_WAITING})).one_or_none()
-    return (
-        None if row is None else Held(recovery_of_row(row), row.gone, row.disabled, row.waiting)
-    )
+    if row is None:
+        return None
+    return Held(recovery_of_row(row), row.gone, row.disabled, row.blocked, row.waiting)
 
 
 async def put_off(connection: AsyncConnection, held: Held, pause: timedelta) -> None:

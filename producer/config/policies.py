@@ -95,9 +95,9 @@ def _is_loopback(host: str) -> bool:
 
 def _outbound(settings: Settings) -> Finding:
     allowed = settings.outbound_allow
-    if not allowed:
+    if not allowed and not settings.outbound_allow_names:
         return fine("webhook_egress", "webhooks reach public addresses only")
-    shown = ", ".join(map(str, allowed))
+    shown = ", ".join(map(str, (*allowed, *settings.outbound_allow_names)))
     if whole_worlds(allowed):
         return wrong(
             "webhook_egress",

@@ -9,7 +9,7 @@ import orjson
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509 import load_pem_x509_certificates
 
-from infra.http.outbound import OutboundPolicy
+from infra.http.opening import policy_of
 from infra.sealing import Sealer
 from infra.settings import Settings
 from schemas.errors import FieldError, InputError, OutboundRefusedError
@@ -40,7 +40,7 @@ class Configurer:
     """
 
     def __init__(self, settings: Settings, sealer: Sealer) -> None:
-        self._policy = OutboundPolicy(settings.outbound_allow)
+        self._policy = policy_of(settings)
         self._needs_tls = settings.production and not settings.webhook_allow_http
         self._sealer = sealer
 

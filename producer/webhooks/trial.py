@@ -19,6 +19,7 @@ from producer.webhooks.endpoints import there
 from producer.webhooks.samples import sample_event
 from schemas.errors import DatabaseUnavailableError, FieldError, InputError
 from schemas.events import EventType, OutboxKind
+from schemas.webhook_endpoint import Endpoint
 from schemas.webhook_errors import EndpointTestFailedError, EndpointTestNotSentError
 from schemas.webhook_json import Answered
 from schemas.webhooks import Trigger
@@ -27,6 +28,7 @@ from schemas.webhooks import Trigger
 _PATIENCE_SECONDS: Final = 3.0
 _FIRST_LOOK_SECONDS: Final = 0.02
 _LONGEST_PAUSE_SECONDS: Final = 0.25
+_WAKE_SECONDS: Final = 1.0
 
 
 class Trials:
@@ -57,14 +59,14 @@ class Trials:
             EndpointTestNotSentError: It was not sent in time; it will not be sent any more.
         """
         wanted = _type_of(event_type)
-        event_id, timeout = await self._publish(tenant_id, endpoint_id, wanted)
-        await self._doorbells.ring(DELIVER)
-        attempt = await self._wait(tenant_id, event_id, timeout + _PATIENCE_SECONDS)
+        event_id, endpoint = await self._publish(tenant_id, endpoint_id, wanted)
+        patience = endpoint.config.timeout_s + _PATIENCE_SECONDS
+        attempt = await self._wait(endpoint, event_id, patience)
         if attempt is None:
             await self._take_back(tenant_id, event_id)
             raise EndpointTestNotSentError(
-                f"the test was not sent within {timeout + _PATIENCE_SECONDS:g} s, and will not "
-                "be any more: no delivery process runs, or they are all busy"
+                f"the test was not sent within {patience:g} s, and will not be any more: no "
+                "delivery process runs, or they are all busy"
             )
         if attempt.status is None:
             why = f": {attempt.detail}" if attempt.detail else ""
@@ -82,7 +84,7 @@ class Trials:
 
     async def _publish(
         self, tenant_id: int, endpoint_id: UUID, event_type: EventType
-    ) -> tuple[UUID, float]:
+    ) -> tuple[UUID, Endpoint]:
         key = new_key()
         async with transaction(self._engine) as connection:
             found = await get_endpoint(connection, tenant_id, endpoint_id)
@@ -105,22 +107,35 @@ class Trials:
                 trigger=Trigger.TEST,
             )
             await publish_events(connection, [publication])
-            await wake_lane(connection, endpoint)
-        return key, endpoint.config.timeout_s
+        return key, endpoint
 
     async def _wait(
-        self, tenant_id: int, event_id: UUID, patience: float
+        self, endpoint: Endpoint, event_id: UUID, patience: float
     ) -> TrialAttempt | None:
         """Look again and again: a test is rare, and its answer is a row like any other."""
-        ends, pause = self._clock.monotonic() + patience, _FIRST_LOOK_SECONDS
-        while self._clock.monotonic() < ends:
+        began, pause = self._clock.monotonic(), _FIRST_LOOK_SECONDS
+        wake_at = began
+        while (now := self._clock.monotonic()) < began + patience:
+            if now >= wake_at:
+                await self._wake(endpoint)
+                wake_at = now + _WAKE_SECONDS
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, _LONGEST_PAUSE_SECONDS)
             async with transaction(self._engine) as connection:
-                attempt = await attempt_of_test(connection, tenant_id, event_id)
+                attempt = await attempt_of_test(connection, endpoint.tenant_id, event_id)
             if attempt is not None:
                 return attempt
         return None
+
+    async def _wake(self, endpoint: Endpoint) -> None:
+        """Have the lane looked at, however its receiver does.
+
+        Again and again: an owner that lets go of the lane of a disabled endpoint just now says
+        that nothing of it is due.
+        """
+        async with transaction(self._engine) as connection:
+            await wake_lane(connection, endpoint)
+        await self._doorbells.ring(DELIVER)
 
     async def _take_back(self, tenant_id: int, event_id: UUID) -> None:
         with contextlib.suppress(DatabaseUnavailableError):

@@ -17,6 +17,7 @@ from genq import (
     JobRequest,
     RateLimitedError,
     RawResponse,
+    WebhookEndpoint,
     WebhookInvalidError,
 )
 
@@ -79,7 +80,7 @@ def receive(client: Genq, body: bytes, headers: dict[str, str]) -> Event | None:
 
 
 def look_after(client: Genq, broken: str) -> str | None:
-    shop = client.webhooks.endpoints.create(
+    shop: WebhookEndpoint = client.webhooks.endpoints.create(
         "shop", "https://example.com/hook", event_types=["job.*"], ordering="fifo"
     )
     client.webhooks.endpoints.update(shop.id, throttle_rate=None, timeout_s=5)

@@ -49,7 +49,7 @@ OUTCOMES: Final = {
     "odd_text": {"http_error"},
     "nul_in_head": {"protocol_error"},
 }
-TIMES: Final = 4
+TIMES: Final = 2
 MEGABYTE: Final = 1024
 
 

@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import TextClause
+from sqlalchemy import Row, TextClause
 
 from infra.postgres import (
     delivery,
@@ -39,58 +39,7 @@ def test_no_statement_of_a_look_reads_the_backlog_of_a_dead_receiver(
         async with open_deliveries(settings) as deliveries:
             await deliveries.owe(f"{DEAD}/hook")
             await fill(deliveries)
-            [lane] = await deliveries.lanes()
-            [row] = (await deliveries.rows())[-1:]
-            one = {"ids": [lane.id], "fences": [1], "me": 1, "lease": timedelta(seconds=15)}
-            full: dict[str, Any] = {"full": []}
-            records = f'[{{"n":0,"id":"{row.id}","lane":{lane.id},"lease":0,"attempt":1}}]'
-            looks: list[tuple[TextClause | HotStatement, dict[str, Any]]] = [
-                (due_lanes._DUE, {"window": WINDOW, "most": 9, "crowded": False, **full}),
-                (
-                    due_lanes._DUE_OF_TENANTS,
-                    {"after": -1, "tenants": TENANTS, "each": EACH, **full},
-                ),
-                (due_lanes._ABANDONED, {"me": 1, "most": 9}),
-                (due_lanes._MISSED, one),
-                (due_lanes._NEXT, {}),
-                (delivery_lanes._LEASE, one),
-                (delivery_lanes._LET_GO, {**one, **standing()}),
-                (
-                    delivery._FETCH,
-                    {
-                        "lanes": [lane.id],
-                        "depths": [16],
-                        "held": ["{}"],
-                        "in_order": [True],
-                        "by_hand": [1],
-                        "progress": 3,
-                    },
-                ),
-                (
-                    delivery._FETCH_BY_HAND,
-                    {"lanes": [lane.id], "newest": 64, "by_hand": [1]},
-                ),
-                (
-                    delivery_records._RECORD,
-                    {
-                        "rows": records,
-                        "ids": [row.id],
-                        "lanes": [lane.id],
-                        "me": 1,
-                        "lifetime": DELIVERY_LIFETIME,
-                    },
-                ),
-                (forgotten_lanes._WAKE, {"after": -(2**63), "most": 9}),
-                (
-                    forgotten_lanes._EXPIRE,
-                    {
-                        "lifetime": DELIVERY_LIFETIME,
-                        "most": 9,
-                        "exhausted": 2,
-                        "discarded": 3,
-                    },
-                ),
-            ]
+            looks = statements(*await deliveries.lanes(), (await deliveries.rows())[-1])
             for statement, values in looks:
                 pages = await pages_read(deliveries, statement, values)
                 assert pages < AFFORDABLE_PAGES, statement.text
@@ -117,6 +66,42 @@ def test_ten_thousand_rows_of_a_blocked_receiver_keep_nobody_waiting(
             assert lane.due_in > timedelta(minutes=59)
 
     asyncio.run(play())
+
+
+Look = tuple[TextClause | HotStatement, dict[str, Any]]
+
+
+def statements(lane: Row[Any], row: Row[Any]) -> list[Look]:
+    """Return every statement of a look at one lane, with values as a loop has them."""
+    fetch = {"depths": [16], "held": ["{}"], "in_order": [True], "progress": 3}
+    records = f'[{{"n":0,"id":"{row.id}","lane":{lane.id},"lease":0,"attempt":1}}]'
+    record = {"rows": records, "ids": [row.id], "lifetime": DELIVERY_LIFETIME}
+    of = {"lanes": [lane.id], "by_hand": [1], "me": 1}
+    ends = {"lifetime": DELIVERY_LIFETIME, "exhausted": 2, "discarded": 3}
+    return [
+        *statements_of_lanes(lane),
+        (delivery._FETCH, fetch | of),
+        (delivery._FETCH_BY_HAND, {"newest": 64} | of),
+        (delivery_records._RECORD, record | of),
+        (forgotten_lanes._WAKE, {"after": -(2**63), "most": 9}),
+        (forgotten_lanes._EXPIRE, {"most": 9} | ends),
+    ]
+
+
+def statements_of_lanes(lane: Row[Any]) -> list[Look]:
+    """Return those that find, take and give up lanes."""
+    one = {"ids": [lane.id], "fences": [1], "me": 1, "lease": timedelta(seconds=15)}
+    due = {"window": WINDOW, "most": 9, "crowded": False, "full": []}
+    around = {"after": -1, "tenants": TENANTS, "each": EACH, "full": []}
+    return [
+        (due_lanes._DUE, due),
+        (due_lanes._DUE_OF_TENANTS, around),
+        (due_lanes._ABANDONED, {"me": 1, "most": 9}),
+        (due_lanes._MISSED, one),
+        (due_lanes._NEXT, {}),
+        (delivery_lanes._LEASE, one),
+        (delivery_lanes._LET_GO, {**one, **standing()}),
+    ]
 
 
 async def fill(deliveries: Deliveries) -> None:

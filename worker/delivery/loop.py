@@ -99,14 +99,13 @@ class DeliveryLoop:
             lease=limits.lease,
             clock=clock,
         )
-        recorder = Recorder(
-            engine, self._server_time, me=me, patience=limits.lease, on_news=self.wake
-        )
         self._attempts = Attempts(
             engine,
             sender,
             self._lanes,
-            recorder,
+            Recorder(
+                engine, self._server_time, me=me, patience=limits.lease, on_news=self.wake
+            ),
             self._server_time,
             clock=clock,
             chance=chance,

@@ -18,8 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from infra.clock import SystemClock
 from infra.doorbells import DELIVER, Bell, Doorbells
 from infra.http.odd_answers import RECEIVE_BUFFER
-from infra.http.opening import open_outbound, proxy_of
-from infra.http.outbound import OutboundPolicy
+from infra.http.opening import open_outbound, policy_of, proxy_of
 from infra.postgres.engine import create_engine
 from infra.sealing import sealer_for
 from infra.settings import Settings, read_settings
@@ -97,7 +96,7 @@ async def _engine(settings: Settings) -> AsyncGenerator[AsyncEngine]:
 @contextlib.asynccontextmanager
 async def _deliveries(settings: Settings, engine: AsyncEngine) -> AsyncGenerator[DeliveryLoop]:
     clock = SystemClock()
-    policy = OutboundPolicy(settings.outbound_allow)
+    policy = policy_of(settings)
     async with open_outbound(
         policy, proxy=proxy_of(settings), receive_buffer=RECEIVE_BUFFER
     ) as outbound:

@@ -30,6 +30,8 @@ from schemas.ids import format_id
 _IDLE_SECONDS: Final = 1.0
 # Until an endpoint has taken some of what it is owed.
 _FULL_PAUSE: Final = timedelta(milliseconds=250)
+# And until its receiver is tried again.
+_BLOCKED_PAUSE: Final = timedelta(seconds=5)
 # Of one that meets what nobody thought of.
 _DEFECT_PAUSE: Final = timedelta(minutes=1)
 # A recovery takes at most half of the time, so that what is live finds the database free.
@@ -136,7 +138,8 @@ class RecoveryWalker:
             return Step.ENDED
         # A few at a time would cost a walk each.
         if held.waiting > self._most // 2:
-            await put_off(connection, held, _FULL_PAUSE)
+            pause = _BLOCKED_PAUSE if held.blocked else _FULL_PAUSE
+            await put_off(connection, held, pause)
             return Step.WAITS
         made = await step_recovery(connection, held, chunk=self._chunk, most=self._most)
         return Step.QUEUED if made else Step.LOOKED

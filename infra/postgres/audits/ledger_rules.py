@@ -137,6 +137,8 @@ LEDGER_RULES: Final[tuple[Rule, ...]] = (
         "idempotency keys that stand for no job: a job that was accepted is not there",
         """SELECT i.job_id AS example FROM idempotency i
         WHERE i.expires_at > now() + GREATEST(:ttl - :span, interval '0')
+          -- A call that is not about one job keeps its answer, and names no job.
+          AND i.answer IS NULL
           AND i.job_id >= :since AND NOT EXISTS (SELECT 1 FROM job j WHERE j.id = i.job_id)""",
         "Was the database restored to an earlier instant, or a partition dropped by hand? "
         "Delete the keys, so that their callers' next try submits the job again.",

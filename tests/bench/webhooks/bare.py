@@ -19,24 +19,7 @@ from tests.bench.lines import questions, say
 
 async def post_all(asked: dict[str, str | int | float]) -> bytes:
     """Post for so many seconds; return rate and CPU time as JSON."""
-    body_of = str(asked["body"])
-    bodies = [body_of.replace("$EVENT", f"{n:036d}").encode() for n in range(64)]
-    now = int(time.time())  # noqa: TID251 - receivers compare the machine's clock
-    secret = str(asked["secret"])
-    requests = [
-        (
-            body,
-            {
-                **sign(secret, message_id=f"evt_{n:026d}", at_seconds=now, body=body),
-                "content-type": "application/json",
-                "user-agent": "genq/bench",
-                "genq-delivery-id": f"{n:036d}",
-                "genq-attempt": "1",
-                "genq-trigger": "scheduled",
-            },
-        )
-        for n, body in enumerate(bodies)
-    ]
+    requests = [_signed(str(asked["body"]), n, str(asked["secret"])) for n in range(64)]
     urls = [f"{asked['url']}/e{n}" for n in range(int(asked["endpoints"]))]
     turns = itertools.count()
     done = 0
@@ -61,6 +44,19 @@ async def post_all(asked: dict[str, str | int | float]) -> bytes:
         seconds = time.monotonic() - began
     cpu_ms = 1000 * (time.process_time() - cpu) / max(1, done)
     return orjson.dumps({"rate": done / seconds, "cpu_ms": cpu_ms, "count": done})
+
+
+def _signed(form: str, number: int, secret: str) -> tuple[bytes, dict[str, str]]:
+    body = form.replace("$EVENT", f"{number:036d}").encode()
+    now = int(time.time())  # noqa: TID251 - receivers compare the machine's clock
+    return body, {
+        **sign(secret, message_id=f"evt_{number:026d}", at_seconds=now, body=body),
+        "content-type": "application/json",
+        "user-agent": "genq/bench",
+        "genq-delivery-id": f"{number:036d}",
+        "genq-attempt": "1",
+        "genq-trigger": "scheduled",
+    }
 
 
 async def main() -> None:

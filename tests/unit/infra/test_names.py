@@ -221,3 +221,27 @@ def test_closing_ends_look_ups_that_are_under_way() -> None:
                 await waiting
 
     run(scenario)
+
+
+def test_a_host_that_the_operator_listed_by_name_is_called_wherever_it_leads() -> None:
+    async def scenario() -> None:
+        policy = OutboundPolicy(names=["Inside.test."])
+        script = {"inside.test": [[LISTED]], "other.test": [[LISTED]]}
+        async with Receiver() as receiver, NameServer(script).listening() as server:
+            names = Names(
+                policy.permits, servers=[server.place], vouches_for=policy.vouches_for
+            )
+            async with outbound_session(policy, resolver=names) as session:
+                for turn in range(2):
+                    url = f"http://inside.test:{receiver.port}/{turn}"
+                    policy.check_url(url)
+                    async with session.post(url, allow_redirects=False) as answer:
+                        assert answer.status == 200
+                        names.prefer("inside.test", LISTED)
+                with pytest.raises(aiohttp.ClientConnectorError):
+                    await session.post(f"http://other.test:{receiver.port}/")
+                with pytest.raises(aiohttp.ClientConnectorError):
+                    await session.post(f"http://{LISTED}:{receiver.port}/")
+            assert len(receiver.requests) == 2
+
+    run(scenario)
