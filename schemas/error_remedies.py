@@ -66,8 +66,8 @@ REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
             "unique key or on_conflict."
         ),
         "endpoint_not_active": (
-            "Enable the endpoint (POST /v1/webhook_endpoints/{id} with disabled: false), or send "
-            "the event to another one: recover it there."
+            "Enable the endpoint (POST /v1/webhook_endpoints/{id}/enable), or send the event "
+            "to another one: recover it there."
         ),
         "event_content_gone": (
             "Nothing can be sent any more. The job itself, while it is kept, tells its result: "

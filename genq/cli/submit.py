@@ -60,10 +60,7 @@ def submit(
             input=asked,
             model=model,
             webhook=_webhook(webhook, webhook_events),
-            channels=channel,
-            metadata=read_metadata(metadata or []),
-            tags=tag,
-            end_user=end_user,
+            **_words(channel, tag, metadata, end_user),
             **_placing(lane, priority, run_at, start_timeout, deadline, unique_key),
         )
         if not (wait or output or timeout is not None):
@@ -141,6 +138,16 @@ def _placing(  # noqa: PLR0917 - one flag each, in the order of --help
         "unique": unique,
         "deadline": read_instant(deadline, "--deadline"),
     }
+
+
+def _words(
+    channels: Sequence[str] | None,
+    tags: Sequence[str] | None,
+    metadata: Sequence[str] | None,
+    end_user: str | None,
+) -> Any:
+    said = read_metadata(metadata or ())
+    return {"channels": channels, "tags": tags, "metadata": said, "end_user": end_user}
 
 
 def _webhook(url: str | None, events: str | None) -> Webhook | None:

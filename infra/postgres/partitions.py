@@ -43,8 +43,11 @@ def week_of(moment: datetime) -> datetime:
 
 
 def first_key(moment: datetime) -> UUID:
-    """Return the lowest key of ``moment``'s millisecond, below every UUIDv7 made then."""
-    return UUID(int=(moment - _EPOCH) // timedelta(milliseconds=1) << 80)
+    """Return the lowest key of ``moment``'s millisecond, below every UUIDv7 made then.
+
+    Before 1970 there were none: it is the lowest of all.
+    """
+    return UUID(int=max(0, (moment - _EPOCH) // timedelta(milliseconds=1)) << 80)
 
 
 def partition_name(table: str, week: datetime) -> str:

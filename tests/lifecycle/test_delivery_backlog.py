@@ -39,8 +39,11 @@ def test_no_statement_of_a_look_reads_the_backlog_of_a_dead_receiver(
         async with open_deliveries(settings) as deliveries:
             await deliveries.owe(f"{DEAD}/hook")
             await fill(deliveries)
-            looks = statements(*await deliveries.lanes(), (await deliveries.rows())[-1])
+            [lane] = await deliveries.lanes()
+            looks = statements(lane, (await deliveries.rows())[-1])
             for statement, values in looks:
+                # The first reading marks what other tests left dead in the indexes.
+                await pages_read(deliveries, statement, values)
                 pages = await pages_read(deliveries, statement, values)
                 assert pages < AFFORDABLE_PAGES, statement.text
 
@@ -73,11 +76,11 @@ Look = tuple[TextClause | HotStatement, dict[str, Any]]
 
 def statements(lane: Row[Any], row: Row[Any]) -> list[Look]:
     """Return every statement of a look at one lane, with values as a loop has them."""
-    fetch = {"depths": [16], "held": ["{}"], "in_order": [True], "progress": 3}
+    fetch: dict[str, Any] = {"depths": [16], "held": ["{}"], "in_order": [True], "progress": 3}
     records = f'[{{"n":0,"id":"{row.id}","lane":{lane.id},"lease":0,"attempt":1}}]'
-    record = {"rows": records, "ids": [row.id], "lifetime": DELIVERY_LIFETIME}
-    of = {"lanes": [lane.id], "by_hand": [1], "me": 1}
-    ends = {"lifetime": DELIVERY_LIFETIME, "exhausted": 2, "discarded": 3}
+    record: dict[str, Any] = {"rows": records, "ids": [row.id], "lifetime": DELIVERY_LIFETIME}
+    of: dict[str, Any] = {"lanes": [lane.id], "by_hand": [1], "me": 1}
+    ends: dict[str, Any] = {"lifetime": DELIVERY_LIFETIME, "exhausted": 2, "discarded": 3}
     return [
         *statements_of_lanes(lane),
         (delivery._FETCH, fetch | of),
@@ -90,9 +93,14 @@ def statements(lane: Row[Any], row: Row[Any]) -> list[Look]:
 
 def statements_of_lanes(lane: Row[Any]) -> list[Look]:
     """Return those that find, take and give up lanes."""
-    one = {"ids": [lane.id], "fences": [1], "me": 1, "lease": timedelta(seconds=15)}
-    due = {"window": WINDOW, "most": 9, "crowded": False, "full": []}
-    around = {"after": -1, "tenants": TENANTS, "each": EACH, "full": []}
+    one: dict[str, Any] = {
+        "ids": [lane.id],
+        "fences": [1],
+        "me": 1,
+        "lease": timedelta(seconds=15),
+    }
+    due: dict[str, Any] = {"window": WINDOW, "most": 9, "crowded": False, "full": []}
+    around: dict[str, Any] = {"after": -1, "tenants": TENANTS, "each": EACH, "full": []}
     return [
         (due_lanes._DUE, due),
         (due_lanes._DUE_OF_TENANTS, around),

@@ -164,6 +164,10 @@ class Attempts:
     async def _send(self, lane: HeldLane, owed: Owed, receiver: Receiver) -> Result:
         if not lane.destination.exists:
             return Result(Outcome.DISCARDED, timedelta(), detail="the receiver was deleted")
+        if (owed.tenant_id, owed.endpoint_id) != (receiver.tenant_id, receiver.endpoint_id):
+            # Numbers of lanes are digests: should two be the same, nobody gets another's news.
+            _log.error("delivery_in_foreign_lane", delivery_id=str(owed.id), lane=owed.lane_id)
+            return Result(Outcome.DISCARDED, timedelta(), detail="its lane is another's")
         if lane.destination.fault is not None:
             return Result(Outcome.INTERNAL, timedelta(), detail=lane.destination.fault)
         try:

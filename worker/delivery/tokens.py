@@ -166,7 +166,8 @@ def _token_of(body: bytes) -> tuple[str, float]:
         said = cast("dict[str, Any]", json.loads(body))
         token: object = said["access_token"]
         lasts = float(said.get("expires_in") or _UNSAID_SECONDS)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (ArithmeticError, AttributeError, KeyError, RecursionError, TypeError, ValueError):
+        # A number may be one that no float can be.
         token, lasts = None, 0.0
     usable = isinstance(token, str) and token.isascii() and token.isprintable()
     # Not a number is not less than anything.
