@@ -12,7 +12,6 @@ from aiohttp import hdrs
 from aiohttp.abc import AbstractResolver
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
-from multidict import CIMultiDict
 
 from infra.http.dial_watch import handshake_began
 from schemas.errors import OutboundRefusedError
@@ -68,7 +67,7 @@ class ProxyingConnector(aiohttp.TCPConnector):
         """
         if self._authorization is not None:
             # aiohttp moves it to where the proxy looks for it.
-            req.proxy_headers = CIMultiDict({hdrs.AUTHORIZATION: self._authorization})
+            req.proxy_headers = {hdrs.AUTHORIZATION: self._authorization}  # pyright: ignore[reportAttributeAccessIssue] - any mapping will do
         try:
             return await super().connect(req, traces, timeout)
         except aiohttp.ClientHttpProxyError as error:

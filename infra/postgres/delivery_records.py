@@ -77,7 +77,8 @@ class Unrecorded:
 # JSON: a list for each of so many columns takes the driver longer than all the rest.
 #
 # The arrays keep the planner on primary keys, where its guess of how many rows there are would
-# have it read whole tables. What waited for a delivery that failed before is due at once.
+# have it read whole tables. What waited for a delivery that failed before is due at once. What
+# was asked for by hand (trigger 1) is asked for once; asked for meanwhile, it stays due.
 _RECORD: Final = HotStatement("""
 WITH x AS MATERIALIZED (
   SELECT * FROM json_to_recordset(CAST(:rows AS json)) AS x(
@@ -96,7 +97,8 @@ gone AS (
   RETURNING d.id, d.event_id, d.job_id, d.tenant_id, d.endpoint_id, d.lane_id, d.rank, d.seq),
 later AS (
   UPDATE delivery d SET attempt = g.failures, fence = g.attempt, lease_until = NULL,
-    next_at = CASE WHEN g.stays THEN d.next_at
+    trigger = CASE WHEN d.trigger = 1 AND g.trigger = 1 THEN 0 ELSE d.trigger END,
+    next_at = CASE WHEN g.stays OR (d.trigger = 1 AND g.trigger <> 1) THEN d.next_at
       ELSE LEAST(now() + make_interval(secs => g.delay), d.created_at + :lifetime) END
   FROM g
   WHERE d.id = ANY(CAST(:ids AS uuid[])) AND d.id = g.id AND d.fence = g.attempt - 1

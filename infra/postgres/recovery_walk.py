@@ -35,10 +35,10 @@ SELECT r.*, e.id IS NULL AS gone, e.disabled_at IS NOT NULL AS disabled,
   COALESCE(l.blocked_until > now(), false) AS blocked, (
   SELECT count(*) FROM (
     SELECT 1 FROM delivery
-    WHERE lane_id = hashtextextended(CAST(r.endpoint_id AS text), 0) AND rank = 1
+    WHERE lane_id = l.id AND rank = 1
     LIMIT :most) w) AS waiting
 FROM webhook_recovery r LEFT JOIN webhook_endpoint e ON e.id = r.endpoint_id
-LEFT JOIN webhook_lane l ON l.id = hashtextextended(CAST(r.endpoint_id AS text), 0)
+LEFT JOIN webhook_lane l ON l.tenant_id = r.tenant_id AND l.endpoint_id = r.endpoint_id
 WHERE r.finished_at IS NULL AND (r.lease_until IS NULL OR r.lease_until <= now())
 ORDER BY r.lease_until NULLS FIRST, r.created_at LIMIT 1 FOR UPDATE OF r SKIP LOCKED
 """)

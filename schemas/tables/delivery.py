@@ -48,8 +48,9 @@ delivery = Table(
         "lane_id",
         BigInteger,
         Computed(
-            "hashtextextended(COALESCE(CAST(endpoint_id AS text),"
-            " CAST(tenant_id AS text) || ' ' || origin), 0)",
+            "CAST(CAST('x' || encode(substr(sha256(decode(replace(COALESCE("
+            "CAST(endpoint_id AS text), CAST(tenant_id AS text) || ' ' || origin),"
+            " chr(92), repeat(chr(92), 2)), 'escape')), 1, 8), 'hex') AS bit(64)) AS bigint)",
             persisted=True,
         ),
     ),

@@ -83,6 +83,8 @@ def test_each_filter_finds_what_fits_and_nothing_else(settings: Settings) -> Non
             ({"event_type": "job.failed"}, []),
             ({"created_after": before}, everything),
             ({"created_before": before}, []),
+            ({"created_after": "0001-01-01T00:00:00Z"}, everything),
+            ({"created_before": "1969-12-31T23:59:59Z"}, []),
             ({"started_before": before}, []),
             ({"started_after": before}, everything[1:]),
         )

@@ -14,6 +14,7 @@ from infra.new_ids import new_key
 from infra.postgres.delivery import Owed
 from schemas.errors import DatabaseUnavailableError
 from schemas.receiver import Receiver
+from schemas.webhooks import Ordering
 from worker.delivery.held_lane import HeldLane
 from worker.delivery.lane_state import Tried, began, trigger_of
 from worker.delivery.lane_step import after
@@ -158,6 +159,8 @@ class Attempts:
             started_at=started_at,
         )
         news = news_of(owed, receiver, result, step, before=before)
+        if receiver.ordering is Ordering.FIFO and record.ended is None:
+            lane.returning.add(owed.id)
         self._make_room(lane, at)
         await self._record(lane, owed, Ending(lane, record, news))
 
@@ -198,14 +201,21 @@ class Attempts:
         except Exception:  # noqa: BLE001 - the others go on; this one is sent again, not at once
             _log.exception("delivery_not_recorded", delivery_id=str(owed.id))
             loop = asyncio.get_running_loop()
-            loop.call_later(_AFTER_DEFECT_SECONDS, lane.held.pop, owed.id, None)
+            loop.call_later(_AFTER_DEFECT_SECONDS, self._put_down, lane, owed)
             return
         else:
             if missing is not None:
                 _log.info("delivery_superseded", delivery_id=str(owed.id), lost=missing.lost)
                 if missing.lost:
                     self._lanes.lose(lane)
+        self._put_down(lane, owed)
+
+    def _put_down(self, lane: HeldLane, owed: Owed) -> None:
         lane.held.pop(owed.id, None)
+        if owed.id in lane.returning:
+            lane.returning.remove(owed.id)
+            self._lanes.turns.offer(lane)
+            self.begin()
         self._ask_for_more(lane)
 
     def _ask_for_more(self, lane: HeldLane) -> None:

@@ -27,8 +27,6 @@ _DOUBLINGS: Final = 5
 def after_success(state: LaneState, receiver: Receiver, *, at: datetime) -> LaneState:
     """Return the state after the receiver took something: closed, and wider."""
     breaker, in_flight = _grown(state, receiver)
-    # A pause that the receiver asked for meanwhile outlasts the success of an older request.
-    troubled = state.breaker is Breaker.OPEN or state.failures > 0
     recent = Recent() if state.breaker is Breaker.OPEN else state.recent
     return replace(
         state,
@@ -38,7 +36,7 @@ def after_success(state: LaneState, receiver: Receiver, *, at: datetime) -> Lane
         last_success_at=at,
         probes=0,
         in_flight=in_flight,
-        blocked_until=None if troubled else state.blocked_until,
+        blocked_until=_blocked_still(state, at=at),
         recent=recent.add(failed=False, at=at),
     )
 
@@ -78,6 +76,15 @@ def after_failure(
 def later(one: datetime | None, other: datetime) -> datetime:
     """Return the later of two instants."""
     return other if one is None else max(one, other)
+
+
+def _blocked_still(state: LaneState, *, at: datetime) -> datetime | None:
+    """Return until when a receiver that took something asked to be left alone."""
+    if state.breaker is Breaker.OPEN or state.blocked_until is None:
+        return None
+    # Longer than any pause of ours: the receiver asked for it, after this older request.
+    asked = state.failures == 0 or state.blocked_until > at + _GAPS[-1]
+    return state.blocked_until if asked else None
 
 
 def _probed(state: LaneState, *, at: datetime) -> LaneState:

@@ -29,6 +29,8 @@ class HeldLane:
         idle_since: Since when nothing was found; ``None``: something was.
         delivered: Attempts that succeeded and are not in its row yet.
         failed: Attempts that did not.
+        returning: What failed in a lane that goes in strict order, and is not recorded: nothing
+            passes it.
         lost: It has another owner now: what it holds is not ours to send.
     """
 
@@ -48,6 +50,7 @@ class HeldLane:
     idle_since: float | None = None
     delivered: int = 0
     failed: int = 0
+    returning: set[UUID] = field(default_factory=set[UUID])
     lost: bool = False
 
     @property
@@ -74,7 +77,7 @@ class HeldLane:
         """Return whether the lane itself allows the next request now."""
         if self.destination.disabled and (owed.trigger is not Trigger.TEST or self.in_flight):
             return False
-        return may_send(
+        return not self.returning and may_send(
             self.state,
             self.receiver,
             in_flight=self.in_flight,

@@ -21,7 +21,8 @@ from worker.delivery.schedule import (
     pause_asked,
 )
 
-# A fault of ours may be everybody's, or this delivery's alone: a short pause serves for both.
+# A fault of ours may be everybody's, or this delivery's alone: a short pause serves for both;
+# and for an address that is busy with requests to other receivers.
 _INTERNAL_PAUSE: Final = timedelta(seconds=1)
 # Nothing more is sent until it is written, and read again, that the endpoint is disabled.
 _UNTIL_DISABLED: Final = timedelta(seconds=5)
@@ -73,6 +74,7 @@ def after(
         registered=registered,
         once=tried.kind in _SENT_ONCE,
         free=state.breaker is Breaker.OPEN and tried.trigger not in BY_HAND,
+        by_hand=tried.trigger in BY_HAND,
     )
     decision = decide(
         result, course, failures=tried.failures, age=tried.age, at=at, chance=chance
@@ -102,7 +104,7 @@ def _follow(
             return after_success(state, receiver, at=at)
         case Outcome.RATE_LIMITED:
             return _pause(state, at + pause_asked(result, at=at))
-        case Outcome.INTERNAL:
+        case Outcome.INTERNAL | Outcome.DEFERRED:
             return _pause(state, at + _INTERNAL_PAUSE)
         case Outcome.GONE | Outcome.REFUSED | Outcome.DISCARDED:
             return state

@@ -153,6 +153,8 @@ class Lanes:
 
     def useful(self, lane: HeldLane) -> int:
         """Return how much more a lane could use."""
+        if lane.returning:
+            return 0
         here = room(lane.state, lane.receiver) - lane.in_flight - len(lane.waiting)
         if not (lane.quick and lane.proven) or self._waiting_bytes >= _MOST_WAITING_BYTES:
             return here

@@ -6,7 +6,7 @@ committed a moment later. So a lane that was let go is looked at again for a whi
 
 from collections import OrderedDict
 from collections.abc import Collection
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from datetime import timedelta
 from typing import Final
 
@@ -107,7 +107,7 @@ class Leases:
             kept = await renew_lanes(connection, savings, me=self._me, lease=self._lease)
             for lane, saving in zip(lanes, savings, strict=True):
                 if lane.id in kept:
-                    lane.ends_at = now + self._lease.total_seconds()
+                    self._prolong(lane, now=now)
                     count_saved(lane, saving)
                 else:
                     self._lose(lane)
@@ -157,7 +157,14 @@ class Leases:
     async def let_go(self, connection: AsyncConnection, lanes: Collection[HeldLane]) -> None:
         """Let lanes go, whatever they hold; others may take them at once."""
         savings = [saving_of(lane) for lane in lanes]
-        await let_go(connection, savings, me=self._me)
+        try:
+            await let_go(connection, savings, me=self._me)
+        except BaseException:
+            # Others may have them already: nothing begins before it is known whose they are.
+            self._renew_at = 0.0
+            for lane in lanes:
+                lane.ends_at = 0.0
+            raise
         until = self._clock.monotonic() + _LOOKED_AFTER_SECONDS
         for lane in lanes:
             self._remember(lane)
@@ -184,7 +191,8 @@ class Leases:
         if now >= self._look_for_abandoned_at:
             every = min(_ABANDONED_EVERY, self._lease.total_seconds() / _RENEWALS_PER_LEASE)
             self._look_for_abandoned_at = now + every
-            ids.update(await abandoned_lanes(connection, me=self._me, most=most))
+            abandoned = await abandoned_lanes(connection, most=most)
+            ids.update(lane for lane in abandoned if self._lanes.get(lane) is None)
         self._let_go = {lane: until for lane, until in self._let_go.items() if until > now}
         ids.update(await missed_lanes(connection, self._let_go.keys() - ids))
         return ids
@@ -214,6 +222,13 @@ class Leases:
             lane.more = True
         lane.destination = destination
         lane.read_at = self._clock.monotonic()
+
+    def _prolong(self, lane: HeldLane, *, now: float) -> None:
+        ended = lane.ends_at <= self._clock.monotonic()
+        lane.ends_at = now + self._lease.total_seconds()
+        if ended:
+            # Its turn may have come and gone meanwhile.
+            self._lanes.turns.offer(lane)
 
     def _lose(self, lane: HeldLane) -> None:
         _log.info("lane_lost", lane_id=lane.id, deliveries=len(lane.held))
@@ -250,6 +265,10 @@ def count_saved(lane: HeldLane, saving: LaneSaving) -> None:
 
 
 def reset(lane: HeldLane, standing: LaneStanding) -> None:
-    """Begin with what somebody else wrote of the receiver: that it was mended."""
+    """Begin with what somebody else wrote of the receiver: that it was mended.
+
+    A throttle goes on: where it stands is in the row only now and then.
+    """
     if standing != standing_of(lane.saved):
-        lane.state = lane.saved = LaneState(**asdict(standing))
+        lane.saved = LaneState(**asdict(standing))
+        lane.state = replace(lane.saved, throttled_until=lane.state.throttled_until)

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import contextlib
 import random
+import resource
 import signal
 import sys
 from collections.abc import AsyncGenerator
@@ -35,6 +36,8 @@ from worker.delivery.sender import WebhookSender
 _LONGEST_GRACE: Final = timedelta(seconds=3)
 _BAD_SETTINGS: Final = 8
 _HOUR: Final = 3600.0
+# A thousand requests at once, and the connections that are kept for the next ones.
+_SOCKETS: Final = 8192
 
 _log: Final = structlog.get_logger()
 
@@ -48,12 +51,21 @@ def main() -> int:
         configure_logging(settings, process="deliver")
         configure_tracing(settings, process="deliver")
         serve_metrics(settings.metrics_port)
+        _allow_sockets()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(settings))
     except SettingsError as error:
         sys.stderr.write(f"{error.message}\n")
         return _BAD_SETTINGS
     return 0
+
+
+def _allow_sockets() -> None:
+    """Raise the limit of open files, as far as the machine lets us: most start at 1024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = _SOCKETS if hard == resource.RLIM_INFINITY else min(_SOCKETS, hard)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
 
 
 async def _serve(settings: Settings) -> None:

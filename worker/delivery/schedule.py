@@ -101,12 +101,15 @@ class Course:
         once: It is of no use later.
         free: No failure uses up a step, and the delivery keeps its place: its lane's breaker
             is open.
+        by_hand: Somebody asked for this attempt. Of a delivery that failed before, it uses up
+            no step: clicks do not end it sooner.
     """
 
     steps: tuple[timedelta, ...] | None = None
     registered: bool = False
     once: bool = False
     free: bool = False
+    by_hand: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +258,8 @@ def decide(
     ended = _ENDS.get(outcome, Ended.EXHAUSTED if asked_to_end else None)
     if ended is not None:
         return Decision(outcome, None, failures, ended)
-    costs = 0 if outcome in UNCOUNTED or _is_free(outcome, course) else 1
+    spared = _is_free(outcome, course) or (course.by_hand and failures > 0)
+    costs = 0 if outcome in UNCOUNTED or spared else 1
     delay = _delay(result, course, failures=failures + costs, at=at, chance=chance)
     if delay is None or course.once or age >= DELIVERY_LIFETIME:
         return Decision(outcome, None, failures + costs, Ended.EXHAUSTED)

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import contextlib
+import os
 import shutil
 import tempfile
 import time
@@ -135,6 +136,8 @@ async def _start(folder: Path, closing: contextlib.AsyncExitStack) -> Scene:
         sink=sink,
         bare=bare,
         url=str((await sink.hear(_START_SECONDS))["url"]),
-        meter=CpuMeter({**facts["pids"], "sink": sink.pid}),
+        meter=CpuMeter(
+            {**facts["pids"], "sink": sink.pid, "bare loop": bare.pid, "bench": os.getpid()}
+        ),
         healthy=[],
     )

@@ -161,6 +161,7 @@ def test_a_changed_endpoint_does_not_use_the_token_of_before() -> None:
         (Answer(body=b'{"access_token":"a\\r\\nHost: b"}'), Outcome.PROTOCOL_ERROR),
         (Answer(body=b'{"access_token":"a","expires_in":"x"}'), Outcome.PROTOCOL_ERROR),
         (Answer(body=b'{"access_token":"a","expires_in":NaN}'), Outcome.PROTOCOL_ERROR),
+        (Answer(body=b'{"access_token":"a","expires_in":1%0400d}' % 0), Outcome.PROTOCOL_ERROR),
         (Answer(body=b"[" * 100_000), Outcome.PROTOCOL_ERROR),
         (Answer(cut="head"), Outcome.DISCONNECTED),
         (Answer(hang=True), Outcome.TIMEOUT),

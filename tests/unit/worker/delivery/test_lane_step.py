@@ -62,6 +62,21 @@ def test_a_success_of_an_older_request_does_not_end_a_pause_that_was_asked_for()
     assert step(Outcome.SUCCESS, state=paused).state.blocked_until == NOW + HOUR
 
 
+@pytest.mark.parametrize("failures", [1, 5])
+def test_nor_does_it_if_others_failed_in_between(failures: int) -> None:
+    paused = LaneState(failures=failures, blocked_until=NOW + HOUR)
+    assert step(Outcome.SUCCESS, state=paused).state.blocked_until == NOW + HOUR
+    slowed = LaneState(failures=failures, blocked_until=NOW + 10 * SECOND)
+    assert step(Outcome.SUCCESS, state=slowed).state.blocked_until is None
+
+
+def test_an_address_that_is_busy_with_others_says_nothing_against_a_receiver() -> None:
+    for state in (LaneState(), OPEN):
+        found = step(Outcome.DEFERRED, state=state, trigger=Trigger.PROBE)
+        assert found.state == replace(state, blocked_until=NOW + SECOND)
+        assert (found.decision.failures, found.disable) == (0, None)
+
+
 def test_a_shorter_pause_does_not_shorten_a_longer_one() -> None:
     paused = LaneState(blocked_until=NOW + HOUR)
     found = step(Outcome.RATE_LIMITED, state=paused, retry_after="2")
@@ -155,6 +170,13 @@ def test_the_recovery_of_an_endpoint_is_told_when_its_breaker_closes() -> None:
     assert step(Outcome.SUCCESS, state=OPEN).notices == (EventType.ENDPOINT_RECOVERED,)
     assert step(Outcome.SUCCESS, state=OPEN, receiver=URLS).notices == ()
     assert step(Outcome.HTTP_ERROR, state=OPEN).notices == ()
+
+
+def test_clicks_use_up_no_step_of_a_delivery_that_failed_before() -> None:
+    found = step(Outcome.HTTP_ERROR, trigger=Trigger.MANUAL, failures=2)
+    assert found.decision.failures == 2
+    assert found.decision.delay == 300 * SECOND
+    assert found.decision.ended is None
 
 
 def test_what_somebody_sends_by_hand_follows_its_own_schedule() -> None:
