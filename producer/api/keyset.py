@@ -42,7 +42,8 @@ def page(
     """Answer with one page; ``following`` is the cursor of the next one, if there is one."""
     headers = dict(PRIVATE)
     if following is not None:
-        asked = {**request.query_params, "after": following}
+        given = request.query_params.multi_items()
+        asked = [*(pair for pair in given if pair[0] != "after"), ("after", following)]
         link = f"{services.public_url}{quote(request.scope['path'])}?{urlencode(asked)}"
         headers["link"] = f'<{link}>; rel="next"'
     body = {

@@ -41,7 +41,8 @@ from worker.delivery.server_time import ServerTime
 # A process owns no more lanes than this, and takes so many at a look.
 _MOST: Final = 4000
 _AT_ONCE: Final = 128
-# How far a look sees along time; and along the tenants, when time does not show them all.
+# How far a look sees along time; and along the tenants, when time does not show them all: of
+# each so many lanes at the least, and more where tenants are few.
 WINDOW: Final = 1000
 TENANTS: Final = 100
 EACH: Final = 4
@@ -91,6 +92,7 @@ class Leases:
         self._look_for_abandoned_at = 0.0
         # The tenant after which the round goes on.
         self._round_at = -1
+        self._each = EACH
         # Lanes that were let go, until when they are looked at again.
         self._let_go: dict[int, float] = {}
         self._recent: OrderedDict[int, Recent] = OrderedDict()
@@ -133,12 +135,16 @@ class Leases:
             if lane.id in changed and (standing := standings.get(lane.id)) is not None:
                 reset(lane, standing)
 
-    async def take(self, connection: AsyncConnection) -> None:
-        """Lease lanes that are due, within what can be served."""
+    async def take(self, connection: AsyncConnection) -> bool:
+        """Lease lanes that are due, within what can be served.
+
+        Returns:
+            Whether there may be many more.
+        """
         now = self._clock.monotonic()
         most = min(_AT_ONCE, _MOST - len(self._lanes))
         if most <= 0:
-            return
+            return False
         ids = await self._look(connection, most=most, now=now)
         leased = await lease_lanes(connection, ids, me=self._me, lease=self._lease)
         read = await self._destinations.read(connection, [one.lease.lane_id for one in leased])
@@ -147,6 +153,7 @@ class Leases:
             # Without one the lane was deleted in between.
             if destination is not None:
                 self._lanes.own(self._held(one, destination, now=now))
+        return len(leased) >= _AT_ONCE // 2
 
     async def let_go_spent(self, connection: AsyncConnection) -> None:
         """Let lanes go that have nothing to do for now."""
@@ -184,9 +191,11 @@ class Leases:
         if seen.walled:
             # What lies behind the longest due ones is found by going round the tenants.
             found, last = await due_lanes_of_tenants(
-                connection, after=self._round_at, tenants=TENANTS, each=EACH, full=full
+                connection, after=self._round_at, tenants=TENANTS, each=self._each, full=full
             )
             ids.update(found)
+            few = len(found) < most
+            self._each = min(2 * self._each, most) if few else max(self._each // 2, EACH)
             self._round_at = -1 if last is None else last
         if now >= self._look_for_abandoned_at:
             every = min(_ABANDONED_EVERY, self._lease.total_seconds() / _RENEWALS_PER_LEASE)

@@ -160,13 +160,14 @@ class DeliveryLoop:
         Raises:
             DatabaseUnavailableError: What was not done is done at the next look.
         """
+        crowd = False
         if around:
             self._look_around = False
         async with transaction(self._engine) as connection:
             if around:
                 await self._leases.keep(connection)
                 await self._leases.refresh(connection)
-                await self._leases.take(connection)
+                crowd = await self._leases.take(connection)
             await fetch(
                 connection, self._lanes, self._attempts, around=around, clock=self._clock
             )
@@ -174,7 +175,7 @@ class DeliveryLoop:
                 return _BUSY_POLL
             wait = await self._look_on(connection)
         self._around_at = self._clock.monotonic()
-        return wait
+        return 0.0 if crowd else wait
 
     async def settle(self) -> None:
         """Wait until everything that was begun has ended and is recorded."""
