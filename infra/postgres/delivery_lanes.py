@@ -44,13 +44,18 @@ class LaneStanding:
 
 @dataclass(frozen=True, slots=True)
 class LeasedLane:
-    """A lane that is ours from now on."""
+    """A lane that is ours from now on.
+
+    Attributes:
+        orphaned: Its owner before did not let it go: its row knows nothing of the last requests.
+    """
 
     lease: LaneLease
     tenant_id: int
     endpoint_id: UUID | None
     origin: str
     standing: LaneStanding
+    orphaned: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,7 @@ class LaneSaving:
 # A lane that its owner holds stays due, so that nobody writes it to wake it.
 _LEASE: Final = HotStatement("""
 WITH k AS MATERIALIZED (
-  SELECT id FROM webhook_lane
+  SELECT id, owner IS NOT NULL AS orphaned FROM webhook_lane
   WHERE id = ANY(CAST(:ids AS bigint[])) AND (owner IS NULL OR lease_until <= now())
   ORDER BY id FOR NO KEY UPDATE SKIP LOCKED)
 UPDATE webhook_lane l SET owner = :me, lease_until = now() + :lease, fence = l.fence + 1,
@@ -81,7 +86,7 @@ UPDATE webhook_lane l SET owner = :me, lease_until = now() + :lease, fence = l.f
 FROM k WHERE l.id = k.id
 RETURNING l.id, l.fence, l.tenant_id, l.endpoint_id, l.origin, l.breaker, l.failures,
   l.failing_since, l.last_failure_at, l.last_success_at, l.probes, l.in_flight,
-  l.blocked_until, l.throttled_until
+  l.blocked_until, l.throttled_until, k.orphaned
 """)
 
 _RENEW: Final = HotStatement("""
@@ -144,8 +149,8 @@ _LET_GO: Final = HotStatement(
 )
 
 _STANDINGS: Final = HotStatement("""
-SELECT id, fence, tenant_id, endpoint_id, origin, breaker, failures, failing_since,
-  last_failure_at, last_success_at, probes, in_flight, blocked_until, throttled_until
+SELECT id, breaker, failures, failing_since, last_failure_at, last_success_at, probes,
+  in_flight, blocked_until, throttled_until
 FROM webhook_lane WHERE id = ANY(CAST(:ids AS bigint[]))
 """)
 
@@ -212,7 +217,7 @@ async def read_standings(
     if not ids:
         return {}
     rows = await _STANDINGS.run(connection, {"ids": list(ids)})
-    return {row.id: _leased(row).standing for row in rows}
+    return {row.id: _standing(row) for row in rows}
 
 
 async def time_of_server(connection: AsyncConnection) -> datetime:
@@ -221,7 +226,18 @@ async def time_of_server(connection: AsyncConnection) -> datetime:
 
 
 def _leased(row: Any) -> LeasedLane:
-    standing = LaneStanding(
+    return LeasedLane(
+        LaneLease(row.id, row.fence),
+        row.tenant_id,
+        row.endpoint_id,
+        row.origin,
+        _standing(row),
+        row.orphaned,
+    )
+
+
+def _standing(row: Any) -> LaneStanding:
+    return LaneStanding(
         breaker=Breaker(row.breaker),
         failures=row.failures,
         failing_since=row.failing_since,
@@ -232,8 +248,6 @@ def _leased(row: Any) -> LeasedLane:
         blocked_until=row.blocked_until,
         throttled_until=row.throttled_until,
     )
-    lease = LaneLease(row.id, row.fence)
-    return LeasedLane(lease, row.tenant_id, row.endpoint_id, row.origin, standing)
 
 
 def _columns(savings: Sequence[LaneSaving]) -> dict[str, Any]:

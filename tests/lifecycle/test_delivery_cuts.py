@@ -18,7 +18,7 @@ from tests.fixtures.lane_play import PlayClock
 from tests.fixtures.receiver import Answer, Receiver
 from tests.fixtures.scripted_sender import ScriptedSender
 from worker.delivery.lanes import AHEAD, Lanes
-from worker.delivery.leases import Leases
+from worker.delivery.leases import WINDOW, Leases
 from worker.delivery.loop import LANE_LEASE, DeliveryLoop
 from worker.delivery.schedule import Outcome
 from worker.delivery.server_time import ServerTime
@@ -171,6 +171,64 @@ def test_nothing_passes_the_failed_head_of_a_fifo_lane_while_it_is_not_recorded(
             assert set(ids) == {first.webhook_id}
 
     asyncio.run(play())
+
+
+def test_an_owner_that_dies_takes_no_throttle_with_it(settings: Settings) -> None:
+    async def play() -> None:
+        async with open_deliveries(settings) as deliveries:
+            sender = ScriptedSender(lambda _owed, _at: Outcome.SUCCESS, timedelta)
+            to = await deliveries.endpoint("https://acme.test/hook", throttle_rate=0.02)
+            await deliveries.owe("https://acme.test/hook", to=to, times=3)
+            dead, heir = deliveries.loop(sender=sender), deliveries.loop(sender=sender)
+            await dead.look()
+            await deliveries.age(2 * LANE_LEASE)
+            await heir.look()
+            await heir.settle()
+            assert len(heir.owned) == 1
+            assert len(sender.sent) == 1
+
+    asyncio.run(play())
+
+
+def test_a_tenant_with_many_lanes_does_not_slow_down_how_others_are_found(
+    settings: Settings,
+) -> None:
+    async def play() -> None:
+        async with open_deliveries(settings) as deliveries:
+            never = asyncio.Event()
+            sender = ScriptedSender(
+                lambda _owed, _at: Outcome.SUCCESS,
+                timedelta,
+                hold=lambda owed: never if "dead" in owed.url else None,
+            )
+            await put_in(deliveries, "evil", "dead", lanes=WINDOW + 200)
+            await put_in(deliveries, "acme", "fine", lanes=60)
+            loop = deliveries.loop(sender=sender, per_tenant=50)
+            for _ in range(6):
+                await loop.look()
+            while len(sender.sent) < 60:
+                sender.news.clear()
+                await asyncio.wait_for(sender.news.wait(), 5)
+
+    asyncio.run(play())
+
+
+async def put_in(deliveries: Deliveries, tenant: str, name: str, *, lanes: int) -> None:
+    """Owe something to many receivers of one tenant."""
+    [one] = await deliveries.owe(f"https://{name}.test/hook", tenant=tenant)
+    await deliveries.execute(
+        """
+        WITH owed AS (
+          INSERT INTO delivery (id, event_id, job_id, tenant_id, url, origin)
+          SELECT uuidv7(), event_id, job_id, tenant_id, url, origin || ':' || n
+          FROM delivery, generate_series(2, :lanes) n WHERE id = :id
+          RETURNING lane_id, tenant_id, origin)
+        INSERT INTO webhook_lane (id, tenant_id, origin, next_due_at)
+        SELECT lane_id, tenant_id, origin, now() FROM owed
+        """,
+        lanes=lanes,
+        id=one.delivery_id,
+    )
 
 
 async def hold(connection: AsyncConnection, deliveries: Deliveries) -> None:

@@ -33,7 +33,7 @@ from infra.postgres.due_lanes import (
 from infra.postgres.receivers import changed_receivers
 from infra.webhook_receivers import Destination, Destinations
 from worker.delivery.held_lane import HeldLane
-from worker.delivery.lane_state import LaneState
+from worker.delivery.lane_state import LaneState, began
 from worker.delivery.lanes import Lanes
 from worker.delivery.recent import Recent
 from worker.delivery.server_time import ServerTime
@@ -209,13 +209,16 @@ class Leases:
     def _held(self, leased: LeasedLane, destination: Destination, *, now: float) -> HeldLane:
         self._let_go.pop(leased.lease.lane_id, None)
         recent = self._recent.get(leased.lease.lane_id, Recent())
-        state = LaneState(**asdict(leased.standing), recent=recent)
+        state = saved = LaneState(**asdict(leased.standing), recent=recent)
+        if leased.orphaned:
+            # Its last request may have begun only now, for all that is known.
+            state = began(state, destination.receiver, at=self._server_time.now())
         return HeldLane(
             lease=leased.lease,
             tenant_id=leased.tenant_id,
             destination=destination,
             state=state,
-            saved=state,
+            saved=saved,
             ends_at=now + self._lease.total_seconds(),
             read_at=now,
         )
