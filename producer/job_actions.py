@@ -14,6 +14,7 @@ from infra.postgres.list_jobs import count_jobs, list_job_ids
 from infra.postgres.tenants import Tenant
 from producer.cancel import Canceller
 from producer.retry import Retrier
+from producer.search_places import SearchPlaces
 from schemas.ids import format_id, parse_id
 from schemas.job_action import JobAction, JobActionReport, JobActionRequest
 
@@ -49,10 +50,18 @@ class JobActions:
     than the newest.
     """
 
-    def __init__(self, engine: AsyncEngine, canceller: Canceller, retrier: Retrier) -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        canceller: Canceller,
+        retrier: Retrier,
+        *,
+        searches: SearchPlaces,
+    ) -> None:
         self._engine = whole_transactions(engine)
         self._canceller = canceller
         self._retrier = retrier
+        self._searches = searches
 
     async def carry_out(self, tenant: Tenant, request: JobActionRequest) -> JobActionReport:
         """Do what is asked for, or as much of it as there is time for.
@@ -60,6 +69,7 @@ class JobActions:
         Raises:
             DatabaseUnavailableError: PostgreSQL cannot be reached; what was done before stays
                 so, and the call can be sent again.
+            TooManySearchesError: There was no place to look for the jobs; the same holds.
         """
         if request.dry_run:
             return await self._dry_run(tenant, request)
@@ -94,7 +104,10 @@ class JobActions:
             await record(connection, tenant.id, f"jobs.{action.value}", "jobs", detail)
 
     async def _dry_run(self, tenant: Tenant, request: JobActionRequest) -> JobActionReport:
-        async with transaction(self._engine) as connection:
+        async with (
+            self._searches.place(tenant.id),
+            transaction(self._engine) as connection,
+        ):
             total = await count_jobs(
                 connection, tenant.id, request.wanted, repeatable=_repeats(request)
             )
@@ -113,7 +126,10 @@ class JobActions:
     async def _find(
         self, tenant: Tenant, request: JobActionRequest, before: UUID | None, limit: int
     ) -> list[UUID]:
-        async with transaction(self._engine) as connection:
+        async with (
+            self._searches.place(tenant.id),
+            transaction(self._engine) as connection,
+        ):
             return await list_job_ids(
                 connection,
                 tenant.id,

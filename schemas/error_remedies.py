@@ -188,6 +188,11 @@ REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
             "Delete an endpoint that is not needed, or let one hear of more event types. The "
             "operator may raise GENQ_WEBHOOK_ENDPOINTS."
         ),
+        "too_many_searches": (
+            "Try again after Retry-After: list one page after the other, and narrow the "
+            "filter, first of all by created_after. The operator may raise GENQ_DATABASE_POOL_SIZE, or "
+            "start more API processes."
+        ),
         "unsupported_media_type": (
             "Send JSON as it is, uncompressed, with Content-Type: application/json."
         ),

@@ -18,9 +18,6 @@ from schemas.webhooks import (
     Signatures,
 )
 
-MOST_SECRETS: Final = 5
-"""So many secrets of one kind sign at once, at most."""
-
 
 @dataclass(frozen=True, slots=True)
 class EndpointConfig:

@@ -47,7 +47,7 @@ class LeasedLane:
     """A lane that is ours from now on.
 
     Attributes:
-        orphaned: Its owner before did not let it go: its row knows nothing of the last requests.
+        orphaned: Its owner did not let it go: the row knows nothing of its last requests.
     """
 
     lease: LaneLease

@@ -8,7 +8,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from schemas.webhook_endpoint import MOST_SECRETS, StoredSecret
+from schemas.signature import MOST_SIGNING
+from schemas.webhook_endpoint import StoredSecret
 from schemas.webhooks import SecretKind
 
 _COLUMNS: Final = """
@@ -103,7 +104,7 @@ async def expire_secrets(
     """
     of = {"tenant_id": tenant_id, "of": endpoint_id, "kind": kind.value}
     await connection.execute(_EXPIRE, {**of, "grace": grace})
-    await connection.execute(_PRUNE, {**of, "most": MOST_SECRETS - room})
+    await connection.execute(_PRUNE, {**of, "most": MOST_SIGNING - room})
 
 
 async def valid_secrets(

@@ -36,7 +36,12 @@ async def act_on_jobs(services: Services, tenant: Tenant, request: Request) -> R
     told = await _replay(services, call) if call else None
     headers = {"idempotent-replayed": "true"} if told is not None else {}
     if told is None:
-        actions = JobActions(services.engine, canceller_of(services), retrier_of(services))
+        actions = JobActions(
+            services.engine,
+            canceller_of(services),
+            retrier_of(services),
+            searches=services.searches,
+        )
         told = (await actions.carry_out(tenant, wanted)).model_dump(mode="json")
         if call is not None:
             await _keep(services, call, told)

@@ -30,7 +30,7 @@ from producer.api.auth import CALLER, keep_to_portal, require
 from producer.api.budgets_operations import BUDGET_ROUTES
 from producer.api.bulk import submit_jobs
 from producer.api.bulk_operations import SUBMIT_JOBS
-from producer.api.call_rate import count_call, tell_rate
+from producer.api.call_rate import count_call, count_visit, tell_rate
 from producer.api.cancel import cancel_job, cancel_jobs
 from producer.api.cancel_operations import CANCEL_JOB, CANCEL_JOBS
 from producer.api.dead_letter_operations import (
@@ -209,11 +209,12 @@ def _of_tenant(services: Services, operation: Operation, route: TenantRoute) -> 
     async def answer(request: Request) -> Response:
         caller = await services.keys.caller_of(request.headers.get("authorization"))
         request.scope[CALLER] = caller
-        await count_call(services.calls, calls_per_minute, caller.tenant, request)
         if caller.portal is None:
+            await count_call(services.calls, calls_per_minute, caller.tenant, request)
             require(caller, needed)
         else:
             keep_to_portal(caller.portal, request, allowed=operation.portal)
+            await count_visit(services.calls, caller.portal, request)
         with acting_as(caller.actor):
             return tell_rate(request, await route(services, caller.tenant, request))
 

@@ -7,6 +7,7 @@ one comparison.
 import math
 from datetime import timedelta
 from typing import Final
+from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,8 +16,10 @@ from infra.call_gate import WINDOW_SECONDS, CallGate, CallTurn
 from infra.postgres.tenants import Tenant
 from producer.api.problems import RATE_HEADERS
 from schemas.admission_errors import CallRateError
+from schemas.ids import format_id
 
 _POLICY: Final = "calls"
+VISITS_PER_MINUTE: Final = 60
 
 
 async def count_call(gate: CallGate, default: int, tenant: Tenant, request: Request) -> None:
@@ -35,12 +38,31 @@ async def count_call(gate: CallGate, default: int, tenant: Tenant, request: Requ
     per_minute = default if own is None else own
     if not per_minute:
         return
-    turn = await gate.take(str(tenant.id), per_minute)
+    await _count(gate, str(tenant.id), per_minute, request, who=f"tenant {tenant.name}")
+
+
+async def count_visit(gate: CallGate, endpoint_id: UUID, request: Request) -> None:
+    """Count one call by a portal link: all links of an endpoint share a rate of their own.
+
+    Whoever has a link is not the tenant, and must not use up the tenant's calls.
+
+    Raises:
+        CallRateError: It was one too many.
+    """
+    shown = format_id("whe", endpoint_id)
+    who = f"portal links of webhook endpoint {shown}"
+    await _count(gate, f"portal:{shown}", VISITS_PER_MINUTE, request, who=who)
+
+
+async def _count(
+    gate: CallGate, key: str, per_minute: int, request: Request, *, who: str
+) -> None:
+    turn = await gate.take(key, per_minute)
     request.scope[RATE_HEADERS] = _headers(turn, per_minute)
     if not turn.granted:
         raise CallRateError(
-            f"tenant {tenant.name} may make {per_minute} calls a minute; the next one is free "
-            f"in {turn.wait:.1f} s",
+            f"{who} may make {per_minute} calls a minute; the next one is free in "
+            f"{turn.wait:.1f} s",
             retry_after=timedelta(seconds=turn.wait),
         )
 

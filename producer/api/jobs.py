@@ -20,6 +20,7 @@ from producer.position import placed
 from schemas.errors import NotFoundError
 from schemas.ids import InvalidIdError, parse_id
 from schemas.job import JobRecord, JobRequest, job_view
+from schemas.job_filter import JobFilter
 from schemas.job_states import JobState
 
 _JSON: Final = "application/json"
@@ -68,7 +69,12 @@ async def list_some_jobs(services: Services, tenant: Tenant, request: Request) -
     """Answer with one page of the tenant's jobs, newest first."""
     query = read_page_query(request.query_params)
     total = None
-    async with transaction(whole_transactions(services.engine)) as connection:
+    # Without a filter the page is found at once.
+    searched = query.counted or query.wanted != JobFilter()
+    async with (
+        services.searches.place(tenant.id, needed=searched),
+        transaction(whole_transactions(services.engine)) as connection,
+    ):
         # One more than wanted tells whether there is a next page.
         found = await list_jobs(
             connection, tenant.id, query.wanted, limit=query.limit + 1, before=query.after

@@ -20,7 +20,7 @@ Answers = dict[int | str, dict[str, Any]]
 
 _KEY_NEEDED: Final = problems(
     _401="No key, or one that is unknown, revoked or expired.",
-    _429="The tenant makes more calls a minute than it may; see Retry-After.",
+    _429="More calls a minute, or searches at once, than may be; see Retry-After.",
     _500="A fault of genq; the log has it under error_id.",
     _503="A server that genq needs is away; see Retry-After.",
 )

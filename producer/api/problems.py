@@ -100,6 +100,7 @@ MEANINGS: Final[Mapping[str, Meaning]] = MappingProxyType(
         "idempotency_key_reused": Meaning(422, "Idempotency key reused"),
         "webhook_test_failed": Meaning(424, "Webhook endpoint not reached"),
         "rate_limited": Meaning(429, "Too many calls"),
+        "too_many_searches": Meaning(429, "Too many searches at once"),
         "headers_too_large": Meaning(431, "Headers too large"),
         "internal_error": Meaning(500, "Internal error", FAULT),
         "invalid_settings": Meaning(500, "Invalid settings", FAULT),

@@ -18,6 +18,7 @@ from producer.api.auth import KeyRing
 from producer.api.feed_tails import FeedTails
 from producer.api.live import LiveJobs
 from producer.api.waiters import Waiters
+from producer.search_places import SearchPlaces
 from producer.submit import Submitter
 
 
@@ -33,6 +34,7 @@ class Services:
     submitter: Submitter
     keys: KeyRing
     calls: CallGate
+    searches: SearchPlaces
     waiters: Waiters
     live: LiveJobs
     feeds: FeedTails
@@ -81,6 +83,7 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
             submitter=submitter,
             keys=keys,
             calls=calls,
+            searches=SearchPlaces(settings.database_pool_size),
             waiters=waiters,
             live=live,
             feeds=feeds,

@@ -105,7 +105,12 @@ async def deliveries_of(
     before: UUID | None = None,
 ) -> tuple[list[Delivery], bool]:
     """Return up to ``limit`` deliveries that fit, newest first, and whether there are more."""
-    async with transaction(whole_transactions(services.engine)) as connection:
+    # Those of one event are found by way of it, and without a filter the page is at once.
+    given = wanted.model_dump(include=set(DeliveryFilter.model_fields), exclude_defaults=True)
+    async with (
+        services.searches.place(tenant.id, needed=bool(given) and wanted.event_key is None),
+        transaction(whole_transactions(services.engine)) as connection,
+    ):
         # One more than wanted tells whether there is a next page.
         found = await list_deliveries(
             connection, tenant.id, wanted, limit=limit + 1, before=before

@@ -68,6 +68,32 @@ def test_a_tenants_own_number_takes_the_place_of_the_default_and_zero_is_no_limi
     run(limited(settings, 3), scenario)
 
 
+def test_calls_by_portal_links_have_a_rate_of_their_own_for_each_endpoint(
+    settings: Settings,
+) -> None:
+    async def scenario(api: Served) -> None:
+        where = "/v1/webhook_endpoints"
+        body = {"name": "shop", "url": "https://example.com/hook"}
+        mine = f"{where}/{(await api.http.post(where, json=body)).json()['id']}"
+        made = await api.http.post(f"{mine}/portal_link")
+        link = {"Authorization": f"Bearer {made.json()['token']}"}
+
+        visits = [await api.http.get(mine, headers=link) for _ in range(2)]
+        await api.http.get("/v1/jobs", headers=link)
+        own = await api.http.get(mine)
+        gate, key = api.services.calls, f"portal:{mine.rsplit('/', 1)[1]}"
+        await asyncio.gather(*(gate.take(key, 60) for _ in range(60)))
+        late = await api.http.get(mine, headers=link)
+
+        # Neither of them took any of the tenant's three.
+        assert [one.status_code for one in (*visits, own)] == [200, 200, 200]
+        assert [left(one) for one in (*visits, own)] == [59, 58, 0]
+        assert (late.status_code, late.json()["code"]) == (429, "rate_limited")
+        assert "portal links of webhook endpoint whe_" in late.json()["detail"]
+
+    run(limited(settings, 3), scenario)
+
+
 def test_no_tenant_is_limited_unless_somebody_says_so(settings: Settings) -> None:
     async def scenario(api: Served) -> None:
         answer = await api.http.get("/v1/jobs")

@@ -1,4 +1,4 @@
-"""A connection that is cut in the middle of a look costs time, and nothing else."""
+"""Cut connections, dead owners, crowds of lanes: they cost time, and little of it."""
 
 import asyncio
 from collections.abc import Collection
@@ -173,19 +173,34 @@ def test_nothing_passes_the_failed_head_of_a_fifo_lane_while_it_is_not_recorded(
     asyncio.run(play())
 
 
+def test_one_connection_is_enough(settings: Settings) -> None:
+    async def play() -> None:
+        async with (
+            open_deliveries(settings, database_pool_size=1) as deliveries,
+            Receiver() as receiver,
+        ):
+            await deliveries.owe(receiver.url)
+            async with asyncio.timeout(4):
+                await deliveries.deliver()
+            assert await deliveries.rows() == []
+
+    asyncio.run(play())
+
+
 def test_an_owner_that_dies_takes_no_throttle_with_it(settings: Settings) -> None:
     async def play() -> None:
         async with open_deliveries(settings) as deliveries:
             sender = ScriptedSender(lambda _owed, _at: Outcome.SUCCESS, timedelta)
+            stuck = ScriptedSender(sender.script, timedelta, hold=lambda _: asyncio.Event())
             to = await deliveries.endpoint("https://acme.test/hook", throttle_rate=0.02)
             await deliveries.owe("https://acme.test/hook", to=to, times=3)
-            dead, heir = deliveries.loop(sender=sender), deliveries.loop(sender=sender)
+            dead, heir = deliveries.loop(sender=stuck), deliveries.loop(sender=sender)
             await dead.look()
             await deliveries.age(2 * LANE_LEASE)
             await heir.look()
             await heir.settle()
             assert len(heir.owned) == 1
-            assert len(sender.sent) == 1
+            assert sender.sent == []
 
     asyncio.run(play())
 

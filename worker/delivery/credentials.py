@@ -1,5 +1,6 @@
 """How a request proves who sends it, beside the signature: what the endpoint's owner chose."""
 
+import asyncio
 import base64
 import ssl
 from typing import Final
@@ -12,6 +13,7 @@ from worker.delivery.schedule import Outcome
 from worker.delivery.tokens import Tokens
 
 _BEARER: Final = "Bearer "
+_CROWDED: Final = "too many client certificates are made ready at once"
 
 
 class Credentials:
@@ -54,20 +56,30 @@ class Credentials:
         self._tokens.drop(receiver, authorization.removeprefix(_BEARER))
         return True
 
-    def tls(self, receiver: Receiver) -> ssl.SSLContext | None:
+    async def tls(self, receiver: Receiver, *, seconds: float) -> ssl.SSLContext | None:
         """Return how to greet the receiver; ``None``: as everybody.
 
+        Args:
+            receiver: Who wants a certificate, or none.
+            seconds: The longest wait for the making of what shows it.
+
         Raises:
-            CannotSendError: The certificate, or its key, cannot be used.
+            CannotSendError: The certificate, or its key, cannot be used; or too many others are
+                made ready just now.
         """
         if receiver.auth_kind is not AuthKind.MTLS:
             return None
         certificate, key = _said(receiver, "certificate"), _said(receiver, "key")
         owner = (receiver.lane_id, receiver.revision)
         try:
-            return self._certificates.context(owner, certificate, key)
+            async with asyncio.timeout(seconds):
+                return await self._certificates.context(
+                    receiver.tenant_id, owner, certificate, key
+                )
         except ValueError as error:
             raise CannotSendError(Outcome.TLS_ERROR, str(error)) from None
+        except TimeoutError:
+            raise CannotSendError(Outcome.DEFERRED, _CROWDED) from None
 
 
 def _said(receiver: Receiver, name: str) -> str:

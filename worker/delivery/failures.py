@@ -39,7 +39,6 @@ _WHEREVER: Final[tuple[tuple[type[BaseException], Outcome], ...]] = (
     (NoPlaceError, Outcome.DEFERRED),
     (NoNameServerError, Outcome.INTERNAL),
     (ForwardProxyError, Outcome.INTERNAL),
-    (ForwardProxyError, Outcome.INTERNAL),
 )
 # The first match of an exception or of what caused it counts, so special ones come first.
 _BY_TYPE: Final[tuple[tuple[type[BaseException], Outcome], ...]] = (

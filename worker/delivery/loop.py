@@ -173,9 +173,11 @@ class DeliveryLoop:
             )
             if not around:
                 return _BUSY_POLL
-            wait = await self._look_on(connection)
+            await self._leases.let_go_spent(connection)
+            wait = await self._next_look_in(connection)
+        woken = await self._rounds.go_on()
         self._around_at = self._clock.monotonic()
-        return 0.0 if crowd else wait
+        return 0.0 if crowd or woken else wait
 
     async def settle(self) -> None:
         """Wait until everything that was begun has ended and is recorded."""
@@ -202,10 +204,7 @@ class DeliveryLoop:
         else:
             _log.info("lanes_let_go", lanes=len(lanes))
 
-    async def _look_on(self, connection: AsyncConnection) -> float:
-        await self._leases.let_go_spent(connection)
-        if await self._rounds.go_on(connection):
-            return 0.0
+    async def _next_look_in(self, connection: AsyncConnection) -> float:
         if len(self._lanes):
             return _BUSY_POLL
         due_in = await next_due_in(connection)

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from infra.clock import SystemClock
 from infra.doorbells import DELIVER, Bell, Doorbells
+from infra.http.client_certificates import ClientCertificates
 from infra.http.odd_answers import RECEIVE_BUFFER
 from infra.http.opening import open_outbound, policy_of, proxy_of
 from infra.postgres.engine import create_engine
@@ -109,13 +110,17 @@ async def _engine(settings: Settings) -> AsyncGenerator[AsyncEngine]:
 async def _deliveries(settings: Settings, engine: AsyncEngine) -> AsyncGenerator[DeliveryLoop]:
     clock = SystemClock()
     policy = policy_of(settings)
-    async with open_outbound(
-        policy, proxy=proxy_of(settings), receive_buffer=RECEIVE_BUFFER
-    ) as outbound:
+    proxy = proxy_of(settings)
+    async with contextlib.AsyncExitStack() as stack:
+        certificates = stack.enter_context(contextlib.closing(ClientCertificates()))
+        outbound = await stack.enter_async_context(
+            open_outbound(policy, proxy=proxy, receive_buffer=RECEIVE_BUFFER)
+        )
         sender = WebhookSender(
             outbound,
             clock=clock,
             user_agent=f"genq/{installed_version()}",
+            certificates=certificates,
         )
         yield DeliveryLoop(
             engine,

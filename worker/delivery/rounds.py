@@ -3,7 +3,7 @@
 from typing import Final
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from infra.clock import Clock
 from infra.notices import write_lane_news
@@ -23,7 +23,8 @@ class Rounds:
     """Goes round all lanes that are owed something, every half minute.
 
     Args:
-        engine: Where what ends is told of, in one transaction with its end.
+        engine: Where what ends is told of, in one transaction with its end. The caller holds
+            no connection of it meanwhile: there may be only one.
         clock: Tells when.
     """
 
@@ -34,7 +35,7 @@ class Rounds:
         self._after: int | None = None
         self._expires = False
 
-    async def go_on(self, connection: AsyncConnection) -> bool:
+    async def go_on(self) -> bool:
         """Take the next step, if it is time for one; return whether it woke a lane."""
         now = self._clock.monotonic()
         if self._after is None and not self._expires:
@@ -44,9 +45,11 @@ class Rounds:
             self._expires = True
         if self._expires:
             self._expires = await self._expire() >= _EXPIRED_A_STEP
-        self._after, woken = await wake_forgotten_lanes(
-            connection, after=self._after, most=_LANES_A_STEP
-        )
+        async with transaction(self._engine) as connection:
+            after, woken = await wake_forgotten_lanes(
+                connection, after=self._after, most=_LANES_A_STEP
+            )
+        self._after = after
         if woken:
             _log.info("forgotten_lanes_woken", lanes=woken)
         return woken > 0

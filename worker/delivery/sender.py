@@ -66,7 +66,8 @@ class WebhookSender:
         outbound: The way out, which checks every address it dials.
         clock: Signs and measures.
         user_agent: ``genq/<version>``.
-        certificates: Of mutual TLS; by the system's roots if not given.
+        certificates: Of mutual TLS, closed by who made them; by the system's roots if not
+            given.
     """
 
     def __init__(
@@ -103,9 +104,9 @@ class WebhookSender:
         return self._result(course, timedelta(seconds=self._clock.monotonic() - began))
 
     async def _deliver(self, owed: Owed, receiver: Receiver, watch: DialWatch) -> Answer:
-        envelope = self._envelope(owed, receiver)
-        headers = self._headers(owed, receiver, envelope.body)
         seconds = receiver.timeout.total_seconds()
+        envelope = await self._envelope(owed, receiver, seconds)
+        headers = self._headers(owed, receiver, envelope.body)
         exchange = Exchange(self._outbound, envelope, watch, seconds=seconds)
         authorization = await self._credentials.authorization(receiver, seconds=seconds)
         answer = await exchange.answer(_with(headers, authorization))
@@ -116,7 +117,7 @@ class WebhookSender:
             answer = await exchange.answer(_with(headers, authorization))
         return answer
 
-    def _envelope(self, owed: Owed, receiver: Receiver) -> Envelope:
+    async def _envelope(self, owed: Owed, receiver: Receiver, seconds: float) -> Envelope:
         body = owed.content(receiver.payload)
         if body is None:
             raise CannotSendError(Outcome.DISCARDED, "the event is past its retention")
@@ -127,7 +128,7 @@ class WebhookSender:
             self._check_url(url)
         except OutboundRefusedError as error:
             raise CannotSendError(Outcome.REFUSED, error.message) from None
-        tls = self._credentials.tls(receiver)
+        tls = await self._credentials.tls(receiver, seconds=seconds)
         return Envelope(url, body, receiver.tenant_id, tls)
 
     def _headers(self, owed: Owed, receiver: Receiver, body: bytes) -> dict[str, str]:
