@@ -190,8 +190,8 @@ REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
         ),
         "too_many_searches": (
             "Try again after Retry-After: list one page after the other, and narrow the "
-            "filter, first of all by created_after. The operator may raise GENQ_DATABASE_POOL_SIZE, or "
-            "start more API processes."
+            "filter, first of all by created_after. The operator may raise "
+            "GENQ_DATABASE_POOL_SIZE, or start more API processes."
         ),
         "unsupported_media_type": (
             "Send JSON as it is, uncompressed, with Content-Type: application/json."

@@ -17,6 +17,14 @@ from schemas.errors import DatabaseUnavailableError, SettingsError
 _AUTOCOMMIT: Final = "AUTOCOMMIT"
 _PULSE: Final = "genq_pulse"
 _CONNECT_TIMEOUT_SECONDS: Final = 5
+# A server whose machine vanished without a word: TCP alone would wait for a quarter of an hour.
+# No bound on a statement, however long: a server that is there acknowledges.
+_GIVEN_UP_AFTER: Final = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,
+}
 # The shortest that libpq knows.
 _HASTY_CONNECT_SECONDS: Final = 2
 _POOL_TIMEOUT_SECONDS: Final = 5
@@ -79,6 +87,7 @@ def create_engine(
         connect_args={
             "connect_timeout": _HASTY_CONNECT_SECONDS if hasty else _CONNECT_TIMEOUT_SECONDS,
             "application_name": f"genq {process}",
+            **_GIVEN_UP_AFTER,
         },
     )
     # Reads come back as they are; only text() is used on hot paths.

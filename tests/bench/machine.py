@@ -23,7 +23,7 @@ async def describe_machine() -> dict[str, str]:
         "python": platform.python_version(),
         "date": f"{SystemClock().now():%Y-%m-%d %H:%M:%S} UTC",
         "commit": await _commit(),
-        "command": "python -P -m tests.bench " + " ".join(sys.argv[1:]),
+        "command": " ".join(["python -P -m", _module(), *sys.argv[1:]]),
         "load before": load,
     }
 
@@ -55,3 +55,9 @@ async def _git(*arguments: str) -> str:
         return ""
     output, _ = await process.communicate()
     return output.decode().strip()
+
+
+def _module() -> str:
+    """Return what ``python -m`` was given."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    return "tests.bench" if spec is None else spec.name.removesuffix(".__main__")

@@ -51,22 +51,23 @@ def test_an_owner_keeps_its_context_until_others_were_used_more_recently(
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize(("most", "left"), [(4, 2), (8, 3)])
 def test_a_tenant_with_many_certificates_pushes_out_its_own_and_nobody_elses(
-    pair: tuple[str, str],
+    pair: tuple[str, str], most: int, left: int
 ) -> None:
     async def scenario() -> None:
-        with opened(most=4, most_of_tenant=3) as certificates:
-            small = await certificates.context(1, "only", *pair)
-            first = await certificates.context(2, 0, *pair)
-            for owner in range(1, 9):
-                await certificates.context(2, owner, *pair)
-            last = await certificates.context(2, 8, *pair)
-            # There is no room for all: the others' shares shrink first.
+        with opened(most=most, most_of_tenant=3) as certificates:
+            first = await certificates.context(1, "only", *pair)
+            made = [await certificates.context(2, owner, *pair) for owner in range(9)]
+            # Where there is no room for all, whoever has the most has one less.
             third = await certificates.context(3, "only", *pair)
-            assert await certificates.context(1, "only", *pair) is small
+            assert await certificates.context(1, "only", *pair) is first
             assert await certificates.context(3, "only", *pair) is third
-            assert await certificates.context(2, 8, *pair) is last
-            assert await certificates.context(2, 0, *pair) is not first
+            kept = made[-left:]
+            assert kept == [
+                await certificates.context(2, owner, *pair) for owner in range(9 - left, 9)
+            ]
+            assert await certificates.context(2, 8 - left, *pair) is not made[8 - left]
 
     asyncio.run(scenario())
 
