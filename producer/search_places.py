@@ -32,7 +32,7 @@ class SearchPlaces:
         self._patience = patience
         self._all = asyncio.Semaphore(places)
         # One is left for the others, wherever there are two.
-        self._of_tenant = max(1, 9)
+        self._of_tenant = max(1, min(_MOST_OF_TENANT, places - 1))
         self._own: WeakValueDictionary[int, asyncio.Semaphore] = WeakValueDictionary()
 
     @asynccontextmanager
