@@ -24,7 +24,7 @@ setup: .venv/.ready ## Install genq and its tools into .venv
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: make setup PYTHON=/path/to/python3" >&2; exit 1; }
 	test -x $(BIN)/uv || { $(PYTHON) -m venv .venv && \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9'; }
-	$(BIN)/uv sync --quiet --locked --all-extras --inexact
+	$(BIN)/uv sync --quiet --locked --all-extras --inexact --compile-bytecode
 	@touch $@
 
 demo: setup ## Run two jobs through the whole system; the images land in demo-output

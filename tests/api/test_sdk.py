@@ -202,9 +202,11 @@ def the_feed_tells_of_all_ends(client: Genq) -> None:
     feed = iter(client.events())
     first, second = next(feed), next(feed)
     assert first.type == "job.succeeded"
+    assert first.job is not None
     assert first.job.tags == ("poster",)
     assert next(iter(client.events(after=first.cursor))).id == second.id
     failed = next(iter(client.events(types=["job.failed"])))
+    assert failed.job is not None
     assert failed.job.error is not None
 
 
