@@ -5,8 +5,9 @@ from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
+from schemas.filter_fields import NO_NUL, Word, readable
 from schemas.generation import Kind
-from schemas.ids import InvalidIdError, Prefix, parse_id
+from schemas.ids import parse_id
 from schemas.job import MAX_METADATA_KEYS, MAX_TAG_CHARACTERS, MAX_TAGS
 from schemas.job_states import JobStatus
 from schemas.lanes import Lane
@@ -27,12 +28,9 @@ def _no_truth(value: Any) -> Any:
     return value
 
 
-# PostgreSQL's text and jsonb cannot hold U+0000.
-_NO_NUL: Final = r"^[^\x00]*$"
-_Word = Annotated[str, Field(min_length=1, max_length=128, pattern=_NO_NUL)]
-_Tag = Annotated[str, Field(min_length=1, max_length=MAX_TAG_CHARACTERS, pattern=_NO_NUL)]
-_Name = Annotated[str, Field(max_length=64, pattern=_NO_NUL)]
-_Value = Annotated[str, Field(max_length=512, pattern=_NO_NUL)]
+_Tag = Annotated[str, Field(min_length=1, max_length=MAX_TAG_CHARACTERS, pattern=NO_NUL)]
+_Name = Annotated[str, Field(max_length=64, pattern=NO_NUL)]
+_Value = Annotated[str, Field(max_length=512, pattern=NO_NUL)]
 
 
 class JobFilter(BaseModel):
@@ -62,11 +60,11 @@ class JobFilter(BaseModel):
     kind: Annotated[
         tuple[Kind, ...], BeforeValidator(_several), Field(max_length=len(Kind))
     ] = ()
-    model: _Word | None = None
+    model: Word | None = None
     tag: Annotated[tuple[_Tag, ...], BeforeValidator(_several), Field(max_length=MAX_TAGS)] = ()
     metadata: Annotated[dict[_Name, _Value], Field(max_length=MAX_METADATA_KEYS)] = {}
-    end_user: _Word | None = None
-    error_code: _Word | None = None
+    end_user: Word | None = None
+    error_code: Word | None = None
     attempts_min: (
         Annotated[int, Field(ge=0, le=_MOST_ATTEMPTS), BeforeValidator(_no_truth)] | None
     ) = None
@@ -78,12 +76,12 @@ class JobFilter(BaseModel):
     @field_validator("schedule_id", mode="after")
     @classmethod
     def _schedule(cls, value: str | None) -> str | None:
-        return _readable("sched", value)
+        return readable("sched", value)
 
     @field_validator("batch_id", mode="after")
     @classmethod
     def _batch(cls, value: str | None) -> str | None:
-        return _readable("batch", value)
+        return readable("batch", value)
 
     @property
     def schedule_key(self) -> UUID | None:
@@ -99,12 +97,3 @@ class JobFilter(BaseModel):
     def chooses(self) -> bool:
         """Whether it leaves any job out."""
         return any(value not in (None, (), {}) for _, value in self)
-
-
-def _readable(prefix: Prefix, value: str | None) -> str | None:
-    if value is not None:
-        try:
-            parse_id(prefix, value)
-        except InvalidIdError as error:
-            raise ValueError(f"must be an id, {prefix}_…: {error}") from None
-    return value

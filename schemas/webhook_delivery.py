@@ -9,12 +9,12 @@ from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
-from schemas.ids import InvalidIdError, Prefix, parse_id
+from schemas.filter_fields import Word, readable
+from schemas.ids import parse_id
 from schemas.webhooks import Breaker, Ended, Trigger
 from schemas.when import Instant
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_NO_NUL: Final = r"^[^\x00]*$"
 _LONGEST_ID: Final = 64
 _LOWEST_STATUS: Final = 0
 _HIGHEST_STATUS: Final = 999
@@ -170,7 +170,6 @@ def _status_code(value: Any) -> Any:
     return value
 
 
-_Word = Annotated[str, Field(min_length=1, max_length=128, pattern=_NO_NUL)]
 _Id = Annotated[str, Field(max_length=_LONGEST_ID)]
 
 
@@ -191,13 +190,13 @@ class DeliveryFilter(BaseModel):
     endpoint_id: _Id | None = None
     event_id: _Id | None = None
     job_id: _Id | None = None
-    event_type: _Word | None = None
+    event_type: Word | None = None
     status: Annotated[
         tuple[DeliveryStatus, ...],
         BeforeValidator(_several),
         Field(max_length=len(DeliveryStatus)),
     ] = ()
-    outcome: _Word | None = None
+    outcome: Word | None = None
     status_code: (
         Annotated[
             int, BeforeValidator(_status_code), Field(ge=_LOWEST_STATUS, le=_HIGHEST_STATUS)
@@ -213,17 +212,17 @@ class DeliveryFilter(BaseModel):
     @field_validator("endpoint_id", mode="after")
     @classmethod
     def _endpoint(cls, value: str | None) -> str | None:
-        return _readable("whe", value)
+        return readable("whe", value)
 
     @field_validator("event_id", mode="after")
     @classmethod
     def _event(cls, value: str | None) -> str | None:
-        return _readable("evt", value)
+        return readable("evt", value)
 
     @field_validator("job_id", mode="after")
     @classmethod
     def _job(cls, value: str | None) -> str | None:
-        return _readable("job", value)
+        return readable("job", value)
 
     @field_validator("trigger", mode="before")
     @classmethod
@@ -247,12 +246,3 @@ class DeliveryFilter(BaseModel):
     def job_key(self) -> UUID | None:
         """The key inside ``job_id``."""
         return parse_id("job", self.job_id) if self.job_id else None
-
-
-def _readable(prefix: Prefix, value: str | None) -> str | None:
-    if value is not None:
-        try:
-            parse_id(prefix, value)
-        except InvalidIdError as error:
-            raise ValueError(f"must be an id, {prefix}_…: {error}") from None
-    return value

@@ -160,4 +160,6 @@ async def measure_recovery(scene: Scene, events: int, seconds: float) -> Measure
         beside.add(f"{name}_effect", f"  p{percent} effect", 100 * (now / was - 1), "%")
     beside.add("recovered", "recovered meanwhile", taken / seconds, "/s")
     beside.faults += alone.faults
+    if not taken:
+        beside.faults.append("nothing was recovered meanwhile: there was nothing to be beside")
     return beside
