@@ -81,7 +81,8 @@ def configure_logging(
         processors=[*stamping, *finishing],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=_Writers(target),
-        cache_logger_on_first_use=True,
+        # A command may be one of several in a process, each with its own stream and level.
+        cache_logger_on_first_use=stream is None,
     )
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=stamping,
