@@ -49,6 +49,8 @@ class Move(StrEnum):
     GIVE_UP = "give_up"
     CANCEL = "cancel"
     EXPIRE = "expire"
+    HOLD = "hold"
+    APPROVE = "approve"
 
 
 class IllegalMoveError(ValueError):
@@ -76,11 +78,20 @@ TRANSITIONS: Final[Mapping[tuple[JobState, Move], JobState]] = MappingProxyType(
         (JobState.RUNNING, Move.GIVE_UP): JobState.DEAD,
         (JobState.RUNNING, Move.CANCEL): JobState.CANCELLED,
         (JobState.RUNNING, Move.EXPIRE): JobState.EXPIRED,
+        # A person decides: about a prompt before it runs, or about what an attempt made.
+        (JobState.RUNNING, Move.HOLD): JobState.HELD,
+        (JobState.HELD, Move.APPROVE): JobState.SUCCEEDED,
         (JobState.HELD, Move.BLOCK): JobState.BLOCKED,
         **{(state, Move.CANCEL): JobState.CANCELLED for state in _WAITING},
         **{(state, Move.EXPIRE): JobState.EXPIRED for state in _WAITING},
     }
 )
+
+
+class Hold(IntEnum):
+    """What a held job waits for, as PostgreSQL stores it."""
+
+    REVIEW = 1
 
 
 class JobStatus(StrEnum):
@@ -120,6 +131,7 @@ class AttemptOutcome(IntEnum):
     CANCELLED = 7
     BLOCKED = 8
     SNOOZED = 9
+    HELD = 10
 
 
 def next_state(state: JobState, move: Move) -> JobState:

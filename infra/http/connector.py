@@ -64,10 +64,10 @@ class GuardedConnector(aiohttp.TCPConnector):
         """
         connection = await super().connect(req, traces, timeout)
         place = place_of_request()
-        if place is not None and connection.transport is not None:
-            peer = connection.transport.get_extra_info("peername")
+        peer = getattr(connection.protocol, "peer", None)
+        if place is not None and peer is not None:
             try:
-                place.connected(plain_address(peer[0]))
+                place.connected(plain_address(peer))
             except BaseException:
                 connection.close()
                 raise

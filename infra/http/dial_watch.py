@@ -89,6 +89,14 @@ def note_dial(address: str) -> None:
             watch.dialled_at = watch.clock()
 
 
+def note_sent(peer: str | None) -> None:
+    """Tell the watch, if there is one, that there is a connection, to ``peer``."""
+    watch = _WATCH.get()
+    if watch is not None:
+        watch.sent_at = watch.clock()
+        watch.address = peer or watch.address
+
+
 def handshake_began() -> bool:
     """Return whether the request under way got as far as a TLS handshake, if it is watched."""
     watch = _WATCH.get()
@@ -100,11 +108,8 @@ class WatchedRequest(aiohttp.ClientRequest):
 
     async def send(self, conn: Connection) -> aiohttp.ClientResponse:
         """Send the request over ``conn``."""
-        watch = _WATCH.get()
-        if watch is not None:
-            watch.sent_at = watch.clock()
-            peer = conn.transport.get_extra_info("peername") if conn.transport else None
-            watch.address = str(peer[0]) if peer else watch.address
+        peer = conn.transport.get_extra_info("peername") if conn.transport else None
+        note_sent(str(peer[0]) if peer else None)
         return await super().send(conn)
 
 

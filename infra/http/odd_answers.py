@@ -30,7 +30,19 @@ class HeadFirst(ResponseHandler):
     aiohttp forgets a head that was good if the same packet goes on with something that is not
     HTTP: a ``204`` with a body, or more bytes than were announced. Such a receiver has taken
     what it was sent, and would be sent it again and again.
+
+    Attributes:
+        peer: The address at the other end; ``None``: it has none.
     """
+
+    peer: str | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin with a connection."""
+        super().connection_made(transport)
+        # Once, and not for each request: it is a call of the system.
+        peer = transport.get_extra_info("peername")
+        self.peer = str(peer[0]) if peer else None
 
     def data_received(self, data: bytes) -> None:
         """Parse what came."""
@@ -59,7 +71,7 @@ class PatientResponse(aiohttp.ClientResponse):
         protocol = connection.protocol
         if protocol is None:
             return await super().start(connection)
-        vars(protocol)["read"] = functools.partial(_read_head, protocol)
+        vars(protocol)["read"] = functools.partial(read_head, protocol)
         try:
             return await super().start(connection)
         finally:
@@ -67,7 +79,8 @@ class PatientResponse(aiohttp.ClientResponse):
             vars(protocol).pop("read", None)
 
 
-async def _read_head(protocol: ResponseHandler) -> Any:
+async def read_head(protocol: ResponseHandler) -> Any:
+    """Return the head of a final answer, as aiohttp parses it, and the stream of its body."""
     for _ in range(MOST_INTERIM):
         found = await ResponseHandler.read(protocol)
         code = found[0].code

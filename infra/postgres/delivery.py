@@ -65,14 +65,16 @@ class Want:
     """What a lane could use.
 
     Attributes:
-        most: So many deliveries.
+        live: So many deliveries that are live.
+        past: So many that a recovery sends again.
         held: Those that its owner has already.
         in_order: The events of one job are sent in their order.
         spare: So many more are looked at, because some have to wait for others.
     """
 
     lane_id: int
-    most: int
+    live: int
+    past: int
     held: Collection[UUID]
     in_order: bool
     spare: int = 0
@@ -107,10 +109,10 @@ _COLUMNS: Final = """d.id, d.fence, d.attempt, d.event_id, d.job_id, d.lane_id, 
 # make a table of all that is owed.
 _FETCH: Final = HotStatement(f"""
 WITH s AS MATERIALIZED (
-  SELECT lane_id, depth, CAST(held AS uuid[]) AS held, in_order FROM unnest(
-    CAST(:lanes AS bigint[]), CAST(:depths AS int[]), CAST(:held AS text[]),
-    CAST(:in_order AS boolean[]))
-  AS s(lane_id, depth, held, in_order)),
+  SELECT lane_id, depth, past, CAST(held AS uuid[]) AS held, in_order FROM unnest(
+    CAST(:lanes AS bigint[]), CAST(:depths AS int[]), CAST(:pasts AS int[]),
+    CAST(:held AS text[]), CAST(:in_order AS boolean[]))
+  AS s(lane_id, depth, past, held, in_order)),
 d AS MATERIALIZED (
   SELECT d.*, s.in_order AND d.trigger <> ALL(CAST(:by_hand AS smallint[])) AS in_order
   FROM s CROSS JOIN LATERAL (
@@ -119,8 +121,7 @@ d AS MATERIALIZED (
        ORDER BY next_at LIMIT s.depth)
       UNION ALL
       (SELECT * FROM delivery WHERE lane_id = s.lane_id AND rank = 1 AND next_at <= now()
-       ORDER BY next_at LIMIT s.depth)) u
-    ORDER BY rank, next_at, seq LIMIT s.depth) d
+       ORDER BY next_at LIMIT s.past)) u) d
   WHERE d.id <> ALL(s.held) AND (d.lease_until IS NULL OR d.lease_until <= now())),
 e AS MATERIALIZED (
   SELECT d.*,
@@ -179,7 +180,8 @@ async def fetch_due(connection: AsyncConnection, wants: Collection[Want]) -> lis
         connection,
         {
             "lanes": [want.lane_id for want in wants],
-            "depths": [want.most + len(want.held) + want.spare for want in wants],
+            "depths": [_depth(want, want.live) for want in wants],
+            "pasts": [_depth(want, want.past) for want in wants],
             "held": ["{" + ",".join(map(str, want.held)) + "}" for want in wants],
             "in_order": [want.in_order for want in wants],
             "by_hand": _BY_HAND,
@@ -213,6 +215,10 @@ async def push_behind(connection: AsyncConnection, found: Sequence[Found]) -> No
         "afters": [one.waits_until for one in found],
     }
     await _PUSH.run(connection, values)
+
+
+def _depth(want: Want, most: int) -> int:
+    return most + len(want.held) + want.spare if most else 0
 
 
 def _found(row: Any) -> Found:

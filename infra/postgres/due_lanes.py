@@ -6,11 +6,43 @@ Nothing here walks over a lane's backlog, nor over more lanes than it is told to
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import IntEnum
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.postgres.hot import HotStatement
+
+
+class Trust(IntEnum):
+    """What is known of a lane's receiver. The numbers are those of the statements here."""
+
+    PROVEN = 0
+    """The last attempt succeeded."""
+    UNTRIED = 1
+    """It was never tried."""
+    FAILING = 2
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOver:
+    """Lanes that are not looked for, because enough of the kind wait already.
+
+    Attributes:
+        crowded: Of all tenants, by trust.
+        full: Of a tenant, by trust.
+    """
+
+    crowded: Collection[Trust] = ()
+    full: Collection[tuple[int, Trust]] = ()
+
+    def values(self) -> dict[str, list[int]]:
+        """Return the values of a statement."""
+        return {
+            "crowded": [int(trust) for trust in self.crowded],
+            "tenants_full": [tenant_id for tenant_id, _ in self.full],
+            "trusts_full": [int(trust) for _, trust in self.full],
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,37 +58,45 @@ class DueLanes:
     walled: bool
 
 
-_DUE: Final = HotStatement("""
+# As the index over tenants has it, word for word.
+_TRUST: Final = """CASE WHEN failures > 0 THEN 2 WHEN last_success_at IS NULL THEN 1 ELSE 0 END"""
+_WANTED: Final = """trust <> ALL(CAST(:crowded AS int[])) AND NOT EXISTS (
+    SELECT 1 FROM unnest(CAST(:tenants_full AS bigint[]), CAST(:trusts_full AS int[]))
+      AS x(tenant, full_of)
+    WHERE x.tenant = tenant_id AND x.full_of = trust)"""
+
+_DUE: Final = HotStatement(f"""
 WITH first AS MATERIALIZED (
-  SELECT id, tenant_id, next_due_at, failures > 0 OR last_success_at IS NULL AS unproven
+  SELECT id, tenant_id, next_due_at, {_TRUST} AS trust
   FROM webhook_lane WHERE owner IS NULL AND next_due_at <= now()
   ORDER BY next_due_at LIMIT :window)
 SELECT f.id, s.seen FROM (SELECT count(*) AS seen FROM first) s LEFT JOIN (
   SELECT id, next_due_at,
-    row_number() OVER (PARTITION BY tenant_id ORDER BY next_due_at) AS turn
-  FROM first
-  WHERE tenant_id <> ALL(CAST(:full AS bigint[])) AND NOT (unproven AND :crowded)) f ON true
+    row_number() OVER (PARTITION BY tenant_id, trust ORDER BY next_due_at) AS turn
+  FROM first WHERE {_WANTED}) f ON true
 ORDER BY f.turn, f.next_due_at LIMIT :most
 """)
 
-# A loose index scan: two descents of the index per tenant, whatever the tenants have.
-_DUE_OF_TENANTS: Final = HotStatement("""
+# A loose index scan: two descents of the index for each kind of lanes that a tenant has.
+_DUE_OF_TENANTS: Final = HotStatement(f"""
 WITH RECURSIVE t AS (
-  (SELECT tenant_id, 1 AS n FROM webhook_lane
-   WHERE owner IS NULL AND next_due_at IS NOT NULL AND tenant_id > :after
-   ORDER BY tenant_id LIMIT 1)
+  (SELECT tenant_id, {_TRUST} AS trust, 1 AS n FROM webhook_lane
+   WHERE owner IS NULL AND next_due_at IS NOT NULL
+     AND (tenant_id, {_TRUST}) > (CAST(:after AS bigint), CAST(:after_trust AS int))
+   ORDER BY tenant_id, {_TRUST} LIMIT 1)
   UNION ALL
-  SELECT d.tenant_id, t.n + 1 FROM t CROSS JOIN LATERAL (
-    SELECT tenant_id FROM webhook_lane
-    WHERE owner IS NULL AND next_due_at IS NOT NULL AND tenant_id > t.tenant_id
-    ORDER BY tenant_id LIMIT 1) d
+  SELECT d.tenant_id, d.trust, t.n + 1 FROM t CROSS JOIN LATERAL (
+    SELECT tenant_id, {_TRUST} AS trust FROM webhook_lane
+    WHERE owner IS NULL AND next_due_at IS NOT NULL
+      AND (tenant_id, {_TRUST}) > (t.tenant_id, t.trust)
+    ORDER BY tenant_id, {_TRUST} LIMIT 1) d
   WHERE t.n < :tenants)
-SELECT t.tenant_id, l.id FROM t LEFT JOIN LATERAL (
+SELECT t.tenant_id, t.trust, l.id FROM t LEFT JOIN LATERAL (
   SELECT id FROM webhook_lane
-  WHERE owner IS NULL AND tenant_id = t.tenant_id AND next_due_at <= now()
-    AND tenant_id <> ALL(CAST(:full AS bigint[]))
+  WHERE owner IS NULL AND tenant_id = t.tenant_id AND {_TRUST} = t.trust
+    AND next_due_at <= now() AND {_WANTED}
   ORDER BY next_due_at LIMIT :each) l ON true
-ORDER BY t.tenant_id
+ORDER BY t.tenant_id, t.trust
 """)
 
 _ABANDONED: Final = HotStatement("""
@@ -83,12 +123,7 @@ WHERE owner IS NULL AND next_due_at > now() ORDER BY next_due_at LIMIT 1
 
 
 async def due_lanes(
-    connection: AsyncConnection,
-    *,
-    most: int,
-    window: int,
-    full: Collection[int],
-    crowded: bool,
+    connection: AsyncConnection, *, most: int, window: int, passed_over: PassedOver
 ) -> DueLanes:
     """Look at the ``window`` longest due lanes that nobody owns.
 
@@ -96,27 +131,39 @@ async def due_lanes(
         connection: To read with.
         most: How many to return.
         window: How many to look at.
-        full: Tenants whose lanes shall be passed over.
-        crowded: Whether to pass over lanes whose last attempt did not succeed.
+        passed_over: Lanes that shall not be returned.
     """
-    values = {"most": most, "window": window, "full": list(full), "crowded": crowded}
+    values = {"most": most, "window": window, **passed_over.values()}
     rows = await _DUE.run(connection, values)
     ids = [row.id for row in rows if row.id is not None]
     return DueLanes(ids, walled=rows[0].seen >= window)
 
 
 async def due_lanes_of_tenants(
-    connection: AsyncConnection, *, after: int, tenants: int, each: int, full: Collection[int]
-) -> tuple[list[int], int | None]:
-    """Look at the lanes of the next tenants that have any, few of each.
+    connection: AsyncConnection,
+    *,
+    after: tuple[int, int],
+    most: int,
+    each: int,
+    passed_over: PassedOver,
+) -> tuple[list[int], tuple[int, int] | None]:
+    """Look at the lanes of the next tenants that have any, few of each and of each trust.
+
+    Args:
+        connection: To read with.
+        after: The tenant and the trust after which to look.
+        most: So many of such groups of lanes.
+        each: So many lanes of each.
+        passed_over: Lanes that shall not be returned.
 
     Returns:
-        Due lanes, and the last tenant; ``None``: there are no more tenants.
+        Due lanes, and the last group; ``None``: there are no more.
     """
-    values = {"after": after, "tenants": tenants, "each": each, "full": list(full)}
-    rows = await _DUE_OF_TENANTS.run(connection, values)
-    seen = {row.tenant_id for row in rows}
-    last = max(seen) if len(seen) >= tenants else None
+    tenant_id, trust = after
+    values = {"after": tenant_id, "after_trust": trust, "tenants": most, "each": each}
+    rows = await _DUE_OF_TENANTS.run(connection, values | passed_over.values())
+    seen = {(row.tenant_id, row.trust) for row in rows}
+    last = max(seen) if len(seen) >= most else None
     return [row.id for row in rows if row.id is not None], last
 
 

@@ -47,6 +47,10 @@ job = Table(
     Column("tags", ARRAY(Text)),
     # What it was charged, in millionths of a dollar; null where no price is configured.
     Column("spent", BigInteger),
+    # What safety decided, if that was more than to let it pass; without any of its text.
+    Column("verdict", JSONB),
+    # Its content is gone: retention or erasure took it.
+    Column("erased_at", DateTime(timezone=True)),
     **by_range("job"),
 )
 # For the filters of lists. Rows without tags and metadata, as most are, cost nothing here.
@@ -75,6 +79,13 @@ Index(
     job.c.batch_id,
     job.c.id,
     postgresql_where=text("batch_id IS NOT NULL"),
+)
+# What safety flagged or stopped.
+Index(
+    "ix_job_verdict",
+    job.c.tenant_id,
+    job.c.id,
+    postgresql_where=text("verdict IS NOT NULL"),
 )
 # Every listing is of one tenant, newest first.
 Index("ix_job_tenant_id_id", job.c.tenant_id, job.c.id)
@@ -108,6 +119,8 @@ attempt = Table(
     Column("started_at", DateTime(timezone=True)),
     Column("ended_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
     Column("detail", JSONB),
+    # What safety found at each stage: scores and rules, without any of the text.
+    Column("checks", JSONB),
     **by_range("attempt"),
 )
 

@@ -56,6 +56,8 @@ live = Table(
     Column("releases", Integer, nullable=False, server_default=text("0")),
     # It has a row in reservation, to be settled when it ends.
     Column("budgeted", Boolean, nullable=False, server_default=text("false")),
+    # What a held job waits for, as schemas.job_states.Hold.
+    Column("hold", SmallInteger),
     **HOT,
 )
 Index(

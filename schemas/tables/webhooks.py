@@ -120,16 +120,18 @@ webhook_lane = Table(
     Column("failed", BigInteger, nullable=False, server_default=text("0")),
     **HOT,
 )
-# Lanes that nobody owns, the longest due first; and the same by tenant. An owned lane is in
-# neither, however long it was due: who looks for lanes does not walk over it.
+# Lanes that nobody owns, the longest due first; and the same by tenant, and by whether the
+# receiver took something last, was never tried, or fails. An owned lane is in neither, however
+# long it was due: who looks for lanes does not walk over it.
 Index(
     "ix_webhook_lane_next_due_at",
     webhook_lane.c.next_due_at,
     postgresql_where=text("next_due_at IS NOT NULL AND owner IS NULL"),
 )
 Index(
-    "ix_webhook_lane_tenant_id_next_due_at",
+    "ix_webhook_lane_tenant_id_trust_next_due_at",
     webhook_lane.c.tenant_id,
+    text("(CASE WHEN failures > 0 THEN 2 WHEN last_success_at IS NULL THEN 1 ELSE 0 END)"),
     webhook_lane.c.next_due_at,
     postgresql_where=text("next_due_at IS NOT NULL AND owner IS NULL"),
 )

@@ -13,6 +13,7 @@ from infra.postgres import (
     due_lanes,
     forgotten_lanes,
 )
+from infra.postgres.due_lanes import PassedOver
 from infra.postgres.hot import HotStatement
 from infra.settings import Settings
 from schemas.webhooks import DELIVERY_LIFETIME
@@ -76,7 +77,7 @@ Look = tuple[TextClause | HotStatement, dict[str, Any]]
 
 def statements(lane: Row[Any], row: Row[Any]) -> list[Look]:
     """Return every statement of a look at one lane, with values as a loop has them."""
-    fetch: dict[str, Any] = {"depths": [16], "held": ["{}"], "in_order": [True], "progress": 3}
+    fetch: dict[str, Any] = {"depths": [16], "pasts": [16], "held": ["{}"], "in_order": [True], "progress": 3}
     records = f'[{{"n":0,"id":"{row.id}","lane":{lane.id},"lease":0,"attempt":1}}]'
     record: dict[str, Any] = {"rows": records, "ids": [row.id], "lifetime": DELIVERY_LIFETIME}
     of: dict[str, Any] = {"lanes": [lane.id], "by_hand": [1], "me": 1}
@@ -99,11 +100,11 @@ def statements_of_lanes(lane: Row[Any]) -> list[Look]:
         "me": 1,
         "lease": timedelta(seconds=15),
     }
-    due: dict[str, Any] = {"window": WINDOW, "most": 9, "crowded": False, "full": []}
-    around: dict[str, Any] = {"after": -1, "tenants": TENANTS, "each": EACH, "full": []}
+    due: dict[str, Any] = {"window": WINDOW, "most": 9, **PassedOver().values()}
+    around: dict[str, Any] = {"after": -1, "after_trust": 0, "tenants": TENANTS, "each": EACH}
     return [
         (due_lanes._DUE, due),
-        (due_lanes._DUE_OF_TENANTS, around),
+        (due_lanes._DUE_OF_TENANTS, around | PassedOver().values()),
         (due_lanes._ABANDONED, {"me": 1, "most": 9}),
         (due_lanes._MISSED, one),
         (due_lanes._NEXT, {}),

@@ -8,6 +8,8 @@ from typing import Final
 
 import aiohttp
 
+from infra.http.posting import Reply
+
 LARGEST_ANSWER: Final = 16 * 1024
 """What a receiver may answer before the connection is closed instead of used again."""
 KEPT_BODY: Final = 4096
@@ -67,7 +69,7 @@ class Answer:
 
 
 async def read_answer(
-    response: aiohttp.ClientResponse, *, first_byte: float, until: float
+    response: Reply | aiohttp.ClientResponse, *, first_byte: float, until: float
 ) -> Answer:
     """Return what is kept of ``response``, and close it.
 
@@ -77,7 +79,7 @@ async def read_answer(
         until: When to stop reading, by the event loop's clock.
     """
     try:
-        body = await _beginning(response, until)
+        body = await _beginning(response.content, until)
     finally:
         # After the body's end this gives the connection back; before it, it cuts it off.
         response.close()
@@ -103,8 +105,7 @@ def storable(text: str) -> str:
     return "".join(c if c.isprintable() else "�" for c in start)
 
 
-async def _beginning(response: aiohttp.ClientResponse, until: float) -> bytes:
-    content = response.content
+async def _beginning(content: aiohttp.StreamReader, until: float) -> bytes:
     if content.is_eof():
         # It came with the head, as short ones do: there is nothing to wait for.
         with contextlib.suppress(Exception):

@@ -26,6 +26,7 @@ from worker.delivery.schedule import Outcome, Result
 from worker.delivery.sender import Sender
 from worker.delivery.server_time import ServerTime
 from worker.delivery.spans import in_span
+from worker.delivery.turns import Kind
 
 # A receiver that answers faster than this can be fetched for ahead.
 _QUICK: Final = timedelta(milliseconds=250)
@@ -125,14 +126,14 @@ class Attempts:
         trigger = trigger_of(lane.state, owed.trigger)
         if trigger is not owed.trigger:
             owed = replace(owed, trigger=trigger)
-        proven = self._lanes.turns.begin(lane)
+        place = self._lanes.turns.begin(lane)
 
         async def attempt(owed: Owed) -> None:
-            await self._attempt(lane, owed, proven=proven)
+            await self._attempt(lane, owed, place=place)
 
         self._sending.add(self._start(in_span(self._engine, owed, attempt)))
 
-    async def _attempt(self, lane: HeldLane, owed: Owed, *, proven: bool) -> None:
+    async def _attempt(self, lane: HeldLane, owed: Owed, *, place: Kind) -> None:
         receiver, attempt_id = lane.receiver, new_key()
         started_at = self.server_time.now()
         try:
@@ -140,7 +141,7 @@ class Attempts:
         finally:
             if (task := asyncio.current_task()) is not None:
                 self._sending.discard(task)
-            self._lanes.turns.end(lane, proven=proven)
+            self._lanes.turns.end(lane, place)
         at, before = self.server_time.now(), lane.state
         waited = timedelta(seconds=self._clock.monotonic() - lane.held[owed.id])
         tried = Tried(owed.failures, owed.age + waited, owed.trigger, owed.kind)

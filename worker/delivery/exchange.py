@@ -10,6 +10,7 @@ import aiohttp
 
 from infra.http.dial_watch import DialWatch
 from infra.http.opening import Outbound
+from infra.http.posting import Reply, Target, post
 from worker.delivery.answer import LARGEST_ANSWER, Answer, read_answer
 
 # The whole attempt is timed by its own deadline, which aiohttp would round up to a second. A
@@ -25,7 +26,7 @@ class Envelope:
         tls: ``None``: without a certificate of our own.
     """
 
-    url: str
+    target: Target
     body: bytes
     tenant_id: int
     tls: ssl.SSLContext | None
@@ -65,7 +66,8 @@ class Exchange:
         loop = asyncio.get_running_loop()
         asked_at = loop.time()
         envelope = self._envelope
-        async with self._outbound.destinations.place(envelope.url, tenant=envelope.tenant_id):
+        url, tenant = envelope.target.url, envelope.tenant_id
+        async with self._outbound.destinations.place(url, tenant=tenant):
             self._deadline += loop.time() - asked_at
             self._watch.begin()
             async with asyncio.timeout_at(self._deadline):
@@ -73,7 +75,7 @@ class Exchange:
             at = self._watch.clock()
             return await read_answer(response, first_byte=at, until=self._deadline)
 
-    async def _post(self, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
+    async def _post(self, headers: Mapping[str, str]) -> Reply | aiohttp.ClientResponse:
         try:
             return await self._post_once(headers)
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
@@ -84,10 +86,20 @@ class Exchange:
         self._watch.begin()
         return await self._post_once(headers)
 
-    async def _post_once(self, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
+    async def _post_once(self, headers: Mapping[str, str]) -> Reply | aiohttp.ClientResponse:
         envelope = self._envelope
+        if not self._outbound.proxied:
+            return await post(
+                self._outbound.session,
+                envelope.target,
+                headers,
+                envelope.body,
+                timeout=_TIMEOUT,
+                buffer=LARGEST_ANSWER,
+                tls=envelope.tls,
+            )
         return await self._outbound.session.post(
-            envelope.url,
+            envelope.target.url,
             data=envelope.body,
             headers=headers,
             allow_redirects=False,

@@ -76,12 +76,17 @@ def _add(
 ) -> list[Found]:
     """Take what one lane can send, and return what must come after something later."""
     ready = [one.owed for one in rows if one.waits_until is None and not one.superseded]
-    taken = ready[: want.most]
+    live = [one for one in ready if not one.rank][: want.live]
+    past = [one for one in ready if one.rank][: want.past]
     # What waits for an earlier event of its job, which may be in flight, is due as well.
-    lane.has_waiting = any(one.waits_until is not None for one in rows)
-    lane.more = len(taken) >= want.most or lane.has_waiting
+    waiting = {bool(one.owed.rank) for one in rows if one.waits_until is not None}
+    lane.has_waiting = bool(waiting)
+    if want.live:
+        lane.more_live = len(live) >= want.live or False in waiting
+    if want.past:
+        lane.more_past = len(past) >= want.past or True in waiting
     lane.idle_since = None if rows or lane.held else (lane.idle_since or now)
-    lanes.add(lane, taken, now=now)
+    lanes.add(lane, live + past, now=now)
     for one in rows:
         if one.superseded:
             attempts.drop(lane, one.owed, now=now)

@@ -4,10 +4,12 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+from infra.clock import SystemClock
 from infra.postgres.delivery import Owed, Want
-from schemas.webhooks import Breaker, Ordering
+from schemas.webhooks import Breaker, Ordering, Trigger
 from worker.delivery.held_lane import HeldLane
 from worker.delivery.lane_state import room
+from worker.delivery.recovery_pace import Leave, RecoveryPace
 from worker.delivery.turns import Places, Turns
 
 # What is fetched ahead of a receiver that answers at once, so that it does not wait for the
@@ -29,10 +31,12 @@ class Lanes:
 
     Args:
         places: How much may be in flight at once.
+        pace: Of what recoveries send again.
     """
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: Places, pace: RecoveryPace | None = None) -> None:
         self.turns = Turns(places)
+        self.pace = pace or RecoveryPace(SystemClock())
         self._lanes: dict[int, HeldLane] = {}
         self._waiting_bytes = 0
         # Of what was fetched last, in bytes.
@@ -75,12 +79,15 @@ class Lanes:
                 break
             if (refill and not lane.more) or lane.is_held_back(at):
                 continue
-            count = min(self.useful(lane), most)
-            if count > 0:
+            live = self._useful_live(lane) if lane.more_live or not refill else 0
+            past = self._useful_past(lane) if lane.more_past or not refill else 0
+            live = min(live, most)
+            past = min(past, most - live)
+            if live or past:
                 in_order = lane.receiver.ordering is not Ordering.NONE
                 spare = _SPARE if lane.has_waiting else 0
-                wants.append(Want(lane.id, count, lane.held, in_order, spare))
-                most -= count
+                wants.append(Want(lane.id, live, past, lane.held, in_order, spare))
+                most -= live + past
                 self._lanes[lane.id] = self._lanes.pop(lane.id)
         return wants
 
@@ -101,15 +108,17 @@ class Lanes:
             lane.held[one.id] = now
             self._waiting_bytes += size
             self._usual_size += (max(size, 500) - self._usual_size) / 64
-        lane.waiting.extend(owed)
+        lane.waiting.extend(one for one in owed if not one.rank)
+        lane.past.extend(one for one in owed if one.rank)
         self.turns.offer(lane)
 
     def forget_waiting(self, lane: HeldLane) -> None:
         """Leave what has not begun to whoever looks next."""
-        for one in lane.waiting:
+        for one in (*lane.waiting, *lane.past):
             lane.held.pop(one.id, None)
             self._waiting_bytes -= _size(one)
         lane.waiting.clear()
+        lane.past.clear()
         self.turns.withdraw(lane)
 
     def next_turn(self, *, now: float, at: datetime) -> tuple[HeldLane, Owed] | None:
@@ -119,14 +128,20 @@ class Lanes:
             now: By the loop's clock.
             at: By PostgreSQL's.
         """
-        while (lane := self.turns.next_lane()) is not None:
-            if now < lane.ends_at and lane.may_begin(lane.waiting[0], at=at):
-                owed = lane.waiting.popleft()
+        while (turn := self.turns.next_lane(self.pace.leave())) is not None:
+            lane, past = turn
+            line = lane.past if past else lane.waiting
+            if now < lane.ends_at and lane.may_begin(line[0], at=at):
+                owed = line.popleft()
                 self._waiting_bytes -= _size(owed)
+                self._tell_pace(lane, owed, now=now)
                 return lane, owed
             wait = lane.free_in(at)
             if wait is not None:
                 self._timed.append((lane, wait))
+        lane = self.turns.waits_behind()
+        if lane is not None and self.pace.leave() is Leave.NONE:
+            self._timed.append((lane, timedelta(seconds=self.pace.wait())))
         return None
 
     def take_timed(self) -> list[tuple[HeldLane, timedelta]]:
@@ -152,13 +167,30 @@ class Lanes:
         ]
 
     def useful(self, lane: HeldLane) -> int:
-        """Return how much more a lane could use."""
+        """Return how much more of what is known to be due a lane could use."""
+        live = self._useful_live(lane) if lane.more_live else 0
+        return live + (self._useful_past(lane) if lane.more_past else 0)
+
+    def _useful_live(self, lane: HeldLane) -> int:
+        return self._useful(lane, len(lane.waiting), AHEAD)
+
+    def _useful_past(self, lane: HeldLane) -> int:
+        waiting = len(lane.waiting) + len(lane.past)
+        return self._useful(lane, waiting, self.pace.ahead(AHEAD))
+
+    def _useful(self, lane: HeldLane, waiting: int, ahead: int) -> int:
         if lane.returning:
             return 0
-        here = room(lane.state, lane.receiver) - lane.in_flight - len(lane.waiting)
+        here = room(lane.state, lane.receiver) - lane.in_flight - waiting
         if not (lane.quick and lane.proven) or self._waiting_bytes >= _MOST_WAITING_BYTES:
-            return here
-        return 0 if len(lane.waiting) > AHEAD // 2 else AHEAD + here
+            return max(0, here)
+        return 0 if waiting > ahead // 2 else max(0, ahead + here)
+
+    def _tell_pace(self, lane: HeldLane, owed: Owed, *, now: float) -> None:
+        if owed.rank:
+            self.pace.began()
+        elif owed.attempt == 1 and owed.trigger is Trigger.SCHEDULED:
+            self.pace.saw_live(owed.age.total_seconds() + now - lane.held[owed.id])
 
 
 def _size(owed: Owed) -> int:

@@ -1,8 +1,4 @@
-"""Which lanes this process owns: taken when they are due, kept, and let go when they are idle.
-
-A lane that its owner lets go can miss a wake-up: who made a delivery saw it due still, and
-committed a moment later. So a lane that was let go is looked at again for a while.
-"""
+"""Which lanes this process owns: taken when they are due, kept, and let go when they are idle."""
 
 from collections import OrderedDict
 from collections.abc import Collection
@@ -25,6 +21,7 @@ from infra.postgres.delivery_lanes import (
     time_of_server,
 )
 from infra.postgres.due_lanes import (
+    PassedOver,
     abandoned_lanes,
     due_lanes,
     due_lanes_of_tenants,
@@ -35,6 +32,7 @@ from infra.webhook_receivers import Destination, Destinations
 from worker.delivery.held_lane import HeldLane
 from worker.delivery.lane_state import LaneState, began
 from worker.delivery.lanes import Lanes
+from worker.delivery.let_go import LetGo
 from worker.delivery.recent import Recent
 from worker.delivery.server_time import ServerTime
 
@@ -46,15 +44,15 @@ _AT_ONCE: Final = 128
 WINDOW: Final = 1000
 TENANTS: Final = 100
 EACH: Final = 4
-# A lane that found nothing for so long is let go, and looked at for so long thereafter.
+# A lane that found nothing for so long is let go.
 IDLE_SECONDS: Final = 1.0
-_LOOKED_AFTER_SECONDS: Final = 5.0
 # Lanes of the dead are looked for so often, or sooner where leases are short.
 _ABANDONED_EVERY: Final = 1.0
 _RENEWALS_PER_LEASE: Final = 3
 # Secrets expire without anybody changing their endpoint.
 _STALE_SECONDS: Final = 30.0
 _REMEMBERED: Final = 10_000
+_FIRST_ROUND: Final = (-1, 0)
 _STANDING: Final = tuple(one.name for one in fields(LaneStanding))
 
 _log: Final = structlog.get_logger()
@@ -90,11 +88,10 @@ class Leases:
         self._clock = clock
         self._renew_at = 0.0
         self._look_for_abandoned_at = 0.0
-        # The tenant after which the round goes on.
-        self._round_at = -1
+        # The tenant, and the trust in its lanes, after which the round goes on.
+        self._round_at = _FIRST_ROUND
         self._each = EACH
-        # Lanes that were let go, until when they are looked at again.
-        self._let_go: dict[int, float] = {}
+        self._let_go = LetGo()
         self._recent: OrderedDict[int, Recent] = OrderedDict()
 
     async def keep(self, connection: AsyncConnection) -> None:
@@ -155,6 +152,10 @@ class Leases:
                 self._lanes.own(self._held(one, destination, now=now))
         return len(leased) >= _AT_ONCE // 2
 
+    def look_again_in(self) -> float | None:
+        """Return the seconds until lanes that were let go are due for a look; ``None``: none."""
+        return self._let_go.due_in(self._clock.monotonic())
+
     async def let_go_spent(self, connection: AsyncConnection) -> None:
         """Let lanes go that have nothing to do for now."""
         idle_before = self._clock.monotonic() - IDLE_SECONDS
@@ -172,42 +173,43 @@ class Leases:
             for lane in lanes:
                 lane.ends_at = 0.0
             raise
-        until = self._clock.monotonic() + _LOOKED_AFTER_SECONDS
+        now = self._clock.monotonic()
         for lane in lanes:
             self._remember(lane)
             self._lanes.lose(lane)
             if not lane.destination.disabled:
-                self._let_go[lane.id] = until
+                self._let_go.add(lane.id, now)
 
     async def _look(
         self, connection: AsyncConnection, *, most: int, now: float
     ) -> Collection[int]:
         turns = self._lanes.turns
-        full = turns.full_tenants()
-        seen = await due_lanes(
-            connection, most=most, window=WINDOW, full=full, crowded=turns.crowded()
-        )
+        passed_over = PassedOver(turns.crowded(), turns.full())
+        seen = await due_lanes(connection, most=most, window=WINDOW, passed_over=passed_over)
         ids = set(seen.ids)
         if seen.walled:
             # What lies behind the longest due ones is found by going round the tenants.
             found, last = await due_lanes_of_tenants(
-                connection, after=self._round_at, tenants=TENANTS, each=self._each, full=full
+                connection,
+                after=self._round_at,
+                most=TENANTS,
+                each=self._each,
+                passed_over=passed_over,
             )
             ids.update(found)
             few = len(found) < most
             self._each = min(2 * self._each, most) if few else max(self._each // 2, EACH)
-            self._round_at = -1 if last is None else last
+            self._round_at = last or _FIRST_ROUND
         if now >= self._look_for_abandoned_at:
             every = min(_ABANDONED_EVERY, self._lease.total_seconds() / _RENEWALS_PER_LEASE)
             self._look_for_abandoned_at = now + every
             abandoned = await abandoned_lanes(connection, most=most)
             ids.update(lane for lane in abandoned if self._lanes.get(lane) is None)
-        self._let_go = {lane: until for lane, until in self._let_go.items() if until > now}
-        ids.update(await missed_lanes(connection, self._let_go.keys() - ids))
+        ids.update(await missed_lanes(connection, self._let_go.take(now)))
         return ids
 
     def _held(self, leased: LeasedLane, destination: Destination, *, now: float) -> HeldLane:
-        self._let_go.pop(leased.lease.lane_id, None)
+        self._let_go.discard(leased.lease.lane_id)
         recent = self._recent.get(leased.lease.lane_id, Recent())
         state = saved = LaneState(**asdict(leased.standing), recent=recent)
         if leased.orphaned:
@@ -231,7 +233,7 @@ class Leases:
             # What waits was chosen for the receiver as it was.
             self._lanes.forget_waiting(lane)
             lane.idle_since = None
-            lane.more = True
+            lane.more_live = lane.more_past = True
         lane.destination = destination
         lane.read_at = self._clock.monotonic()
 

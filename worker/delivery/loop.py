@@ -25,6 +25,7 @@ from worker.delivery.fetching import fetch
 from worker.delivery.lanes import Lanes
 from worker.delivery.leases import Leases
 from worker.delivery.recorder import Recorder
+from worker.delivery.recovery_pace import RecoveryPace
 from worker.delivery.rounds import Rounds
 from worker.delivery.sender import Sender
 from worker.delivery.server_time import ServerTime
@@ -72,6 +73,9 @@ class DeliveryLoop:
         limits: How much at once.
         clock: Measures; its time of day is never compared with a row's.
         chance: Returns a random number from 0 to 1 at each call.
+
+    Attributes:
+        recovery_pace: Of what recoveries send again.
     """
 
     def __init__(
@@ -89,7 +93,8 @@ class DeliveryLoop:
         self._engine = single_statements(engine)
         self._clock = clock
         self._server_time = ServerTime(clock)
-        self._lanes = Lanes(limits.places)
+        self.recovery_pace = RecoveryPace(clock)
+        self._lanes = Lanes(limits.places, self.recovery_pace)
         me = secrets.randbits(63)
         self._leases = Leases(
             self._lanes,
@@ -175,6 +180,8 @@ class DeliveryLoop:
                 return _BUSY_POLL
             await self._leases.let_go_spent(connection)
             wait = await self._next_look_in(connection)
+            if (again := self._leases.look_again_in()) is not None:
+                wait = min(wait, again)
         woken = await self._rounds.go_on()
         self._around_at = self._clock.monotonic()
         return 0.0 if crowd or woken else wait

@@ -13,6 +13,7 @@ from infra.clock import Clock
 from infra.http.client_certificates import ClientCertificates
 from infra.http.dial_watch import DialWatch, watched
 from infra.http.opening import Outbound
+from infra.http.posting import Target
 from infra.postgres.delivery import Owed
 from schemas.errors import OutboundRefusedError
 from schemas.ids import format_id
@@ -80,7 +81,7 @@ class WebhookSender:
     ) -> None:
         self._outbound = outbound
         # Of endpoints it is the same again and again.
-        self._check_url = lru_cache(_URLS_KEPT)(outbound.policy.check_url)
+        self._target = lru_cache(_URLS_KEPT)(self._checked)
         self._clock = clock
         self._user_agent = user_agent
         tokens = Tokens(outbound, clock=clock, user_agent=user_agent)
@@ -125,11 +126,15 @@ class WebhookSender:
             raise CannotSendError(Outcome.DISCARDED, "the event's content was erased")
         url = receiver.url or owed.url
         try:
-            self._check_url(url)
+            target = self._target(url)
         except OutboundRefusedError as error:
             raise CannotSendError(Outcome.REFUSED, error.message) from None
         tls = await self._credentials.tls(receiver, seconds=seconds)
-        return Envelope(url, body, receiver.tenant_id, tls)
+        return Envelope(target, body, receiver.tenant_id, tls)
+
+    def _checked(self, url: str) -> Target:
+        self._outbound.policy.check_url(url)
+        return Target(url)
 
     def _headers(self, owed: Owed, receiver: Receiver, body: bytes) -> dict[str, str]:
         wanted = receiver.signatures

@@ -1,14 +1,24 @@
 """Whose turn it is: tenants in turn, their lanes in turn, within what may be in flight.
 
 A lane fills its own window and no more. Where there are fewer sockets than lanes want, neither
-a receiver that hangs, nor a tenant with a thousand of them, takes what others need.
+a receiver that hangs, nor a tenant with a thousand of them, takes what others need: not those
+of other tenants, not the receivers of its own that answer, and not one that is new. What a
+recovery sends again stands in lines of its own, behind what is live.
 """
 
-from collections import OrderedDict
+from collections import Counter
 from dataclasses import dataclass
+from enum import Enum
 from typing import Final
 
+from infra.postgres.due_lanes import Trust
 from worker.delivery.held_lane import HeldLane
+from worker.delivery.lines import Lines
+from worker.delivery.recovery_pace import Leave
+
+# Of what one tenant may have in flight: requests to lanes that fail, and first requests.
+_FAILING_SHARE: Final = 0.6
+_FIRST_SHARE: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,20 +27,59 @@ class Places:
 
     Attributes:
         most: Over all lanes: sockets.
-        per_tenant: Of one tenant.
+        per_tenant: Of one tenant. At most three fifths of it to lanes that are not proven: its
+            others go on.
         unproven: Over all lanes whose last attempt did not succeed, or that were never tried.
+        first: Kept beside ``unproven`` for the first requests of lanes that were never tried,
+            one each, which find out whether it hangs; at most a fifth of ``per_tenant`` for
+            one tenant.
     """
 
     most: int = 1000
     per_tenant: int = 250
     unproven: int = 500
+    first: int = 200
+
+    def of_tenant(self, kind: "Kind") -> int:
+        """Return how many places of a kind one tenant may hold."""
+        match kind:
+            case Kind.PROVEN:
+                return self.per_tenant
+            case Kind.UNPROVEN:
+                return max(1, int(_FAILING_SHARE * self.per_tenant))
+            case Kind.FIRST:
+                return max(1, int(_FIRST_SHARE * self.per_tenant))
+
+    def of_all(self, kind: "Kind") -> int:
+        """Return how many places of a kind there are."""
+        match kind:
+            case Kind.PROVEN:
+                return self.most
+            case Kind.UNPROVEN:
+                return self.unproven
+            case Kind.FIRST:
+                return self.first
 
 
-_Line = OrderedDict[int, OrderedDict[int, HeldLane]]
+class Kind(Enum):
+    """What a place is for."""
+
+    PROVEN = "proven"
+    UNPROVEN = "unproven"
+    FIRST = "first"
+    """The only request in flight to a lane that was never tried."""
+
+
+# Which places a lane may take, those first that it is to take first.
+_KINDS: Final = {
+    Trust.PROVEN: (Kind.PROVEN,),
+    Trust.UNTRIED: (Kind.UNPROVEN, Kind.FIRST),
+    Trust.FAILING: (Kind.UNPROVEN,),
+}
 
 
 class Turns:
-    """The lanes that have something to begin, in two lines, and what is in flight.
+    """The lanes that have something to begin, in their lines, and what is in flight.
 
     Args:
         places: How much may be.
@@ -39,77 +88,109 @@ class Turns:
     def __init__(self, places: Places) -> None:
         self._places: Final = places
         self._in_flight = 0
-        self._unproven = 0
-        self._of_tenants: dict[int, int] = {}
-        # By tenant, then by lane: a line of lanes that are proven, and one of the others.
-        self._lines: dict[bool, _Line] = {True: OrderedDict(), False: OrderedDict()}
-        self._next_line = True
+        self._of_kinds: Final = Counter[Kind]()
+        self._of_tenants: Final = Counter[int]()
+        self._of_both: Final = Counter[tuple[int, Kind]]()
+        self._live: Final = Lines()
+        self._past: Final = Lines()
 
     def offer(self, lane: HeldLane) -> None:
-        """Put a lane at the end of its line, if it has something to begin."""
-        self.withdraw(lane)
-        if lane.waiting and not lane.lost:
-            line = self._lines[lane.proven]
-            line.setdefault(lane.tenant_id, OrderedDict())[lane.id] = lane
+        """Have a lane wait for its turn, if it has something to begin."""
+        trust = _stands(lane)
+        for lines, owed in ((self._live, lane.waiting), (self._past, lane.past)):
+            if owed and not lane.lost:
+                lines.put(lane, trust)
+            else:
+                lines.remove(lane)
 
     def withdraw(self, lane: HeldLane) -> None:
-        """Take a lane out of its line."""
-        for line in self._lines.values():
-            lanes = line.get(lane.tenant_id)
-            if lanes is not None and lanes.pop(lane.id, None) is not None and not lanes:
-                del line[lane.tenant_id]
+        """Take a lane out of its lines."""
+        self._live.remove(lane)
+        self._past.remove(lane)
 
-    def next_lane(self) -> HeldLane | None:
-        """Take the lane out of its line whose turn it is; ``None``: nothing may begin."""
+    def next_lane(self, leave: Leave = Leave.BEHIND) -> tuple[HeldLane, bool] | None:
+        """Take the lane out of its line whose turn it is.
+
+        Args:
+            leave: Whether what a recovery sends again may begin.
+
+        Returns:
+            The lane, and whether it is the turn of what a recovery sends again; ``None``:
+            nothing may begin.
+        """
         if self._in_flight >= self._places.most:
             return None
-        for proven in (self._next_line, not self._next_line):
-            if proven or self._unproven < self._places.unproven:
-                lane = self._first(self._lines[proven])
-                if lane is not None:
-                    self._next_line = not proven
-                    return lane
+        for past in _ORDERS[leave]:
+            lane = (self._past if past else self._live).take(self._may)
+            if lane is not None:
+                return lane, past
         return None
 
-    def begin(self, lane: HeldLane) -> bool:
-        """Count a request that begins, and return how to count its end."""
-        proven = lane.proven
+    def waits_behind(self) -> HeldLane | None:
+        """Return a lane of which a recovery sends something again; ``None``: there is none."""
+        return self._past.first()
+
+    def begin(self, lane: HeldLane) -> Kind:
+        """Count a request that begins, and return what place it takes."""
+        kind = self._free(lane.tenant_id, _stands(lane))
         lane.in_flight += 1
-        self._in_flight += 1
-        self._of_tenants[lane.tenant_id] = self._of_tenants.get(lane.tenant_id, 0) + 1
-        self._unproven += not proven
-        return proven
+        self._count(lane.tenant_id, kind, 1)
+        return kind
 
-    def end(self, lane: HeldLane, *, proven: bool) -> None:
-        """Count a request that ended; ``proven`` is what ``begin`` returned."""
+    def end(self, lane: HeldLane, kind: Kind) -> None:
+        """Count a request that ended; ``kind`` is what ``begin`` returned."""
         lane.in_flight -= 1
-        self._in_flight -= 1
-        self._unproven -= not proven
-        left = self._of_tenants[lane.tenant_id] - 1
-        if left:
-            self._of_tenants[lane.tenant_id] = left
-        else:
-            del self._of_tenants[lane.tenant_id]
+        self._count(lane.tenant_id, kind, -1)
 
-    def full_tenants(self) -> set[int]:
-        """Return tenants of whom as many lanes wait as could be served at once."""
-        waiting: dict[int, int] = {}
-        for line in self._lines.values():
-            for tenant_id, lanes in line.items():
-                waiting[tenant_id] = waiting.get(tenant_id, 0) + len(lanes)
-        return {tenant for tenant, n in waiting.items() if n >= self._places.per_tenant}
+    def full(self) -> set[tuple[int, Trust]]:
+        """Return of which tenants as many lanes wait, trusted so, as could be served at once."""
+        waiting = self._live.count() + self._past.count()
+        return {
+            (tenant_id, trust)
+            for (tenant_id, trust), n in waiting.items()
+            if n >= sum(self._places.of_tenant(kind) for kind in _KINDS[trust])
+        }
 
-    def crowded(self) -> bool:
-        """Return whether as many lanes that are not proven wait as could be served at once."""
-        waiting = sum(len(lanes) for lanes in self._lines[False].values())
-        return waiting >= self._places.unproven
+    def crowded(self) -> set[Trust]:
+        """Return which lanes wait, by trust, as many as could be served at once."""
+        waiting = Counter[Trust]()
+        for (_, trust), n in (self._live.count() + self._past.count()).items():
+            waiting[trust] += n
+        return {
+            trust
+            for trust, n in waiting.items()
+            if trust is not Trust.PROVEN
+            and n >= sum(self._places.of_all(kind) for kind in _KINDS[trust])
+        }
 
-    def _first(self, line: _Line) -> HeldLane | None:
-        for tenant_id, lanes in line.items():
-            if self._of_tenants.get(tenant_id, 0) < self._places.per_tenant:
-                _, lane = lanes.popitem(last=False)
-                line.move_to_end(tenant_id)
-                if not lanes:
-                    del line[tenant_id]
-                return lane
-        return None
+    def _may(self, tenant_id: int, trust: Trust) -> bool:
+        return self._of_tenants[tenant_id] < self._places.per_tenant and any(
+            self._has_room(tenant_id, kind) for kind in _KINDS[trust]
+        )
+
+    def _free(self, tenant_id: int, trust: Trust) -> Kind:
+        kinds = _KINDS[trust]
+        return next((kind for kind in kinds if self._has_room(tenant_id, kind)), kinds[-1])
+
+    def _has_room(self, tenant_id: int, kind: Kind) -> bool:
+        return self._of_kinds[kind] < self._places.of_all(kind) and self._of_both[
+            tenant_id, kind
+        ] < self._places.of_tenant(kind)
+
+    def _count(self, tenant_id: int, kind: Kind, n: int) -> None:
+        self._in_flight += n
+        self._of_kinds[kind] += n
+        self._of_both[tenant_id, kind] += n
+        self._of_tenants[tenant_id] += n
+        if not self._of_both[tenant_id, kind]:
+            del self._of_both[tenant_id, kind]
+        if not self._of_tenants[tenant_id]:
+            del self._of_tenants[tenant_id]
+
+
+_ORDERS: Final = {Leave.NONE: (False,), Leave.BEHIND: (False, True), Leave.FIRST: (True, False)}
+
+
+def _stands(lane: HeldLane) -> Trust:
+    """Return which line a lane stands in: of one that was never tried one request tells."""
+    return Trust.FAILING if lane.trust is Trust.UNTRIED and lane.in_flight else lane.trust

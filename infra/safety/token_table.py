@@ -1,0 +1,58 @@
+"""One vector for each token, distilled from all-MiniLM-L6-v2: a text's meaning without a model.
+
+The vectors are signed bytes; each row has a scale that gives it length 1 again. How much a token
+counts follows from its place in the vocabulary, which is in the order of frequency: SIF (Arora
+et al., 2017) over Zipf's law, as model2vec does it.
+"""
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from infra.safety.minilm import read_vocabulary
+from infra.safety.package_data import checked
+from infra.safety.wordpiece import WordPiece
+
+VECTORS: Final = "token_vectors.npy"
+SCALES: Final = "token_scales.npy"
+VOCABULARY: Final = "vocabulary.txt"
+WIDTH: Final = 256
+# SIF's a: a token as frequent as this counts half.
+_HALF: Final = 1e-3
+
+
+class TokenTable:
+    """The vocabulary, and a vector and a weight of each token."""
+
+    def __init__(
+        self, vectors: NDArray[np.int8], scales: NDArray[np.float32], vocabulary: list[str]
+    ) -> None:
+        self.wordpiece = WordPiece(vocabulary)
+        self.weights = token_weights(len(vocabulary))
+        self._vectors = vectors
+        self._scales = scales
+
+    def vectors(self, ids: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Return the unit vectors of tokens, shape (tokens, 256)."""
+        return self._vectors[ids] * self._scales[ids, None]
+
+
+def load_table(folder: Path) -> TokenTable:
+    """Read the table; its vectors stay in the file, which all processes share in memory.
+
+    Raises:
+        DamagedDataError: A file is missing or damaged.
+    """
+    vectors: NDArray[np.int8] = np.load(checked(folder, VECTORS), mmap_mode="r")
+    scales: NDArray[np.float16] = np.load(checked(folder, SCALES))
+    words = checked(folder, VOCABULARY).read_text("utf-8")
+    return TokenTable(vectors, scales.astype(np.float32), read_vocabulary(words))
+
+
+def token_weights(tokens: int) -> NDArray[np.float32]:
+    """Return how much each token of a vocabulary in the order of frequency counts."""
+    frequency = 1 / np.arange(2, tokens + 2)
+    frequency /= frequency.sum()
+    return (_HALF / (_HALF + frequency)).astype(np.float32)
