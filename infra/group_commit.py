@@ -69,6 +69,13 @@ class GroupCommit(Generic[Row, Outcome]):
             DatabaseUnavailableError: Not written within ``patience``, or fate unknown.
             Exception: Whatever ``write`` raised for this row alone.
         """
+        return await self.put(row)
+
+    def put(self, row: Row) -> "asyncio.Future[Outcome]":
+        """Write ``row`` with the next group; what ``add`` returns or raises comes later.
+
+        A task that waits for it costs more than most rows do.
+        """
         loop = asyncio.get_running_loop()
         outcome: asyncio.Future[Outcome] = loop.create_future()
         self._waiting.append((row, outcome, loop.time()))
@@ -76,7 +83,7 @@ class GroupCommit(Generic[Row, Outcome]):
             self._full.set()
         if self._writer is None or self._writer.done():
             self._writer = loop.create_task(self._write_all())
-        return await outcome
+        return outcome
 
     async def close(self) -> None:
         """Wait until everything that was added is written or has failed."""

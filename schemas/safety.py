@@ -103,6 +103,8 @@ class Subject:
         end_user: Who of the tenant's people asked.
         trusted: Parts of ``text`` that the tenant itself wrote, such as a template: they are
             not searched for attempts to override it.
+        negative: What a model is to stay away from: it may name what may not be asked for, so
+            that only personal data and secrets are looked for in it.
     """
 
     stage: Stage
@@ -113,6 +115,7 @@ class Subject:
     end_user: str | None = None
     job_id: UUID | None = None
     trusted: Sequence[Span] = ()
+    negative: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ Starts and ends of many attempts share statements. What an attempt's end means i
 
 import asyncio
 import random
-from collections.abc import Callable, Collection, Generator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import timedelta
 from typing import Final, Protocol
 from uuid import UUID
@@ -28,9 +28,10 @@ from schemas.errors import DatabaseUnavailableError, JobCancelledError
 from schemas.expiry import not_ended
 from schemas.ids import format_id
 from worker.attempt_ends import AttemptEnds
+from worker.hand import Hand
 from worker.pipeline.job_run import JobRun
 from worker.pipeline.outcome import Decision, RetryPolicy, decide
-from worker.pipeline.run import Stage, run_stages
+from worker.pipeline.run import Stage, Trail, run_stages
 from worker.progress import LiveNews
 from worker.spans import attempt_span
 from worker.turnstile import Turnstile
@@ -49,48 +50,6 @@ class Session(Protocol):
     async def drain(self) -> None:
         """Say that this worker takes nothing new."""
         ...
-
-
-class _Hand:
-    """A pointer in hand, and who wants its attempt to end.
-
-    Attributes:
-        abandoned: The session is lost: others will run the job.
-        unwanted: The caller cancelled the job.
-    """
-
-    def __init__(self) -> None:
-        self.abandoned = False
-        self.unwanted = False
-        self._task: asyncio.Task[None] | None = None
-        self._stopped = False
-
-    def abandon(self) -> None:
-        # One that waits for a slot goes on: it starts under the next session.
-        if self._task is not None:
-            self.abandoned = True
-            self._stop()
-
-    def cancel(self) -> None:
-        self.unwanted = True
-        self._stop()
-
-    @contextmanager
-    def stoppable(self) -> Generator[None]:
-        """Let the attempt be stopped inside the block; what follows is written in peace."""
-        self._task = asyncio.current_task()
-        try:
-            yield
-        finally:
-            if self._task is not None and self._stopped:
-                # What stopped it is dealt with: the task goes on and writes the end.
-                self._task.uncancel()
-            self._task = None
-
-    def _stop(self) -> None:
-        if self._task is not None and not self._stopped:
-            self._stopped = True
-            self._task.cancel()
 
 
 class AttemptRunner:
@@ -128,7 +87,7 @@ class AttemptRunner:
         )
         self._slots = asyncio.Semaphore(settings.slots)
         self._turnstile = Turnstile(_AT_ONCE)
-        self._in_hand: dict[Pointer, _Hand] = {}
+        self._in_hand: dict[Pointer, Hand] = {}
         self._draining = False
         self._starts = GroupCommit[Pointer, Claim | None](
             self._start, name="start", patience=settings.session_ttl
@@ -154,7 +113,7 @@ class AttemptRunner:
                     if ended:
                         ended()
                     continue
-                self._in_hand[pointer] = _Hand()
+                self._in_hand[pointer] = Hand()
                 group.create_task(self._see_through(pointer, ended))
 
     def orphans(self, running: Collection[Pointer]) -> list[Pointer]:
@@ -232,7 +191,7 @@ class AttemptRunner:
             async with transaction(self._engine) as connection:
                 await wake_flows(connection, await return_releases(connection, [pointer]))
 
-    async def _attempt(self, claim: Claim, hand: _Hand) -> None:
+    async def _attempt(self, claim: Claim, hand: Hand) -> None:
         structlog.contextvars.bind_contextvars(
             job_id=format_id("job", claim.job_id),
             attempt=claim.attempt,
@@ -259,10 +218,10 @@ class AttemptRunner:
             await self.ends.record(JobRun(claim), self._decide(refusal, claim, took), took)
 
     async def _try_stages(
-        self, claim: Claim, hand: _Hand
+        self, claim: Claim, hand: Hand
     ) -> tuple[JobRun, BaseException | None]:
         """Return what the stages made, or what ended them: an error, time, the caller."""
-        run = JobRun(claim)
+        trail = Trail(JobRun(claim))
         error: BaseException | None = None
         wall, late = self._wall_time(claim)
         clock = asyncio.timeout(wall.total_seconds())
@@ -272,7 +231,7 @@ class AttemptRunner:
                     raise JobCancelledError  # noqa: TRY301 - as if a stage had been stopped
                 async with clock:
                     await self._turnstile.enter()
-                    run = await run_stages(run, self._stages)
+                    await run_stages(trail, self._stages)
             except asyncio.CancelledError as stopped:
                 error = stopped
             except TimeoutError as timeout:
@@ -280,8 +239,8 @@ class AttemptRunner:
             except Exception as failure:  # noqa: BLE001 - outcome.decide says what it means
                 error = failure
         if error is not None and hand.unwanted:
-            return run, JobCancelledError()
-        return run, error
+            error = JobCancelledError()
+        return trail.run if error is None else trail.of_end(error), error
 
     def _wall_time(self, claim: Claim) -> tuple[timedelta, bool]:
         """Return how long the attempt may take, and whether the job's time is over then."""

@@ -6,19 +6,22 @@ variable; a new connection costs two more.
 """
 
 import ssl
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import Any, Final
+from collections.abc import Callable
+from contextvars import ContextVar, Token
+from typing import Any, Final, Self
 
 import aiohttp
 from aiohttp.connector import Connection
 
 
 class DialWatch:
-    """What happened to the request under way; times are of the clock that was handed in.
+    """What happens to the requests that are made within it, a context manager: to the last.
+
+    Args:
+        clock: Returns seconds.
 
     Attributes:
+        clock: As it was handed in; all times are its own.
         began: When the request was begun.
         dialled_at: The first address was permitted, and dialled.
         secured_at: The TCP connection is there, the TLS handshake begins.
@@ -26,11 +29,20 @@ class DialWatch:
         address: The peer, or the address that was dialled last.
     """
 
-    __slots__ = ("address", "began", "clock", "dialled_at", "secured_at", "sent_at")
+    __slots__ = ("_token", "address", "began", "clock", "dialled_at", "secured_at", "sent_at")
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.clock = clock
+        self._token: Token[DialWatch | None] | None = None
         self.begin()
+
+    def __enter__(self) -> Self:
+        self._token = _WATCH.set(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._token is not None:
+            _WATCH.reset(self._token)
 
     def begin(self) -> None:
         """Forget everything: another request begins."""
@@ -67,17 +79,6 @@ class DialWatch:
 
 
 _WATCH: Final[ContextVar[DialWatch | None]] = ContextVar("dial_watch", default=None)
-
-
-@contextmanager
-def watched(clock: Callable[[], float]) -> Generator[DialWatch]:
-    """Watch the requests that are made within; ``clock`` returns seconds."""
-    watch = DialWatch(clock)
-    token = _WATCH.set(watch)
-    try:
-        yield watch
-    finally:
-        _WATCH.reset(token)
 
 
 def note_dial(address: str) -> None:

@@ -170,5 +170,5 @@ def _send(connection: Connection, head: bytes, body: bytes, buffer: int) -> Resp
     )
     if protocol.transport is not None:
         # If it was closed just now, reading says so.
-        protocol.transport.writelines((head, body))
+        protocol.transport.write(head + body)
     return protocol

@@ -59,7 +59,7 @@ class DueLanes:
 
 
 # As the index over tenants has it, word for word.
-_TRUST: Final = """CASE WHEN failures > 0 THEN 2 WHEN last_success_at IS NULL THEN 1 ELSE 0 END"""
+_TRUST: Final = "CASE WHEN failures > 0 THEN 2 WHEN last_success_at IS NULL THEN 1 ELSE 0 END"
 _WANTED: Final = """trust <> ALL(CAST(:crowded AS int[])) AND NOT EXISTS (
     SELECT 1 FROM unnest(CAST(:tenants_full AS bigint[]), CAST(:trusts_full AS int[]))
       AS x(tenant, full_of)

@@ -53,11 +53,13 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """The end of a job. ``body``, ``artifacts``, ``error`` are JSON texts.
+    """The end of a job. All texts are JSON.
 
     Attributes:
         actual: What the job really took, if its model server told: the tenant's share is
             charged for that instead of the estimate.
+        checks: What safety found at each stage.
+        verdict: What it decided, if that was more than to let the job pass.
     """
 
     claim: Claim
@@ -69,6 +71,8 @@ class Ending:
     artifacts: str | None = None
     error: str | None = None
     actual: Cost | None = None
+    checks: str | None = None
+    verdict: str | None = None
 
 
 class EndedAttempt(Protocol):
@@ -122,9 +126,11 @@ WITH x AS MATERIALIZED (
     CAST(:types AS text[]), CAST(:event_bodies AS bytea[]), CAST(:deliveries AS uuid[]),
     CAST(:urls AS text[]), CAST(:origins AS text[]), CAST(:actuals AS int[]),
     CAST(:images AS int[]), CAST(:tokens AS int[]), CAST(:thins AS bytea[]),
-    CAST(:channels AS text[]), CAST(:labels AS text[]))
+    CAST(:channels AS text[]), CAST(:labels AS text[]), CAST(:checks AS text[]),
+    CAST(:verdicts AS text[]))
   AS x(job_id, fence, state, outcome, finished_at, body, artifacts, error, event_id, type,
-       event_body, delivery_id, url, origin, actual, images, tokens, thin, channels, labels)),
+       event_body, delivery_id, url, origin, actual, images, tokens, thin, channels, labels,
+       checks, verdict)),
 d AS (
   DELETE FROM live USING x
   WHERE live.job_id = x.job_id AND live.fence = x.fence AND live.state = 4
@@ -144,13 +150,15 @@ r AS (
   INSERT INTO result (job_id, fence, body, artifacts)
   SELECT job_id, fence, CAST(body AS jsonb), CAST(artifacts AS jsonb) FROM d WHERE outcome = 1),
 a AS (
-  INSERT INTO attempt (job_id, fence, n, outcome, session_id, started_at, ended_at, detail)
+  INSERT INTO attempt (job_id, fence, n, outcome, session_id, started_at, ended_at, detail,
+    checks)
   SELECT job_id, fence, attempt, outcome, session_id, started_at, finished_at,
-    CAST(error AS jsonb) FROM d),
+    CAST(error AS jsonb), CAST(checks AS jsonb) FROM d),
 j AS (
   UPDATE job SET final_state = d.state, started_at = d.started_at,
     finished_at = d.finished_at, attempts = d.attempt, releases = d.releases,
-    error = CAST(d.error AS jsonb), spent = b.spent_money
+    error = CAST(d.error AS jsonb), spent = b.spent_money,
+    verdict = COALESCE(CAST(d.verdict AS jsonb), job.verdict)
   FROM d LEFT JOIN b ON b.job_id = d.job_id WHERE job.id = d.job_id),
 {DUE_OF_ENDS},
 {LISTENING},
@@ -242,6 +250,8 @@ def _columns(endings: Sequence[Ending]) -> dict[str, Any]:
         "thins": [e.event.thin for e in endings],
         "channels": [e.event.joined_channels for e in endings],
         "labels": [e.event.labels for e in endings],
+        "checks": [e.checks for e in endings],
+        "verdicts": [e.verdict for e in endings],
         "most": _MOST_MONEY,
         "terminal": int(OutboxKind.TERMINAL),
         "scale": VTIME_SCALE // ORDINARY,

@@ -22,6 +22,7 @@ class PutBack:
         ended_at: PostgreSQL's time, or reckoned from its time at the start.
         counts: Whether the attempt counts against ``max_attempts``.
         error: JSON text of the attempt's error, if it had one.
+        checks: JSON text of what safety found at each stage.
     """
 
     claim: Claim
@@ -30,6 +31,7 @@ class PutBack:
     delay: timedelta | None
     counts: bool
     error: str | None = None
+    checks: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +54,8 @@ WITH x AS MATERIALIZED (
   SELECT * FROM unnest(
     CAST(:ids AS uuid[]), CAST(:fences AS int[]), CAST(:outcomes AS smallint[]),
     CAST(:delays AS interval[]), CAST(:counts AS boolean[]), CAST(:errors AS text[]),
-    CAST(:ended AS timestamptz[]))
-  AS x(job_id, fence, outcome, delay, counts, error, ended_at)),
+    CAST(:ended AS timestamptz[]), CAST(:checks AS text[]))
+  AS x(job_id, fence, outcome, delay, counts, error, ended_at, checks)),
 old AS MATERIALIZED (
   SELECT l.job_id, l.attempt, l.session_id, l.started_at, l.cancel FROM live l JOIN x
     ON x.job_id = l.job_id AND x.fence = l.fence
@@ -67,11 +69,12 @@ u AS (
   FROM x JOIN old ON old.job_id = x.job_id
   WHERE live.job_id = x.job_id AND live.fence = x.fence AND live.state = 4 AND NOT old.cancel
   RETURNING live.job_id, live.lane, live.tenant_id, x.fence, x.outcome, x.delay, x.error,
-    x.ended_at, old.attempt, old.session_id, old.started_at),
+    x.ended_at, x.checks, old.attempt, old.session_id, old.started_at),
 a AS (
-  INSERT INTO attempt (job_id, fence, n, outcome, session_id, started_at, ended_at, detail)
+  INSERT INTO attempt (job_id, fence, n, outcome, session_id, started_at, ended_at, detail,
+    checks)
   SELECT job_id, fence, attempt, outcome, session_id, started_at, ended_at,
-    CAST(error AS jsonb) FROM u)
+    CAST(error AS jsonb), CAST(checks AS jsonb) FROM u)
 SELECT job_id, lane, tenant_id, delay IS NULL AS ready, false AS cancelled FROM u
 UNION ALL SELECT job_id, 0, 0, false, true FROM old WHERE cancel
 """)
@@ -89,6 +92,7 @@ async def put_back(connection: AsyncConnection, attempts: Sequence[PutBack]) -> 
             "counts": [a.counts for a in attempts],
             "errors": [a.error for a in attempts],
             "ended": [a.ended_at for a in attempts],
+            "checks": [a.checks for a in attempts],
         },
     )
     flows: dict[UUID, tuple[int, int] | None] = {}

@@ -44,7 +44,11 @@ class WaitingJob:
 
 @dataclass(frozen=True, slots=True)
 class Withdrawal:
-    """The end of a job that waits. ``error`` is JSON text."""
+    """The end of a job that waits. ``error`` and ``verdict`` are JSON texts.
+
+    Attributes:
+        verdict: What safety decided, if that is why.
+    """
 
     job_id: UUID
     fence: int
@@ -52,6 +56,7 @@ class Withdrawal:
     finished_at: datetime
     event: Event
     error: str
+    verdict: str | None = None
 
 
 # Flows are unparked under locks taken in key order, as finish does it.
@@ -62,9 +67,9 @@ WITH x AS MATERIALIZED (
     CAST(:finished AS timestamptz[]), CAST(:errors AS text[]), CAST(:events AS uuid[]),
     CAST(:types AS text[]), CAST(:event_bodies AS bytea[]), CAST(:deliveries AS uuid[]),
     CAST(:urls AS text[]), CAST(:origins AS text[]), CAST(:thins AS bytea[]),
-    CAST(:channels AS text[]), CAST(:labels AS text[]))
+    CAST(:channels AS text[]), CAST(:labels AS text[]), CAST(:verdicts AS text[]))
   AS x(job_id, fence, final_state, finished_at, error, event_id, type, event_body, delivery_id,
-       url, origin, thin, channels, labels)),
+       url, origin, thin, channels, labels, verdict)),
 d AS (
   DELETE FROM live USING x
   WHERE live.job_id = x.job_id AND live.fence = x.fence AND live.state < 4
@@ -75,7 +80,8 @@ b AS (
   FROM d WHERE d.budgeted AND v.job_id = d.job_id),
 j AS (
   UPDATE job SET final_state = d.final_state, finished_at = d.finished_at,
-    attempts = d.attempt, releases = d.releases, error = CAST(d.error AS jsonb)
+    attempts = d.attempt, releases = d.releases, error = CAST(d.error AS jsonb),
+    verdict = COALESCE(CAST(d.verdict AS jsonb), job.verdict)
   FROM d WHERE job.id = d.job_id),
 {DUE_OF_ENDS},
 {LISTENING},
@@ -153,5 +159,6 @@ def _columns(withdrawals: Sequence[Withdrawal]) -> dict[str, Any]:
         "thins": [w.event.thin for w in withdrawals],
         "channels": [w.event.joined_channels for w in withdrawals],
         "labels": [w.event.labels for w in withdrawals],
+        "verdicts": [w.verdict for w in withdrawals],
         "terminal": int(OutboxKind.TERMINAL),
     }

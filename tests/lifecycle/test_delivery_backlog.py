@@ -77,7 +77,8 @@ Look = tuple[TextClause | HotStatement, dict[str, Any]]
 
 def statements(lane: Row[Any], row: Row[Any]) -> list[Look]:
     """Return every statement of a look at one lane, with values as a loop has them."""
-    fetch: dict[str, Any] = {"depths": [16], "pasts": [16], "held": ["{}"], "in_order": [True], "progress": 3}
+    depths: dict[str, Any] = {"depths": [16], "pasts": [16]}
+    fetch = {**depths, "held": ["{}"], "in_order": [True], "progress": 3}
     records = f'[{{"n":0,"id":"{row.id}","lane":{lane.id},"lease":0,"attempt":1}}]'
     record: dict[str, Any] = {"rows": records, "ids": [row.id], "lifetime": DELIVERY_LIFETIME}
     of: dict[str, Any] = {"lanes": [lane.id], "by_hand": [1], "me": 1}

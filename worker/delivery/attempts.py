@@ -1,9 +1,10 @@
 """The attempts under way: begun when it is their turn, judged, recorded."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 import structlog
@@ -12,6 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from infra.clock import Clock
 from infra.new_ids import new_key
 from infra.postgres.delivery import Owed
+from infra.postgres.delivery_records import Unrecorded
+from infra.telemetry.tracing import TRACING
 from schemas.errors import DatabaseUnavailableError
 from schemas.receiver import Receiver
 from schemas.webhooks import Ordering
@@ -69,9 +72,9 @@ class Attempts:
         self._clock = clock
         self._chance = chance
         self._on_room = on_room
-        # From the first byte to the record of the outcome, and those of them without one yet.
-        self._tasks: set[asyncio.Task[None]] = set()
         self._sending: set[asyncio.Task[None]] = set()
+        # What came of attempts that are over, until it is written.
+        self._unrecorded: set[asyncio.Future[Unrecorded | None]] = set()
         # Lanes that a throttle holds for a moment.
         self._timers: dict[HeldLane, asyncio.TimerHandle] = {}
         self._stopping = False
@@ -95,12 +98,12 @@ class Attempts:
         """End a delivery of progress that is no news any more, unsent."""
         lane.held[owed.id] = now
         record = record_of_superseded(owed, lease=lane.lease, at=self.server_time.now())
-        self._start(self._record(lane, owed, Ending(lane, record)))
+        self._record(lane, owed, Ending(lane, record))
 
     async def settle(self) -> None:
         """Wait until everything that was begun has ended and is recorded."""
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+        while self._sending or self._unrecorded:
+            await asyncio.wait(self._sending | self._unrecorded)
 
     async def stop(self, grace: timedelta, *, last_word: float) -> None:
         """Begin nothing more, wait ``grace`` for what is in flight, and cut off the rest.
@@ -114,38 +117,39 @@ class Attempts:
             timer.cancel()
         if self._sending:
             await asyncio.wait(self._sending, timeout=grace.total_seconds())
-        for task in list(self._sending):
+        for task in self._sending:
             task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=last_word)
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._sending, return_exceptions=True)
+        if self._unrecorded:
+            await asyncio.wait(self._unrecorded, timeout=last_word)
+        for written in self._unrecorded:
+            written.cancel()
 
     def _begin(self, lane: HeldLane, owed: Owed) -> None:
         trigger = trigger_of(lane.state, owed.trigger)
         if trigger is not owed.trigger:
             owed = replace(owed, trigger=trigger)
         place = self._lanes.turns.begin(lane)
+        attempt = partial(self._attempt, lane, owed, place)
+        traced = TRACING.tracer is not None
+        work = in_span(self._engine, owed, attempt) if traced else attempt()
+        task = asyncio.create_task(work)
+        self._sending.add(task)
+        task.add_done_callback(self._ended)
 
-        async def attempt(owed: Owed) -> None:
-            await self._attempt(lane, owed, place=place)
-
-        self._sending.add(self._start(in_span(self._engine, owed, attempt)))
-
-    async def _attempt(self, lane: HeldLane, owed: Owed, *, place: Kind) -> None:
+    async def _attempt(self, lane: HeldLane, owed: Owed, place: Kind) -> None:
         receiver, attempt_id = lane.receiver, new_key()
         started_at = self.server_time.now()
         try:
             result = await self._send(lane, owed, receiver)
         finally:
-            if (task := asyncio.current_task()) is not None:
-                self._sending.discard(task)
             self._lanes.turns.end(lane, place)
         at, before = self.server_time.now(), lane.state
         waited = timedelta(seconds=self._clock.monotonic() - lane.held[owed.id])
         tried = Tried(owed.failures, owed.age + waited, owed.trigger, owed.kind)
-        step = after(before, receiver, result, tried, at=at, chance=self._chance())
+        # A random number is a call of the system.
+        chance = 0.0 if result.outcome is Outcome.SUCCESS else self._chance()
+        step = after(before, receiver, result, tried, at=at, chance=chance)
         lane.state = step.state
         tell_of_lane(receiver, before=before, state=step.state)
         self._note(lane, result)
@@ -163,7 +167,7 @@ class Attempts:
         if receiver.ordering is Ordering.FIFO and record.ended is None:
             lane.returning.add(owed.id)
         self._make_room(lane, at)
-        await self._record(lane, owed, Ending(lane, record, news))
+        self._record(lane, owed, Ending(lane, record, news))
 
     async def _send(self, lane: HeldLane, owed: Owed, receiver: Receiver) -> Result:
         if not lane.destination.exists:
@@ -194,9 +198,19 @@ class Attempts:
         self.begin()
         self._ask_for_more(lane)
 
-    async def _record(self, lane: HeldLane, owed: Owed, ending: Ending) -> None:
+    def _record(self, lane: HeldLane, owed: Owed, ending: Ending) -> None:
+        written = self._recorder.put(ending)
+        self._unrecorded.add(written)
+        written.add_done_callback(partial(self._recorded, lane, owed))
+
+    def _recorded(
+        self, lane: HeldLane, owed: Owed, written: "asyncio.Future[Unrecorded | None]"
+    ) -> None:
+        self._unrecorded.discard(written)
+        if written.cancelled():
+            return
         try:
-            missing = await self._recorder.add(ending)
+            missing = written.result()
         except DatabaseUnavailableError as error:
             _log.warning("delivery_not_recorded", delivery_id=str(owed.id), error=error.message)
         except Exception:  # noqa: BLE001 - the others go on; this one is sent again, not at once
@@ -228,13 +242,7 @@ class Attempts:
         self._lanes.turns.offer(lane)
         self.begin()
 
-    def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-        return task
-
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
+        self._sending.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("delivery_defect", exc_info=error)

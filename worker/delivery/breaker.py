@@ -28,15 +28,13 @@ def after_success(state: LaneState, receiver: Receiver, *, at: datetime) -> Lane
     """Return the state after the receiver took something: closed, and wider."""
     breaker, in_flight = _grown(state, receiver)
     recent = Recent() if state.breaker is Breaker.OPEN else state.recent
-    return replace(
-        state,
+    return LaneState(
         breaker=breaker,
-        failures=0,
-        failing_since=None,
+        last_failure_at=state.last_failure_at,
         last_success_at=at,
-        probes=0,
         in_flight=in_flight,
         blocked_until=_blocked_still(state, at=at),
+        throttled_until=state.throttled_until,
         recent=recent.add(failed=False, at=at),
     )
 

@@ -3,8 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import aiohttp
 
@@ -18,8 +17,7 @@ from worker.delivery.answer import LARGEST_ANSWER, Answer, read_answer
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=None, connect=7.0, sock_connect=5.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """What is sent, but for who sends it.
 
     Attributes:

@@ -22,6 +22,8 @@ _MOST_AT_ONCE: Final = 2000
 _MOST_BYTES_AT_ONCE: Final = 8 << 20
 # Where some events had to wait for others of their jobs, so many more are looked at.
 _SPARE: Final = 64
+# Most lanes have nothing of a recovery: of that so many are asked for to find out.
+_PROBE: Final = 1
 # A lane that may not be tried for longer than this is let go.
 BRIEF: Final = timedelta(milliseconds=200)
 
@@ -80,14 +82,16 @@ class Lanes:
             if (refill and not lane.more) or lane.is_held_back(at):
                 continue
             live = self._useful_live(lane) if lane.more_live or not refill else 0
-            past = self._useful_past(lane) if lane.more_past or not refill else 0
+            past = self._useful_past(lane)
+            if not lane.more_past:
+                past = 0 if refill else min(past, _PROBE)
             live = min(live, most)
             past = min(past, most - live)
             if live or past:
                 in_order = lane.receiver.ordering is not Ordering.NONE
                 spare = _SPARE if lane.has_waiting else 0
                 wants.append(Want(lane.id, live, past, lane.held, in_order, spare))
-                most -= live + past
+                most -= live + past if lane.more_past else live
                 self._lanes[lane.id] = self._lanes.pop(lane.id)
         return wants
 

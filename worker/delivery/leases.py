@@ -1,4 +1,4 @@
-"""Which lanes this process owns: taken when they are due, kept, and let go when they are idle."""
+"""Which lanes this process owns: taken when they are due, kept, let go when they are idle."""
 
 from collections import OrderedDict
 from collections.abc import Collection
@@ -153,7 +153,7 @@ class Leases:
         return len(leased) >= _AT_ONCE // 2
 
     def look_again_in(self) -> float | None:
-        """Return the seconds until lanes that were let go are due for a look; ``None``: none."""
+        """Return the seconds until a look is made up for; ``None``: none has to be."""
         return self._let_go.due_in(self._clock.monotonic())
 
     async def let_go_spent(self, connection: AsyncConnection) -> None:

@@ -46,5 +46,5 @@ class LetGo:
         return taken
 
     def due_in(self, now: float) -> float | None:
-        """Return the seconds until the look that came too soon is made up for; ``None``: none did."""
+        """Return when to make up for a look that came too soon, in seconds; ``None``: none."""
         return max(0.0, self._next_at - now) if self._left_out else None

@@ -1,7 +1,7 @@
 """Lanes that wait for their turn: tenants in turn, and of each tenant its lanes in turn."""
 
 from collections import Counter, OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
 from infra.postgres.due_lanes import Trust
@@ -36,16 +36,21 @@ class Lines:
             if not line[lane.tenant_id]:
                 del line[lane.tenant_id]
 
-    def take(self, may: Callable[[int, Trust], bool]) -> HeldLane | None:
+    def take(
+        self, trusts: Collection[Trust], may: Callable[[int, Trust], bool]
+    ) -> HeldLane | None:
         """Take the lane out whose turn it is.
 
         Args:
+            trusts: Lines in which some may have their turn.
             may: Whether a lane of this tenant, trusted so, may have its turn.
 
         Returns:
             ``None``: none may.
         """
         for trust in self._order:
+            if trust not in trusts:
+                continue
             line = self._lines[trust]
             for tenant_id, lanes in line.items():
                 if may(tenant_id, trust):

@@ -229,10 +229,18 @@ class DeliveryLoop:
         took = loop.time() - began
         if not await _wait(self._awake, wait):
             self._look_around = True
-        least = _PACE if self._look_around else _REFILL_PACE
-        pace = min(max(least, _PACE_PER_LOOK * took), _SLOWEST_PACE)
-        await asyncio.sleep(max(0.0, began + pace - loop.time()))
+        while (left := began + self._pace(took) - loop.time()) > 0:
+            if self._look_around:
+                await asyncio.sleep(left)
+            else:
+                # What is new does not wait for as long as what is known to be due.
+                self._awake.clear()
+                await _wait(self._awake, left)
         self._awake.clear()
+
+    def _pace(self, took: float) -> float:
+        least = _PACE if self._look_around else _REFILL_PACE
+        return min(max(least, _PACE_PER_LOOK * took), _SLOWEST_PACE)
 
     async def _wake_when(self, stop: asyncio.Event) -> None:
         await stop.wait()

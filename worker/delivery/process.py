@@ -81,7 +81,9 @@ async def _serve(settings: Settings) -> None:
         asyncio.TaskGroup() as group,
     ):
         listener = group.create_task(_wake_on(bell, deliveries))
-        walker = RecoveryWalker(engine, partial(doorbells.ring, DELIVER))
+        walker = RecoveryWalker(
+            engine, partial(doorbells.ring, DELIVER), pace=deliveries.recovery_pace
+        )
         walking = group.create_task(walker.run())
         _log.info("delivery_started")
         await deliveries.run(stop, grace=min(settings.drain_grace, _LONGEST_GRACE))

@@ -1,5 +1,6 @@
 """Writes down what came of attempts, in groups: records, lanes that changed, notices."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -61,13 +62,13 @@ class Recorder:
             self._write, name="delivery", patience=patience, pace=_PACE, largest=_LARGEST
         )
 
-    async def add(self, ending: Ending) -> Unrecorded | None:
+    def put(self, ending: Ending) -> "asyncio.Future[Unrecorded | None]":
         """Record with the next group; ``None``: it is written.
 
-        Raises:
-            DatabaseUnavailableError: Not written within the patience, or fate unknown.
+        The future holds ``DatabaseUnavailableError`` if it was not written within the patience,
+        or if nobody knows.
         """
-        return await self._group.add(ending)
+        return self._group.put(ending)
 
     async def _write(self, endings: Sequence[Ending]) -> Sequence[Unrecorded | None]:
         lanes = {id(one.lane): one.lane for one in endings}.values()

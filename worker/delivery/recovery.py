@@ -5,6 +5,7 @@ thousand of them for one endpoint: the next are added as these are taken.
 """
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from enum import Enum
@@ -13,6 +14,7 @@ from typing import Final
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from infra.clock import SystemClock
 from infra.postgres.engine import transaction, whole_transactions
 from infra.postgres.recovery_walk import (
     CHUNK,
@@ -25,6 +27,7 @@ from infra.postgres.recovery_walk import (
 )
 from schemas.errors import DatabaseUnavailableError
 from schemas.ids import format_id
+from worker.delivery.recovery_pace import RecoveryPace
 
 # While nothing is asked for, or the process cannot ask.
 _IDLE_SECONDS: Final = 1.0
@@ -36,6 +39,12 @@ _BLOCKED_PAUSE: Final = timedelta(seconds=5)
 _DEFECT_PAUSE: Final = timedelta(minutes=1)
 # A recovery takes at most half of the time, so that what is live finds the database free.
 _LEAST_PAUSE: Final = 0.02
+# Beside what is live it looks at a second's worth of what is sent again, or at so many events
+# at the least, for most may be none of it; and has so many seconds' worth owed.
+_PAUSE_BESIDE_LIVE: Final = 0.1
+_LEAST_PIECE: Final = 50
+_OWED_SECONDS: Final = 5.0
+_LEAST_OWED: Final = 100
 
 _GONE: Final = "the endpoint was deleted"
 _DISABLED: Final = (
@@ -64,7 +73,8 @@ class RecoveryWalker:
     Args:
         engine: Where the rows are.
         tell: Is called when there is something to deliver.
-        chunk: Events looked at in one step.
+        pace: Of what this process sends again: the walk keeps to it.
+        chunk: The most events looked at in one step.
         most: Recovered deliveries that one endpoint is owed at once.
     """
 
@@ -73,11 +83,13 @@ class RecoveryWalker:
         engine: AsyncEngine,
         tell: Callable[[], Awaitable[None]],
         *,
+        pace: RecoveryPace | None = None,
         chunk: int = CHUNK,
         most: int = MOST_WAITING,
     ) -> None:
         self._engine = whole_transactions(engine)
         self._tell = tell
+        self._pace = pace or RecoveryPace(SystemClock())
         self._chunk = chunk
         self._most = most
 
@@ -99,7 +111,7 @@ class RecoveryWalker:
             now = loop.time()
             if step is not Step.NOTHING:
                 busy_until = now + 2 * _FULL_PAUSE.total_seconds()
-                await asyncio.sleep(max(now - began, _LEAST_PAUSE))
+                await asyncio.sleep(max(now - began, self._least_pause()))
             elif now < busy_until:
                 await asyncio.sleep(_FULL_PAUSE.total_seconds())
             else:
@@ -130,6 +142,16 @@ class RecoveryWalker:
             await self._tell()
         return step
 
+    def _least_pause(self) -> float:
+        return _LEAST_PAUSE if self._pace.rate == math.inf else _PAUSE_BESIDE_LIVE
+
+    def _piece(self) -> int:
+        """Return how many events to look at: beside what is live, a few."""
+        return int(min(self._chunk, max(_LEAST_PIECE, self._pace.rate)))
+
+    def _owed_at_most(self) -> int:
+        return int(min(self._most, max(_LEAST_OWED, _OWED_SECONDS * self._pace.rate)))
+
     async def _go_on(self, connection: AsyncConnection, held: Held) -> Step:
         why = _GONE if held.gone else _DISABLED if held.disabled else None
         if why is not None:
@@ -137,11 +159,12 @@ class RecoveryWalker:
             _ended(held, why)
             return Step.ENDED
         # A few at a time would cost a walk each.
-        if held.waiting > self._most // 2:
+        most = self._owed_at_most()
+        if held.waiting > most // 2:
             pause = _BLOCKED_PAUSE if held.blocked else _FULL_PAUSE
             await put_off(connection, held, pause)
             return Step.WAITS
-        made = await step_recovery(connection, held, chunk=self._chunk, most=self._most)
+        made = await step_recovery(connection, held, chunk=self._piece(), most=most)
         return Step.QUEUED if made else Step.LOOKED
 
 

@@ -36,7 +36,7 @@ _TOLERATED_SECONDS: Final = 0.002
 # What begins this much too late takes nothing away from the next.
 _LENIENCE: Final = 0.01
 # So many seconds' worth is fetched ahead.
-_AHEAD_SECONDS: Final = 0.25
+_AHEAD_SECONDS: Final = 0.5
 
 
 class Leave(Enum):
@@ -85,6 +85,7 @@ class RecoveryPace:
         if now - self._live_at >= _QUIET:
             self._rate = FLOOR
             self._tick_began = now
+            self._next_at = self._floor_at = now + 1 / FLOOR
         self._live_at = now
         self._delays.append(delay)
 

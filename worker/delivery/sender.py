@@ -1,17 +1,16 @@
 """Sends one delivery once. Webhooks are the first kind of receiver; a chat will be another."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Any, Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import structlog
 
 from infra.clock import Clock
 from infra.http.client_certificates import ClientCertificates
-from infra.http.dial_watch import DialWatch, watched
+from infra.http.dial_watch import DialWatch
 from infra.http.opening import Outbound
 from infra.http.posting import Target
 from infra.postgres.delivery import Owed
@@ -20,7 +19,7 @@ from schemas.ids import format_id
 from schemas.receiver import Receiver
 from schemas.signature import sign
 from schemas.webhook_headers import is_reserved
-from schemas.webhooks import Signatures
+from schemas.webhooks import AuthKind, Signatures
 from worker.delivery.answer import Answer, storable
 from worker.delivery.credentials import Credentials
 from worker.delivery.exchange import Envelope, Exchange
@@ -49,15 +48,12 @@ class Sender(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class _Course:
-    """How far an attempt has come."""
+class _Failure(NamedTuple):
+    """Why there is no answer."""
 
-    watch: DialWatch
-    outcome: Outcome = Outcome.INTERNAL
-    detail: str | None = None
+    outcome: Outcome
+    detail: str
     retry_after: str | None = None
-    answer: Answer | None = None
 
 
 class WebhookSender:
@@ -90,25 +86,39 @@ class WebhookSender:
     async def send(self, owed: Owed, receiver: Receiver) -> Result:
         """POST once and say what came of it."""
         began = self._clock.monotonic()
-        with watched(self._clock.monotonic) as watch:
-            course = _Course(watch)
+        came: Answer | _Failure
+        with DialWatch(self._clock.monotonic) as watch:
             try:
-                course.answer = await self._deliver(owed, receiver, watch)
+                came = await self._deliver(owed, receiver, watch)
             except CannotSendError as error:
-                course.outcome, course.detail = error.outcome, storable(str(error))
-                course.retry_after = error.retry_after
+                came = _Failure(error.outcome, storable(str(error)), error.retry_after)
             except Exception as error:  # noqa: BLE001 - whatever a receiver provokes ends this attempt alone
-                course.outcome = outcome_of_failure(error, watch)
-                course.detail = detail_of_failure(error, watch)
-                if course.outcome is Outcome.INTERNAL:
+                outcome = outcome_of_failure(error, watch)
+                came = _Failure(outcome, detail_of_failure(error, watch))
+                if outcome is Outcome.INTERNAL:
                     _log.warning("webhook_not_sent", delivery_id=str(owed.id), exc_info=error)
-        return self._result(course, timedelta(seconds=self._clock.monotonic() - began))
+        return self._result(came, watch, timedelta(seconds=self._clock.monotonic() - began))
 
     async def _deliver(self, owed: Owed, receiver: Receiver, watch: DialWatch) -> Answer:
         seconds = receiver.timeout.total_seconds()
-        envelope = await self._envelope(owed, receiver, seconds)
-        headers = self._headers(owed, receiver, envelope.body)
+        plain = receiver.auth_kind is AuthKind.NONE
+        body, target = _content_of(owed, receiver), self._target_of(owed, receiver)
+        tls = None if plain else await self._credentials.tls(receiver, seconds=seconds)
+        envelope = Envelope(target, body, receiver.tenant_id, tls)
+        headers = self._headers(owed, receiver, body)
         exchange = Exchange(self._outbound, envelope, watch, seconds=seconds)
+        if plain:
+            return await exchange.answer(headers)
+        return await self._with_credentials(exchange, headers, receiver, seconds=seconds)
+
+    async def _with_credentials(
+        self,
+        exchange: Exchange,
+        headers: Mapping[str, str],
+        receiver: Receiver,
+        *,
+        seconds: float,
+    ) -> Answer:
         authorization = await self._credentials.authorization(receiver, seconds=seconds)
         answer = await exchange.answer(_with(headers, authorization))
         refused = answer.status == HTTPStatus.UNAUTHORIZED
@@ -118,19 +128,11 @@ class WebhookSender:
             answer = await exchange.answer(_with(headers, authorization))
         return answer
 
-    async def _envelope(self, owed: Owed, receiver: Receiver, seconds: float) -> Envelope:
-        body = owed.content(receiver.payload)
-        if body is None:
-            raise CannotSendError(Outcome.DISCARDED, "the event is past its retention")
-        if not body:
-            raise CannotSendError(Outcome.DISCARDED, "the event's content was erased")
-        url = receiver.url or owed.url
+    def _target_of(self, owed: Owed, receiver: Receiver) -> Target:
         try:
-            target = self._target(url)
+            return self._target(receiver.url or owed.url)
         except OutboundRefusedError as error:
             raise CannotSendError(Outcome.REFUSED, error.message) from None
-        tls = await self._credentials.tls(receiver, seconds=seconds)
-        return Envelope(target, body, receiver.tenant_id, tls)
 
     def _checked(self, url: str) -> Target:
         self._outbound.policy.check_url(url)
@@ -164,39 +166,51 @@ class WebhookSender:
             **trace_headers(),
         }
 
-    def _result(self, course: _Course, duration: timedelta) -> Result:
-        watch, answer = course.watch, course.answer
-        went: dict[str, Any] = {
-            # Of an open connection through a proxy, the address is the proxy's.
-            "address": None if self._outbound.proxied else watch.address,
-            "dns_ms": watch.dns_ms,
-            "connect_ms": watch.connect_ms,
-            "tls_ms": watch.tls_ms,
-        }
-        if answer is None:
-            asked = course.retry_after
+    def _result(self, came: Answer | _Failure, watch: DialWatch, duration: timedelta) -> Result:
+        # Of an open connection through a proxy, the address is the proxy's.
+        address = None if self._outbound.proxied else watch.address
+        asked = came.retry_after
+        if isinstance(came, _Failure):
             return Result(
-                course.outcome, duration, detail=course.detail, retry_after=asked, **went
+                came.outcome,
+                duration,
+                detail=came.detail,
+                retry_after=asked,
+                address=address,
+                dns_ms=watch.dns_ms,
+                connect_ms=watch.connect_ms,
+                tls_ms=watch.tls_ms,
             )
-        asked = answer.retry_after
-        outcome = outcome_of_status(answer.status, retry_after=asked, at=self._clock.now())
+        outcome = outcome_of_status(came.status, retry_after=asked, at=self._clock.now())
         redirected = outcome is Outcome.REDIRECT
         return Result(
             outcome,
             duration,
-            status=answer.status,
+            status=came.status,
             retry_after=asked,
-            detail="location: " + answer.headers.get("location", "") if redirected else None,
-            first_byte_ms=watch.until(answer.first_byte),
-            request_id=answer.request_id,
-            answer_headers=answer.headers,
-            answer_body=answer.body,
-            delivery_control=answer.control,
-            **went,
+            detail="location: " + came.headers.get("location", "") if redirected else None,
+            address=address,
+            dns_ms=watch.dns_ms,
+            connect_ms=watch.connect_ms,
+            tls_ms=watch.tls_ms,
+            first_byte_ms=watch.until(came.first_byte),
+            request_id=came.request_id,
+            answer_headers=came.headers,
+            answer_body=came.body,
+            delivery_control=came.control,
         )
 
 
-def _with(headers: dict[str, str], authorization: str | None) -> Mapping[str, str]:
+def _content_of(owed: Owed, receiver: Receiver) -> bytes:
+    body = owed.content(receiver.payload)
+    if body is None:
+        raise CannotSendError(Outcome.DISCARDED, "the event is past its retention")
+    if not body:
+        raise CannotSendError(Outcome.DISCARDED, "the event's content was erased")
+    return body
+
+
+def _with(headers: Mapping[str, str], authorization: str | None) -> Mapping[str, str]:
     """Return the headers with our own ``Authorization`` in place of the owner's, if any."""
     if authorization is None:
         return headers

@@ -20,12 +20,9 @@ _log: Final = structlog.get_logger()
 
 
 async def in_span(
-    engine: AsyncEngine, owed: Owed, deliver: Callable[[Owed], Awaitable[None]]
+    engine: AsyncEngine, owed: Owed, deliver: Callable[[], Awaitable[None]]
 ) -> None:
-    """Deliver within a span; without one while traces are off."""
-    if TRACING.tracer is None:
-        await deliver(owed)
-        return
+    """Deliver within a span."""
     with span(
         "deliver webhook",
         SpanKind.CLIENT,
@@ -40,7 +37,7 @@ async def in_span(
             "genq.origin": owed.origin,
         },
     ):
-        await deliver(owed)
+        await deliver()
 
 
 def tell_result(result: Result) -> None:

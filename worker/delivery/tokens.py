@@ -13,7 +13,7 @@ from urllib.parse import quote_plus
 import aiohttp
 
 from infra.clock import Clock
-from infra.http.dial_watch import watched
+from infra.http.dial_watch import DialWatch
 from infra.http.opening import Outbound
 from schemas.errors import OutboundRefusedError
 from schemas.receiver import Receiver
@@ -69,7 +69,7 @@ class Tokens:
         kept = self._of(receiver)
         token = self._good(kept)
         if token is None:
-            with watched(self._clock.monotonic) as watch:
+            with DialWatch(self._clock.monotonic) as watch:
                 try:
                     async with asyncio.timeout(_SHARE * seconds), kept.fetching:
                         # Whoever waited finds what the other one fetched.

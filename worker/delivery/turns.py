@@ -121,7 +121,7 @@ class Turns:
         if self._in_flight >= self._places.most:
             return None
         for past in _ORDERS[leave]:
-            lane = (self._past if past else self._live).take(self._may)
+            lane = (self._past if past else self._live).take(self._open(), self._may)
             if lane is not None:
                 return lane, past
         return None
@@ -143,7 +143,7 @@ class Turns:
         self._count(lane.tenant_id, kind, -1)
 
     def full(self) -> set[tuple[int, Trust]]:
-        """Return of which tenants as many lanes wait, trusted so, as could be served at once."""
+        """Return of whom as many lanes of a trust wait as could be served at once."""
         waiting = self._live.count() + self._past.count()
         return {
             (tenant_id, trust)
@@ -161,6 +161,13 @@ class Turns:
             for trust, n in waiting.items()
             if trust is not Trust.PROVEN
             and n >= sum(self._places.of_all(kind) for kind in _KINDS[trust])
+        }
+
+    def _open(self) -> set[Trust]:
+        return {
+            trust
+            for trust, kinds in _KINDS.items()
+            if any(self._of_kinds[kind] < self._places.of_all(kind) for kind in kinds)
         }
 
     def _may(self, tenant_id: int, trust: Trust) -> bool:

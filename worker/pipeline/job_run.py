@@ -1,11 +1,13 @@
 """What one attempt has learned so far: the value that travels through the stages."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from schemas.claim import Claim
 from schemas.job import Artifact
 from schemas.model_catalog import Offer
+from schemas.safety import Verdict
 from worker.providers.provider import Reply
 
 
@@ -23,17 +25,23 @@ class JobRun:
 
     Attributes:
         claim: The right to run it.
+        told: The input as the model is to see it, where that differs from the claim's.
         offers: The job's model and what may stand in for it, with the servers of each.
         output: What the model gave.
         served_by: Which of the offers gave it.
         artifacts: What was stored of it.
+        verdicts: What was judged so far, by what it is of: ``prompt``, ``output``.
+        stop: What ends the attempt after this stage, along with all that is known of it.
     """
 
     claim: Claim
+    told: Mapping[str, Any] | None = None
     offers: tuple[Offer, ...] = ()
     output: Reply | None = None
     served_by: ServedBy | None = None
     artifacts: tuple[Artifact, ...] = ()
+    verdicts: Mapping[str, Verdict] = field(default_factory=dict[str, Verdict])
+    stop: Exception | None = None
 
     def result(self) -> dict[str, Any]:
         """Return what is kept with the job beside its artifacts.

@@ -17,6 +17,7 @@ job_expired                            timeout       -                 expired
 job_cancelled, or a cancel that was    cancelled     -                 cancelled
 asked for
 refused content                        blocked       -                 blocked
+a person has to look at it             held          -                 held
 =====================================  ============  ================  ====================
 
 A retry waits for full jitter, and never less than the other side asked for. What uses up only
@@ -39,6 +40,8 @@ from schemas.errors import (
 )
 from schemas.job_states import AttemptOutcome, JobState
 from schemas.queue_errors import JobExpiredError, ModelBusyError
+from schemas.safety import Stage, Verdict
+from schemas.safety_errors import HeldForReviewError
 from worker.pipeline.backoff import full_jitter, spread
 
 
@@ -94,7 +97,15 @@ class Interrupted:
     """The worker stops; the job goes on elsewhere, and this attempt costs it nothing."""
 
 
-Decision = Succeed | Retry | Refuse | GiveUp | Interrupted
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """The job waits for a person's decision about its prompt, or about what was made."""
+
+    stage: Stage
+    verdict: Verdict
+
+
+Decision = Succeed | Retry | Refuse | GiveUp | Interrupted | Hold
 
 
 def decide(
@@ -122,6 +133,8 @@ def decide(
         return _refuse(JobCancelledError())
     if not isinstance(error, Exception):
         return Interrupted()
+    if isinstance(error, HeldForReviewError):
+        return Hold(error.stage, error.verdict)
     known = classify(error)
     if not known.retryable:
         return _refuse(known)

@@ -52,19 +52,47 @@ def build_stages(
     return (Admit(), Route(servers), generate, Store(store))
 
 
-async def run_stages(run: JobRun, stages: Sequence[Stage]) -> JobRun:
-    """Pass ``run`` through every stage; the first exception ends the attempt.
+class Trail:
+    """How far an attempt came, whatever ended it.
+
+    Attributes:
+        run: After the last stage that was passed.
+    """
+
+    def __init__(self, run: JobRun) -> None:
+        self.run = run
+
+    def of_end(self, error: BaseException) -> JobRun:
+        """Return what counts of an attempt that this ended.
+
+        Of what only failed, what was judged; of what was stopped by a stage of its own accord,
+        all that is known.
+        """
+        if error is self.run.stop:
+            return self.run
+        return JobRun(self.run.claim, verdicts=self.run.verdicts)
+
+
+async def run_stages(trail: Trail, stages: Sequence[Stage]) -> JobRun:
+    """Pass a run through every stage; the first exception ends the attempt.
+
+    Args:
+        trail: Begins with the claim, and is kept up with every stage.
+        stages: In their order.
 
     Raises:
         GenqError: A stage refused or failed in a way that the taxonomy knows.
+        HeldForReviewError: A person decides.
         Exception: A stage has a fault; it is logged with its traceback before it travels on.
     """
     for stage in stages:
         try:
-            run = await stage(run)
+            trail.run = await stage(trail.run)
         except GenqError:
             raise
         except Exception:
             log.exception("stage_failed", stage=stage.name)
             raise
-    return run
+        if trail.run.stop is not None:
+            raise trail.run.stop
+    return trail.run

@@ -1,92 +1,28 @@
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.new_ids import new_key
-from infra.postgres.delivery import Owed
-from infra.postgres.delivery_lanes import LaneLease
-from infra.webhook_receivers import Destination
-from schemas.events import OutboxKind
-from schemas.receiver import Receiver
-from schemas.webhooks import Breaker, Trigger
+from infra.postgres.due_lanes import Trust
+from schemas.webhooks import Breaker
+from tests.fixtures.held_lanes import (
+    AT,
+    FAILED,
+    OWED,
+    PROVEN,
+    SOON,
+    begin,
+    end_one,
+    fill,
+    lane_of,
+    numbers,
+)
 from worker.delivery.held_lane import HeldLane
 from worker.delivery.lane_state import LaneState
 from worker.delivery.lanes import AHEAD, Lanes
-from worker.delivery.turns import Places
-
-AT = datetime(2026, 11, 21, 12, tzinfo=UTC)
-SOON = AT + timedelta(minutes=1)
-PROVEN = LaneState(last_success_at=AT)
-FAILED = LaneState(failures=1, last_failure_at=AT)
-OWED = Owed(
-    id=UUID(int=1),
-    attempt=1,
-    failures=0,
-    event_id=UUID(int=2),
-    job_id=UUID(int=3),
-    lane_id=4,
-    endpoint_id=None,
-    tenant_id=1,
-    origin="https://a.example:443",
-    url="https://a.example/",
-    age=timedelta(),
-    event_type="job.succeeded",
-    kind=OutboxKind.TERMINAL,
-    seq=1999,
-    rank=0,
-    trigger=Trigger.SCHEDULED,
-    body=b"{}",
-    thin=None,
-)
-
-
-def lane_of(
-    number: int, *, tenant: int = 1, state: LaneState = PROVEN, size: int = 4
-) -> HeldLane:
-    receiver = Receiver(number, tenant, None, OWED.origin, max_in_flight=size)
-    return HeldLane(
-        LaneLease(number, 1),
-        tenant,
-        Destination(receiver),
-        state,
-        state,
-        ends_at=100,
-        read_at=0,
-    )
-
-
-def fill(lanes: Lanes, lane: HeldLane, n: int) -> None:
-    lanes.own(lane)
-    lanes.add(lane, [replace(OWED, id=new_key(), lane_id=lane.id) for _ in range(n)], now=0)
-
-
-def begin(lanes: Lanes, *, now: float = 0, at: datetime = AT) -> list[tuple[HeldLane, bool]]:
-    """Begin what may begin, as the loop does; return the lanes, and how to count each end."""
-    begun: list[tuple[HeldLane, bool]] = []
-    while (turn := lanes.next_turn(now=now, at=at)) is not None:
-        lane, _ = turn
-        begun.append((lane, lanes.turns.begin(lane)))
-        lanes.turns.offer(lane)
-    return begun
-
-
-def end_one(lanes: Lanes, running: list[tuple[HeldLane, bool]]) -> int:
-    """End the request that began first, if there is one, and begin what may begin then."""
-    for lane, proven in running[:1]:
-        lanes.turns.end(lane, proven=proven)
-        lanes.turns.offer(lane)
-        running[:] = running[1:] + begin(lanes)
-        return 1
-    return 0
-
-
-def numbers(begun: Sequence[tuple[HeldLane, bool]]) -> Counter[int]:
-    return Counter(lane.id for lane, _ in begun)
+from worker.delivery.turns import Kind, Places
 
 
 def test_a_lane_fills_its_own_window_and_no_more() -> None:
@@ -110,21 +46,7 @@ def test_a_tenant_with_many_lanes_leaves_the_others_their_places() -> None:
     fill(lanes, lane_of(99, tenant=2), 4)
     begun = begin(lanes)
     assert Counter(lane.tenant_id for lane, _ in begun) == {1: 10, 2: 4}
-    assert lanes.turns.full_tenants() == {1}
-
-
-def test_lanes_that_did_not_succeed_last_leave_places_to_those_that_did() -> None:
-    lanes = Lanes(Places(most=20, per_tenant=20, unproven=5))
-    for number in range(10):
-        fill(
-            lanes,
-            lane_of(number, tenant=number, state=FAILED if number % 2 else LaneState()),
-            4,
-        )
-    assert len(begin(lanes)) == 5
-    assert lanes.turns.crowded()
-    fill(lanes, lane_of(99, tenant=99), 4)
-    assert numbers(begin(lanes)) == {99: 4}
+    assert lanes.turns.full() == {(1, Trust.PROVEN)}
 
 
 def test_nothing_begins_when_the_lease_is_over_or_the_lane_is_lost() -> None:
@@ -145,7 +67,7 @@ def test_only_a_quick_receiver_that_takes_things_is_fetched_for_ahead() -> None:
         lane = lane_of(number, state=state)
         lane.quick = quick
         lanes.own(lane)
-    wants = {want.lane_id: want.most for want in lanes.wants(at=AT, refill=False)}
+    wants = {want.lane_id: want.live for want in lanes.wants(at=AT, refill=False)}
     assert wants == {0: 4 + AHEAD, 1: 4, 2: 4}
 
 
@@ -169,8 +91,8 @@ def test_bodies_that_wait_are_bounded() -> None:
         for want in lanes.wants(at=AT, refill=False):
             owned = lanes.get(want.lane_id)
             assert owned is not None
-            lanes.add(owned, [replace(large, id=new_key()) for _ in range(want.most)], now=0)
-            waiting += 20_000 * want.most
+            lanes.add(owned, [replace(large, id=new_key()) for _ in range(want.live)], now=0)
+            waiting += 20_000 * want.live
     # What is ahead, and the windows of the others.
     assert 16 << 20 <= waiting < 30 << 20
 
@@ -202,18 +124,21 @@ def test_of_a_held_back_lane_only_what_is_asked_for_by_hand_is_fetched() -> None
 
 
 _plays = st.lists(
-    st.tuples(st.integers(0, 5), st.integers(0, 9), st.sampled_from([PROVEN, FAILED])),
+    st.tuples(
+        st.integers(0, 5), st.integers(0, 9), st.sampled_from([PROVEN, FAILED, LaneState()])
+    ),
     max_size=60,
 )
 
 
-@given(_plays, st.integers(1, 9), st.integers(1, 5), st.integers(1, 5))
+@given(_plays, st.integers(1, 9), st.integers(1, 9), st.integers(1, 5))
 def test_no_bound_is_ever_passed_and_everything_begins_in_the_end(
     plays: list[tuple[int, int, LaneState]], most: int, per_tenant: int, unproven: int
 ) -> None:
-    lanes = Lanes(Places(most, per_tenant, unproven))
+    places = Places(most, per_tenant, unproven, first=2)
+    lanes = Lanes(places)
     known = {number: lane_of(number, tenant=number % 2, size=3) for number in range(6)}
-    running: list[tuple[HeldLane, bool]] = []
+    running: list[tuple[HeldLane, Kind]] = []
     ended = 0
     for number, n, state in plays:
         lane = known[number]
@@ -221,7 +146,10 @@ def test_no_bound_is_ever_passed_and_everything_begins_in_the_end(
         fill(lanes, lane, n)
         running += begin(lanes)
         assert len(running) <= most
-        assert sum(not proven for _, proven in running) <= unproven
+        kinds = Counter(place for _, place in running)
+        assert all(kinds[kind] <= places.of_all(kind) for kind in Kind)
+        both = Counter((lane.tenant_id, place) for lane, place in running)
+        assert all(n <= places.of_tenant(kind) for (_, kind), n in both.items())
         assert max(Counter(lane.id for lane, _ in running).values(), default=0) <= 3
         of_tenants = Counter(lane.tenant_id for lane, _ in running)
         assert max(of_tenants.values(), default=0) <= per_tenant

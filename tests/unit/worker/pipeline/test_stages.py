@@ -22,7 +22,7 @@ from schemas.model_catalog import ModelServer, ModelSpec, Offer
 from tests.fixtures.claims import chat_claim, image_claim
 from tests.fixtures.fakes import MovedGate
 from worker.pipeline.job_run import JobRun
-from worker.pipeline.run import build_stages, run_stages
+from worker.pipeline.run import Trail, build_stages, run_stages
 from worker.pipeline.server_load import ServerLoad
 from worker.pipeline.stages.admit import Admit
 from worker.pipeline.stages.generate import Generate
@@ -107,7 +107,7 @@ def test_a_job_goes_through_all_stages_in_their_order() -> None:
             [server("a")], providers=providers, store=store, gate=MovedGate("a")
         )
         assert [stage.name for stage in stages] == ["admit", "route", "generate", "store"]
-        return await run_stages(JobRun(claim), stages)
+        return await run_stages(Trail(JobRun(claim)), stages)
 
     claim = image_claim()
     store = MemoryStore()
@@ -138,7 +138,7 @@ def test_the_first_exception_ends_the_attempt() -> None:
             raise AssertionError("a later stage ran")
 
     with pytest.raises(JobCancelledError):
-        asyncio.run(run_stages(JobRun(image_claim(cancel=True)), [Admit(), Unreachable()]))
+        asyncio.run(run_stages(Trail(JobRun(image_claim(cancel=True))), [Admit(), Unreachable()]))
 
 
 def test_a_fault_of_a_stage_travels_on_as_it_is() -> None:
@@ -149,7 +149,7 @@ def test_a_fault_of_a_stage_travels_on_as_it_is() -> None:
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        asyncio.run(run_stages(JobRun(image_claim()), [Faulty()]))
+        asyncio.run(run_stages(Trail(JobRun(image_claim())), [Faulty()]))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,67 @@
+"""What a detector is: whoever finds something in a text or a picture."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from infra.safety.reading import Reading
+from schemas.safety import Finding, Medium, Stage
+
+
+class Detector(Protocol):
+    """What every detector says of itself."""
+
+    @property
+    def name(self) -> str:
+        """How verdicts and policies call it."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Another one whenever it may find something else."""
+        ...
+
+    @property
+    def stages(self) -> frozenset[Stage]:
+        """Which subjects it is for."""
+        ...
+
+    @property
+    def media(self) -> frozenset[Medium]:
+        """Which subjects it is for."""
+        ...
+
+
+class LocalDetector(Detector, Protocol):
+    """One that runs in this process: nothing but arithmetic, no files, no sockets."""
+
+    def check(self, reading: Reading) -> Sequence[Finding]:
+        """Return what was found; whatever the text, it is no error."""
+        ...
+
+
+class RemoteDetector(Detector, Protocol):
+    """One that asks somebody else."""
+
+    @property
+    def available(self) -> bool:
+        """Whether asking makes sense now: it failed too often of late, if not."""
+        ...
+
+    async def check(self, reading: Reading, *, seconds: float) -> Sequence[Finding]:
+        """Return what was found.
+
+        Args:
+            reading: What is judged.
+            seconds: How long the answer may take.
+
+        Raises:
+            TimeoutError: It took longer.
+            RemoteCheckError: There is no answer, or one that nobody understands.
+        """
+        ...
+
+
+def applies(detector: Detector, reading: Reading) -> bool:
+    """Tell whether a detector is for such a subject."""
+    subject = reading.subject
+    return subject.stage in detector.stages and subject.medium in detector.media

@@ -1,0 +1,190 @@
+"""What of a job is judged: each text and picture of its input, where it stands, whose it is.
+
+Of a conversation the words of people are prompts; what tools and documents say is context that
+nobody vouches for; what the tenant itself tells the model is judged as a prompt, but not
+searched for attempts to override the tenant.
+"""
+
+import base64
+import binascii
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, cast
+from uuid import UUID
+
+from schemas.safety import Medium, Picture, Redaction, Span, Stage, Subject
+
+Step = str | int
+Place = tuple[Step, ...]
+
+_INLINE: Final = "data:image/"
+_TOOLS: Final = frozenset({"tool", "function"})
+_TENANTS: Final = frozenset({"system", "developer", "assistant"})
+_RETRIEVED: Final = frozenset(
+    {"context", "document", "documents", "retrieved", "search_result", "tool_result", "file"}
+)
+# Words of a model server's own that say how, not what: a sampler's name is no prompt.
+_SHORTEST_EXTRA: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """Who asked, as subjects tell it."""
+
+    tenant_id: int
+    end_user: str | None = None
+    job_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One text, or one picture, of a job.
+
+    Attributes:
+        place: The steps to it from the input, or from the output.
+        trusted: The tenant's own words.
+        negative: See ``Subject``.
+    """
+
+    place: Place
+    text: str = field(default="", repr=False)
+    stage: Stage = Stage.PROMPT
+    picture: Picture | None = field(default=None, repr=False)
+    trusted: bool = False
+    negative: bool = False
+
+    def subject(self, whose: Whose) -> Subject:
+        """Return what detectors are given."""
+        return Subject(
+            stage=self.stage,
+            medium=Medium.TEXT if self.picture is None else Medium.IMAGE,
+            tenant_id=whose.tenant_id,
+            text=self.text,
+            picture=self.picture,
+            end_user=whose.end_user,
+            job_id=whose.job_id,
+            trusted=(Span(0, len(self.text)),) if self.trusted else (),
+            negative=self.negative,
+        )
+
+
+def input_parts(parameters: Mapping[str, Any], *, pictures: bool) -> list[Part]:
+    """Return what a job's input holds, in its order.
+
+    Args:
+        parameters: The input, as it was accepted.
+        pictures: Whether pictures that stand in it are wanted; to read them takes a while.
+    """
+    found: list[Part] = []
+    prompt = parameters.get("prompt")
+    if isinstance(prompt, str):
+        found.append(Part(("prompt",), prompt))
+    for n, message in enumerate(parameters.get("messages") or ()):
+        found += _of_message(("messages", n), message)
+    extra = parameters.get("extra_body")
+    if extra:
+        found += _of_extra(("extra_body",), extra)
+    return [part for part in map(_with_picture, found) if pictures or part.picture is None]
+
+
+def output_parts(text: str | None, details: Mapping[str, Any]) -> list[Part]:
+    """Return what a model answered in words: its text, its tool calls, its revised prompts."""
+    found = [Part(("text",), text)] if text else []
+    found += _leaves(("details", "message"), details.get("message"))
+    found += _leaves(("details", "revised_prompts"), details.get("revised_prompts"))
+    return [Part(part.place, part.text, Stage.OUTPUT) for part in found if part.text.strip()]
+
+
+def redacted(text: str, redactions: Sequence[Redaction]) -> str:
+    """Return a text with its redacted parts replaced; parts that overlap are one."""
+    pieces: list[str] = []
+    done = 0
+    for redaction in sorted(redactions, key=lambda one: (one.span.start, -one.span.end)):
+        span = redaction.span
+        if span.start >= done:
+            pieces += [text[done : span.start], redaction.replacement]
+        done = max(done, span.end)
+    return "".join([*pieces, text[done:]])
+
+
+def replaced(parameters: Mapping[str, Any], texts: Mapping[Place, str]) -> dict[str, Any]:
+    """Return a copy of an input in which these texts stand at these places."""
+    return cast("dict[str, Any]", _replaced(parameters, texts, ()))
+
+
+def _replaced(value: object, texts: Mapping[Place, str], place: Place) -> object:
+    if place in texts:
+        return texts[place]
+    if isinstance(value, Mapping):
+        members = cast("Mapping[str, object]", value).items()
+        return {name: _replaced(member, texts, (*place, name)) for name, member in members}
+    if isinstance(value, list):
+        items = enumerate(cast("list[object]", value))
+        return [_replaced(item, texts, (*place, n)) for n, item in items]
+    return value
+
+
+def _of_message(place: Place, message: Mapping[str, Any]) -> Iterator[Part]:
+    role = message.get("role")
+    context = role in _TOOLS or message.get("name") in _RETRIEVED
+    content: object = message.get("content")
+    told: list[tuple[Part, bool]] = []
+    if isinstance(content, list):
+        for n, item in enumerate(cast("list[object]", content)):
+            found = _leaves((*place, "content", n), item)
+            told += [(part, context or _is_retrieved(item)) for part in found]
+    else:
+        told += [(part, context) for part in _leaves((*place, "content"), content)]
+    calls = _leaves((*place, "tool_calls"), message.get("tool_calls"))
+    for part, retrieved in (*told, *((call, context) for call in calls)):
+        stage = Stage.CONTEXT if retrieved else Stage.PROMPT
+        yield Part(part.place, part.text, stage, trusted=role in _TENANTS and not retrieved)
+
+
+def _is_retrieved(item: object) -> bool:
+    """Tell whether a part of a message's content says that it was found somewhere."""
+    if not isinstance(item, Mapping):
+        return False
+    return cast("Mapping[str, object]", item).get("type") in _RETRIEVED
+
+
+def _of_extra(place: Place, extra: Mapping[str, Any]) -> Iterator[Part]:
+    for part in _leaves(place, extra):
+        negative = any("negative" in str(step).lower() for step in part.place[1:])
+        retrieved = any(step in _RETRIEVED for step in part.place[1:])
+        if negative or " " in part.text or len(part.text) >= _SHORTEST_EXTRA:
+            stage = Stage.CONTEXT if retrieved else Stage.PROMPT
+            yield Part(part.place, part.text, stage, negative=negative)
+
+
+def _leaves(place: Place, value: object) -> Iterator[Part]:
+    """Yield every text of JSON; what is only a word of the wire's own is among them."""
+    if isinstance(value, str):
+        if place[-1] not in _WIRE_WORDS:
+            yield Part(place, value)
+    elif isinstance(value, Mapping):
+        for name, member in cast("Mapping[str, object]", value).items():
+            yield from _leaves((*place, name), member)
+    elif isinstance(value, list | tuple):
+        for n, item in enumerate(cast("Sequence[object]", value)):
+            yield from _leaves((*place, n), item)
+
+
+# Members of OpenAI's messages that hold no words of anybody.
+_WIRE_WORDS: Final = frozenset(
+    {"type", "id", "role", "detail", "format", "file_id", "tool_call_id", "call_id"}
+)
+
+
+def _with_picture(part: Part) -> Part:
+    """Return the picture that a text is, if it is one."""
+    head = part.text[: len(_INLINE)].lower()
+    if head != _INLINE:
+        return part
+    kind, _, body = part.text.partition(",")
+    media_type = kind.removeprefix("data:").partition(";")[0]
+    try:
+        data = base64.b64decode(body, validate=False)
+    except (binascii.Error, ValueError):
+        data = b""
+    return Part(part.place, stage=part.stage, picture=Picture(data, media_type))

@@ -1,0 +1,128 @@
+"""What a policy says of the detectors: which run, on what, and what their failures mean."""
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from schemas.safety import Action, Stage
+
+DETECTORS: Final = (
+    "FloorDetector",
+    "HashListDetector",
+    "PersonalDataFilter",
+    "SecretsDetector",
+    "MaliciousCodeFilter",
+    "ProfanityFilter",
+    "ToxicityFilter",
+    "MiniLM",
+    "OpenAIModeration",
+)
+"""Those that come with genq."""
+
+ALIASES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "local.static": "ToxicityFilter",
+        "local.minilm": "MiniLM",
+        "local.pii": "PersonalDataFilter",
+        "local.secrets": "SecretsDetector",
+        "local.code": "MaliciousCodeFilter",
+        "local.hashlist": "HashListDetector",
+        "openai.omni": "OpenAIModeration",
+    }
+)
+"""Other names under which documents know them."""
+
+_BAND: Final = re.compile(r"\s*(0?\.\d+|[01])\s*<\s*max_score\s*<\s*(0?\.\d+|1(?:\.0)?)\s*")
+
+
+class OnError(BaseModel):
+    """What it means that a remote detector did not answer, by level."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    strict: Literal["local_only", "review", "block"] = "review"
+    standard: Literal["local_only", "review", "block"] = "local_only"
+    relaxed: Literal["local_only", "review", "block"] = "local_only"
+
+    def at(self, level: str) -> Action:
+        """Return what follows at a level; where nothing local is wrong, ``ALLOW``."""
+        return ON_ERROR[getattr(self, level, "local_only")]
+
+
+ON_ERROR: Final[Mapping[str, Action]] = MappingProxyType(
+    {"local_only": Action.ALLOW, "review": Action.REVIEW, "block": Action.BLOCK}
+)
+
+
+class DetectorDocument(BaseModel):
+    """What a policy says of one detector.
+
+    Attributes:
+        enabled: Whether it runs.
+        on: The stages it runs at; without it: all that it knows.
+        when: Only where the scores so far leave doubt: ``0.25 < max_score < 0.8``.
+        timeout_s: How long a remote one may take, in seconds.
+        on_error: What it means that it did not answer.
+        lists: Which lists of fingerprints count; ``tenant`` are the tenant's own.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    enabled: bool = True
+    on: tuple[Stage, ...] | None = None
+    when: str | None = None
+    timeout_s: Annotated[float, Field(gt=0, le=60, allow_inf_nan=False)] = 5
+    on_error: OnError = OnError()
+    lists: tuple[Annotated[str, Field(min_length=1, max_length=128)], ...] = ("tenant",)
+
+    @model_validator(mode="after")
+    def _readable(self) -> Self:
+        if self.when is not None and self.band is None:
+            raise ValueError("when must read like: 0.25 < max_score < 0.8")
+        return self
+
+    @property
+    def band(self) -> tuple[float, float] | None:
+        """Between which scores it runs, both exclusive; ``None`` is always."""
+        match = _BAND.fullmatch(self.when) if self.when else None
+        return (float(match[1]), float(match[2])) if match else None
+
+
+def _by_their_names(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    return {ALIASES.get(name, name): rule for name, rule in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - of a document that is not checked yet
+
+
+Detectors = Annotated[
+    Mapping[
+        Literal[
+            "FloorDetector",
+            "HashListDetector",
+            "PersonalDataFilter",
+            "SecretsDetector",
+            "MaliciousCodeFilter",
+            "ProfanityFilter",
+            "ToxicityFilter",
+            "MiniLM",
+            "OpenAIModeration",
+        ],
+        DetectorDocument,
+    ],
+    BeforeValidator(_by_their_names),
+]
+
+RemoteCategories = Annotated[
+    Mapping[
+        str,
+        Mapping[
+            Annotated[str, Field(min_length=1, max_length=100)],
+            Annotated[str, Field(min_length=1, max_length=60)],
+        ],
+    ],
+    BeforeValidator(_by_their_names),
+]
+"""Of each remote detector: its names of categories, ``*`` at the end for all that begin so."""

@@ -1,0 +1,46 @@
+"""Why a job ends that safety checks stopped: a branch of the error tree."""
+
+from schemas.errors import BlockedContentError
+from schemas.safety import Stage, Verdict
+
+
+class JudgedContentError(BlockedContentError):
+    """A verdict of genq's own checks ends the job.
+
+    Attributes:
+        verdict: What was found, and by which rules.
+    """
+
+    def __init__(self, message: str, *, verdict: Verdict) -> None:
+        super().__init__(message)
+        self.verdict = verdict
+
+
+class OutputWithheldError(JudgedContentError):
+    """What the model made is not acceptable, and is not kept."""
+
+    code = "output_withheld"
+
+
+class HeldForReviewError(Exception):
+    """Ends an attempt whose job a person has to look at; no error of the job.
+
+    Attributes:
+        stage: What waits: the prompt, or what was made.
+        verdict: Why.
+    """
+
+    def __init__(self, stage: Stage, verdict: Verdict) -> None:
+        super().__init__(f"a person decides about the {stage.value}")
+        self.stage = stage
+        self.verdict = verdict
+
+
+def refusal_of(stage: Stage, verdict: Verdict) -> JudgedContentError:
+    """Return the error that ends a job whose verdict is to block it."""
+    told = verdict.reasons[0].text if verdict.reasons else "the policy does not allow it"
+    if stage is Stage.OUTPUT:
+        return OutputWithheldError(
+            f"what the model made was withheld: {told}", verdict=verdict
+        )
+    return JudgedContentError(f"the prompt was blocked: {told}", verdict=verdict)
