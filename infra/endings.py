@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 import orjson
 
@@ -12,6 +13,7 @@ from infra.job_events import labels_of, own_receiver, running_record
 from infra.new_ids import new_key
 from infra.postgres.finish import Ending, Event
 from infra.postgres.withdraw import WaitingJob, Withdrawal
+from schemas.checks import check_facts, gravest, job_verdict
 from schemas.claim import Claim
 from schemas.cost import Cost
 from schemas.errors import ErrorRecord, GenqError
@@ -19,6 +21,9 @@ from schemas.events import LAST_STEP, sequence, terminal_type
 from schemas.ids import format_id
 from schemas.job import Artifact, JobRecord
 from schemas.job_states import AttemptOutcome, JobState
+from schemas.safety import Verdict
+
+NO_VERDICTS: Final[Mapping[str, Verdict]] = MappingProxyType({})
 
 
 def ending_of(
@@ -32,6 +37,7 @@ def ending_of(
     result: Mapping[str, Any] | None = None,
     error: ErrorRecord | None = None,
     actual: Cost | None = None,
+    verdicts: Mapping[str, Verdict] = NO_VERDICTS,
 ) -> Ending:
     """Return everything that a job's end writes.
 
@@ -45,7 +51,9 @@ def ending_of(
         result: What the model answered besides: ``text``, ``usage``.
         error: Why the job failed.
         actual: What it really took, if that is known.
+        verdicts: Of safety checks, by what they are of.
     """
+    verdict = verdict_of(verdicts)
     record = replace(
         running_record(claim),
         state=state,
@@ -53,6 +61,7 @@ def ending_of(
         error=error,
         artifacts=artifacts,
         text=(result or {}).get("text"),
+        verdict=verdict,
     )
     return Ending(
         claim=claim,
@@ -71,11 +80,32 @@ def ending_of(
         artifacts=orjson.dumps([asdict(a) for a in artifacts]).decode() if artifacts else None,
         error=orjson.dumps(error).decode() if error else None,
         actual=actual,
+        checks=checks_of(verdicts),
+        verdict=orjson.dumps(verdict).decode() if verdict else None,
     )
 
 
+def verdict_of(verdicts: Mapping[str, Verdict]) -> Mapping[str, Any] | None:
+    """Return what is kept with the job of its checks: the gravest, if it is worth that."""
+    found = gravest(verdicts)
+    return job_verdict(*found) if found else None
+
+
+def checks_of(verdicts: Mapping[str, Verdict]) -> str | None:
+    """Return what is kept with the attempt of its checks, as JSON."""
+    if not verdicts:
+        return None
+    facts = {stage: check_facts(verdict) for stage, verdict in verdicts.items()}
+    return orjson.dumps(facts).decode()
+
+
 def withdrawal_of(
-    waiting: WaitingJob, *, state: JobState, error: GenqError, public_url: str
+    waiting: WaitingJob,
+    *,
+    state: JobState,
+    error: GenqError,
+    public_url: str,
+    verdict: Mapping[str, Any] | None = None,
 ) -> Withdrawal:
     """Return everything that the end of a job writes that no worker runs.
 
@@ -84,10 +114,14 @@ def withdrawal_of(
         state: Its final state.
         error: Why it ended.
         public_url: Where callers reach the API.
+        verdict: As ``schemas.checks.job_verdict`` made it, if that is why.
     """
     told = error.record(format_id("err", new_key()))
     at = waiting.found_at
-    record = replace(waiting.job, state=state, finished_at=at, error=told)
+    known = verdict or waiting.job.verdict
+    record = replace(
+        waiting.job, state=state, finished_at=at, error=told, waiting_on=None, verdict=known
+    )
     return Withdrawal(
         job_id=record.id,
         fence=waiting.fence,
@@ -102,6 +136,7 @@ def withdrawal_of(
             public_url=public_url,
         ),
         error=orjson.dumps(told).decode(),
+        verdict=orjson.dumps(verdict).decode() if verdict else None,
     )
 
 

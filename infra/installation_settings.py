@@ -23,6 +23,9 @@ class InstallationSettings(BaseSettings):
         description="seals stored secrets: 32 bytes in base64, newest first, older ones after "
         "commas; else the pepper",
     )
+    encrypt_content: bool = Field(
+        True, description="prompts and results are sealed in the database (AES-256-GCM)"
+    )
     audit_anchor_every: Seconds = Field(
         timedelta(minutes=15), description="heads of the audit log are signed"
     )

@@ -28,6 +28,7 @@ from infra.http_settings import HttpSettings
 from infra.installation_settings import InstallationSettings
 from infra.production import leftovers
 from infra.queue_settings import QueueSettings, Seconds
+from infra.safety_settings import SafetySettings
 from infra.setting_faults import PREFIX, explain, explain_unparsed, suggest, variable
 from infra.telemetry_settings import TelemetrySettings
 from infra.webhook_settings import WebhookSettings
@@ -78,6 +79,7 @@ class Settings(
     TelemetrySettings,
     InstallationSettings,
     WebhookSettings,
+    SafetySettings,
     _DatabaseSettings,
 ):
     """Everything an operator can decide. Each field is the variable ``GENQ_<NAME>``."""

@@ -9,6 +9,7 @@ from uuid import UUID
 from schemas.cost import ORDINARY_COST, Cost
 from schemas.generation import Kind
 from schemas.lanes import Lane
+from schemas.tenant_plan import SafetyLevel
 from schemas.webhooks import HEARS_NOTHING, Hears
 
 
@@ -41,6 +42,8 @@ class Claim:
         face: The door that it came in by.
         channels: Words by which endpoints choose what they are told.
         hears: What somebody wants to hear of it before its end.
+        safety_level: How strictly its tenant is judged.
+        reviewed: People have let its prompt pass: it is not held again.
     """
 
     job_id: UUID
@@ -68,3 +71,5 @@ class Claim:
     face: str = "native"
     channels: Sequence[str] = ()
     hears: Hears = HEARS_NOTHING
+    safety_level: SafetyLevel = SafetyLevel.STANDARD
+    reviewed: bool = False

@@ -32,6 +32,11 @@ JOB_CODES: Final = frozenset(
 
 REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
     {
+        "approval_needed": (
+            "Ask a second person, with a key of their own, to approve the version: "
+            "genq policy approve. An installation with one operator sets "
+            "GENQ_SAFETY_SINGLE_OPERATOR=true."
+        ),
         "artifact_not_available": (
             "Wait for the job's end (Prefer: wait=60, its events, or a webhook) and read its "
             "status: only a job that succeeded has artifacts."
@@ -65,6 +70,10 @@ REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
             "Follow the job that errors[] names instead, cancel it first, or choose another "
             "unique key or on_conflict."
         ),
+        "end_user_suspended": (
+            "Wait until the instant in suspended_until, or let an operator lift it: "
+            "genq policy lift. Other end users are not affected."
+        ),
         "endpoint_not_active": (
             "Enable the endpoint (POST /v1/webhook_endpoints/{id}/enable), or send the event "
             "to another one: recover it there."
@@ -88,6 +97,10 @@ REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
             "Send Authorization: Bearer gq_… with a key that works. The operator makes one: "
             "genq keys create."
         ),
+        "invalid_policy": (
+            "Mend what errors[] names, by JSON pointer. genq policy validate FILE tells the "
+            "lines; floors can be made stricter, never looser."
+        ),
         "invalid_request": (
             "Mend what errors[] names, by JSON pointer, and send the request again. "
             "GET /openapi.json has the shapes."
@@ -97,6 +110,14 @@ REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
         "sealed_value_unreadable": (
             "Tell the operator: the key that sealed it is missing in GENQ_SECRETS_KEY. Or set "
             "the secret anew."
+        ),
+        "content_erased": (
+            "Nothing brings it back: retention or an erasure deleted it. Submit the job again "
+            "with its input."
+        ),
+        "content_unreadable": (
+            "Tell the operator: a key is missing. GENQ_SECRETS_KEY must have the key that sealed "
+            "it, and the tables tenant_key and subject_key must be of the same backup."
         ),
         "job_cancelled": "Submit the job again if it is wanted after all.",
         "job_expired": (

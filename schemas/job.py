@@ -17,6 +17,7 @@ from pydantic import (
 from schemas.errors import ErrorRecord
 from schemas.generation import Kind
 from schemas.ids import format_id
+from schemas.job_safety import SafetyView, safety_view
 from schemas.job_states import JobState, JobStatus, status_of
 from schemas.lanes import DEFAULT_LANE, DEFAULT_PRIORITY, LOWEST_PRIORITY, Lane
 from schemas.position import QueuePlace, QueueView, queue_view
@@ -113,6 +114,7 @@ class JobRecord:
     tags: Sequence[str] = ()
     retry_of: UUID | None = None
     queue: QueuePlace | None = None
+    verdict: Mapping[str, Any] | None = None
 
 
 class ArtifactView(BaseModel):
@@ -158,7 +160,8 @@ class JobView(BaseModel):
 
     ``run_at`` is there while the job waits for that instant, be it the caller's or a retry's;
     a job that has not ended by ``deadline`` expires. ``queue`` is there where one queued job is
-    looked at, and not in lists and events. ``retry_of`` is the ended job that this one repeats.
+    looked at, and not in lists and events. ``safety`` is there where checks did more than let
+    the job pass. ``retry_of`` is the ended job that this one repeats.
     """
 
     id: str
@@ -183,6 +186,7 @@ class JobView(BaseModel):
     tags: list[str]
     end_user: str | None
     retry_of: str | None
+    safety: SafetyView | None
     urls: UrlsView
 
 
@@ -222,6 +226,7 @@ def job_view(job: JobRecord, public_url: str) -> dict[str, Any]:
         "tags": list(job.tags),
         "end_user": job.end_user,
         "retry_of": format_id("job", job.retry_of) if job.retry_of else None,
+        "safety": safety_view(job.verdict, job.state, own_url),
         "urls": {"get": own_url, "cancel": f"{own_url}/cancel", "events": f"{own_url}/events"},
     }
 

@@ -1,4 +1,4 @@
-"""A policy as it counts: the installation's document, a tenant's override, a level, resolved."""
+"""A policy as it counts: the installation's document, a tenant's override and a level."""
 
 import hashlib
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from schemas.policy_duties import Escalation, Marking, Retention, Reviewing
 from schemas.policy_floors import FLOOR_DETECTORS
 from schemas.policy_limits import Limits
 from schemas.policy_sections import detectors_of, limits_of, retention_of, review_of
-from schemas.policy_thresholds import Thresholds
+from schemas.policy_thresholds import NEVER, Thresholds
 from schemas.policy_tiers import action_at, floors_of, thresholds_at
 from schemas.safety import OTHER, Action, PolicyRef, Stage
 from schemas.tenant_plan import SafetyLevel
@@ -33,7 +33,7 @@ class CategoryRule:
     """
 
     name: str
-    thresholds: Thresholds = Thresholds()
+    thresholds: Thresholds = NEVER
     action: DataAction | None = None
     floor: bool = False
     incident: str | None = None
@@ -46,7 +46,6 @@ class Sentences:
     """What a tenant's own category is learnt from."""
 
     exemplars: tuple[str, ...]
-    benign: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +148,7 @@ def resolve(
     digests = [_MEANING, level.value, *(document.digest().hex() for document in documents)]
     categories = _categories(documents)
     learnt = {
-        name: Sentences(rule.exemplars, rule.benign)
-        for name, rule in categories.items()
-        if rule.exemplars
+        name: Sentences(rule.exemplars) for name, rule in categories.items() if rule.exemplars
     }
     return Policy(
         name=own.policy,
@@ -205,7 +202,9 @@ def _rule(
 
 def _stages(applies_to: tuple[str, ...]) -> frozenset[Stage]:
     # Which part of a prompt is a variable, its detectors know: they leave out what is trusted.
-    return frozenset(Stage.PROMPT if name == "variables" else Stage(name) for name in applies_to)
+    return frozenset(
+        Stage.PROMPT if name == "variables" else Stage(name) for name in applies_to
+    )
 
 
 def _partial(document: PolicyDocument, level: SafetyLevel) -> Action:
@@ -222,5 +221,5 @@ def _marking(installation: PolicyDocument, tenant: PolicyDocument) -> Marking:
 
 
 def _learnt_digest(learnt: Mapping[str, Sentences]) -> str:
-    facts = {name: [rule.exemplars, rule.benign] for name, rule in learnt.items()}
+    facts = {name: rule.exemplars for name, rule in learnt.items()}
     return hashlib.sha256(canonical(facts)).hexdigest()

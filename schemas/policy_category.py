@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from schemas.policy_thresholds import ThresholdLayer
 
@@ -11,8 +11,8 @@ FEWEST_EXEMPLARS: Final = 10
 _MOST_EXEMPLARS: Final = 500
 _MOST_WORDS: Final = 5_000
 
-SECRET: Final = "secret"
-PERSONAL: Final = "pii."
+_SECRETS: Final = "secret"
+_PERSONAL: Final = "pii."
 LEVELS: Final = ("strict", "standard", "relaxed")
 """The levels that a policy may tell apart, the strictest first."""
 
@@ -42,7 +42,9 @@ class LevelRule(ThresholdLayer):
 
 
 _LevelRule = Annotated[LevelRule, BeforeValidator(_action_alone)]
-_Sentence = Annotated[str, Field(min_length=1, max_length=1_000, pattern=r"^[^\x00]*\S[^\x00]*$")]
+_Sentence = Annotated[
+    str, Field(min_length=1, max_length=1_000, pattern=r"^[^\x00]*\S[^\x00]*$")
+]
 _Word = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00]*\S[^\x00]*$")]
 _Exemplars = Annotated[
     tuple[_Sentence, ...], Field(min_length=FEWEST_EXEMPLARS, max_length=_MOST_EXEMPLARS)
@@ -60,7 +62,6 @@ class CategoryDocument(LevelRule):
         applies_to: Where it counts: ``variables`` are the parts of a prompt that are not the
             tenant's own template. Without it: everywhere.
         exemplars: Sentences that this category of the tenant's own is learnt from.
-        benign: Sentences that look alike and are no examples of it.
         words: Words and phrases that belong to it, whatever surrounds them.
     """
 
@@ -72,13 +73,10 @@ class CategoryDocument(LevelRule):
     help_text: Literal["crisis_resources"] | None = None
     applies_to: tuple[Literal["prompt", "variables", "context", "output"], ...] | None = None
     exemplars: _Exemplars | None = None
-    benign: Annotated[tuple[_Sentence, ...], Field(max_length=_MOST_EXEMPLARS)] = ()
     words: Annotated[tuple[_Word, ...], Field(max_length=_MOST_WORDS)] = ()
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if self.benign and not self.exemplars:
-            raise ValueError("benign sentences go with exemplars")
         if self.applies_to is not None and not self.applies_to:
             raise ValueError("applies_to names nothing: leave it out, or name where it counts")
         return self
@@ -100,4 +98,4 @@ class CategoryDocument(LevelRule):
 
 def is_data(category: str) -> bool:
     """Tell whether a category is one of personal data or secrets: those have actions."""
-    return category == SECRET or category.startswith(PERSONAL)
+    return category == _SECRETS or category.startswith(_PERSONAL)

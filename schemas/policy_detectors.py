@@ -1,11 +1,19 @@
 """What a policy says of the detectors: which run, on what, and what their failures mean."""
 
+import difflib
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
 
 from schemas.safety import Action, Stage
 
@@ -94,35 +102,28 @@ class DetectorDocument(BaseModel):
 def _by_their_names(value: Any) -> Any:
     if not isinstance(value, Mapping):
         return value
-    return {ALIASES.get(name, name): rule for name, rule in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - of a document that is not checked yet
+    told = cast("Mapping[Any, Any]", value)
+    named = {ALIASES.get(name, name): rule for name, rule in told.items()}
+    if len(named) < len(told):
+        raise ValueError("one detector stands here twice, under two of its names")
+    return named
 
 
-Detectors = Annotated[
-    Mapping[
-        Literal[
-            "FloorDetector",
-            "HashListDetector",
-            "PersonalDataFilter",
-            "SecretsDetector",
-            "MaliciousCodeFilter",
-            "ProfanityFilter",
-            "ToxicityFilter",
-            "MiniLM",
-            "OpenAIModeration",
-        ],
-        DetectorDocument,
-    ],
-    BeforeValidator(_by_their_names),
-]
+def _known(name: str) -> str:
+    if name not in DETECTORS:
+        close = difflib.get_close_matches(name, DETECTORS, n=1)
+        meant = f"did you mean {close[0]}?" if close else f"known: {', '.join(DETECTORS)}"
+        raise ValueError(f"no detector is called so; {meant}")
+    return name
+
+
+DetectorName = Annotated[str, AfterValidator(_known)]
+_Foreign = Annotated[str, Field(min_length=1, max_length=100)]
+_Ours = Annotated[str, Field(min_length=1, max_length=60)]
+
+Detectors = Annotated[Mapping[DetectorName, DetectorDocument], BeforeValidator(_by_their_names)]
 
 RemoteCategories = Annotated[
-    Mapping[
-        str,
-        Mapping[
-            Annotated[str, Field(min_length=1, max_length=100)],
-            Annotated[str, Field(min_length=1, max_length=60)],
-        ],
-    ],
-    BeforeValidator(_by_their_names),
+    Mapping[DetectorName, Mapping[_Foreign, _Ours]], BeforeValidator(_by_their_names)
 ]
 """Of each remote detector: its names of categories, ``*`` at the end for all that begin so."""

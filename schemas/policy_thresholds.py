@@ -78,8 +78,9 @@ class Thresholds:
                 yield tier
 
 
+NEVER: Final = Thresholds()
 _TIERS: Final = tuple(field.name for field in fields(Thresholds))
-_NEVER: Final = 2.0
+_BEYOND: Final = 2.0
 
 
 def _in_order(flag: float | None, review: float | None, block: float | None) -> Thresholds:
@@ -95,4 +96,4 @@ def _lower(one: float | None, other: float | None) -> float | None:
 
 
 def _lowest(values: Iterator[float | None]) -> float:
-    return min((value for value in values if value is not None), default=_NEVER)
+    return min((value for value in values if value is not None), default=_BEYOND)

@@ -7,7 +7,7 @@ from typing import Final
 from schemas.policy_category import DataAction
 from schemas.policy_document import PolicyDocument
 from schemas.policy_floors import FLOOR_THRESHOLDS
-from schemas.policy_thresholds import Thresholds
+from schemas.policy_thresholds import NEVER, Thresholds
 from schemas.safety import FLOORS
 from schemas.tenant_plan import SafetyLevel
 
@@ -16,7 +16,7 @@ Documents = Sequence[PolicyDocument]
 
 LEVEL_THRESHOLDS: Final[Mapping[SafetyLevel, Thresholds]] = MappingProxyType(
     {
-        SafetyLevel.OFF: Thresholds(),
+        SafetyLevel.OFF: NEVER,
         SafetyLevel.RELAXED: Thresholds(flag=0.60, block=0.85),
         SafetyLevel.STANDARD: Thresholds(flag=0.45, block=0.70),
         SafetyLevel.STRICT: Thresholds(flag=0.30, review=0.45, block=0.60),
@@ -79,7 +79,7 @@ def _spoken(documents: Documents, category: str, level: SafetyLevel) -> Threshol
     if category in floors_of(documents[0]):
         if len(documents) > 1:
             found = found.at_least(own_thresholds(documents[:1], category, level))
-        found = found.at_least(FLOOR_THRESHOLDS.get(category, Thresholds()))
+        found = found.at_least(FLOOR_THRESHOLDS.get(category, NEVER))
     return found
 
 

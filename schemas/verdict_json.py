@@ -1,4 +1,4 @@
-"""Verdicts as JSON: what is kept with a job, and what its owner is shown. Never any text of it."""
+"""Verdicts as JSON: what is kept with a job and shown to its owner; never any of its text."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -18,9 +18,7 @@ def verdict_facts(verdict: Verdict) -> dict[str, Any]:
         "violations": list(verdict.violations),
         "confidence": verdict.confidence,
         "categories": {
-            name: score
-            for name, score in sorted(verdict.categories.items())
-            if score >= LOWEST
+            name: score for name, score in sorted(verdict.categories.items()) if score >= LOWEST
         },
         "reasons": [
             {

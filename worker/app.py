@@ -10,13 +10,18 @@ from uuid import UUID
 
 import structlog
 from celery import Celery
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from infra.broker import TASK_NAME, create_celery
 from infra.clock import SystemClock
 from infra.doorbells import READY, WAKE, Doorbells
+from infra.evidence import EvidenceKeeper
 from infra.http.opening import policy_of, proxy_of
 from infra.objectstore.opening import open_store
 from infra.postgres.engine import create_engine
+from infra.safety.moderation import Moderation
+from infra.safety.opening import open_moderator
+from infra.safety.policies import Policies
 from infra.settings import Settings
 from infra.telemetry.metrics import LOOP_LAG_SECONDS
 from schemas.claim import Pointer
@@ -24,7 +29,7 @@ from schemas.generation import Kind
 from worker.attempts import AttemptRunner
 from worker.cancels import CancelListener
 from worker.gate import open_gate
-from worker.pipeline.run import build_stages
+from worker.pipeline.run import Checks, build_stages
 from worker.pool import Service
 from worker.progress import open_news
 from worker.providers.opening import open_providers
@@ -70,8 +75,10 @@ class WorkerService:
             news=news,
         )
         self._closing.push_async_callback(providers.close)
-        servers = settings.model_servers
-        stages = build_stages(servers, providers=providers, store=store, gate=gate)
+        servers, checks = settings.model_servers, await _open_checks(settings, engine)
+        stages = build_stages(
+            servers, providers=providers, store=store, gate=gate, checks=checks
+        )
         session = SessionKeeper(
             engine,
             settings,
@@ -145,6 +152,12 @@ class WorkerService:
                 LOOP_LAG_SECONDS.observe(loop.time() - asked)
 
         threading.Thread(target=watch, name="loop-watch", daemon=True).start()
+
+
+async def _open_checks(settings: Settings, engine: AsyncEngine) -> Checks:
+    moderator = await asyncio.to_thread(open_moderator, settings)
+    moderation = Moderation(moderator, Policies(engine, SystemClock()))
+    return Checks(moderation, EvidenceKeeper(engine, settings))
 
 
 def create_worker_app(settings: Settings, service: Service | None = None) -> Celery:

@@ -1,26 +1,27 @@
 """Writes the ends of attempts, many in one statement, and tells who waits for them."""
 
 import asyncio
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Collection, Sequence
+from datetime import timedelta
 from typing import Final
+from uuid import UUID
 
 import orjson
 import structlog
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from infra.doorbells import DELIVER, DONE, READY, ROOM, WAKE, Doorbells, Ring
-from infra.endings import ending_of
+from infra.endings import checks_of, ending_of
 from infra.group_commit import GroupCommit
 from infra.new_ids import new_key
 from infra.postgres.engine import single_statements, transaction
 from infra.postgres.finish import Ending, Finished, finish_jobs
 from infra.postgres.flows import wake_flows
+from infra.postgres.hold import Holding, hold_jobs
 from infra.postgres.limits import correct
 from infra.postgres.put_back import PutBack, put_back
 from infra.settings import Settings
 from infra.telemetry.metrics import JOBS_FINISHED, SUPERSEDED_WRITES
-from schemas.claim import Claim
 from schemas.cost import Cost, actual
 from schemas.errors import (
     DatabaseUnavailableError,
@@ -31,11 +32,20 @@ from schemas.errors import (
 from schemas.ids import format_id
 from schemas.job_states import AttemptOutcome, JobState, JobStatus
 from schemas.model_accounts import accounts_of
+from worker.attempt_holds import AttemptHolds
 from worker.end_news import AttemptEnd, EndNews
 from worker.herald import Herald
 from worker.overspending import overspent
 from worker.pipeline.job_run import JobRun
-from worker.pipeline.outcome import Decision, GiveUp, Interrupted, Refuse, Retry, Succeed
+from worker.pipeline.outcome import (
+    Decision,
+    GiveUp,
+    Hold,
+    Interrupted,
+    Refuse,
+    Retry,
+    Succeed,
+)
 
 _log: Final = structlog.get_logger()
 
@@ -52,6 +62,7 @@ class AttemptEnds:
         self._statements = single_statements(engine)
         self._public_url = settings.public_url
         self._news = EndNews(settings)
+        self._held = AttemptHolds(settings)
         self._accounts = accounts_of(settings.model_servers)
         self._doorbells = doorbells
         self._rings: set[asyncio.Task[None]] = set()
@@ -64,6 +75,7 @@ class AttemptEnds:
         self._put_backs = GroupCommit[PutBack, bool](
             self._put_back, name="put_back", patience=patience
         )
+        self._holds = GroupCommit[Holding, bool](self._hold, name="hold", patience=patience)
 
     async def record(self, run: JobRun, decision: Decision, took: timedelta) -> None:
         """Write what was decided; of a superseded attempt nothing is left but a count."""
@@ -72,9 +84,10 @@ class AttemptEnds:
         await self.herald.settle(claim)
         try:
             if isinstance(decision, Retry | Interrupted):
-                written = await self._put_backs.add(
-                    _put_back_of(claim, decision, error, claim.started_at + took)
-                )
+                written = await self._put_backs.add(_put_back_of(run, decision, error, took))
+            elif isinstance(decision, Hold):
+                holding = self._held.holding_of(run, decision, took, _actual_of(run))
+                written = await self._holds.add(holding)
             else:
                 ending = self._ending(run, decision, took, error)
                 written = await self._finishes.add(ending)
@@ -92,6 +105,7 @@ class AttemptEnds:
         await self.herald.close()
         await self._finishes.close()
         await self._put_backs.close()
+        await self._holds.close()
         if self._rings:
             await asyncio.wait(self._rings)
 
@@ -113,6 +127,7 @@ class AttemptEnds:
             result=run.result() if error is None else None,
             error=error,
             actual=_actual_of(run),
+            verdicts=run.verdicts,
         )
 
     async def _finish(self, endings: Sequence[Ending]) -> Sequence[bool]:
@@ -124,29 +139,38 @@ class AttemptEnds:
         return [ending.claim.job_id in finished.jobs for ending in endings]
 
     async def _put_back(self, attempts: Sequence[PutBack]) -> Sequence[bool]:
-        unwanted: list[Ending] = []
-        ended = Finished(set(), unparked=False)
         async with transaction(self._engine) as connection:
             done = await put_back(connection, attempts)
             await wake_flows(connection, [flow for flow in done.flows.values() if flow])
-            if done.cancelled:
-                # The caller cancelled it and this worker had not heard: it never runs again.
-                unwanted = [
-                    self._cancellation(attempt)
-                    for attempt in attempts
-                    if attempt.claim.job_id in done.cancelled
-                ]
-                ended = await finish_jobs(connection, unwanted)
+            ended = await self._end_unwanted(connection, attempts, done.cancelled)
         self._ring([Ring(WAKE, READY), *_news_of(ended)])
-        for ending in unwanted:
-            lane, kind = ending.claim.lane.value, ending.claim.kind.value
-            JOBS_FINISHED.labels(lane, kind, JobStatus.CANCELLED.value).inc()
+        _count_cancelled(attempts, done.cancelled)
         return [
             attempt.claim.job_id in done.flows or attempt.claim.job_id in ended.jobs
             for attempt in attempts
         ]
 
-    def _cancellation(self, attempt: PutBack) -> Ending:
+    async def _hold(self, holdings: Sequence[Holding]) -> Sequence[bool]:
+        async with transaction(self._engine) as connection:
+            held = await hold_jobs(connection, holdings)
+            ended = await self._end_unwanted(connection, holdings, held.cancelled)
+        self._ring([Ring(WAKE, READY if held.unparked else ROOM), *_news_of(ended)])
+        _count_cancelled(holdings, held.cancelled)
+        return [one.claim.job_id in held.jobs | ended.jobs for one in holdings]
+
+    async def _end_unwanted(
+        self,
+        connection: AsyncConnection,
+        attempts: Sequence[PutBack | Holding],
+        cancelled: Collection[UUID],
+    ) -> Finished:
+        """End jobs whose callers cancelled them without this worker's knowing."""
+        unwanted = [self._cancellation(a) for a in attempts if a.claim.job_id in cancelled]
+        if not unwanted:
+            return Finished(set(), unparked=False)
+        return await finish_jobs(connection, unwanted)
+
+    def _cancellation(self, attempt: PutBack | Holding) -> Ending:
         return ending_of(
             attempt.claim,
             state=JobState.CANCELLED,
@@ -181,17 +205,28 @@ def _actual_of(run: JobRun) -> Cost | None:
     return None if took == run.claim.cost else took
 
 
+def _count_cancelled(
+    attempts: Sequence[PutBack | Holding], cancelled: Collection[UUID]
+) -> None:
+    for attempt in attempts:
+        if attempt.claim.job_id in cancelled:
+            lane, kind = attempt.claim.lane.value, attempt.claim.kind.value
+            JOBS_FINISHED.labels(lane, kind, JobStatus.CANCELLED.value).inc()
+
+
 def _put_back_of(
-    claim: Claim,
-    decision: Retry | Interrupted,
-    error: ErrorRecord | None,
-    ended_at: datetime,
+    run: JobRun, decision: Retry | Interrupted, error: ErrorRecord | None, took: timedelta
 ) -> PutBack:
-    if isinstance(decision, Interrupted):
-        outcome = AttemptOutcome.INTERRUPTED
-        return PutBack(claim, outcome, ended_at, delay=None, counts=False)
-    text = orjson.dumps(error).decode()
-    return PutBack(claim, decision.outcome, ended_at, decision.delay, decision.counts, text)
+    going = isinstance(decision, Interrupted)
+    return PutBack(
+        run.claim,
+        _outcome_of(decision),
+        run.claim.started_at + took,
+        None if going else decision.delay,
+        not going and decision.counts,
+        None if going else orjson.dumps(error).decode(),
+        checks_of(run.verdicts),
+    )
 
 
 def _final_state(decision: Succeed | Refuse | GiveUp) -> JobState:
@@ -203,6 +238,8 @@ def _final_state(decision: Succeed | Refuse | GiveUp) -> JobState:
 def _outcome_of(decision: Decision) -> AttemptOutcome:
     if isinstance(decision, Succeed):
         return AttemptOutcome.OK
+    if isinstance(decision, Hold):
+        return AttemptOutcome.HELD
     return AttemptOutcome.INTERRUPTED if isinstance(decision, Interrupted) else decision.outcome
 
 
@@ -212,7 +249,7 @@ def _record_of(decision: Decision) -> ErrorRecord | None:
 
 
 def _end_of(decision: Decision, took: timedelta, error: ErrorRecord | None) -> AttemptEnd:
-    going_on = isinstance(decision, Retry | Interrupted)
+    going_on = isinstance(decision, Retry | Interrupted | Hold)
     return AttemptEnd(
         outcome=_outcome_of(decision),
         took=took,

@@ -27,9 +27,10 @@ from infra.telemetry.metrics import (
     JOBS_FINISHED,
     SAFETY_DECISIONS,
 )
+from infra.telemetry.safety_metrics import count_verdict
 from infra.telemetry.tracing import TRACING, current_span
 from schemas.claim import Claim
-from schemas.errors import ErrorRecord
+from schemas.errors import ErrorRecord, ModelRefusedError
 from schemas.job_states import AttemptOutcome, JobState, status_of
 from worker.pipeline.job_run import JobRun
 
@@ -80,6 +81,8 @@ class EndNews:
         code = end.error["code"] if end.error else ""
         _attempts(end.outcome.name.lower(), code).inc()
         _run_seconds(claim.lane.value, claim.kind.value).observe(seconds)
+        for stage, verdict in run.verdicts.items():
+            count_verdict(stage, verdict)
         facts: dict[str, Any] = {"outcome": end.outcome.name.lower()}
         if end.error:
             GENERATION_ERRORS.labels(f"{end.error['category']}:{code}").inc()
@@ -137,10 +140,15 @@ def _count_job(run: JobRun, end: AttemptEnd, state: JobState) -> str:
     _requests(model, lane, status, claim.face).inc()
     _duration(model).observe(end.took.total_seconds())
     if state is JobState.BLOCKED and end.error:
-        SAFETY_VIOLATIONS.labels(end.error["code"]).inc()
-        # The only filter there is so far: the model server's own.
-        SAFETY_DECISIONS.labels("generate", "model_server", "block").inc()
+        _count_refusal(end.error["code"])
     return status
+
+
+def _count_refusal(code: str) -> None:
+    """Count what the model server's own filter stopped; our verdicts are counted as such."""
+    if code == ModelRefusedError.code:
+        SAFETY_VIOLATIONS.labels(code).inc()
+        SAFETY_DECISIONS.labels("generate", "model_server", "block").inc()
 
 
 def _tell_span(run: JobRun, end: AttemptEnd, facts: dict[str, Any]) -> None:

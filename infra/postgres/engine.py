@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from infra.contents import ENGINE_OPTION, Contents
 from infra.postgres.pulse import Pulse
 from infra.settings import Settings
 from schemas.errors import DatabaseUnavailableError, SettingsError
@@ -83,7 +84,7 @@ def create_engine(
         # Bound values include prompts, and exceptions are logged.
         hide_parameters=True,
         pool_timeout=_POOL_TIMEOUT_SECONDS,
-        execution_options={_PULSE: pulse},
+        execution_options={_PULSE: pulse, ENGINE_OPTION: Contents(settings)},
         connect_args={
             "connect_timeout": _HASTY_CONNECT_SECONDS if hasty else _CONNECT_TIMEOUT_SECONDS,
             "application_name": f"genq {process}",

@@ -16,6 +16,7 @@ from schemas.position import WaitingOn
 JOB_COLUMNS: Final = """
 SELECT j.id, j.tenant_id, j.kind, j.model, j.lane, j.priority, j.created_at, j.end_user,
   j.metadata AS labels, j.tags, j.redrive_of, j.final_state, j.finished_at, j.error, j.deadline,
+  j.verdict,
   CASE l.state WHEN 1 THEN l.run_at END AS run_at,
   COALESCE(j.started_at, l.started_at) AS started_at,
   COALESCE(l.attempt, j.attempts) AS attempts, l.state AS live_state,
@@ -109,6 +110,7 @@ def job_of_row(row: Row[Any]) -> JobRecord:
         waiting_on=waiting.value if (waiting := _waiting_on(row, state)) else None,
         run_at=row.run_at,
         deadline=row.deadline,
+        verdict=row.verdict,
     )
 
 

@@ -10,6 +10,7 @@ from infra.postgres.hot import HotStatement
 from schemas import generation, lanes
 from schemas.claim import Claim, Pointer
 from schemas.cost import Cost
+from schemas.tenant_plan import SafetyLevel
 from schemas.webhooks import Hears
 
 # A row that this session started already is granted again: the answer to an earlier commit may
@@ -32,7 +33,8 @@ u AS (
     live.failures, live.started_at, live.cancel, live.deadline, live.cost, live.images,
     live.tokens)
 SELECT u.*, j.kind, j.model, j.created_at, j.end_user, j.metadata AS labels, j.tags,
-  j.redrive_of, pl.body
+  j.redrive_of, pl.body,
+  (SELECT t.safety_level FROM tenant t WHERE t.id = u.tenant_id) AS safety_level
 FROM u JOIN job j ON j.id = u.job_id JOIN payload pl ON pl.job_id = u.job_id
 WHERE j.id BETWEEN :low AND :high AND pl.job_id BETWEEN :low AND :high
 """)
@@ -90,4 +92,7 @@ def claim_of_row(row: Any, session: int) -> Claim:
         cancel=row.cancel,
         deadline=row.deadline,
         cost=Cost(row.cost, row.images, row.tokens),
+        # Who only ends what runs does not ask for it.
+        safety_level=SafetyLevel(getattr(row, "safety_level", None) or SafetyLevel.STANDARD),
+        reviewed=bool(row.body.get("reviewed")),
     )

@@ -97,7 +97,14 @@ def score_of(finding: Finding) -> float:
 def _place(finding: Finding) -> tuple[object, ...]:
     spans = tuple((span.start, span.end) for span in finding.spans)
     listed = str(finding.evidence.get("action", ""))
-    return (finding.category, -score_of(finding), finding.detector, finding.version, listed, spans)
+    return (
+        finding.category,
+        -score_of(finding),
+        finding.detector,
+        finding.version,
+        listed,
+        spans,
+    )
 
 
 def _highest(findings: Sequence[Finding]) -> dict[str, float]:

@@ -11,8 +11,9 @@ if TYPE_CHECKING:
 ENGLISH: Final = "en"
 _SURE: Final = 0.6
 _FEW_WORDS: Final = 4
-# A text's language is told by its first lines.
-_LOOKED_AT: Final = 1_000
+# A text's language is told by how it begins and how it ends.
+_BEGINNING: Final = 200
+_END: Final = 120
 _WORD: Final = re.compile(r"[^\W\d_]+")
 # Scripts that write without spaces: two characters are about a word.
 _UNSPACED: Final = re.compile(
@@ -67,7 +68,9 @@ class LanguageDetector:
 
     def of(self, text: str) -> Language | None:
         """Return the language of a text, or ``None`` if it has no words."""
-        part = _UNREADABLE.sub(" ", text[:_LOOKED_AT])
+        if len(text) > _BEGINNING + _END:
+            text = f"{text[:_BEGINNING]} {text[-_END:]}"
+        part = _UNREADABLE.sub(" ", text)
         words = len(_WORD.findall(part))
         if not words:
             return None

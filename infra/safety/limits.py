@@ -64,7 +64,8 @@ def faults_of(text: str, stage: Stage, limits: Limits) -> Sequence[str]:
         if len(text) > limits.prompt_chars:
             return (PROMPT_CHARS,)
         # A token has a character at least.
-        if len(text) > min(limits.prompt_tokens, _WINDOW):
+        most = _WINDOW + _STRIDE * (limits.max_windows - 1)
+        if len(text) > min(limits.prompt_tokens, most):
             passed = _too_many_tokens(text, limits)
             if passed:
                 return passed

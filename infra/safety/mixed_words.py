@@ -1,4 +1,4 @@
-"""Words that mix scripts: a Cyrillic letter in an English word is a disguise, not a spelling."""
+"""Words that mix scripts: a Cyrillic letter in an English word is a disguise."""
 
 import re
 from collections.abc import Mapping

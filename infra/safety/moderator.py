@@ -5,82 +5,30 @@ all: what may be illegal to pass on is never passed on.
 """
 
 import asyncio
-import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from itertools import chain
+from dataclasses import replace
 from typing import Final
 
 import structlog
 
 from infra.clock import Clock
 from infra.safety.decide import decide
-from infra.safety.detector import Detector, LocalDetector, RemoteDetector, applies
-from infra.safety.reading import Reading, read
+from infra.safety.detector import LocalDetector, RemoteDetector, applies
+from infra.safety.detectors_in_order import Detectors
+from infra.safety.evasion import evasion_of
+from infra.safety.look import FAILED, OPEN, SKIPPED, TIMED_OUT, Look, digest_of, run_of
+from infra.safety.own_categories import OwnCategories
+from infra.safety.reading import Reader, Reading
+from infra.telemetry.safety_metrics import REMOTE_FAILURES, seconds_of
 from schemas.policy import Policy
-from schemas.safety import (
-    FLOORS,
-    Action,
-    Coverage,
-    DetectorRun,
-    Finding,
-    Subject,
-    Verdict,
-)
+from schemas.safety import FLOORS, Action, Coverage, Finding, Subject, Verdict
 
-_LONG_TEXT: Final = 4_000
+_LONG_TEXT: Final = 2_000
 """Characters. Below, all local detectors together take less than 2 ms."""
-SKIPPED: Final = "skipped"
-TIMED_OUT: Final = "timeout"
-FAILED: Final = "failed"
-OPEN: Final = "open"
+NEGATIVE_CHARS: Final = "limits.negative_chars"
+UNREADABLE: Final = "limits.readable"
 
 _log: Final = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Detectors:
-    """All that may look at a subject, by turn.
-
-    Attributes:
-        floors: Patterns of what is never allowed.
-        lists: Fingerprints of known pictures.
-        rules: Personal data, secrets, code, words.
-        models: Classifiers of this process.
-        remote: Others' classifiers.
-    """
-
-    floors: Sequence[LocalDetector] = ()
-    lists: Sequence[LocalDetector] = ()
-    rules: Sequence[LocalDetector] = ()
-    models: Sequence[LocalDetector] = ()
-    remote: Sequence[RemoteDetector] = ()
-
-    def local(self) -> Sequence[LocalDetector]:
-        """Return those of this process, in order."""
-        return tuple(chain(self.floors, self.lists, self.rules, self.models))
-
-    def at_submit(self) -> Sequence[LocalDetector]:
-        """Return those that can tell what is never allowed."""
-        return tuple(chain(self.floors, self.lists, self.models))
-
-
-@dataclass(slots=True)
-class _Look:
-    """What is known of a subject so far."""
-
-    reading: Reading
-    findings: list[Finding]
-    runs: list[DetectorRun]
-
-    @property
-    def coverage(self) -> Coverage:
-        covered = {self.reading.coverage, *(finding.coverage for finding in self.findings)}
-        if Coverage.NONE in covered:
-            return Coverage.NONE
-        failed = any(run.note not in {None, SKIPPED} for run in self.runs)
-        partial = failed or Coverage.PARTIAL in covered
-        return Coverage.PARTIAL if partial else Coverage.FULL
 
 
 class Moderator:
@@ -89,27 +37,55 @@ class Moderator:
     Args:
         detectors: Who looks.
         clock: Measures how long that takes.
+        reader: Reads texts as detectors want them.
+        foreign: The same, and tells languages: for policies that want to know.
+        own: Learns the categories of tenants; without it they are not known.
     """
 
-    def __init__(self, detectors: Detectors, clock: Clock) -> None:
+    def __init__(
+        self,
+        detectors: Detectors,
+        clock: Clock,
+        *,
+        reader: Reader | None = None,
+        foreign: Reader | None = None,
+        own: OwnCategories | None = None,
+    ) -> None:
         self.detectors = detectors
         self._clock = clock
-        self._local = detectors.local()
-        self._at_submit = detectors.at_submit()
+        self._reader = reader or Reader()
+        self._foreign = foreign or self._reader
+        self._own = own
 
     async def evaluate(self, subject: Subject, policy: Policy) -> Verdict:
         """Return what is to happen to a subject; it never raises for what it is.
 
         A long text is looked at in a thread, so that nobody else waits for it.
         """
+        (verdict,) = await self.evaluate_all([subject], policy)
+        return verdict
+
+    async def evaluate_all(self, subjects: Sequence[Subject], policy: Policy) -> list[Verdict]:
+        """Return what is to happen to each of several subjects of one tenant."""
         begun = self._clock.monotonic()
-        if len(subject.text) > _LONG_TEXT or subject.picture is not None:
-            look = await asyncio.to_thread(self._look, subject, policy, self._local)
-        else:
-            look = self._look(subject, policy, self._local)
-        if self.detectors.remote:
-            await self._ask(look, policy)
-        return self._decided(look, policy, begun)
+        detectors = self.detectors
+        if self._own is not None and policy.learnt:
+            detectors = replace(detectors, models=(await self._own.filter_of(policy),))
+        looks = await self._look_at(subjects, policy, detectors.local())
+        if detectors.remote:
+            for look in looks:
+                await self._ask(look, policy)
+        return [self._decided(look, policy, begun) for look in looks]
+
+    async def evaluate_floors(
+        self, subjects: Sequence[Subject], policy: Policy
+    ) -> list[Verdict]:
+        """Return what a submit has to know of each; see ``evaluate_floor``."""
+        if sum(len(subject.text) for subject in subjects) <= _LONG_TEXT:
+            return [self.evaluate_floor(subject, policy) for subject in subjects]
+        return await asyncio.to_thread(
+            lambda: [self.evaluate_floor(subject, policy) for subject in subjects]
+        )
 
     def evaluate_floor(self, subject: Subject, policy: Policy) -> Verdict:
         """Return what a submit has to know: limits, and what no policy allows.
@@ -117,22 +93,49 @@ class Moderator:
         What it finds besides is left to the worker, who looks again.
         """
         begun = self._clock.monotonic()
-        look = self._look(subject, policy, self._at_submit)
-        look.findings = [one for one in look.findings if one.category in FLOORS]
-        return self._decided(look, policy, begun)
+        look = self._look(subject, policy, self.detectors.at_submit())
+        look.findings = [one for one in look.findings if _counts_at_submit(one, policy)]
+        # What follows from half an answer is the worker's to say, who has all of them.
+        runs = [run for run in look.runs if run.note is None]
+        verdict = decide(digest_of(subject), look.findings, runs, policy, stage=subject.stage)
+        return replace(verdict, milliseconds=(self._clock.monotonic() - begun) * 1e3)
+
+    async def _look_at(
+        self, subjects: Sequence[Subject], policy: Policy, detectors: Sequence[LocalDetector]
+    ) -> list[Look]:
+        def look() -> list[Look]:
+            return [self._look(subject, policy, detectors) for subject in subjects]
+
+        long = sum(len(subject.text) for subject in subjects) > _LONG_TEXT
+        if long or any(subject.picture is not None for subject in subjects):
+            return await asyncio.to_thread(look)
+        return look()
 
     def _look(
         self, subject: Subject, policy: Policy, detectors: Sequence[LocalDetector]
-    ) -> _Look:
-        look = _Look(read(subject, policy.limits), [], [])
+    ) -> Look:
+        look = Look(self._read(subject, policy))
         for detector in detectors:
             if applies(detector, look.reading):
                 self._check(detector, look, policy)
+        look.findings += evasion_of(look.findings, policy)
         return look
 
-    def _check(self, detector: LocalDetector, look: _Look, policy: Policy) -> None:
+    def _read(self, subject: Subject, policy: Policy) -> Reading:
+        if subject.negative and len(subject.text) > policy.limits.negative_chars:
+            return _refused(subject, NEGATIVE_CHARS)
+        # To tell a language takes as long as all the rest.
+        wanted = policy.partial_coverage > Action.ALLOW or not subject.text.isascii()
+        reader = self._foreign if wanted else self._reader
+        try:
+            return reader.read(subject, policy.limits)
+        except Exception as error:  # noqa: BLE001 - what nobody can read must not pass unread
+            _log.error("subject_unreadable", error_type=type(error).__name__)
+            return _refused(subject, UNREADABLE)
+
+    def _check(self, detector: LocalDetector, look: Look, policy: Policy) -> None:
         if not policy.runs(detector.name, look.reading.subject.stage):
-            look.runs.append(_run(detector, SKIPPED))
+            look.runs.append(run_of(detector, SKIPPED))
             return
         begun = self._clock.monotonic()
         note = None
@@ -140,64 +143,82 @@ class Moderator:
             look.findings += detector.check(look.reading)
         except Exception as error:  # noqa: BLE001 - a detector's fault must not end a job
             # No traceback: it may quote the text.
-            _log.error("detector_failed", detector=detector.name, error=type(error).__name__)
+            _log.error(
+                "detector_failed", detector=detector.name, error_type=type(error).__name__
+            )
             note = FAILED
-        look.runs.append(_run(detector, note, self._clock.monotonic() - begun))
+        seconds = self._clock.monotonic() - begun
+        seconds_of(detector.name).observe(seconds)
+        look.runs.append(run_of(detector, note, seconds))
 
-    async def _ask(self, look: _Look, policy: Policy) -> None:
+    async def _ask(self, look: Look, policy: Policy) -> None:
         """Let others look, if nothing that was found forbids it, and something may change."""
-        stage = look.reading.subject.stage
+        subject = look.reading.subject
         wanted = [
             one
             for one in self.detectors.remote
-            if applies(one, look.reading) and policy.runs(one.name, stage)
+            if applies(one, look.reading) and policy.runs(one.name, subject.stage)
         ]
         if not wanted:
             return
         known = self._decided(look, policy, 0.0)
         floor = any(reason.category in FLOORS for reason in known.reasons)
-        if floor or known.action is Action.BLOCK:
-            look.runs += [_run(one, SKIPPED) for one in wanted]
+        if subject.negative or floor or known.action is Action.BLOCK:
+            look.runs += [run_of(one, SKIPPED) for one in wanted]
             return
         for detector in wanted:
             await self._ask_one(detector, look, policy)
 
-    async def _ask_one(self, detector: RemoteDetector, look: _Look, policy: Policy) -> None:
+    async def _ask_one(self, detector: RemoteDetector, look: Look, policy: Policy) -> None:
         if not detector.available:
-            look.runs.append(_run(detector, OPEN))
+            REMOTE_FAILURES.labels(detector.name, OPEN).inc()
+            look.runs.append(run_of(detector, OPEN))
             return
         begun = self._clock.monotonic()
-        seconds = policy.seconds_of(detector.name)
+        wait = policy.seconds_of(detector.name)
         note = None
         try:
-            async with asyncio.timeout(seconds):
-                look.findings += await detector.check(look.reading, seconds=seconds)
+            async with asyncio.timeout(wait):
+                found = await detector.check(look.reading, seconds=wait)
+            look.findings += [_named(one, policy) for one in found]
         except TimeoutError:
             note = TIMED_OUT
         except Exception as error:  # noqa: BLE001 - what follows from it, the policy says
             _log.warning(
-                "remote_check_failed", detector=detector.name, error=type(error).__name__
+                "remote_check_failed", detector=detector.name, error_type=type(error).__name__
             )
             note = FAILED
-        look.runs.append(_run(detector, note, self._clock.monotonic() - begun))
+        if note is not None:
+            REMOTE_FAILURES.labels(detector.name, note).inc()
+        seconds = self._clock.monotonic() - begun
+        seconds_of(detector.name).observe(seconds)
+        look.runs.append(run_of(detector, note, seconds))
 
-    def _decided(self, look: _Look, policy: Policy, begun: float) -> Verdict:
+    def _decided(self, look: Look, policy: Policy, begun: float) -> Verdict:
+        subject = look.reading.subject
         verdict = decide(
-            digest_of(look.reading.subject),
+            digest_of(subject),
             look.findings,
             look.runs,
             policy,
             coverage=look.coverage,
+            stage=subject.stage,
         )
         return replace(verdict, milliseconds=(self._clock.monotonic() - begun) * 1e3)
 
 
-def digest_of(subject: Subject) -> str:
-    """Return the SHA-256 of what is judged, in hex."""
-    if subject.picture is not None:
-        return hashlib.sha256(subject.picture.data).hexdigest()
-    return hashlib.sha256(subject.text.encode("utf-8", "surrogatepass")).hexdigest()
+def _counts_at_submit(finding: Finding, policy: Policy) -> bool:
+    limit = finding.category.startswith("limits.")
+    return limit or finding.category in FLOORS or policy.rule(finding.category).floor
 
 
-def _run(detector: Detector, note: str | None, seconds: float = 0.0) -> DetectorRun:
-    return DetectorRun(detector.name, detector.version, note, round(seconds * 1e3, 3))
+def _named(finding: Finding, policy: Policy) -> Finding:
+    """Return what a remote detector found under the policy's own name for it."""
+    name = policy.category_of(finding.detector, finding.category)
+    return replace(
+        finding, category=name, evidence={**finding.evidence, "named": finding.category}
+    )
+
+
+def _refused(subject: Subject, rule: str) -> Reading:
+    return Reading(subject, "", "", coverage=Coverage.NONE, faults=(rule,))

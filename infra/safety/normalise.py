@@ -170,17 +170,17 @@ class _Rewriting:
         if known is None:
             known = self._known[cluster] = _folded(cluster)
         if known != cluster:
-            self._count(cluster, known)
+            self._count(cluster)
         self._out.append(known)
         self._starts += [start] * len(known)
         self._ends += [end] * len(known)
 
-    def _count(self, cluster: str, known: str) -> None:
-        marks = len(_MARKS.findall(cluster)) - len(_MARKS.findall(_composed(cluster[:2])))
-        if len(cluster) - len(known) > 2:  # noqa: PLR2004 - a letter and two marks are spelling
+    def _count(self, cluster: str) -> None:
+        # A mark that makes a letter of the alphabet with what it stands on is spelling.
+        lone = len(_MARKS.findall(_composed(cluster)))
+        if lone > 1:
             self._tricks[STACKED] = None
-        elif len(cluster) > len(known) and marks:
-            self._lone_marks += 1
+        self._lone_marks += lone == 1
         self._styled += bool(_STYLES.match(cluster)) or cluster[0] in LOOK_ALIKES.styles
         self._wide += bool(_WIDE.match(cluster))
 

@@ -8,7 +8,7 @@ searched for attempts to override the tenant.
 import base64
 import binascii
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, cast
 from uuid import UUID
 
@@ -23,6 +23,7 @@ _TENANTS: Final = frozenset({"system", "developer", "assistant"})
 _RETRIEVED: Final = frozenset(
     {"context", "document", "documents", "retrieved", "search_result", "tool_result", "file"}
 )
+_OVERLAP: Final = 200
 # Words of a model server's own that say how, not what: a sampler's name is no prompt.
 _SHORTEST_EXTRA: Final = 16
 
@@ -44,6 +45,7 @@ class Part:
         place: The steps to it from the input, or from the output.
         trusted: The tenant's own words.
         negative: See ``Subject``.
+        start: Of a piece of a longer text: where it begins there.
     """
 
     place: Place
@@ -52,6 +54,7 @@ class Part:
     picture: Picture | None = field(default=None, repr=False)
     trusted: bool = False
     negative: bool = False
+    start: int = 0
 
     def subject(self, whose: Whose) -> Subject:
         """Return what detectors are given."""
@@ -84,7 +87,25 @@ def input_parts(parameters: Mapping[str, Any], *, pictures: bool) -> list[Part]:
     extra = parameters.get("extra_body")
     if extra:
         found += _of_extra(("extra_body",), extra)
-    return [part for part in map(_with_picture, found) if pictures or part.picture is None]
+    return [
+        _with_picture(part) if _is_picture(part) else part
+        for part in found
+        if pictures or not _is_picture(part)
+    ]
+
+
+def cut(part: Part, longest: int) -> list[Part]:
+    """Return a text in pieces of at most so many characters, which overlap a little.
+
+    What stands on the border of two is whole in one of them, unless it is very long itself.
+    """
+    if len(part.text) <= longest:
+        return [part]
+    step = max(longest - _OVERLAP, longest // 2, 1)
+    starts = range(0, max(len(part.text) - longest, 0) + step, step)
+    return [
+        replace(part, text=part.text[start : start + longest], start=start) for start in starts
+    ]
 
 
 def output_parts(text: str | None, details: Mapping[str, Any]) -> list[Part]:
@@ -98,13 +119,13 @@ def output_parts(text: str | None, details: Mapping[str, Any]) -> list[Part]:
 def redacted(text: str, redactions: Sequence[Redaction]) -> str:
     """Return a text with its redacted parts replaced; parts that overlap are one."""
     pieces: list[str] = []
-    done = 0
+    done = -1
     for redaction in sorted(redactions, key=lambda one: (one.span.start, -one.span.end)):
         span = redaction.span
         if span.start >= done:
-            pieces += [text[done : span.start], redaction.replacement]
+            pieces += [text[max(done, 0) : span.start], redaction.replacement]
         done = max(done, span.end)
-    return "".join([*pieces, text[done:]])
+    return "".join([*pieces, text[max(done, 0) :]])
 
 
 def replaced(parameters: Mapping[str, Any], texts: Mapping[Place, str]) -> dict[str, Any]:
@@ -177,10 +198,7 @@ _WIRE_WORDS: Final = frozenset(
 
 
 def _with_picture(part: Part) -> Part:
-    """Return the picture that a text is, if it is one."""
-    head = part.text[: len(_INLINE)].lower()
-    if head != _INLINE:
-        return part
+    """Return the picture that a text is."""
     kind, _, body = part.text.partition(",")
     media_type = kind.removeprefix("data:").partition(";")[0]
     try:
@@ -188,3 +206,7 @@ def _with_picture(part: Part) -> Part:
     except (binascii.Error, ValueError):
         data = b""
     return Part(part.place, stage=part.stage, picture=Picture(data, media_type))
+
+
+def _is_picture(part: Part) -> bool:
+    return part.text[: len(_INLINE)].lower() == _INLINE

@@ -1,14 +1,15 @@
 """Policies in YAML: read strictly, every fault told with its line and its path."""
 
+import difflib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any, Final, cast
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from infra.setting_faults import suggest
 from schemas.policy_detectors import ALIASES
 from schemas.policy_document import PolicyDocument
 
@@ -88,7 +89,7 @@ _Loader.yaml_implicit_resolvers = {
 for _word in ("true", "false"):
     for _first in (_word[0], _word[0].upper()):
         _Loader.yaml_implicit_resolvers.setdefault(_first, []).append(
-            ("tag:yaml.org,2002:bool", yaml.resolver.re.compile("true|false|True|False"))
+            ("tag:yaml.org,2002:bool", re.compile("true|false|True|False"))
         )
 
 
@@ -132,7 +133,7 @@ def _parsed(text: str) -> tuple[object, Lines]:
         if root is None:
             raise FaultyDocumentError([DocumentFault((), "the file is empty", 1)])
         _refuse_oddities(root, (), ())
-        return loader.construct_document(root), Lines(root)
+        return _constructed(loader, root), Lines(root)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
@@ -146,6 +147,11 @@ def _parsed(text: str) -> tuple[object, Lines]:
     finally:
         if loader is not None:
             loader.dispose()
+
+
+def _constructed(loader: Any, root: yaml.Node) -> object:
+    # PyYAML's types leave the argument out.
+    return loader.construct_document(root)
 
 
 def _refuse_oddities(node: yaml.Node, path: tuple[str, ...], above: tuple[int, ...]) -> None:
@@ -184,12 +190,24 @@ def _faults(error: ValidationError, lines: Lines) -> list[DocumentFault]:
     found: list[DocumentFault] = []
     for fault in error.errors(include_input=False, include_url=False):
         path = tuple(str(step) for step in fault["loc"] if step != "[key]")
-        found.append(DocumentFault(path, _message(cast("dict[str, Any]", fault)), lines.of(path)))
+        found.append(
+            DocumentFault(path, _message(cast("dict[str, Any]", fault)), lines.of(path))
+        )
     return sorted(found, key=lambda one: (one.line, one.path))
 
 
 def _message(fault: dict[str, Any]) -> str:
     if fault["type"] == "extra_forbidden":
-        return "is unknown" + suggest(str(fault["loc"][-1]), PolicyDocument.model_fields)
+        name = str(fault["loc"][-1])
+        close = difflib.get_close_matches(name, set(_names(PolicyDocument)) - {name}, n=1)
+        return "is unknown" + (f"; did you mean {close[0]}?" if close else "")
     message = str(fault["msg"]).removeprefix("Value error, ")
     return message[0].lower() + message[1:]
+
+
+def _names(model: type[BaseModel]) -> list[str]:
+    """Return every name that may stand anywhere in a policy."""
+    found = list(model.model_fields)
+    for definition in model.model_json_schema().get("$defs", {}).values():
+        found += definition.get("properties", ())
+    return found

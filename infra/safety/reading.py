@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from infra.safety.language import Language, LanguageDetector
+from infra.safety.lexicon import Lexicon
 from infra.safety.limits import OUTPUT_CHARS, Limits, faults_of
 from infra.safety.normalise import Normalised, normalise, plain
 from infra.safety.variants import variants_of
@@ -44,10 +45,14 @@ class Reader:
 
     Args:
         languages: Tells languages; without it, everything is taken for English.
+        lexicon: Tells words from nonsense; without it, fewer disguises are undone.
     """
 
-    def __init__(self, languages: LanguageDetector | None = None) -> None:
+    def __init__(
+        self, languages: LanguageDetector | None = None, lexicon: Lexicon | None = None
+    ) -> None:
         self._languages = languages
+        self._lexicon = lexicon
 
     def read(self, subject: Subject, limits: Limits) -> Reading:
         """Return a subject as detectors read it; whatever its text, it is no error."""
@@ -56,7 +61,7 @@ class Reader:
             return Reading(subject, "", "", coverage=Coverage.NONE, faults=faults)
         whole = len(subject.text) <= OUTPUT_CHARS
         origin = normalise(subject.text if whole else subject.text[:OUTPUT_CHARS])
-        variants = variants_of(origin)
+        variants = variants_of(origin, self._lexicon)
         language = self._languages.of(origin.text) if self._languages else None
         foreign = language is not None and language.foreign
         return Reading(

@@ -164,7 +164,7 @@ class Attempts:
             started_at=started_at,
         )
         news = news_of(owed, receiver, result, step, before=before)
-        if receiver.ordering is Ordering.FIFO and record.ended is None:
+        if receiver.ordering is Ordering.FIFO and step.decision.ended is None:
             lane.returning.add(owed.id)
         self._make_room(lane, at)
         self._record(lane, owed, Ending(lane, record, news))

@@ -193,8 +193,10 @@ class Lanes:
     def _tell_pace(self, lane: HeldLane, owed: Owed, *, now: float) -> None:
         if owed.rank:
             self.pace.began()
-        elif owed.attempt == 1 and owed.trigger is Trigger.SCHEDULED:
-            self.pace.saw_live(owed.age.total_seconds() + now - lane.held[owed.id])
+            return
+        first = owed.attempt == 1 and owed.trigger is Trigger.SCHEDULED
+        age = owed.age.total_seconds() + now - lane.held[owed.id]
+        self.pace.saw_live(age if first else None)
 
 
 def _size(owed: Owed) -> int:

@@ -1,5 +1,6 @@
 """What is kept and said of an attempt: its row, its metrics, its line in the log."""
 
+import base64
 import logging
 from datetime import datetime, timedelta
 from typing import Final
@@ -34,52 +35,56 @@ def record_of(
     started_at: datetime,
 ) -> AttemptRecord:
     """Return what PostgreSQL shall know of the attempt."""
-    return AttemptRecord(
-        id=attempt_id,
-        delivery_id=owed.id,
-        lease=lease,
-        attempt=owed.attempt,
-        trigger=owed.trigger,
-        outcome=result.word,
-        started_at=started_at,
-        duration=result.duration,
-        ended=decision.ended,
-        delay=decision.delay,
-        failures=decision.failures,
-        stays=decision.stays,
-        status=result.status,
-        detail=result.detail,
-        event_type=owed.event_type,
-        url=receiver.url or owed.url,
-        address=result.address,
-        dns_ms=result.dns_ms,
-        connect_ms=result.connect_ms,
-        tls_ms=result.tls_ms,
-        first_byte_ms=result.first_byte_ms,
-        request_id=result.request_id,
-        answer_headers=result.answer_headers,
-        answer_body=result.answer_body,
-    )
+    ended, delay, body = decision.ended, decision.delay, result.answer_body
+    return {
+        "id": owed.id,
+        "lane": lease.lane_id,
+        "lease": lease.fence,
+        "attempt": owed.attempt,
+        "attempt_id": attempt_id,
+        "trigger": owed.trigger.value,
+        "outcome": result.word,
+        "started_at": started_at,
+        "ms": result.duration // _MILLISECOND,
+        "ended": None if ended is None else ended.value,
+        "delay": None if delay is None else delay.total_seconds(),
+        "failures": decision.failures,
+        "stays": decision.stays,
+        "type": owed.event_type,
+        "url": receiver.url or owed.url,
+        "status": result.status,
+        "detail": result.detail,
+        "address": result.address,
+        "dns_ms": result.dns_ms,
+        "connect_ms": result.connect_ms,
+        "tls_ms": result.tls_ms,
+        "first_byte_ms": result.first_byte_ms,
+        "request_id": result.request_id,
+        "headers": result.answer_headers,
+        "body": None if body is None else base64.b64encode(body).decode("ascii"),
+    }
 
 
 def record_of_superseded(owed: Owed, *, lease: LaneLease, at: datetime) -> AttemptRecord:
     """Return what PostgreSQL shall know of progress that is no news any more."""
-    return AttemptRecord(
-        id=new_key(),
-        delivery_id=owed.id,
-        lease=lease,
-        attempt=owed.attempt,
-        trigger=owed.trigger,
-        outcome=SUPERSEDED,
-        started_at=at,
-        duration=timedelta(),
-        ended=Ended.SUPERSEDED,
-        delay=None,
-        failures=owed.failures,
-        detail="a newer event of the job was there before it was sent",
-        event_type=owed.event_type,
-        url=owed.url,
-    )
+    return {
+        "id": owed.id,
+        "lane": lease.lane_id,
+        "lease": lease.fence,
+        "attempt": owed.attempt,
+        "attempt_id": new_key(),
+        "trigger": owed.trigger.value,
+        "outcome": SUPERSEDED,
+        "started_at": at,
+        "ms": 0,
+        "ended": Ended.SUPERSEDED.value,
+        "delay": None,
+        "failures": owed.failures,
+        "stays": False,
+        "type": owed.event_type,
+        "url": owed.url,
+        "detail": "a newer event of the job was there before it was sent",
+    }
 
 
 def tell(owed: Owed, result: Result, decision: Decision, *, waited: timedelta) -> None:

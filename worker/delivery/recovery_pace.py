@@ -74,11 +74,11 @@ class RecoveryPace:
         self._go_on()
         return math.inf if self._rate >= _FULL else self._rate
 
-    def saw_live(self, delay: float) -> None:
+    def saw_live(self, delay: float | None) -> None:
         """Hear that a live delivery begins.
 
         Args:
-            delay: Since it was due, in seconds.
+            delay: Since it was due, in seconds; ``None``: it was due for reasons of its own.
         """
         self._go_on()
         now = self._clock.monotonic()
@@ -87,7 +87,8 @@ class RecoveryPace:
             self._tick_began = now
             self._next_at = self._floor_at = now + 1 / FLOOR
         self._live_at = now
-        self._delays.append(delay)
+        if delay is not None:
+            self._delays.append(delay)
 
     def leave(self) -> Leave:
         """Return whether something may be sent again now."""

@@ -40,6 +40,7 @@ from schemas.errors import (
 )
 from schemas.job_states import AttemptOutcome, JobState
 from schemas.queue_errors import JobExpiredError, ModelBusyError
+from schemas.review_terms import ReviewTerms
 from schemas.safety import Stage, Verdict
 from schemas.safety_errors import HeldForReviewError
 from worker.pipeline.backoff import full_jitter, spread
@@ -103,6 +104,7 @@ class Hold:
 
     stage: Stage
     verdict: Verdict
+    terms: ReviewTerms
 
 
 Decision = Succeed | Retry | Refuse | GiveUp | Interrupted | Hold
@@ -134,7 +136,7 @@ def decide(
     if not isinstance(error, Exception):
         return Interrupted()
     if isinstance(error, HeldForReviewError):
-        return Hold(error.stage, error.verdict)
+        return Hold(error.stage, error.verdict, error.terms)
     known = classify(error)
     if not known.retryable:
         return _refuse(known)

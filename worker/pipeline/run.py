@@ -1,11 +1,14 @@
 """The order of the stages, and the loop that passes a job through them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
 
+from infra.evidence import EvidenceKeeper
 from infra.objectstore.store import ObjectStore
+from infra.safety.moderation import Moderation
 from schemas.errors import GenqError
 from schemas.model_catalog import ModelServer
 from worker.gate import Gate
@@ -13,6 +16,8 @@ from worker.pipeline.job_run import JobRun
 from worker.pipeline.server_load import ServerLoad
 from worker.pipeline.stages.admit import Admit
 from worker.pipeline.stages.generate import Generate
+from worker.pipeline.stages.moderate_output import ModerateOutput
+from worker.pipeline.stages.moderate_prompt import ModeratePrompt
 from worker.pipeline.stages.route import Route
 from worker.pipeline.stages.store import Store
 from worker.providers.provider import Providers
@@ -37,8 +42,21 @@ class Stage(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """Who judges what goes in and what comes out, and keeps what was judged."""
+
+    moderation: Moderation
+    evidence: EvidenceKeeper
+
+
 def build_stages(
-    servers: Sequence[ModelServer], *, providers: Providers, store: ObjectStore, gate: Gate
+    servers: Sequence[ModelServer],
+    *,
+    providers: Providers,
+    store: ObjectStore,
+    gate: Gate,
+    checks: Checks | None = None,
 ) -> tuple[Stage, ...]:
     """Return the stages in their order, ready for any number of jobs at once.
 
@@ -47,9 +65,15 @@ def build_stages(
         providers: An open provider for each of them.
         store: Where pictures go.
         gate: Holds calls back that a server does not take now.
+        checks: Judges; without it nothing is judged.
     """
+    route = Route(servers)
     generate = Generate(providers, ServerLoad(servers), gate)
-    return (Admit(), Route(servers), generate, Store(store))
+    if checks is None:
+        return (Admit(), route, generate, Store(store))
+    before = ModeratePrompt(checks.moderation, checks.evidence)
+    after = ModerateOutput(checks.moderation, checks.evidence, store)
+    return (Admit(), before, route, generate, after, Store(store))
 
 
 class Trail:

@@ -15,9 +15,9 @@ _PLACES: Final = 4
 class ToxicityFilter:
     """Scores every category of the classifier, over the text and its other readings."""
 
-    name: Final = "ToxicityFilter"
-    stages: Final = frozenset(Stage)
-    media: Final = frozenset({Medium.TEXT})
+    name = "ToxicityFilter"
+    stages = frozenset(Stage)
+    media = frozenset({Medium.TEXT})
 
     def __init__(self, classifier: TextClassifier) -> None:
         self.version = classifier.version

@@ -1,4 +1,4 @@
-"""Stage 3: the call that everything else is about."""
+"""Stage 4: the call that everything else is about."""
 
 import asyncio
 from dataclasses import dataclass, replace
@@ -57,8 +57,9 @@ class Generate:
                 ``retry_after`` is when the first of the servers takes calls again.
         """
         failures: list[_Failure] = []
+        told = run.claim.input if run.told is None else run.told
         for offer in run.offers:
-            claim = replace(run.claim, model=offer.model)
+            claim = replace(run.claim, model=offer.model, input=told)
             untried = list(offer.servers)
             while untried:
                 server = min(untried, key=self._preference)

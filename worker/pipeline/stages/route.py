@@ -1,4 +1,4 @@
-"""Stage 2: which models, on which servers, may do the work?"""
+"""Stage 3: which models, on which servers, may do the work?"""
 
 from collections.abc import Sequence
 from dataclasses import replace

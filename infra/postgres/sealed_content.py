@@ -1,0 +1,238 @@
+"""Content inside rows: what is sealed of a payload, a result and an event, and opened again.
+
+A sealed JSON body has its content under ``sealed``, in base64, beside what SQL needs in the
+clear. Rows of the release before, and those of an installation that does not seal, are plain:
+both forms are read. ``{"erased": true}`` stands where the content is gone.
+"""
+
+import base64
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from infra.contents import Clear, Contents, Place, Sealed, contents_of
+from schemas.errors import GenqError
+from schemas.privacy_errors import ContentErasedError, ContentUnreadableError
+
+SEALED: Final = "sealed"
+ERASED: Final = "erased"
+ERASED_BODY: Final = '{"erased": true}'
+
+# An event's number must be found in its first bytes, sealed or not.
+_EVENT: Final = b"genq-sealed "
+_NUMBER: Final = re.compile(rb'"sequence":[0-9]{1,18}')
+_LOOKED_AT: Final = 400
+_NO_KEYS: Final = "this content is sealed, and nothing here opens it"
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A JSON body as it is stored.
+
+    Attributes:
+        table: ``payload`` or ``result``.
+    """
+
+    table: str
+    tenant_id: int
+    job_id: UUID
+    stored: Mapping[str, Any] | None = field(repr=False)
+
+    @property
+    def place(self) -> Place:
+        """Return what its content is bound to."""
+        return Place(self.tenant_id, self.table, str(self.job_id), "body")
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A JSON body with its content, or why it has none."""
+
+    body: Mapping[str, Any] = field(repr=False)
+    fault: GenqError | None = None
+
+    @property
+    def erased(self) -> bool:
+        """Whether the content is gone for good."""
+        return isinstance(self.fault, ContentErasedError)
+
+    def required(self) -> Mapping[str, Any]:
+        """Return the body; what was erased has no content.
+
+        Raises:
+            ContentUnreadableError: The content is there, but does not open.
+        """
+        if self.fault is not None and not self.erased:
+            raise self.fault
+        return self.body
+
+
+async def seal_payloads(
+    connection: AsyncConnection, jobs: Sequence[tuple[UUID, int, str | None, str]]
+) -> list[str]:
+    """Return payloads, JSON texts, with their inputs sealed; in their order.
+
+    Args:
+        connection: Of the transaction that inserts them, or another.
+        jobs: Of each the id, the tenant, the end user, and the payload.
+    """
+    contents = contents_of(connection)
+    if contents is None or not contents.sealing:
+        return [payload for *_, payload in jobs]
+    bodies: list[dict[str, Any]] = [orjson.loads(payload) for *_, payload in jobs]
+    clear = [
+        Clear(
+            Place(tenant_id, "payload", str(job_id), "body"),
+            contents.person(tenant_id, end_user),
+            orjson.dumps({"input": body.pop("input")}),
+        )
+        for (job_id, tenant_id, end_user, _), body in zip(jobs, bodies, strict=True)
+    ]
+    sealed = await contents.seal(connection, clear)
+    return [
+        orjson.dumps({**body, SEALED: _written(one or b"")}).decode()
+        for body, one in zip(bodies, sealed, strict=True)
+    ]
+
+
+async def open_bodies(connection: AsyncConnection, bodies: Sequence[Body]) -> list[Opened]:
+    """Return bodies opened, in their order."""
+    sealed = [
+        Sealed(body.place, base64.b64decode(body.stored[SEALED]))
+        for body in bodies
+        if body.stored and SEALED in body.stored
+    ]
+    if not sealed:
+        return [_plain(body.stored) for body in bodies]
+    contents = contents_of(connection)
+    if contents is None:
+        opened = iter([ContentUnreadableError(_NO_KEYS)] * len(sealed))
+    else:
+        opened = iter(await contents.open(connection, sealed))
+    return [
+        _joined(body.stored, next(opened))
+        if body.stored and SEALED in body.stored
+        else _plain(body.stored)
+        for body in bodies
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a job made, to be sealed with its end.
+
+    Attributes:
+        body: Of the result, as JSON text.
+        event_id: Of the event that tells of it.
+        event: Its bytes, if they hold what was made.
+    """
+
+    job_id: UUID
+    tenant_id: int
+    end_user: str | None
+    event_id: UUID
+    body: str | None = field(repr=False)
+    event: bytes | None = field(repr=False)
+
+
+async def seal_made(
+    connection: AsyncConnection, made: Sequence[Made]
+) -> list[tuple[str | None, bytes | None]]:
+    """Return bodies of results and events sealed, in their order.
+
+    Of a person who was erased meanwhile nothing is kept.
+    """
+    contents = contents_of(connection)
+    if contents is None or not contents.sealing:
+        return [(one.body, one.event) for one in made]
+    clear = [part for one in made for part in _parts(contents, one)]
+    if not clear:
+        return [(None, None)] * len(made)
+    sealed = iter(await contents.seal(connection, clear, late=True))
+    found: list[tuple[str | None, bytes | None]] = []
+    for one in made:
+        body, event = None, None
+        if one.body is not None:
+            result = next(sealed)
+            body = ERASED_BODY
+            if result is not None:
+                body = f'{{"{SEALED}":"{_written(result)}"}}'
+        if one.event is not None:
+            told = next(sealed)
+            event = b"" if told is None else _event_of(one.event, told)
+        found.append((body, event))
+    return found
+
+
+async def open_events(
+    connection: AsyncConnection, events: Sequence[tuple[int, UUID, bytes]]
+) -> list[bytes | GenqError]:
+    """Return the bytes of events as they are sent, in their order.
+
+    Args:
+        connection: For keys that this process does not have yet.
+        events: Of each the tenant, the id and the stored bytes. Of an event whose content was
+            erased these are empty.
+    """
+    sealed = [
+        Sealed(Place(tenant_id, "outbox", str(event_id), "body"), _sealed_part(body))
+        for tenant_id, event_id, body in events
+        if body.startswith(_EVENT)
+    ]
+    if not sealed:
+        return [body for *_, body in events]
+    contents = contents_of(connection)
+    if contents is None:
+        return [
+            ContentUnreadableError(_NO_KEYS) if body.startswith(_EVENT) else body
+            for *_, body in events
+        ]
+    opened = iter(await contents.open(connection, sealed))
+    found: list[bytes | GenqError] = []
+    for *_, body in events:
+        one = next(opened) if body.startswith(_EVENT) else body
+        found.append(b"" if isinstance(one, ContentErasedError) else one)
+    return found
+
+
+def _parts(contents: Contents, made: Made) -> list[Clear]:
+    person = contents.person(made.tenant_id, made.end_user)
+    parts: list[Clear] = []
+    if made.body is not None:
+        place = Place(made.tenant_id, "result", str(made.job_id), "body")
+        parts.append(Clear(place, person, made.body.encode()))
+    if made.event is not None:
+        place = Place(made.tenant_id, "outbox", str(made.event_id), "body")
+        parts.append(Clear(place, person, made.event))
+    return parts
+
+
+def _written(sealed: bytes) -> str:
+    return base64.b64encode(sealed).decode()
+
+
+def _event_of(event: bytes, sealed: bytes) -> bytes:
+    number = _NUMBER.search(event, 0, _LOOKED_AT)
+    return _EVENT + (number.group() if number else b"") + b" " + base64.b64encode(sealed)
+
+
+def _sealed_part(body: bytes) -> bytes:
+    return base64.b64decode(body.rpartition(b" ")[2])
+
+
+def _plain(stored: Mapping[str, Any] | None) -> Opened:
+    if stored and stored.get(ERASED):
+        return Opened(stored, ContentErasedError("the content was erased"))
+    return Opened(stored or {})
+
+
+def _joined(stored: Mapping[str, Any], opened: bytes | GenqError) -> Opened:
+    clear = {name: value for name, value in stored.items() if name != SEALED}
+    if isinstance(opened, GenqError):
+        return Opened(clear, opened)
+    return Opened({**orjson.loads(opened), **clear})

@@ -1,0 +1,59 @@
+"""What is known of a subject while it is judged."""
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Final
+
+from infra.safety.decide import LIMIT
+from infra.safety.detector import Detector
+from infra.safety.reading import Reading
+from schemas.safety import Coverage, DetectorRun, Finding, Subject
+
+SKIPPED: Final = "skipped"
+TIMED_OUT: Final = "timeout"
+FAILED: Final = "failed"
+OPEN: Final = "open"
+LIMITS: Final = "limits"
+"""Who finds that a text is too long."""
+
+
+@dataclass(slots=True)
+class Look:
+    """One subject, who looked at it, and what they found.
+
+    A limit that was passed is a finding as any other.
+    """
+
+    reading: Reading
+    findings: list[Finding] = field(default_factory=list[Finding])
+    runs: list[DetectorRun] = field(default_factory=list[DetectorRun])
+
+    def __post_init__(self) -> None:
+        """Begin with what reading found."""
+        self.findings += [Finding(LIMITS, "1", name, 1.0) for name in _faults(self.reading)]
+
+    @property
+    def coverage(self) -> Coverage:
+        """How much was understood: the worst that anybody says, and less if somebody failed."""
+        covered = {self.reading.coverage, *(finding.coverage for finding in self.findings)}
+        if Coverage.NONE in covered:
+            return Coverage.NONE
+        failed = any(run.note not in {None, SKIPPED} for run in self.runs)
+        partial = failed or Coverage.PARTIAL in covered
+        return Coverage.PARTIAL if partial else Coverage.FULL
+
+
+def digest_of(subject: Subject) -> str:
+    """Return the SHA-256 of what is judged, in hex."""
+    if subject.picture is not None:
+        return hashlib.sha256(subject.picture.data).hexdigest()
+    return hashlib.sha256(subject.text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def run_of(detector: Detector, note: str | None, seconds: float = 0.0) -> DetectorRun:
+    """Return that a detector ran, or why not."""
+    return DetectorRun(detector.name, detector.version, note, round(seconds * 1e3, 3))
+
+
+def _faults(reading: Reading) -> list[str]:
+    return [name if name.startswith(LIMIT) else LIMIT + name for name in reading.faults]

@@ -1,0 +1,162 @@
+"""What of a job is judged, and what follows: the one way in for the API and the workers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from infra.safety.decide import HASH_LISTS
+from infra.safety.joined import joined
+from infra.safety.moderator import Moderator
+from infra.safety.parts import (
+    Part,
+    Place,
+    Whose,
+    cut,
+    input_parts,
+    output_parts,
+    redacted,
+    replaced,
+)
+from schemas.policy import Policy
+from schemas.safety import Action, Picture, Redaction, Span, Stage, Verdict
+from schemas.tenant_plan import SafetyLevel
+
+
+class PolicySource(Protocol):
+    """Who knows what counts for a tenant."""
+
+    async def of(self, tenant_id: int, level: SafetyLevel) -> Policy:
+        """Return it; usually without a question to anybody."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What is to happen to a job's prompt, or to what was made.
+
+    Attributes:
+        verdict: Of all parts together.
+        policy: What counted.
+        parts: What was judged.
+        told: The input as the model is to see it; ``None`` if that is as it came.
+    """
+
+    verdict: Verdict
+    policy: Policy
+    parts: Sequence[Part] = ()
+    told: Mapping[str, Any] | None = None
+
+
+class Moderation:
+    """Judges jobs.
+
+    Args:
+        moderator: Judges one text or picture.
+        policies: What counts.
+    """
+
+    def __init__(self, moderator: Moderator, policies: PolicySource) -> None:
+        self.moderator = moderator
+        self.policies = policies
+
+    async def judge_floor(
+        self, parameters: Mapping[str, Any], whose: Whose, level: SafetyLevel
+    ) -> Judged:
+        """Return what a submit has to know of a job's input: what no policy allows."""
+        policy = await self.policies.of(whose.tenant_id, level)
+        parts = _cut(input_parts(parameters, pictures=False), policy)
+        subjects = [part.subject(whose) for part in parts]
+        verdicts = await self.moderator.evaluate_floors(subjects, policy)
+        return Judged(joined(verdicts), policy, parts)
+
+    async def judge_input(
+        self,
+        parameters: Mapping[str, Any],
+        whose: Whose,
+        level: SafetyLevel,
+        *,
+        reviewed: bool = False,
+    ) -> Judged:
+        """Return what is to happen to a job's input, and how the model is to see it.
+
+        Args:
+            parameters: The input, as it was accepted.
+            whose: Who asked.
+            level: How strictly the tenant is judged.
+            reviewed: People have let it pass: their word stands, whatever detectors say, but
+                for what a list of known material names.
+        """
+        policy = await self.policies.of(whose.tenant_id, level)
+        pictures = self.moderator.detectors.see_pictures
+        parts = _cut(input_parts(parameters, pictures=pictures), policy)
+        subjects = [part.subject(whose) for part in parts]
+        verdicts = await self.moderator.evaluate_all(subjects, policy)
+        verdict = joined(verdicts)
+        if reviewed and not any(reason.detector == HASH_LISTS for reason in verdict.reasons):
+            verdict = replace(verdict, action=min(verdict.action, Action.FLAG))
+        changed = _changed(parameters, parts, verdicts)
+        told = replaced(parameters, changed) if changed else None
+        return Judged(verdict, policy, parts, told)
+
+    async def judge_output(
+        self,
+        text: str | None,
+        details: Mapping[str, Any],
+        pictures: Sequence[Picture],
+        whose: Whose,
+        level: SafetyLevel,
+        *,
+        prompt: str = "",
+    ) -> Judged | None:
+        """Return what is to happen to what a model made; ``None`` if nobody looks at it."""
+        policy = await self.policies.of(whose.tenant_id, level)
+        parts = output_parts(text, details)
+        if self.moderator.detectors.see_pictures:
+            parts += [
+                Part(("pictures", n), prompt, Stage.OUTPUT, picture)
+                for n, picture in enumerate(pictures)
+            ]
+        if not parts:
+            return None
+        subjects = [part.subject(whose) for part in parts]
+        verdicts = await self.moderator.evaluate_all(subjects, policy)
+        return Judged(joined(verdicts), policy, parts)
+
+
+def _cut(parts: Sequence[Part], policy: Policy) -> list[Part]:
+    """Return parts that the policy's limits let in, of conversations as many as it takes.
+
+    A prompt for a picture is judged whole, and refused if it is too long; a conversation may be
+    as long as the installation takes it.
+    """
+    # A token has a character at least.
+    longest = min(policy.limits.prompt_chars, policy.limits.prompt_tokens)
+    found = [
+        piece
+        for part in parts
+        for piece in (cut(part, longest) if part.place[0] == "messages" else (part,))
+    ]
+    # There is always something to judge, if only nothing.
+    return found or [Part(())]
+
+
+def _changed(
+    parameters: Mapping[str, Any], parts: Sequence[Part], verdicts: Sequence[Verdict]
+) -> dict[Place, str]:
+    """Return the texts that the model is to see in another form, by their places."""
+    wanted: dict[Place, list[Redaction]] = {}
+    for part, verdict in zip(parts, verdicts, strict=True):
+        for one in verdict.redactions:
+            span = Span(one.span.start + part.start, one.span.end + part.start)
+            wanted.setdefault(part.place, []).append(replace(one, span=span))
+    return {
+        place: redacted(_at(parameters, place), redactions)
+        for place, redactions in wanted.items()
+    }
+
+
+def _at(parameters: Any, place: Place) -> str:
+    value = parameters
+    for step in place:
+        value = value[step]
+    return value
