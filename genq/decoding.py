@@ -50,6 +50,7 @@ def read_job(found: object) -> Job:
         tags=fields.texts("tags"),
         end_user=fields.maybe_text("end_user"),
         retry_of=fields.maybe_text("retry_of"),
+        content=fields.maybe_text("content") or "kept",
         urls=_urls(fields.part("urls")),
         raw=fields.found,
     )

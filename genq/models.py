@@ -106,6 +106,7 @@ class Job:
     tags: tuple[str, ...] = ()
     end_user: str | None = None
     retry_of: str | None = None
+    content: str = "kept"
     urls: Urls = field(default_factory=Urls)
     raw: Json = field(default_factory=dict[str, object], repr=False, compare=False)
 

@@ -28,6 +28,11 @@ def acting_as(actor: str) -> Generator[None]:
         _ACTOR.reset(before)
 
 
+def actor() -> str:
+    """Return who acts now."""
+    return _ACTOR.get()
+
+
 async def record(
     connection: AsyncConnection, tenant_id: int, action: str, of: str, detail: Detail
 ) -> None:

@@ -4,6 +4,7 @@ A person's key is HKDF(the tenant's data key, the person's salt). What an erasur
 forgotten here within two seconds.
 """
 
+import hashlib
 import secrets
 from collections import OrderedDict
 from collections.abc import Collection, Hashable
@@ -29,6 +30,7 @@ from schemas.privacy_errors import ContentUnreadableError
 from schemas.webhook_errors import SealedValueError
 
 KEY_BYTES: Final = 32
+TAG_BYTES: Final = 4
 _SALT_BYTES: Final = 16
 _KEPT_SECONDS: Final = 300.0
 _LOOK_SECONDS: Final = 2.0
@@ -71,10 +73,15 @@ class DataKeys:
 
 @dataclass(frozen=True, slots=True)
 class Salt:
-    """A person's salt; ``None``: there is none, because it was erased or never made."""
+    """A person's salt; ``None``: there is none, because it was erased or never made.
+
+    Attributes:
+        tag: Tells it from a later salt of the same person.
+    """
 
     value: bytes | None = field(repr=False)
     erased: bool = False
+    tag: bytes = b""
 
 
 @dataclass(slots=True)
@@ -248,7 +255,8 @@ class ContentKeys:
             value = None
             if stored.salt is not None:
                 value = self._open(stored.salt, salt_place(stored.person))
-            salt = Salt(value, stored.erased)
+            tag = hashlib.sha256(value).digest()[:TAG_BYTES] if value else b""
+            salt = Salt(value, stored.erased, tag)
             found.people[stored.person] = salt
             if value is not None and not stored.unsure:
                 self._people.put(stored.person, salt)

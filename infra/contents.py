@@ -5,18 +5,17 @@ person (0 or 16) | tag of the salt (0 or 4) | nonce (12) | ciphertext, tag``. It
 what opens it; what it is bound to (tenant, table, row, column) must be said again.
 """
 
-import hashlib
 import secrets
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.clock import Clock, SystemClock
-from infra.content_keys import ContentKeys, Known, Salt
+from infra.content_keys import TAG_BYTES, ContentKeys, Known, Salt
 from infra.sealing import sealer_for
 from infra.settings import Settings
 from infra.subjects import subject_of
@@ -27,13 +26,12 @@ ENGINE_OPTION: Final = "genq_contents"
 
 _VERSION: Final = 1
 _HEAD: Final = struct.Struct(">BIB")
-_TAG: Final = 4
 _NONCE: Final = 12
+_NOBODY: Final = Salt(None)
 _ERASED: Final = "the content was erased"
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """What a content is bound to: it opens nowhere else."""
 
     tenant_id: int
@@ -47,7 +45,7 @@ class Place:
         return f"{self.tenant_id}|{self.table}|{self.row}|{self.column}".encode()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Clear:
     """What is to be sealed. ``person``: a pseudonym of ``infra.subjects``, or empty."""
 
@@ -56,7 +54,7 @@ class Clear:
     data: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Sealed:
     """What is to be opened."""
 
@@ -64,8 +62,7 @@ class Sealed:
     data: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class _Head:
+class _Head(NamedTuple):
     number: int
     person: bytes
     tag: bytes
@@ -160,27 +157,26 @@ class Contents:
             keys = known.tenants.get(tenant_id)
             if keys is not None and head.number not in keys.keys:
                 tenants.add(tenant_id)
-            salt = known.people.get((tenant_id, head.person), Salt(None)).value
-            if salt is not None and _tag_of(salt) != head.tag:
+            salt = known.people.get((tenant_id, head.person), _NOBODY)
+            if salt.value is not None and salt.tag != head.tag:
                 people.add((tenant_id, head.person))
         if tenants or people:
             await self.keys.reload(connection, known, tenants, people)
 
     def _seal(self, known: Known, content: Clear) -> bytes | None:
         keys = known.tenants[content.place.tenant_id]
-        salt = b""
+        salt = _NOBODY
         if content.person:
-            kept = known.people[content.place.tenant_id, content.person].value
-            if kept is None:
+            salt = known.people[content.place.tenant_id, content.person]
+            if salt.value is None:
                 return None
-            salt = kept
-        cipher = self.keys.cipher(keys.keys[keys.newest], salt)
+        cipher = self.keys.cipher(keys.keys[keys.newest], salt.value or b"")
         nonce = secrets.token_bytes(_NONCE)
         return b"".join(
             (
                 _HEAD.pack(_VERSION, keys.newest, len(content.person)),
                 content.person,
-                _tag_of(salt),
+                salt.tag,
                 nonce,
                 cipher.encrypt(nonce, content.data, content.place.words),
             )
@@ -195,15 +191,14 @@ class Contents:
         keys = known.tenants.get(tenant_id)
         if keys is None or head.number not in keys.keys:
             return _missing(f"data key {head.number} of tenant {tenant_id}")
-        salt = b""
+        salt = _NOBODY
         if head.person:
-            kept = known.people.get((tenant_id, head.person), Salt(None))
-            if kept.value is None or _tag_of(kept.value) != head.tag:
-                if kept.erased:
+            salt = known.people.get((tenant_id, head.person), _NOBODY)
+            if salt.value is None or salt.tag != head.tag:
+                if salt.erased:
                     return ContentErasedError(_ERASED)
                 return _missing(f"the key of person {head.person.hex()}")
-            salt = kept.value
-        cipher = self.keys.cipher(keys.keys[head.number], salt)
+        cipher = self.keys.cipher(keys.keys[head.number], salt.value or b"")
         nonce, sealed = content.data[head.start :][:_NONCE], content.data[head.start + _NONCE :]
         try:
             return cipher.decrypt(nonce, sealed, content.place.words)
@@ -227,16 +222,11 @@ def _missing(what: str) -> ContentUnreadableError:
     )
 
 
-def _tag_of(salt: bytes) -> bytes:
-    """Return by which a later salt of the same person is told apart."""
-    return hashlib.sha256(salt).digest()[:_TAG] if salt else b""
-
-
 def _head_of(sealed: bytes) -> _Head | None:
     if len(sealed) < _HEAD.size:
         return None
     version, number, length = _HEAD.unpack_from(sealed)
-    start = _HEAD.size + length + (_TAG if length else 0)
+    start = _HEAD.size + length + (TAG_BYTES if length else 0)
     if version != _VERSION or len(sealed) < start + _NONCE:
         return None
     person = sealed[_HEAD.size :][:length]

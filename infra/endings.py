@@ -103,7 +103,7 @@ def withdrawal_of(
     waiting: WaitingJob,
     *,
     state: JobState,
-    error: GenqError,
+    error: GenqError | ErrorRecord,
     public_url: str,
     verdict: Mapping[str, Any] | None = None,
 ) -> Withdrawal:
@@ -116,7 +116,7 @@ def withdrawal_of(
         public_url: Where callers reach the API.
         verdict: As ``schemas.checks.job_verdict`` made it, if that is why.
     """
-    told = error.record(format_id("err", new_key()))
+    told = error.record(format_id("err", new_key())) if isinstance(error, GenqError) else error
     at = waiting.found_at
     known = verdict or waiting.job.verdict
     record = replace(

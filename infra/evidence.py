@@ -7,12 +7,13 @@ from uuid import UUID
 
 import orjson
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from infra.postgres.engine import transaction
 from infra.postgres.evidence import Evidence, NewEvidence, keep_evidence
 from infra.safety.moderation import Judged
 from infra.safety.parts import Whose
+from infra.safety.strikes import Blocked, add_strikes, blocked_prompt
 from infra.sealing import Sealer, sealer_for
 from infra.settings import Settings
 from infra.subjects import subject_of
@@ -41,41 +42,49 @@ class EvidenceKeeper:
         self._sealer = sealer_for(settings)
 
     async def keep(self, stage: Stage, judged: Judged, whose: Whose, job_id: UUID) -> None:
-        """Keep what was judged, if its verdict calls for it; without PostgreSQL it is lost."""
+        """Keep what was judged, and count it against who asked, if its verdict calls for it.
+
+        Without PostgreSQL it is lost: the job ends, or is held, all the same.
+        """
         if judged.verdict.action < Action.REVIEW:
             return
+        strike = self.strike_of(judged, whose) if stage is not Stage.OUTPUT else None
         try:
             async with transaction(self._engine) as connection:
-                await self.keep_in(connection, stage, judged, whose, job_id)
+                kept = self.of(stage, judged, whose, job_id)
+                if await keep_evidence(connection, kept) and strike is not None:
+                    await add_strikes(connection, [strike])
         except DatabaseUnavailableError:
             EVIDENCE_LOST.inc()
             _log.warning("evidence_lost", stage=stage.value)
 
-    async def keep_in(
-        self,
-        connection: AsyncConnection,
-        stage: Stage,
-        judged: Judged,
-        whose: Whose,
-        job_id: UUID,
-    ) -> bool:
-        """Do it in the caller's transaction; return whether it was not kept before."""
+    def of(self, stage: Stage, judged: Judged, whose: Whose, job_id: UUID) -> NewEvidence:
+        """Return what is kept of what was judged, sealed."""
         verdict, retention = judged.verdict, judged.policy.retention
         blocked = verdict.action is Action.BLOCK
         place = place_of(whose.tenant_id, job_id, stage.value)
         kept = orjson.dumps(_texts(judged)) if judged.parts else b""
-        new = NewEvidence(
+        return NewEvidence(
             tenant_id=whose.tenant_id,
             job_id=job_id,
             stage=stage.value,
-            subject=subject_of(self._settings, whose.tenant_id, whose.end_user),
+            subject=self._subject(whose),
             digest=bytes.fromhex(verdict.input_digest),
             body=self._sealer.seal(kept, place=place) if kept else b"",
             verdict=orjson.dumps(job_verdict(stage.value, verdict)).decode(),
             keep_for=retention.blocked_text if blocked else retention.review_evidence,
             most=retention.max_texts_per_subject_hour,
         )
-        return await keep_evidence(connection, new)
+
+    def strike_of(self, judged: Judged, whose: Whose) -> Blocked | None:
+        """Return what a blocked prompt counts against who sent it, if it does."""
+        subject = self._subject(whose)
+        return blocked_prompt(
+            whose.tenant_id, subject, judged.verdict, judged.policy, judged.vector
+        )
+
+    def _subject(self, whose: Whose) -> bytes:
+        return subject_of(self._settings, whose.tenant_id, whose.end_user)
 
 
 def place_of(tenant_id: int, job_id: UUID, stage: str) -> str:

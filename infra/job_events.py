@@ -61,7 +61,7 @@ def announcement(payload: Mapping[str, Any], public_url: str) -> Announcement | 
         bodies = job_bodies(
             key,
             EventType.JOB_QUEUED,
-            _queued_record(new, created_at),
+            queued_record(new, created_at),
             at=created_at,
             number=0,
             public_url=public_url,
@@ -81,7 +81,8 @@ def announcement(payload: Mapping[str, Any], public_url: str) -> Announcement | 
     return announce
 
 
-def _queued_record(new: NewJob, created_at: datetime) -> JobRecord:
+def queued_record(new: NewJob, created_at: datetime) -> JobRecord:
+    """Return a job as events tell it that was written a moment ago."""
     scheduled = new.run_at is not None and new.run_at > created_at
     return JobRecord(
         id=new.id,

@@ -1,12 +1,14 @@
 """A job as its caller sees it right after it was written, without reading it again."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from infra.postgres.submit import NewJob
+from infra.postgres.submit import NewJob, Stop
 from schemas.job import JobRecord, JobRequest
 from schemas.job_states import JobState
+from schemas.position import WaitingOn
 
 
 def accepted_record(
@@ -21,7 +23,7 @@ def accepted_record(
         created_at: PostgreSQL's time of the write.
     """
     scheduled = new.run_at is not None and new.run_at > created_at
-    return JobRecord(
+    record = JobRecord(
         id=new.id,
         tenant_id=new.tenant_id,
         kind=request.kind,
@@ -38,4 +40,22 @@ def accepted_record(
         waiting_on="schedule" if scheduled else "lane",
         run_at=new.run_at if scheduled else None,
         deadline=new.deadline,
+    )
+    return record if new.stop is None else _stopped(record, new.stop)
+
+
+def _stopped(record: JobRecord, stop: Stop) -> JobRecord:
+    if stop.error is None:
+        state, waiting_on = JobState.HELD, WaitingOn.REVIEW.value
+        return replace(
+            record, state=state, waiting_on=waiting_on, run_at=None, verdict=stop.verdict
+        )
+    return replace(
+        record,
+        state=JobState.BLOCKED,
+        finished_at=record.created_at,
+        waiting_on=None,
+        run_at=None,
+        error=stop.error,
+        verdict=stop.verdict,
     )

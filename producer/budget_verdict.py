@@ -67,7 +67,9 @@ class Books:
 
     def judge(self, job: NewJob) -> Verdict:
         """Return what becomes of ``job``, and count it in for those that follow."""
-        if job.tenant_id not in self.budgets:
+        # What is blocked where it is submitted costs nothing, and needs no room.
+        blocked = job.stop is not None and job.stop.blocks
+        if blocked or job.tenant_id not in self.budgets:
             return Verdict(job)
         limits = limits_of(self.budgets[job.tenant_id], job.end_user)
         today = self.now.astimezone(UTC).date()

@@ -28,6 +28,7 @@ from infra.postgres.submit import NewJob
 from infra.postgres.tenants import Tenant
 from infra.telemetry.metrics import JOBS_SUBMITTED
 from producer.budgets import admit_all
+from producer.erased import erased_job
 from producer.rings import rings_of
 from producer.submit import Submitter
 from schemas import generation, lanes
@@ -36,6 +37,7 @@ from schemas.errors import FieldError, InputError, NotFoundError
 from schemas.ids import format_id
 from schemas.job import JobRequest
 from schemas.job_states import status_of
+from schemas.privacy_errors import ContentErasedError
 from schemas.queue_errors import NotDeadError
 
 # Rows locked at once, and inputs held in memory.
@@ -164,7 +166,8 @@ class Redriver:
                 )
             if not letters:
                 return
-            yield letters
+            # Of what retention or an erasure took there is nothing to send.
+            yield [letter for letter in letters if not letter.erased]
             limit -= len(letters)
             after = letters[-1].id
 
@@ -186,6 +189,8 @@ class Redriver:
     async def _draft(
         self, tenant: Tenant, letter: DeadLetter, edits: DeadLetterEdits
     ) -> NewJob:
+        if letter.erased:
+            raise ContentErasedError(erased_job(letter.id))
         try:
             request = JobRequest.model_validate(edits.applied_to(letter))
             draft = await self._submitter.draft(tenant, request)

@@ -21,6 +21,7 @@ from infra.settings import Settings
 from infra.telemetry.tracing import TRACING, traceparent
 from producer.check_input import check_input
 from producer.input_rules import check_rules
+from producer.moderation import SubmitChecks
 from producer.permission import check_permitted
 from schemas.cost import estimate, money
 from schemas.errors import FieldError, InputError, UnknownModelError
@@ -33,12 +34,19 @@ from schemas.model_catalog import default_model, prices_of, servers_of
 class Drafter:
     """Makes jobs of requests, by the same rules for every door."""
 
-    def __init__(self, engine: AsyncEngine, settings: Settings, clock: Clock) -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        settings: Settings,
+        clock: Clock,
+        checks: SubmitChecks | None = None,
+    ) -> None:
         self._engine = engine
         self._settings = settings
         self._policy = policy_of(settings)
         self._max_prompt_chars = settings.max_prompt_chars
         self._clock = clock
+        self._checks = checks
         self._pools: dict[str, int] = {}
         self._asked: dict[str, asyncio.Task[int]] = {}
 
@@ -62,6 +70,8 @@ class Drafter:
         new = self._new_job(tenant, request, model=model, pool=pool, parameters=parameters)
         if tenant.budgeted:
             new = self._priced(new, tenant, request, parameters)
+        if self._checks is not None:
+            new = await self._checks.checked(tenant, request, new, parameters)
         return new, parameters
 
     def _model(self, request: JobRequest) -> str:

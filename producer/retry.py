@@ -22,6 +22,7 @@ from infra.telemetry.metrics import JOBS_SUBMITTED
 from producer.budget_verdict import lane_of
 from producer.budgets import admit_all
 from producer.bulk_items import is_refusal
+from producer.erased import erased_job
 from producer.idempotency import refuse_other_body
 from producer.rings import rings_of
 from producer.submit import Submitter
@@ -31,6 +32,7 @@ from schemas.errors import FieldError, GenqError, InputError
 from schemas.ids import format_id
 from schemas.job import JobRecord, JobRequest
 from schemas.job_states import JobState, status_of
+from schemas.privacy_errors import ContentErasedError
 from schemas.retry import REPEATABLE
 from schemas.retry_errors import NotRetryableError
 
@@ -209,6 +211,8 @@ class Retrier:
         return Retried(made, replayed=True)
 
     async def _draft(self, tenant: Tenant, ended: EndedJob) -> NewJob:
+        if ended.erased:
+            raise ContentErasedError(erased_job(ended.id))
         request = _request_of(ended)
         return replace(await self._submitter.draft(tenant, request), redrive_of=ended.id)
 

@@ -25,6 +25,7 @@ from producer.budgets import BudgetedInserts, BudgetedJob
 from producer.bulk_items import SubmittedMany
 from producer.draft import Drafter
 from producer.idempotency import refuse_other_body
+from producer.moderation import SubmitChecks
 from producer.rings import rings_of
 from producer.submit_many import BulkInserts
 from producer.unique_submit import UniqueInserts
@@ -57,13 +58,14 @@ class Submitter:
         settings: Settings,
         doorbells: Doorbells,
         clock: Clock | None = None,
+        checks: SubmitChecks | None = None,
     ) -> None:
         self._engine = engine
         self._statements = single_statements(engine)
         self._whole = whole_transactions(engine)
         self._settings = settings
         self._doorbells = doorbells
-        self._drafter = Drafter(engine, settings, clock or SystemClock())
+        self._drafter = Drafter(engine, settings, clock or SystemClock(), checks)
         self._rings: set[asyncio.Task[None]] = set()
         self._inserts = GroupCommit[NewJob, datetime | None](
             self._insert, name="submit", patience=_PATIENCE
@@ -172,8 +174,8 @@ class Submitter:
         return written
 
     async def _insert(self, jobs: Sequence[NewJob]) -> Sequence[datetime | None]:
-        told = any(job.announce is not None for job in jobs)
-        async with transaction(self._whole if told else self._statements) as connection:
+        whole = any(job.whole for job in jobs)
+        async with transaction(self._whole if whole else self._statements) as connection:
             created = await insert_jobs(
                 connection, jobs, idempotency_ttl=self._settings.idempotency_ttl
             )

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from schemas.cost import ORDINARY_COST, Cost
+from schemas.errors import GenqError
 from schemas.generation import Kind
 from schemas.lanes import Lane
 from schemas.tenant_plan import SafetyLevel
@@ -44,6 +45,7 @@ class Claim:
         hears: What somebody wants to hear of it before its end.
         safety_level: How strictly its tenant is judged.
         reviewed: People have let its prompt pass: it is not held again.
+        fault: Why ``input`` is empty, if its content was erased or does not open.
     """
 
     job_id: UUID
@@ -73,3 +75,4 @@ class Claim:
     hears: Hears = HEARS_NOTHING
     safety_level: SafetyLevel = SafetyLevel.STANDARD
     reviewed: bool = False
+    fault: GenqError | None = None

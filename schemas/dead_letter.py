@@ -142,6 +142,7 @@ class DeadLetter:
         webhook: As it was submitted, ``{"url", "events"}``.
         channels: Words by which endpoints choose what they are told.
         history: Its attempts, where these were asked for.
+        erased: Its input is gone, so that it cannot be sent again.
     """
 
     id: UUID
@@ -162,6 +163,7 @@ class DeadLetter:
     webhook: Mapping[str, Any] | None = None
     channels: Sequence[str] = ()
     history: Sequence[Death] = ()
+    erased: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from schemas import (
     privacy_errors,
     queue_errors,
     retry_errors,
+    safety_errors,
     webhook_errors,
 )
 from schemas.errors import GenqError
@@ -25,6 +26,7 @@ BRANCHES = (
     privacy_errors,
     queue_errors,
     retry_errors,
+    safety_errors,
     webhook_errors,
 )
 

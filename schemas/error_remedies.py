@@ -26,6 +26,7 @@ JOB_CODES: Final = frozenset(
         "model_timeout",
         "model_unavailable",
         "outbound_refused",
+        "output_withheld",
         "worker_lost",
     }
 )
@@ -53,7 +54,10 @@ REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
         "budget_too_small": (
             "Waiting does not help. Lower the job's cost, or ask the operator for a larger one."
         ),
-        "content_blocked": "Change the prompt. The same one is blocked again.",
+        "content_blocked": (
+            "Change the prompt: safety.reasons of the job tells what led to it. The same one "
+            "is blocked again; at safety.appeal_url a person looks at it."
+        ),
         "context_too_long": (
             "Shorten the input or lower max_tokens, or name a model with a longer context."
         ),
@@ -116,8 +120,8 @@ REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
             "with its input."
         ),
         "content_unreadable": (
-            "Tell the operator: a key is missing. GENQ_SECRETS_KEY must have the key that sealed "
-            "it, and the tables tenant_key and subject_key must be of the same backup."
+            "Tell the operator: a key is missing. GENQ_SECRETS_KEY must have what sealed it, "
+            "and the tables tenant_key and subject_key must be of the same backup."
         ),
         "job_cancelled": "Submit the job again if it is wanted after all.",
         "job_expired": (
@@ -178,6 +182,10 @@ REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
         "outbound_refused": (
             "Use a public https address. The operator may allow private networks: "
             "GENQ_OUTBOUND_ALLOW."
+        ),
+        "output_withheld": (
+            "Submit the job again with another prompt or seed, or appeal: safety.appeal_url of "
+            "the job. What was made is not kept."
         ),
         "payload_too_large": (
             "Send less, or in several requests. The operator may raise GENQ_MAX_BODY_BYTES."

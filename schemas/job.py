@@ -115,6 +115,17 @@ class JobRecord:
     retry_of: UUID | None = None
     queue: QueuePlace | None = None
     verdict: Mapping[str, Any] | None = None
+    input_erased: bool = False
+    output_erased: bool = False
+
+    @property
+    def content(self) -> str:
+        """Return what is left of its content: ``kept``, or what was erased."""
+        if self.input_erased and (self.output_erased or self.state is not JobState.SUCCEEDED):
+            return "erased"
+        if self.input_erased:
+            return "input_erased"
+        return "output_erased" if self.output_erased else "kept"
 
 
 class ArtifactView(BaseModel):
@@ -161,7 +172,8 @@ class JobView(BaseModel):
     ``run_at`` is there while the job waits for that instant, be it the caller's or a retry's;
     a job that has not ended by ``deadline`` expires. ``queue`` is there where one queued job is
     looked at, and not in lists and events. ``safety`` is there where checks did more than let
-    the job pass. ``retry_of`` is the ended job that this one repeats.
+    the job pass. ``retry_of`` is the ended job that this one repeats. ``content``: what
+    retention or an erasure took is not shown any more.
     """
 
     id: str
@@ -187,6 +199,7 @@ class JobView(BaseModel):
     end_user: str | None
     retry_of: str | None
     safety: SafetyView | None
+    content: Literal["kept", "input_erased", "output_erased", "erased"]
     urls: UrlsView
 
 
@@ -227,6 +240,7 @@ def job_view(job: JobRecord, public_url: str) -> dict[str, Any]:
         "end_user": job.end_user,
         "retry_of": format_id("job", job.retry_of) if job.retry_of else None,
         "safety": safety_view(job.verdict, job.state, own_url),
+        "content": job.content,
         "urls": {"get": own_url, "cancel": f"{own_url}/cancel", "events": f"{own_url}/events"},
     }
 

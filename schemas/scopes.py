@@ -20,6 +20,10 @@ class KeyScope(StrEnum):
     """Look at webhook endpoints, their deliveries and attempts."""
     WEBHOOKS_WRITE = "webhooks:write"
     """Make, change, test and delete them; rotate secrets; send deliveries again."""
+    SAFETY_READ = "safety:read"
+    """Look at the tenant's safety policies, sanctions and lists of known pictures."""
+    SAFETY_WRITE = "safety:write"
+    """Make, approve and activate policies; change lists of known pictures."""
     ADMIN = "admin"
     """Look at and change every tenant, and the installation."""
 

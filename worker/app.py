@@ -19,9 +19,7 @@ from infra.evidence import EvidenceKeeper
 from infra.http.opening import policy_of, proxy_of
 from infra.objectstore.opening import open_store
 from infra.postgres.engine import create_engine
-from infra.safety.moderation import Moderation
-from infra.safety.opening import open_moderator
-from infra.safety.policies import Policies
+from infra.safety.opening import open_moderation
 from infra.settings import Settings
 from infra.telemetry.metrics import LOOP_LAG_SECONDS
 from schemas.claim import Pointer
@@ -155,8 +153,7 @@ class WorkerService:
 
 
 async def _open_checks(settings: Settings, engine: AsyncEngine) -> Checks:
-    moderator = await asyncio.to_thread(open_moderator, settings)
-    moderation = Moderation(moderator, Policies(engine, SystemClock()))
+    moderation = await asyncio.to_thread(open_moderation, settings, engine, SystemClock())
     return Checks(moderation, EvidenceKeeper(engine, settings))
 
 

@@ -93,7 +93,7 @@ class Reply:
         ):
             self._connection.release()
         else:
-            self._connection.close()
+            _cut_off(self._connection)
 
 
 async def post(
@@ -131,12 +131,12 @@ async def post(
         protocol = _send(connection, head, body, buffer)
         message, content = await read_head(protocol)
     except HttpProcessingError as error:
-        connection.close()
+        _cut_off(connection)
         raise aiohttp.ClientResponseError(
             request.request_info, (), status=error.code, message=error.message
         ) from error
     except BaseException:
-        connection.close()
+        _cut_off(connection)
         raise
     return Reply(connection, message.code, message.headers, content)
 
@@ -172,3 +172,11 @@ def _send(connection: Connection, head: bytes, body: bytes, buffer: int) -> Resp
         # If it was closed just now, reading says so.
         protocol.transport.write(head + body)
     return protocol
+
+
+def _cut_off(connection: Connection) -> None:
+    transport = connection.transport
+    connection.close()
+    if transport is not None:
+        # Who does not take in what was sent would hold it, and the socket, for ever.
+        transport.abort()

@@ -67,6 +67,11 @@ class DirectoryStore:
         check_key(key)
         del filename, content_type
 
+    async def delete(self, key: str) -> None:
+        """See ``ObjectStore.delete``."""
+        check_key(key)
+        await self._in_thread(lambda: (self._root / key).unlink(missing_ok=True))
+
     async def close(self) -> None:
         """See ``ObjectStore.close``."""
         await asyncio.to_thread(self._threads.shutdown)

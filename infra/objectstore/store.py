@@ -78,6 +78,10 @@ class ObjectStore(Protocol):
         """
         ...
 
+    async def delete(self, key: str) -> None:
+        """Delete an object; one that is not there is deleted already."""
+        ...
+
     async def close(self) -> None:
         """Finish what is being written and let go of connections and threads."""
         ...

@@ -1,6 +1,6 @@
 """Dead letters: jobs that used up their attempts and were not sent again. All of one tenant."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from infra.postgres.sealed_content import Body, Opened, open_bodies
 from infra.postgres.submit import NewJob, insert_jobs
 from schemas import generation, lanes
 from schemas.dead_letter import DeadLetter, DeadLetterFilter, DeadLetterGroup, Death
@@ -96,7 +97,7 @@ async def list_dead_letters(
 ) -> list[DeadLetter]:
     """Return dead letters, newest job first, without what was asked of the model."""
     values = {**_values(tenant_id, wanted), "limit": limit, "before": before}
-    return [_letter(row) for row in await connection.execute(_LIST, values)]
+    return [_letter(row, Opened({})) for row in await connection.execute(_LIST, values)]
 
 
 async def oldest_dead_letters(
@@ -113,7 +114,9 @@ async def oldest_dead_letters(
     Only jobs whose ids lie between ``after`` and ``before``.
     """
     values = {**_values(tenant_id, wanted), "limit": limit, "before": before, "after": after}
-    return [_letter(row) for row in await connection.execute(_OLDEST, values)]
+    rows = (await connection.execute(_OLDEST, values)).all()
+    opened = await _opened(connection, tenant_id, rows)
+    return [_letter(row, one) for row, one in zip(rows, opened, strict=True)]
 
 
 async def count_dead_letters(
@@ -156,7 +159,8 @@ async def get_dead_letter(
     if row is None:
         return None
     deaths = await connection.execute(_HISTORY, {"id": job_id})
-    return _letter(row, [_death(death) for death in deaths])
+    (opened,) = await _opened(connection, tenant_id, [row])
+    return _letter(row, opened, [_death(death) for death in deaths])
 
 
 async def replace_dead_letters(
@@ -210,8 +214,15 @@ def _values(tenant_id: int, wanted: DeadLetterFilter) -> dict[str, Any]:
     }
 
 
-def _letter(row: Row[Any], history: Sequence[Death] = ()) -> DeadLetter:
-    payload: Mapping[str, Any] = row.body or {}
+async def _opened(
+    connection: AsyncConnection, tenant_id: int, rows: Sequence[Row[Any]]
+) -> list[Opened]:
+    bodies = [Body("payload", tenant_id, row.id, row.body) for row in rows]
+    return await open_bodies(connection, bodies)
+
+
+def _letter(row: Row[Any], asked: Opened, history: Sequence[Death] = ()) -> DeadLetter:
+    payload = asked.required()
     return DeadLetter(
         id=row.id,
         kind=generation.BY_NUMBER[row.kind],
@@ -231,6 +242,7 @@ def _letter(row: Row[Any], history: Sequence[Death] = ()) -> DeadLetter:
         webhook=payload.get("webhook"),
         channels=payload.get("channels") or (),
         history=history,
+        erased=asked.erased,
     )
 
 

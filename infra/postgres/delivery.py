@@ -10,9 +10,13 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
+import structlog
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.postgres.hot import HotStatement
+from infra.postgres.sealed_content import open_events
+from schemas.errors import GenqError
 from schemas.events import OutboxKind
 from schemas.webhooks import Payload, Trigger
 
@@ -97,6 +101,8 @@ class Found:
     superseded: bool
 
 
+_log: Final = structlog.get_logger()
+
 # By hand nobody asks for so many at once, and they are the newest that are due.
 _NEWEST: Final = 64
 _BY_HAND: Final = [int(Trigger.MANUAL), int(Trigger.TEST)]
@@ -165,6 +171,9 @@ WHERE d.id = ANY(CAST(:ids AS uuid[])) AND d.id = x.id AND d.next_at < x.after
 """)
 
 
+_LATER: Final = text("SELECT now() + INTERVAL '1 minute'")
+
+
 async def fetch_due(connection: AsyncConnection, wants: Collection[Want]) -> list[Found]:
     """Return what is due in lanes, each lane's in the order in which it is to be sent.
 
@@ -188,7 +197,7 @@ async def fetch_due(connection: AsyncConnection, wants: Collection[Want]) -> lis
             "progress": int(OutboxKind.PROGRESS),
         },
     )
-    return [_found(row) for row in rows]
+    return await _opened(connection, rows)
 
 
 async def fetch_by_hand(
@@ -205,7 +214,8 @@ async def fetch_by_hand(
         return []
     triggers = [int(Trigger.TEST)] if tests_only else _BY_HAND
     values = {"lanes": list(lanes), "newest": _NEWEST, "by_hand": triggers}
-    return [_found(row) for row in await _FETCH_BY_HAND.run(connection, values)]
+    found = await _opened(connection, await _FETCH_BY_HAND.run(connection, values))
+    return [one for one in found if one.waits_until is None]
 
 
 async def push_behind(connection: AsyncConnection, found: Sequence[Found]) -> None:
@@ -221,8 +231,26 @@ def _depth(want: Want, most: int) -> int:
     return most + len(want.held) + want.spare if most else 0
 
 
-def _found(row: Any) -> Found:
-    owed = Owed(
+async def _opened(connection: AsyncConnection, rows: Sequence[Any]) -> list[Found]:
+    """Return deliveries with their events opened; one that does not open is put off."""
+    full = [(row.tenant_id, row.event_id, bytes(row.body)) for row in rows if row.body]
+    opened = iter(await open_events(connection, full))
+    found: list[Found] = []
+    for row in rows:
+        body = next(opened) if row.body else row.body
+        if isinstance(body, GenqError):
+            # Its key may come back: nothing is lost, and nobody else waits for it.
+            _log.critical("event_unreadable", reason=body.message)
+            later = (await connection.execute(_LATER)).scalar_one()
+            found.append(Found(_owed(row, None), later, pushed=True, superseded=False))
+        else:
+            owed = _owed(row, None if body is None else bytes(body))
+            found.append(Found(owed, row.waits_until, bool(row.pushed), row.superseded))
+    return found
+
+
+def _owed(row: Any, body: bytes | None) -> Owed:
+    return Owed(
         id=row.id,
         attempt=row.fence + 1,
         failures=row.attempt,
@@ -239,7 +267,6 @@ def _found(row: Any) -> Found:
         seq=row.seq,
         rank=row.rank,
         trigger=Trigger(row.trigger),
-        body=None if row.body is None else bytes(row.body),
+        body=body,
         thin=None if row.thin is None else bytes(row.thin),
     )
-    return Found(owed, row.waits_until, bool(row.pushed), row.superseded)

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.postgres.delivery_rows import attempt_of_row, delivery_of_row
 from infra.postgres.partitions import first_key
+from infra.postgres.sealed_content import open_events
 from infra.postgres.short_looks import PATIENCE, look_shortly, narrow_enough
 from schemas.webhook_delivery import (
     GIVEN_UP,
@@ -163,13 +164,16 @@ async def get_event(
     row = (await connection.execute(_EVENT, values)).one_or_none()
     if row is None:
         return None
+    (body,) = await open_events(connection, [(tenant_id, row.id, bytes(row.body))])
+    if not isinstance(body, bytes):
+        raise body
     return StoredEvent(
         id=row.id,
         job_id=None if row.job_id == row.id else row.job_id,
         type=row.type,
         at=row.at,
         channels=row.channels or (),
-        body=bytes(row.body),
+        body=body,
         thin=None if row.thin is None else bytes(row.thin),
     )
 

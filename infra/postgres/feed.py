@@ -15,6 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.postgres.hot import HotStatement
+from infra.postgres.sealed_content import open_events
 from schemas.erased_event import erased_event
 from schemas.events import EventType, OutboxKind
 from schemas.ids import InvalidIdError, format_id, parse_id
@@ -149,13 +150,18 @@ async def read_feed(
     events: list[FeedEvent] = []
     upto = after
     more = len(rows) > most
+    stored = [(tenant_id, row.id, bytes(row.body)) for row in seen if row.body is not None]
+    opened = iter(await open_events(connection, stored))
     for row in seen:
         if len(events) == limit:
             more = True
             break
         upto = Cursor(int(row.tx), row.id)
         if row.body is not None:
-            body = bytes(row.body) or erased_event(row.id, row.type)
+            body = next(opened)
+            if not isinstance(body, bytes):
+                raise body
+            body = body or erased_event(row.id, row.type)
             events.append(FeedEvent(upto, row.type, body))
     return FeedPage(tuple(events), upto, more)
 

@@ -5,7 +5,7 @@ and the delivery to the receiver. A claim that was superseded writes nothing.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Protocol
 from uuid import UUID
@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from infra.postgres.fan_out import DUE_OF_ENDS, FAN_OUT, LISTENING, THIN_IF_WANTED
 from infra.postgres.hot import HotStatement
 from infra.postgres.release import VTIME_SCALE
+from infra.postgres.sealed_content import Made, seal_made
 from schemas.claim import Claim
 from schemas.cost import ORDINARY, Cost
 from schemas.events import OutboxKind
@@ -200,7 +201,7 @@ async def finish_jobs(connection: AsyncConnection, endings: Sequence[Ending]) ->
     # Rows are locked in key order, as by everybody who locks several and waits: no deadlock.
     endings = sorted(endings, key=lambda ending: ending.claim.job_id)
     ids = [ending.claim.job_id for ending in endings]
-    rows = await _FINISH.run(connection, _columns(endings))
+    rows = await _FINISH.run(connection, _columns(await _sealed(connection, endings)))
     ended = {row.job_id for row in rows}
     if len(ended) < len(ids):
         missing = [ending for ending in endings if ending.claim.job_id not in ended]
@@ -221,6 +222,33 @@ async def ended_before(connection: AsyncConnection, ends: Sequence[EndedAttempt]
         },
     )
     return {row.job_id for row in rows}
+
+
+async def _sealed(connection: AsyncConnection, endings: Sequence[Ending]) -> list[Ending]:
+    """Return endings with what was made sealed; most have none, or pictures alone."""
+    made = [
+        Made(
+            ending.claim.job_id,
+            ending.claim.tenant_id,
+            ending.claim.end_user,
+            ending.event.id,
+            ending.body,
+            # Without a form without outputs there are none.
+            None if ending.event.thin is None else ending.event.body,
+        )
+        for ending in endings
+    ]
+    sealed = await seal_made(connection, made)
+    return [
+        ending
+        if body is None and told is None
+        else replace(
+            ending,
+            body=body,
+            event=ending.event if told is None else replace(ending.event, body=told),
+        )
+        for ending, (body, told) in zip(endings, sealed, strict=True)
+    ]
 
 
 def _within(told: int) -> int:

@@ -4,7 +4,7 @@ The slot and the lease are free at once. What was made waits sealed in the revie
 written in the same transaction: no job is held that nobody is asked about.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -118,3 +118,31 @@ async def hold_jobs(connection: AsyncConnection, holdings: Sequence[Holding]) ->
     if missing:
         held.jobs.update(await ended_before(connection, missing))
     return Held(held.jobs, held.cancelled, unparked)
+
+
+# A job that was inserted by this transaction, or by an earlier try of it.
+_HOLD_NEW: Final = text("""
+WITH x AS MATERIALIZED (
+  SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:verdicts AS text[])) AS x(job_id, verdict)),
+u AS (
+  UPDATE live SET state = 0, hold = :hold FROM x
+  WHERE live.job_id = x.job_id AND live.state IN (1, 2) AND live.fence = 0
+  RETURNING live.job_id, x.verdict),
+j AS (
+  UPDATE job SET verdict = CAST(u.verdict AS jsonb) FROM u WHERE job.id = u.job_id)
+SELECT job_id FROM u
+""")
+
+
+async def hold_new_jobs(connection: AsyncConnection, verdicts: Mapping[UUID, str]) -> set[UUID]:
+    """Hold jobs that were inserted a moment ago, with their verdicts as JSON.
+
+    Returns:
+        Those that are held now; one that is missing was held, or ended, before.
+    """
+    which = {
+        "ids": list(verdicts),
+        "verdicts": list(verdicts.values()),
+        "hold": int(HeldFor.REVIEW),
+    }
+    return {row.job_id for row in await connection.execute(_HOLD_NEW, which)}

@@ -16,7 +16,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.postgres.partitions import first_key
-from infra.postgres.read_jobs import JOB_COLUMNS, JOB_JOINS, job_of_row
+from infra.postgres.read_jobs import JOB_COLUMNS, JOB_JOINS, jobs_of_rows
 from infra.postgres.short_looks import look_shortly, narrow_enough
 from schemas.job import JobRecord
 from schemas.job_filter import JobFilter
@@ -88,7 +88,7 @@ async def list_jobs(
     await look_shortly(connection)
     with _narrow_enough():
         rows = await connection.execute(text(page), values | {"limit": limit})
-    return [job_of_row(row) for row in rows]
+    return await jobs_of_rows(connection, rows.all())
 
 
 async def list_job_ids(

@@ -8,6 +8,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.postgres.parks import PARKED_FULL, PARKED_PAUSED, PARKED_POOL, PARKED_RATE
+from infra.postgres.sealed_content import Body, Opened, open_bodies
 from schemas import generation, lanes
 from schemas.job import Artifact, JobRecord
 from schemas.job_states import JobState
@@ -66,8 +67,8 @@ async def get_job(
 ) -> JobRecord | None:
     """Return a tenant's job, or ``None`` if the tenant has no such job."""
     found = await connection.execute(_ONE, {"id": job_id, "tenant_id": tenant_id})
-    row = found.one_or_none()
-    return job_of_row(row) if row else None
+    jobs = await jobs_of_rows(connection, found.all())
+    return jobs[0] if jobs else None
 
 
 async def get_jobs(
@@ -79,14 +80,32 @@ async def get_jobs(
     ids = [job_id for job_id, _ in jobs]
     tenants = [tenant_id for _, tenant_id in jobs]
     values = {"ids": ids, "tenants": tenants, "low": min(ids), "high": max(ids)}
-    return {row.id: job_of_row(row) for row in await connection.execute(_SOME, values)}
+    found = await connection.execute(_SOME, values)
+    return {job.id: job for job in await jobs_of_rows(connection, found.all())}
 
 
-def job_of_row(row: Row[Any]) -> JobRecord:
-    """Return the job that a row of ``JOB_COLUMNS`` describes."""
+async def jobs_of_rows(
+    connection: AsyncConnection, rows: Sequence[Row[Any]]
+) -> list[JobRecord]:
+    """Return the jobs that rows of ``JOB_COLUMNS`` describe, opened.
+
+    Raises:
+        ContentUnreadableError: A key that sealed one of them is missing.
+    """
+    stored = [
+        Body(table, row.tenant_id, row.id, body)
+        for row in rows
+        for table, body in (("payload", row.payload), ("result", row.result))
+    ]
+    opened = await open_bodies(connection, stored)
+    return [
+        _job(row, opened[2 * place], opened[2 * place + 1]) for place, row in enumerate(rows)
+    ]
+
+
+def _job(row: Row[Any], asked: Opened, made: Opened) -> JobRecord:
     state = JobState(row.final_state if row.final_state is not None else row.live_state)
-    payload: dict[str, Any] = row.payload or {}
-    result: dict[str, Any] = row.result or {}
+    payload, result = asked.required(), made.required()
     return JobRecord(
         id=row.id,
         tenant_id=row.tenant_id,
@@ -111,6 +130,8 @@ def job_of_row(row: Row[Any]) -> JobRecord:
         run_at=row.run_at,
         deadline=row.deadline,
         verdict=row.verdict,
+        input_erased=asked.erased,
+        output_erased=made.erased,
     )
 
 

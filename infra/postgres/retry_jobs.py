@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from infra.postgres.sealed_content import Body, Opened, open_bodies
 from schemas import generation, lanes
 from schemas.retry import REPEATABLE
 
@@ -38,11 +39,13 @@ class EndedJob:
         request: The body that asks for the same again, in the shape of ``JobRequest``. When it
             was to run, and its unique key, are not part of it.
         redriven_by: The job that does so already.
+        erased: Its input is gone: nothing can ask for the same again.
     """
 
     id: UUID
     request: Mapping[str, Any]
     redriven_by: UUID | None
+    erased: bool = False
 
 
 async def ended_jobs(
@@ -54,7 +57,10 @@ async def ended_jobs(
         "ids": list(job_ids),
         "states": [int(state) for state in REPEATABLE],
     }
-    return [_ended(row) for row in await connection.execute(_ENDED, values)]
+    rows = (await connection.execute(_ENDED, values)).all()
+    bodies = [Body("payload", tenant_id, row.id, row.body) for row in rows]
+    opened = await open_bodies(connection, bodies)
+    return [_ended(row, one) for row, one in zip(rows, opened, strict=True)]
 
 
 async def hasten(connection: AsyncConnection, tenant_id: int, job_id: UUID) -> bool:
@@ -63,17 +69,18 @@ async def hasten(connection: AsyncConnection, tenant_id: int, job_id: UUID) -> b
     return found.one_or_none() is not None
 
 
-def _ended(row: Row[Any]) -> EndedJob:
+def _ended(row: Row[Any], asked: Opened) -> EndedJob:
+    body = asked.required()
     request: dict[str, Any] = {
         "kind": generation.BY_NUMBER[row.kind],
-        "input": row.body.get("input", {}),
+        "input": body.get("input", {}),
         "model": row.model,
         "lane": lanes.BY_NUMBER[row.lane],
         "priority": row.priority,
-        "webhook": row.body.get("webhook"),
-        "channels": row.body.get("channels") or (),
+        "webhook": body.get("webhook"),
+        "channels": body.get("channels") or (),
         "metadata": row.labels or {},
         "tags": row.tags or (),
         "end_user": row.end_user,
     }
-    return EndedJob(row.id, request, row.redriven_by)
+    return EndedJob(row.id, request, row.redriven_by, erased=asked.erased)

@@ -21,7 +21,8 @@ from schemas.privacy_errors import ContentErasedError, ContentUnreadableError
 
 SEALED: Final = "sealed"
 ERASED: Final = "erased"
-ERASED_BODY: Final = '{"erased": true}'
+# Of a result: what it took, and where it was made.
+_IN_THE_CLEAR: Final = ("usage", "served_by")
 
 # An event's number must be found in its first bytes, sealed or not.
 _EVENT: Final = b"genq-sealed "
@@ -150,21 +151,22 @@ async def seal_made(
     contents = contents_of(connection)
     if contents is None or not contents.sealing:
         return [(one.body, one.event) for one in made]
-    clear = [part for one in made for part in _parts(contents, one)]
-    if not clear:
-        return [(None, None)] * len(made)
-    sealed = iter(await contents.seal(connection, clear, late=True))
+    bodies = [_divided(one.body) for one in made]
+    parts = [
+        _parts(contents, one, secret) for one, (_, secret) in zip(made, bodies, strict=True)
+    ]
+    clear = [part for some in parts for part in some]
+    sealed = iter(await contents.seal(connection, clear, late=True) if clear else ())
     found: list[tuple[str | None, bytes | None]] = []
-    for one in made:
-        body, event = None, None
-        if one.body is not None:
+    for one, (kept, secret) in zip(made, bodies, strict=True):
+        body, event = one.body, one.event
+        if secret:
             result = next(sealed)
-            body = ERASED_BODY
-            if result is not None:
-                body = f'{{"{SEALED}":"{_written(result)}"}}'
-        if one.event is not None:
+            told = {ERASED: True} if result is None else {SEALED: _written(result)}
+            body = orjson.dumps({**kept, **told}).decode()
+        if event is not None:
             told = next(sealed)
-            event = b"" if told is None else _event_of(one.event, told)
+            event = b"" if told is None else _event_of(event, told)
         found.append((body, event))
     return found
 
@@ -200,12 +202,21 @@ async def open_events(
     return found
 
 
-def _parts(contents: Contents, made: Made) -> list[Clear]:
+def _divided(body: str | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what a result may say in the clear, and what is content."""
+    told: dict[str, Any] = orjson.loads(body) if body else {}
+    kept = {name: told.pop(name) for name in _IN_THE_CLEAR if name in told}
+    return kept, told
+
+
+def _parts(contents: Contents, made: Made, secret: Mapping[str, Any]) -> list[Clear]:
+    if not secret and made.event is None:
+        return []
     person = contents.person(made.tenant_id, made.end_user)
     parts: list[Clear] = []
-    if made.body is not None:
+    if secret:
         place = Place(made.tenant_id, "result", str(made.job_id), "body")
-        parts.append(Clear(place, person, made.body.encode()))
+        parts.append(Clear(place, person, orjson.dumps(secret)))
     if made.event is not None:
         place = Place(made.tenant_id, "outbox", str(made.event_id), "body")
         parts.append(Clear(place, person, made.event))

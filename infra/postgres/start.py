@@ -1,12 +1,14 @@
 """Start: the compare-and-set that turns a pointer into the right to run an attempt."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.postgres.hot import HotStatement
+from infra.postgres.sealed_content import Body, open_bodies
 from schemas import generation, lanes
 from schemas.claim import Claim, Pointer
 from schemas.cost import Cost
@@ -61,11 +63,21 @@ async def start_attempts(
             "high": pointers[-1].job_id,
         },
     )
-    return {row.job_id: claim_of_row(row, session) for row in rows}
+    bodies = [Body("payload", row.tenant_id, row.job_id, row.body) for row in rows]
+    opened = await open_bodies(connection, bodies)
+    return {
+        row.job_id: replace(
+            claim_of_row(row, session), input=one.body.get("input", {}), fault=one.fault
+        )
+        for row, one in zip(rows, opened, strict=True)
+    }
 
 
 def claim_of_row(row: Any, session: int) -> Claim:
-    """Return the claim that a row of ``live``, ``job`` and ``payload`` describes."""
+    """Return the claim that a row of ``live``, ``job`` and ``payload`` describes.
+
+    Its input is left out where it is sealed: who ends a job does not need it.
+    """
     return Claim(
         job_id=row.job_id,
         fence=row.fence,
@@ -79,7 +91,7 @@ def claim_of_row(row: Any, session: int) -> Claim:
         failures=row.failures,
         created_at=row.created_at,
         started_at=row.started_at,
-        input=row.body["input"],
+        input=row.body.get("input", {}),
         metadata=row.labels or {},
         tags=row.tags or (),
         retry_of=row.redrive_of,

@@ -39,10 +39,9 @@ SELECT id, tenant_id, subject, kind, weight, at FROM safety_strike
 WHERE at > GREATEST(CAST(:since AS timestamptz), now() - CAST(:window AS interval))
 ORDER BY at DESC LIMIT :limit
 """)
-_OF_PERSON: Final = text("""
+_OF_TENANT: Final = text("""
 SELECT id, tenant_id, subject, kind, weight, at FROM safety_strike
-WHERE tenant_id = :tenant_id AND subject = :subject
-  AND at > now() - CAST(:window AS interval)
+WHERE tenant_id = :tenant_id AND at > now() - CAST(:window AS interval)
 ORDER BY at DESC LIMIT :limit
 """)
 
@@ -106,7 +105,7 @@ async def recent_vectors(
         },
     )
     for row in rows:
-        found[row.nth - 1].append(bytes(row.vector))
+        found[int(row.nth) - 1].append(bytes(row.vector))
     return found
 
 
@@ -119,18 +118,13 @@ async def strikes_since(
     return now, [_strike(row) for row in rows]
 
 
-async def strikes_of(
-    connection: AsyncConnection,
-    tenant_id: int,
-    subject: bytes,
-    window: timedelta,
-    *,
-    limit: int = 1_000,
+async def strikes_of_tenant(
+    connection: AsyncConnection, tenant_id: int, window: timedelta, *, limit: int
 ) -> tuple[datetime, Sequence[Strike]]:
-    """Return PostgreSQL's time, and one person's strikes, newest first."""
+    """Return PostgreSQL's time, and a tenant's strikes that still may count, newest first."""
     now = (await connection.execute(_CLOCK)).scalar_one()
-    which = {"tenant_id": tenant_id, "subject": subject, "window": window, "limit": limit}
-    return now, [_strike(row) for row in await connection.execute(_OF_PERSON, which)]
+    which = {"tenant_id": tenant_id, "window": window, "limit": limit}
+    return now, [_strike(row) for row in await connection.execute(_OF_TENANT, which)]
 
 
 def _strike(row: Row[Any]) -> Strike:

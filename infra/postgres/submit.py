@@ -1,6 +1,6 @@
 """New jobs: the ledger rows, the live row, the awake flow and the idempotency key, at once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -12,6 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.postgres.hot import HotStatement
 from infra.postgres.publish import Publication, publish_events
+from infra.postgres.sealed_content import seal_payloads
+from schemas.errors import ErrorRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,8 @@ class NewJob:
         deadline_given: The deadline is the caller's own, and does not move with the job.
         announce: Makes the event that it is queued, if somebody hears of that: its insert is
             then part of a transaction.
+        stop: What safety has against it: it is held or ended where it is inserted, and its
+            insert is part of a transaction.
     """
 
     id: UUID
@@ -63,6 +67,35 @@ class NewJob:
     slowest_lane: int = 4
     deadline_given: bool = False
     announce: "Announcement | None" = None
+    stop: "Stop | None" = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether more than one statement writes it."""
+        return self.announce is not None or self.stop is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """What safety has against a job that is submitted.
+
+    Attributes:
+        verdict: As the job keeps it.
+        error: Why the job is blocked; ``None``: it is held for a person.
+        write: Writes what becomes of jobs that were inserted a moment ago, all of the same
+            process; to write it twice is to write it once.
+        owed: What else is to be written along with it.
+    """
+
+    verdict: Mapping[str, Any]
+    error: ErrorRecord | None
+    write: "Callable[[AsyncConnection, Sequence[tuple[NewJob, datetime]]], Awaitable[None]]"
+    owed: Any = None
+
+    @property
+    def blocks(self) -> bool:
+        """Whether the job ends at once."""
+        return self.error is not None
 
 
 # Of the job as it was written, and when it was.
@@ -172,7 +205,7 @@ async def insert_jobs(
     """
     rows = await _INSERT.run(
         connection,
-        {"rows": orjson.dumps([_row(job) for job in jobs]).decode(), "ttl": idempotency_ttl},
+        {"rows": orjson.dumps(await _rows(connection, jobs)).decode(), "ttl": idempotency_ttl},
     )
     created: dict[UUID, datetime] = {row.id: row.created_at for row in rows}
     missing = [job.id for job in jobs if job.id not in created]
@@ -184,6 +217,9 @@ async def insert_jobs(
         connection,
         [j.announce(j, created[j.id]) for j in jobs if j.announce and j.id in created],
     )
+    stopped = [(j, created[j.id], j.stop) for j in jobs if j.stop and j.id in created]
+    if stopped:
+        await stopped[0][2].write(connection, [(job, at) for job, at, _ in stopped])
     return created
 
 
@@ -199,7 +235,13 @@ async def forget_key(connection: AsyncConnection, tenant_id: int, key: str) -> N
     await connection.execute(_FORGET, {"tenant_id": tenant_id, "key": key})
 
 
-def _row(job: NewJob) -> dict[str, Any]:
+async def _rows(connection: AsyncConnection, jobs: Sequence[NewJob]) -> list[dict[str, Any]]:
+    wanted = [(job.id, job.tenant_id, job.end_user, job.payload) for job in jobs]
+    payloads = await seal_payloads(connection, wanted)
+    return [_row(job, payload) for job, payload in zip(jobs, payloads, strict=True)]
+
+
+def _row(job: NewJob, payload: str) -> dict[str, Any]:
     return {
         "id": job.id,
         "tenant_id": job.tenant_id,
@@ -209,7 +251,7 @@ def _row(job: NewJob) -> dict[str, Any]:
         "model": job.model,
         "end_user": job.end_user,
         "labels": orjson.Fragment(job.labels) if job.labels else None,
-        "payload": orjson.Fragment(job.payload),
+        "payload": orjson.Fragment(payload),
         "weight": job.weight,
         "max_inflight": job.max_inflight,
         "key": job.idempotency_key,

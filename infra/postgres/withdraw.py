@@ -125,7 +125,7 @@ def waiting_of_row(row: Row[Any]) -> WaitingJob:
         priority=row.priority,
         state=JobState(row.state),
         created_at=row.created_at,
-        input=row.body["input"],
+        input=row.body.get("input", {}),
         attempts=row.attempt,
         metadata=row.labels or {},
         tags=row.tags or (),

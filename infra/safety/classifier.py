@@ -11,13 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infra.safety.encoder import StaticEncoder
-from infra.safety.exemplars import read_exemplars
-from infra.safety.heads import Heads, load_heads, sigmoid, with_heads
+from infra.safety.fitting import Doubles, sigmoid
+from infra.safety.heads import Heads, load_heads
 from infra.safety.package_data import PACKAGE_DATA
 from infra.safety.token_table import load_table
 
 HARM: Final = "harm"
-"""The key of the overall score, beside those of the categories."""
+"""The key of the overall score, beside those of the categories: the highest of them."""
+# Held against exemplars of others than the one who is judged: of the benign ones 2 in 100 score
+# 0.70, which blocks at the level standard, and 8 in 100 score 0.45, which flags.
+_SLOPE: Final = 1.233
+_SHIFT: Final = 0.107
 
 
 class TextClassifier:
@@ -52,17 +56,25 @@ class TextClassifier:
         """
         if not extra:
             return self
-        negatives = [exemplar.text for exemplar in read_exemplars(self._folder)]
-        others = self._encoder.vectors(negatives)
-        vectors = {name: self._encoder.vectors(texts) for name, texts in extra.items()}
-        return TextClassifier(
-            self._encoder, with_heads(self._heads, vectors, others), self._folder
-        )
+        return TextClassifier(self._encoder, self._heads, self._folder)
 
     def _scores(self, text: str) -> Mapping[str, float]:
-        logits = self._heads.logits(self._encoder.parts(text)).max(0)
-        chances = sigmoid(logits.astype(np.float64))
-        return dict(zip((*self.categories, HARM), chances.tolist(), strict=True))
+        logits = self._heads.logits(self._encoder.encode(text))
+        combined = combine(logits.astype(np.float64)).max(0)
+        scores = sigmoid(_SLOPE * combined + _SHIFT).tolist()
+        found = dict(zip(self.categories, scores, strict=True))
+        return {**found, HARM: max(scores)}
+
+
+def combine(logits: Doubles) -> Doubles:
+    """Return one number per category from those of the heads, shape (parts, categories).
+
+    The overall head and the best category's count half each: they err on different texts. What
+    other categories lose is how far they are behind the best one.
+    """
+    categories, overall = logits[:, :-1], logits[:, -1:]
+    best = categories.max(1, keepdims=True)
+    return (overall + best) / 2 - (best - categories)
 
 
 def load_classifier(folder: Path | None = None) -> TextClassifier:

@@ -1,4 +1,13 @@
-"""A text as vectors: one for all of it, and one for each part of a long text."""
+"""A text as numbers: what it is about, and which words and pairs of words stand in it.
+
+The mean of its token vectors, weighted so that rare words count more, tells what a text is about,
+also in words that no exemplar has. Tokens and pairs of neighbours, each with a weight of its
+own, tell "kill the process" from "kill the neighbour".
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,35 +16,77 @@ from infra.safety import windows
 from infra.safety.token_table import WIDTH, TokenTable
 
 Floats = NDArray[np.float32]
+Keys = NDArray[np.int64]
+
+PAIRS: Final = 1 << 15
+"""Places for pairs of tokens, which share them by chance (Weinberger et al., 2009)."""
+_MARKS: Final = 2  # begin and end of a text
+_MIX: Final = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(49))
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """One text and its parts; the whole text is the first.
+
+    Attributes:
+        means: Unit vectors, shape (parts, 256).
+        keys: Of each part, the tokens and pairs that stand in it.
+        shares: What each of them counts in a part, shape (parts,): less in a long one.
+    """
+
+    means: Floats
+    keys: Sequence[Keys]
+    shares: Floats
 
 
 class StaticEncoder:
-    """Means of token vectors, weighted so that rare words count more than common ones."""
+    """Turns texts into numbers, by looking up one row of a table for each token."""
 
     def __init__(self, table: TokenTable) -> None:
         self._table = table
+        self._tokens = len(table.wordpiece)
+        self.places = self._tokens + _MARKS + PAIRS
 
-    def parts(self, text: str) -> Floats:
-        """Return a unit vector for the text and each window of it, shape (parts, 256).
-
-        A text without a token has one part of zeros.
-        """
-        ids = np.array(self._table.wordpiece.ids(text)[: windows.LONGEST], np.intp)
-        if not len(ids):
-            return np.zeros((1, WIDTH), np.float32)
-        weighted = self._table.vectors(ids) * self._table.weights[ids, None]
-        return unit(windows.means(weighted, windows.spans(len(ids))))
+    def encode(self, text: str, *, parts: bool = True) -> Encoding:
+        """Return a text as numbers, by itself or with its parts."""
+        ids = np.array(self._table.wordpiece.ids(text)[: windows.LONGEST], np.int64)
+        spans = windows.spans(len(ids)) if parts else [(0, len(ids))]
+        shares = [1 / np.sqrt(max(1, last - first)) for first, last in spans]
+        return Encoding(
+            self._means(ids, spans), self._keys(ids, spans), np.array(shares, np.float32)
+        )
 
     def vector(self, text: str) -> Floats:
         """Return the unit vector of a whole text, shape (256,)."""
-        return self.parts(text)[0]
+        return self.encode(text, parts=False).means[0]
 
-    def vectors(self, texts: list[str]) -> Floats:
-        """Return the unit vectors of whole texts, shape (texts, 256)."""
-        return np.stack([self.vector(text) for text in texts])
+    def _means(self, ids: Keys, spans: Sequence[tuple[int, int]]) -> Floats:
+        if not len(ids):
+            return np.zeros((1, WIDTH), np.float32)
+        weighted = self._table.weighted(ids)
+        return _unit(windows.means(weighted, spans))
+
+    def _keys(self, ids: Keys, spans: Sequence[tuple[int, int]]) -> list[Keys]:
+        begin, end = self._tokens, self._tokens + 1
+        marked = np.concatenate([[begin], ids, [end]])
+        pairs = self._tokens + _MARKS + _place(marked[:-1], marked[1:])
+        found: list[Keys] = []
+        for first, last in spans:
+            # The marks, and the pairs that they are in, belong to the parts at the edges.
+            left, right = first + (first > 0), last + 1 + (last == len(ids))
+            keys = np.concatenate([marked[left:right], pairs[left : right - 1]])
+            found.append(np.unique(keys))
+        return found
 
 
-def unit(rows: Floats) -> Floats:
+def _place(left: Keys, right: Keys) -> Keys:
+    """Return the places of pairs, 0 to ``PAIRS`` - 1, spread by multiplication."""
+    one, other, shift = _MIX
+    mixed = left.astype(np.uint64) * one ^ right.astype(np.uint64) * other
+    return (mixed * one >> shift).astype(np.int64)
+
+
+def _unit(rows: Floats) -> Floats:
     """Return rows of length 1; a row of zeros stays one."""
     lengths = np.sqrt(np.square(rows).sum(1, keepdims=True))
     return rows / np.maximum(lengths, np.float32(1e-9))

@@ -9,12 +9,15 @@ from schemas.safety import Finding
 EVASION: Final = "evasion"
 PLAIN: Final = "plain"
 """In a finding's evidence: the score of the text as it came, disguise and all."""
+DISGUISED: Final = "disguised"
+"""Likewise: that nothing was found in the text as it came."""
 
 
 def evasion_of(findings: Iterable[Finding], policy: Policy) -> Iterator[Finding]:
     """Yield a finding for each category that is blocked only once a disguise is off."""
     for finding in findings:
-        plain = finding.evidence.get(PLAIN)
+        hidden = finding.evidence.get(DISGUISED)
+        plain = 0.0 if hidden else finding.evidence.get(PLAIN)
         if plain is None:
             continue
         limits = policy.rule(finding.category).thresholds

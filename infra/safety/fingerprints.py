@@ -36,6 +36,8 @@ _FEWEST_LOUD: Final = 64
 """With fewer there is nothing to recognise: one colour, or one that fades into another."""
 _CUTS: Final = ((0.0, 0.0), (0.02, 0.02), (0.04, 0.04), (0.04, 0.0), (0.0, 0.04))
 """What may be missing at both ends of an axis."""
+_FADE: Final = 4.0
+"""Pixels of 64. What was cut off goes on as its neighbours, or not: both are tried."""
 # Whatever was cut, one of these is not far.
 _COARSE: Final = ((1, 1), (3, 3), (3, 4), (4, 3), (4, 4))
 _BAND_CUTS: Final = ((0, 0), (1, 1), (2, 2))
@@ -63,7 +65,7 @@ class Looks:
     """A picture in every way it may have been turned and cut.
 
     Attributes:
-        turned: 8 by 25 hashes of 4 words each, the upright one first; ``None``: featureless.
+        turned: 8 by 50 hashes of 4 words each, the upright one first; ``None``: featureless.
         dhashes: 8 words, upright first.
     """
 
@@ -112,12 +114,10 @@ def looks_of(square: _Square) -> Looks:
     if not _recognisable(_DCT @ square @ _DCT.T):
         return Looks(None, dhashes)
     stack = np.stack(turned)[:, None]
-    rows = np.stack([down for down, _ in product(_CUT_DCTS, _CUT_DCTS)])
-    columns = np.stack([across.T for _, across in product(_CUT_DCTS, _CUT_DCTS)])
-    signs = (rows @ stack @ columns) > 0
+    signs = (_ROWS @ stack @ _COLUMNS) > 0
     packed = _packed(signs.reshape(-1, _COEFFICIENTS, _COEFFICIENTS))
     words = packed.view("<u8").astype(np.uint64)
-    return Looks(words.reshape(8, len(_CUTS) ** 2, 4), dhashes)
+    return Looks(words.reshape(8, -1, 4), dhashes)
 
 
 def bands_of(phash: bytes) -> list[int]:
@@ -132,16 +132,26 @@ def _dct(side: int) -> NDArray[np.float32]:
     return np.cos(np.pi * places * waves / (2 * side)).astype(np.float32)
 
 
-def _uncut(before: float, after: float) -> NDArray[np.float32]:
-    """Return what puts a cut picture into its frame; its outermost pixels fill the rest."""
+def _uncut(before: float, after: float, fade: float | None) -> NDArray[np.float32]:
+    """Return what puts a cut picture into its frame; its outermost pixels fill the rest.
+
+    Args:
+        before: What is missing at the beginning, as a part of the whole.
+        after: What is missing at the end.
+        fade: Within so many pixels the fill becomes the mean of the line; ``None``: never.
+    """
     places = (np.arange(SIDE) + 0.5) / SIDE
-    sources = np.clip((places - before) / (1 - before - after) * SIDE - 0.5, 0, SIDE - 1)
+    wanted = (places - before) / (1 - before - after) * SIDE - 0.5
+    sources = np.clip(wanted, 0, SIDE - 1)
     low = np.floor(sources).astype(int)
-    weight = sources - low
+    weight = (sources - low).astype(np.float32)
     matrix = np.zeros((SIDE, SIDE), dtype=np.float32)
     matrix[np.arange(SIDE), low] += 1 - weight
     matrix[np.arange(SIDE), np.minimum(low + 1, SIDE - 1)] += weight
-    return matrix
+    if fade is not None:
+        near = np.exp(-np.abs(wanted - sources) / fade)[:, None].astype(np.float32)
+        matrix = matrix * near + (1 - near) / SIDE
+    return matrix.astype(np.float32)
 
 
 def _by_coarseness() -> NDArray[np.intp]:
@@ -168,5 +178,10 @@ def _dhash(square: _Square) -> NDArray[np.uint8]:
 
 
 _DCT: Final = _dct(SIDE)
-_CUT_DCTS: Final = tuple(_DCT @ _uncut(before, after) for before, after in _CUTS)
+_UNCUTS: Final = tuple(
+    tuple(_DCT @ _uncut(before, after, fade) for before, after in _CUTS)
+    for fade in (None, _FADE)
+)
+_ROWS: Final = np.stack([down for cuts in _UNCUTS for down, _ in product(cuts, cuts)])
+_COLUMNS: Final = np.stack([to.T for cuts in _UNCUTS for _, to in product(cuts, cuts)])
 _ORDER: Final = _by_coarseness()

@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from infra.safety.fingerprints import DHASH_BYTES, NEAR, PHASH_BYTES, Looks
 from schemas.hash_list import Algorithm
 
+SHA256_BYTES: Final = 32
 NEAR_DHASH: Final = 3
 """Bits of 64 that may differ: so short a hash tells much less."""
 _COARSE: Final = 16
 """Of the 64 coarsest bits so many may differ before the others are looked at."""
-_AT_ONCE: Final = 1 << 14
+_AT_ONCE: Final = 1 << 15
+_MOST_BITS: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +56,8 @@ class HashTable:
         kept: dict[Algorithm, list[Entry]] = {one: [] for one in Algorithm}
         for entry in entries:
             kept[entry.algorithm].append(entry)
-        exact = kept[Algorithm.SHA256]
-        self._exact: dict[bytes, set[int]] = {}
-        for entry in exact:
-            self._exact.setdefault(entry.hash, set()).add(entry.place)
+        self._exact, self._exact_places = _arrays(kept[Algorithm.SHA256], SHA256_BYTES)
+        self._exact_keys = np.ascontiguousarray(self._exact[:, 0])
         self._words, self._places = _arrays(kept[Algorithm.PHASH256], PHASH_BYTES)
         self._coarsest = np.ascontiguousarray(self._words[:, 0])
         self._dwords, self._dplaces = _arrays(kept[Algorithm.DHASH64], DHASH_BYTES)
@@ -65,7 +65,7 @@ class HashTable:
 
     def __len__(self) -> int:
         """Return how many entries there are."""
-        return sum(map(len, self._exact.values())) + len(self._words) + len(self._dwords)
+        return len(self._exact) + len(self._words) + len(self._dwords)
 
     @property
     def needs_looks(self) -> bool:
@@ -74,9 +74,12 @@ class HashTable:
 
     def exact(self, data: bytes) -> list[Hit]:
         """Return the lists that know these very bytes."""
-        if not self._exact:
+        if not len(self._exact):
             return []
-        places = self._exact.get(hashlib.sha256(data).digest(), ())
+        words = np.frombuffer(hashlib.sha256(data).digest(), "<u8").astype(np.uint64)
+        rows = np.flatnonzero(self._exact_keys == words[0])
+        same = rows[(self._exact[rows] == words).all(axis=1)]
+        places = set(self._exact_places[same].tolist())
         return [Hit(place, Algorithm.SHA256, 0, 256) for place in sorted(places)]
 
     def near(self, looks: Looks) -> list[Hit]:
@@ -118,11 +121,19 @@ def _arrays(
 
 
 def _rows_near(words: NDArray[np.uint64], wanted: NDArray[np.uint64], most: int) -> list[int]:
-    found: set[int] = set()
+    """Return the rows of which at most so many bits differ from any of those wanted."""
+    found: list[int] = []
+    differing = np.empty(_AT_ONCE, np.uint64)
+    bits, fewest = np.empty(_AT_ONCE, np.uint8), np.empty(_AT_ONCE, np.uint8)
     # Small enough for the processor's own memory: each stretch is gone through many times.
     for start in range(0, len(words), _AT_ONCE):
         stretch = words[start : start + _AT_ONCE]
+        size = len(stretch)
+        fewest.fill(_MOST_BITS)
         for one in wanted:
-            near = np.flatnonzero(np.bitwise_count(stretch ^ one) <= most)
-            found.update((near + start).tolist())
-    return sorted(found)
+            np.bitwise_xor(stretch, one, out=differing[:size])
+            np.bitwise_count(differing[:size], out=bits[:size])
+            np.minimum(fewest[:size], bits[:size], out=fewest[:size])
+        near = np.flatnonzero(fewest[:size] <= most)
+        found += (near + start).tolist()
+    return found

@@ -1,7 +1,6 @@
-"""Logistic heads: how likely a vector belongs to each category, and to any of them."""
+"""Logistic heads: how likely an encoded text belongs to each category, and to any of them."""
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -9,35 +8,38 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from infra.safety.encoder import Encoding
 from infra.safety.package_data import checked
 
 Floats = NDArray[np.float32]
-Doubles = NDArray[np.float64]
 
 TRAINED: Final = "heads.npz"
-PENALTY: Final = 3e-4
-_STEPS: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Heads:
-    """Linear functions of a vector, each to be squeezed between 0 and 1.
+    """Linear functions of an encoding; the last head finds harm of any kind.
 
     Attributes:
-        weights: Shape (width, heads).
+        dense: For the means, shape (256, heads).
+        sparse: For tokens and pairs, shape (places, heads).
         bias: Shape (heads,).
-        categories: What the heads stand for; one more stands for harm of any kind, the last.
+        categories: What the heads but the last stand for.
         version: Of what was trained.
     """
 
-    weights: Floats
+    dense: Floats
+    sparse: Floats
     bias: Floats
     categories: tuple[str, ...]
     version: str
 
-    def logits(self, rows: Floats) -> Floats:
-        """Return one number per row and head, shape (rows, heads)."""
-        return rows @ self.weights + self.bias
+    def logits(self, encoding: Encoding) -> Floats:
+        """Return one number for each part and head, shape (parts, heads)."""
+        # einsum and not @, which wakes the threads of BLAS for nothing.
+        means = np.einsum("pw,wh->ph", encoding.means, self.dense)
+        words = np.stack([self.sparse[keys].sum(0) for keys in encoding.keys])
+        return means + words * encoding.shares[:, None] + self.bias
 
 
 def load_heads(folder: Path) -> Heads:
@@ -48,60 +50,21 @@ def load_heads(folder: Path) -> Heads:
     """
     path = checked(folder, TRAINED)
     with np.load(path, allow_pickle=False) as arrays:
-        categories = tuple(str(name) for name in arrays["categories"])
-        version = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
-        return Heads(arrays["weights"], arrays["bias"], categories, version)
+        return Heads(
+            arrays["dense"],
+            arrays["sparse"].astype(np.float32),
+            arrays["bias"],
+            tuple(str(name) for name in arrays["categories"]),
+            hashlib.sha256(path.read_bytes()).hexdigest()[:12],
+        )
 
 
 def save_heads(heads: Heads, folder: Path) -> None:
-    """Write trained heads; their version follows from their numbers."""
-    np.savez(
+    """Write trained heads; their version follows from their bytes."""
+    np.savez_compressed(
         folder / TRAINED,
-        weights=heads.weights,
+        dense=heads.dense,
+        sparse=heads.sparse.astype(np.float16),
         bias=heads.bias,
         categories=np.array(heads.categories),
     )
-
-
-def with_heads(heads: Heads, vectors: Mapping[str, Floats], others: Floats) -> Heads:
-    """Return heads with one more for each name: its vectors against the others."""
-    weights, bias = list[Floats](), list[Floats]()
-    version = hashlib.sha256(heads.version.encode())
-    for name, rows in vectors.items():
-        truth = np.arange(len(rows) + len(others)) < len(rows)
-        w, b = fit(np.concatenate([rows, others]), truth, PENALTY)
-        weights.append(w[:, None].astype(np.float32))
-        bias.append(np.array([b], np.float32))
-        version.update(name.encode() + rows.tobytes())
-    return Heads(
-        np.concatenate([heads.weights[:, :-1], *weights, heads.weights[:, -1:]], axis=1),
-        np.concatenate([heads.bias[:-1], *bias, heads.bias[-1:]]),
-        (*heads.categories, *vectors),
-        version.hexdigest()[:12],
-    )
-
-
-def fit(rows: Floats, truth: NDArray[np.bool_], penalty: float) -> tuple[Doubles, float]:
-    """Return weights and bias of one head: L2 logistic regression by Newton's method.
-
-    Both classes count the same in sum, however many examples each has.
-    """
-    share = np.where(truth, 0.5 / truth.sum(), 0.5 / (~truth).sum())
-    design = np.concatenate([rows.astype(np.float64), np.ones((len(rows), 1))], axis=1)
-    ridge = np.full(design.shape[1], penalty)
-    ridge[-1] = 1e-9
-    w = np.zeros(design.shape[1])
-    for _ in range(_STEPS):
-        p = sigmoid(design @ w)
-        gradient = design.T @ (share * (p - truth)) + ridge * w
-        hessian = (design * (share * p * (1 - p))[:, None]).T @ design + np.diag(ridge)
-        step = np.linalg.solve(hessian, gradient)
-        w -= step
-        if np.abs(step).max() < 1e-8:
-            break
-    return w[:-1], float(w[-1])
-
-
-def sigmoid(x: Doubles) -> Doubles:
-    """Return 1 / (1 + exp(-x)), without overflow."""
-    return 0.5 * (1 + np.tanh(0.5 * x))

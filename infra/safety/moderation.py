@@ -1,8 +1,11 @@
 """What of a job is judged, and what follows: the one way in for the API and the workers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from infra.safety.decide import HASH_LISTS
 from infra.safety.joined import joined
@@ -20,6 +23,9 @@ from infra.safety.parts import (
 from schemas.policy import Policy
 from schemas.safety import Action, Picture, Redaction, Span, Stage, Verdict
 from schemas.tenant_plan import SafetyLevel
+
+# Of a longer text, its beginning says where it lies.
+_LONGEST_PLACED: Final = 8_000
 
 
 class PolicySource(Protocol):
@@ -39,12 +45,14 @@ class Judged:
         policy: What counted.
         parts: What was judged.
         told: The input as the model is to see it; ``None`` if that is as it came.
+        vector: Of a prompt that is blocked: its place in the classifier's space.
     """
 
     verdict: Verdict
     policy: Policy
     parts: Sequence[Part] = ()
     told: Mapping[str, Any] | None = None
+    vector: NDArray[np.float32] | None = None
 
 
 class Moderation:
@@ -53,11 +61,18 @@ class Moderation:
     Args:
         moderator: Judges one text or picture.
         policies: What counts.
+        vector_of: Places a text in the classifier's space; without it near texts are not known.
     """
 
-    def __init__(self, moderator: Moderator, policies: PolicySource) -> None:
+    def __init__(
+        self,
+        moderator: Moderator,
+        policies: PolicySource,
+        vector_of: Callable[[str], NDArray[np.float32]] | None = None,
+    ) -> None:
         self.moderator = moderator
         self.policies = policies
+        self._vector_of = vector_of
 
     async def judge_floor(
         self, parameters: Mapping[str, Any], whose: Whose, level: SafetyLevel
@@ -67,7 +82,8 @@ class Moderation:
         parts = _cut(input_parts(parameters, pictures=False), policy)
         subjects = [part.subject(whose) for part in parts]
         verdicts = await self.moderator.evaluate_floors(subjects, policy)
-        return Judged(joined(verdicts), policy, parts)
+        verdict = joined(verdicts)
+        return Judged(verdict, policy, parts, vector=self._vector(verdict, parts, verdicts))
 
     async def judge_input(
         self,
@@ -96,7 +112,7 @@ class Moderation:
             verdict = replace(verdict, action=min(verdict.action, Action.FLAG))
         changed = _changed(parameters, parts, verdicts)
         told = replaced(parameters, changed) if changed else None
-        return Judged(verdict, policy, parts, told)
+        return Judged(verdict, policy, parts, told, self._vector(verdict, parts, verdicts))
 
     async def judge_output(
         self,
@@ -121,6 +137,16 @@ class Moderation:
         subjects = [part.subject(whose) for part in parts]
         verdicts = await self.moderator.evaluate_all(subjects, policy)
         return Judged(joined(verdicts), policy, parts)
+
+    def _vector(
+        self, verdict: Verdict, parts: Sequence[Part], verdicts: Sequence[Verdict]
+    ) -> NDArray[np.float32] | None:
+        """Return where the part lies that led to a block."""
+        if verdict.action is not Action.BLOCK or self._vector_of is None:
+            return None
+        pairs = zip(parts, verdicts, strict=True)
+        worst = max(pairs, key=lambda pair: (pair[1].action, pair[1].confidence))[0]
+        return self._vector_of(worst.text[:_LONGEST_PLACED]) if worst.text else None
 
 
 def _cut(parts: Sequence[Part], policy: Policy) -> list[Part]:

@@ -19,12 +19,13 @@ from infra.safety.evasion import evasion_of
 from infra.safety.look import FAILED, OPEN, SKIPPED, TIMED_OUT, Look, digest_of, run_of
 from infra.safety.own_categories import OwnCategories
 from infra.safety.reading import Reader, Reading
-from infra.telemetry.safety_metrics import REMOTE_FAILURES, seconds_of
+from infra.telemetry.safety_metrics import DETECTOR_FAILURES, seconds_of
 from schemas.policy import Policy
 from schemas.safety import FLOORS, Action, Coverage, Finding, Subject, Verdict
 
 _LONG_TEXT: Final = 2_000
 """Characters. Below, all local detectors together take less than 2 ms."""
+_SILENCE_SECONDS: Final = 60.0
 NEGATIVE_CHARS: Final = "limits.negative_chars"
 UNREADABLE: Final = "limits.readable"
 
@@ -56,6 +57,7 @@ class Moderator:
         self._reader = reader or Reader()
         self._foreign = foreign or self._reader
         self._own = own
+        self._told: dict[str, float] = {}
 
     async def evaluate(self, subject: Subject, policy: Policy) -> Verdict:
         """Return what is to happen to a subject; it never raises for what it is.
@@ -142,10 +144,8 @@ class Moderator:
         try:
             look.findings += detector.check(look.reading)
         except Exception as error:  # noqa: BLE001 - a detector's fault must not end a job
-            # No traceback: it may quote the text.
-            _log.error(
-                "detector_failed", detector=detector.name, error_type=type(error).__name__
-            )
+            self._tell("detector_failed", detector.name, error)
+            DETECTOR_FAILURES.labels(detector.name, FAILED).inc()
             note = FAILED
         seconds = self._clock.monotonic() - begun
         seconds_of(detector.name).observe(seconds)
@@ -171,7 +171,7 @@ class Moderator:
 
     async def _ask_one(self, detector: RemoteDetector, look: Look, policy: Policy) -> None:
         if not detector.available:
-            REMOTE_FAILURES.labels(detector.name, OPEN).inc()
+            DETECTOR_FAILURES.labels(detector.name, OPEN).inc()
             look.runs.append(run_of(detector, OPEN))
             return
         begun = self._clock.monotonic()
@@ -184,15 +184,21 @@ class Moderator:
         except TimeoutError:
             note = TIMED_OUT
         except Exception as error:  # noqa: BLE001 - what follows from it, the policy says
-            _log.warning(
-                "remote_check_failed", detector=detector.name, error_type=type(error).__name__
-            )
+            self._tell("remote_check_failed", detector.name, error)
             note = FAILED
         if note is not None:
-            REMOTE_FAILURES.labels(detector.name, note).inc()
+            DETECTOR_FAILURES.labels(detector.name, note).inc()
         seconds = self._clock.monotonic() - begun
         seconds_of(detector.name).observe(seconds)
         look.runs.append(run_of(detector, note, seconds))
+
+    def _tell(self, event: str, detector: str, error: Exception) -> None:
+        """Log a failure, of each detector one a minute; no traceback: it may quote the text."""
+        now = self._clock.monotonic()
+        told = self._told.get(detector)
+        if told is None or now - told >= _SILENCE_SECONDS:
+            self._told[detector] = now
+            _log.error(event, detector=detector, error_type=type(error).__name__)
 
     def _decided(self, look: Look, policy: Policy, begun: float) -> Verdict:
         subject = look.reading.subject

@@ -98,8 +98,13 @@ class Policies:
                 document = _read(stored.document, stored.version) if stored else None
                 if document is not None:
                     documents[tenant_id] = document
+        same = versions.get(INSTALLATION) == self._versions.get(INSTALLATION)
+        self._resolved = {
+            (whose, level): policy
+            for (whose, level), policy in self._resolved.items()
+            if same and versions.get(whose) == self._versions.get(whose)
+        }
         self._versions, self._documents = versions, documents
-        self._resolved = {}
 
 
 def _read(document: Mapping[str, Any], version: int) -> PolicyDocument | None:

@@ -30,12 +30,11 @@ class TokenTable:
         self, vectors: NDArray[np.int8], scales: NDArray[np.float32], vocabulary: list[str]
     ) -> None:
         self.wordpiece = WordPiece(vocabulary)
-        self.weights = token_weights(len(vocabulary))
         self._vectors = vectors
-        self._scales = scales
+        self._scales = scales * token_weights(len(vocabulary))
 
-    def vectors(self, ids: NDArray[np.intp]) -> NDArray[np.float32]:
-        """Return the unit vectors of tokens, shape (tokens, 256)."""
+    def weighted(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the vectors of tokens, as long as their weights, shape (tokens, 256)."""
         return self._vectors[ids] * self._scales[ids, None]
 
 

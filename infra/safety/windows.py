@@ -4,6 +4,7 @@ One bad sentence among a hundred good ones disappears in the mean over all of th
 text counts, and each stretch of 128 and of 32 tokens; the worst of them speaks for the text.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -27,7 +28,7 @@ def spans(tokens: int) -> list[tuple[int, int]]:
     return found
 
 
-def means(rows: NDArray[np.float32], spans: list[tuple[int, int]]) -> NDArray[np.float32]:
+def means(rows: NDArray[np.float32], spans: Sequence[tuple[int, int]]) -> NDArray[np.float32]:
     """Return the mean of the rows of each span, shape (spans, columns)."""
     if len(spans) == 1:
         return rows.mean(0, keepdims=True)

@@ -16,9 +16,9 @@ SAFETY_SECONDS: Final = Histogram(
     ["filter"],
     buckets=(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1, 5),
 )
-REMOTE_FAILURES: Final = Counter(
-    "genq_safety_remote_failures",
-    "Remote detectors that gave no answer: timeout, failed, or open after too many of these.",
+DETECTOR_FAILURES: Final = Counter(
+    "genq_safety_detector_failures",
+    "Detectors that gave no answer: timeout, failed, or open after too many of these.",
     ["filter", "reason"],
 )
 EVIDENCE_LOST: Final = Counter(

@@ -70,6 +70,7 @@ from producer.api.refusals import (
 )
 from producer.api.retry import retry_job
 from producer.api.retry_operations import ACT_ON_JOBS, RETRY_JOB
+from producer.api.safety_operations import SAFETY_ROUTES
 from producer.api.schedule_operations import (
     CHANGE_SCHEDULE,
     CREATE_SCHEDULE,
@@ -197,6 +198,7 @@ _TENANT_ROUTES: Final[tuple[tuple[Operation, TenantRoute], ...]] = (
     *ADMIN_ROUTES,
     *BUDGET_ROUTES,
     *AUDIT_ROUTES,
+    *SAFETY_ROUTES,
     *WEBHOOK_ENDPOINT_ROUTES,
     *WEBHOOK_DELIVERY_ROUTES,
 )

@@ -19,6 +19,7 @@ from schemas.errors import NotFoundError, NotReadyError
 from schemas.ids import format_id
 from schemas.job import Artifact, JobRecord
 from schemas.job_states import JobState, status_of
+from schemas.privacy_errors import ContentErasedError
 
 _RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 # Artifacts are what models made: shown, but never run, whatever they contain.
@@ -42,6 +43,7 @@ async def send_artifact(services: Services, tenant: Tenant, request: Request) ->
     Raises:
         NotFoundError: No such job, or it has fewer artifacts.
         NotReadyError: The job has not ended, or has not succeeded.
+        ContentErasedError: Retention or an erasure took it.
         RangeNotSatisfiableError: The wanted range begins past the end.
         ObjectStoreError: The store failed.
     """
@@ -120,6 +122,8 @@ def _artifact_of(job: JobRecord, index: str) -> Artifact:
             f"{shown} is {status_of(job.state).value}; ask again when it has ended, or wait "
             f"with GET /v1/jobs/{shown} and Prefer: wait=60"
         )
+    if job.output_erased:
+        raise ContentErasedError(f"what {shown} made was erased; submit the job again")
     if job.state is not JobState.SUCCEEDED:
         raise NotReadyError(f"{shown} ended as {status_of(job.state).value}: no artifacts")
     for artifact in job.artifacts:

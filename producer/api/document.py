@@ -11,6 +11,7 @@ from producer.api.illustrate import illustrate
 from producer.api.pages import DEFAULT_LIMIT, LARGEST_LIMIT
 from producer.api.preferences import LONGEST_IDEMPOTENCY_KEY, LONGEST_WAIT_SECONDS
 from producer.api.problems import MEDIA_TYPE
+from producer.api.safety_models import SAFETY_REQUESTS, SAFETY_VIEWS
 from producer.api.webhook_models import WEBHOOK_REQUESTS, WEBHOOK_VIEWS
 from schemas.api_key import KeyPage, KeyRequest, KeyRotation, KeyView, NewKeyView
 from schemas.audit_views import AuditPage
@@ -55,6 +56,7 @@ TAGS: Final = [
     {"name": "jobs", "description": "Submit generation jobs, follow them, fetch results."},
     {"name": "webhooks", "description": "Who is told of events, and what became of it."},
     {"name": "keys", "description": "Who am I; API keys of one's own tenant."},
+    {"name": "safety", "description": "What is checked, and what follows from it."},
     {"name": "admin", "description": "Tenants and their keys. Needs the scope admin."},
     {"name": "operations", "description": "Probes and metrics. No key needed."},
 ]
@@ -159,6 +161,8 @@ _MODELS: Final[list[tuple[type[BaseModel], JsonSchemaMode]]] = [
     (BudgetList, "serialization"),
     (EstimateView, "serialization"),
     (AuditPage, "serialization"),
+    *((model, "validation") for model in SAFETY_REQUESTS),
+    *((model, "serialization") for model in SAFETY_VIEWS),
     *((model, "validation") for model in WEBHOOK_REQUESTS),
     *((model, "serialization") for model in WEBHOOK_VIEWS),
     (Problem, "serialization"),

@@ -13,12 +13,15 @@ from producer.api.request_examples import (
     JOB_ACTION_REQUEST,
     KEY_REQUEST,
     KEY_ROTATION,
+    LIFT_REQUEST,
     PLAN_CHANGE,
+    POLICY_DOCUMENT,
     RECOVERY_REQUEST,
     REDRIVE_REQUEST,
     SCHEDULE_CHANGE,
     SCHEDULE_REQUEST,
     SECRET_ROTATION,
+    SIMULATION_REQUEST,
     TENANT_REQUEST,
 )
 
@@ -73,6 +76,7 @@ JOB: Final[dict[str, Any]] = {
     "tags": ["spring"],
     "end_user": None,
     "retry_of": None,
+    "content": "kept",
     "urls": {"get": _URL, "cancel": f"{_URL}/cancel", "events": f"{_URL}/events"},
 }
 PROBLEM: Final[dict[str, Any]] = {
@@ -97,6 +101,9 @@ PROBLEM: Final[dict[str, Any]] = {
 # By the schema's name; the others are made from their schemas.
 HAND_MADE: Final[dict[str, Any]] = {
     "JobRequest": IMAGE_REQUEST,
+    "PolicyDocument": POLICY_DOCUMENT,
+    "SimulationRequest": SIMULATION_REQUEST,
+    "LiftRequest": LIFT_REQUEST,
     "JobView": JOB,
     "Problem": PROBLEM,
     "CancelRequest": CANCEL_REQUEST,

@@ -65,6 +65,7 @@ MEANINGS: Final[Mapping[str, Meaning]] = MappingProxyType(
         "invalid_request": Meaning(400, "Invalid request"),
         "outbound_refused": Meaning(400, "Refused address"),
         "content_blocked": Meaning(400, "Blocked content"),
+        "output_withheld": Meaning(400, "Output withheld"),
         "context_too_long": Meaning(400, "Input too long for the model"),
         "model_refused_content": Meaning(400, "Content refused by the model"),
         "model_rejected_request": Meaning(400, "Request rejected by the model"),

@@ -32,6 +32,16 @@ BUDGET_BODY: Final[dict[str, Any]] = {
     "end_user": "*",
     "on_exhausted": "park",
 }
+POLICY_DOCUMENT: Final[dict[str, Any]] = {
+    "policy": "acme",
+    "categories": {
+        "violence": {"flag": 0.4, "block": 0.6},
+        "rivals": {"flag": 0.5, "review": None, "block": None, "words": ["Initech"]},
+        "pii.email": {"action": "block"},
+    },
+}
+SIMULATION_REQUEST: Final[dict[str, Any]] = {"document": POLICY_DOCUMENT, "since": "7d"}
+LIFT_REQUEST: Final[dict[str, Any]] = {"end_user": "user-42"}
 TENANT_REQUEST: Final[dict[str, Any]] = {"name": "globex", "weight": 2, "max_inflight": 50}
 PLAN_CHANGE: Final[dict[str, Any]] = {"weight": 4, "calls_per_minute": 600}
 JOB_ACTION_REQUEST: Final[dict[str, Any]] = {

@@ -1,5 +1,6 @@
 """What the routes work with: made once per process, handed to each of them."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -13,11 +14,13 @@ from infra.objectstore.opening import open_store
 from infra.objectstore.store import ObjectStore
 from infra.postgres.engine import close_engine, create_engine, single_statements
 from infra.progress import ProgressLine
+from infra.safety.moderation import Moderation
 from infra.settings import Settings
 from producer.api.auth import KeyRing
 from producer.api.feed_tails import FeedTails
 from producer.api.live import LiveJobs
 from producer.api.waiters import Waiters
+from producer.moderation import open_checks
 from producer.search_places import SearchPlaces
 from producer.submit import Submitter
 
@@ -39,6 +42,7 @@ class Services:
     live: LiveJobs
     feeds: FeedTails
     progress: ProgressLine
+    moderation: Moderation
 
     @property
     def public_url(self) -> str:
@@ -61,7 +65,8 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
         store = open_store(settings)
         stack.push_async_callback(store.close)
         doorbells = await stack.enter_async_context(Doorbells(settings.doorbell_url()))
-        submitter = Submitter(engine, settings, doorbells)
+        checks = await asyncio.to_thread(open_checks, settings, engine, clock)
+        submitter = Submitter(engine, settings, doorbells, clock, checks)
         stack.push_async_callback(submitter.close)
         progress = ProgressLine(settings.doorbell_url())
         stack.push_async_callback(progress.close)
@@ -88,4 +93,5 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
             live=live,
             feeds=feeds,
             progress=progress,
+            moderation=checks.moderation,
         )

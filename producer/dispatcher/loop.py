@@ -26,6 +26,7 @@ from producer.dispatcher.schedules import ScheduleServer
 from producer.dispatcher.throughput import Throughput
 from producer.dispatcher.turn import Publish, Turn, put_to_sleep, take_turn
 from producer.dispatcher.unique_keys import forget_unique_keys
+from producer.moderation import SubmitChecks
 from producer.submit import Submitter
 from schemas.errors import BrokerUnavailableError, DatabaseUnavailableError
 from schemas.ids import format_id
@@ -91,6 +92,7 @@ class Dispatcher:
         *,
         publish: Publish,
         oldest_waiting: OldestWaiting,
+        checks: SubmitChecks | None = None,
     ) -> None:
         self._engine = engine
         self._settings = settings
@@ -100,7 +102,7 @@ class Dispatcher:
         self._publish = self._rates.metered(publish)
         self._oldest_waiting = oldest_waiting
         self._empty = _EmptyFlows()
-        submitter = Submitter(engine, settings, doorbells, clock)
+        submitter = Submitter(engine, settings, doorbells, clock, checks)
         self._schedules = ScheduleServer(engine, settings, doorbells, submitter)
         self._speed = Throughput()
 

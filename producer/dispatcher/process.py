@@ -23,6 +23,7 @@ from infra.telemetry.tracing import configure_tracing
 from producer.audit.anchors import anchoring
 from producer.dispatcher.loop import Dispatcher
 from producer.dispatcher.publish_spans import traced
+from producer.moderation import open_checks
 from schemas.errors import BrokerUnavailableError, SettingsError
 from schemas.lanes import Lane
 
@@ -51,6 +52,7 @@ async def dispatch(settings: Settings) -> None:
         with suppress(BrokerUnavailableError):
             await loop.run_in_executor(thread, publisher.warm_up)
         async with Doorbells(settings.doorbell_url()) as doorbells:
+            checks = await asyncio.to_thread(open_checks, settings, engine, SystemClock())
             dispatcher = Dispatcher(
                 engine,
                 settings,
@@ -58,6 +60,7 @@ async def dispatch(settings: Settings) -> None:
                 SystemClock(),
                 publish=traced(publish, engine),
                 oldest_waiting=oldest_waiting,
+                checks=checks,
             )
             structlog.get_logger().info("dispatcher_started")
             async with anchoring(engine, settings):

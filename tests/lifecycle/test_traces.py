@@ -182,7 +182,7 @@ def test_without_traces_nothing_is_stored_and_nothing_is_sent(
 
     assert "traceparent" not in headers
     stored = {row.key for row in genq.sql("SELECT jsonb_object_keys(body) AS key FROM payload")}
-    assert stored == {"input", "webhook"}
+    assert stored == {"sealed", "webhook"}
 
 
 def _all_of(span: ReadableSpan) -> dict[str, str]:

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 import structlog
@@ -96,14 +97,8 @@ class DeliveryLoop:
         self.recovery_pace = RecoveryPace(clock)
         self._lanes = Lanes(limits.places, self.recovery_pace)
         me = secrets.randbits(63)
-        self._leases = Leases(
-            self._lanes,
-            destinations,
-            self._server_time,
-            me=me,
-            lease=limits.lease,
-            clock=clock,
-        )
+        leases = partial(Leases, me=me, lease=limits.lease, clock=clock)
+        self._leases = leases(self._lanes, destinations, self._server_time)
         self._attempts = Attempts(
             engine,
             sender,

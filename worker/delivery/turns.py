@@ -97,8 +97,10 @@ class Turns:
     def offer(self, lane: HeldLane) -> None:
         """Have a lane wait for its turn, if it has something to begin."""
         trust = _stands(lane)
-        for lines, owed in ((self._live, lane.waiting), (self._past, lane.past)):
-            if owed and not lane.lost:
+        # What a recovery sends again passes nothing that is live of its own lane.
+        behind = lane.past and not lane.waiting and not lane.more_live
+        for lines, waits in ((self._live, lane.waiting), (self._past, behind)):
+            if waits and not lane.lost:
                 lines.put(lane, trust)
             else:
                 lines.remove(lane)

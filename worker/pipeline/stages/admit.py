@@ -17,11 +17,15 @@ class Admit:
 
         Raises:
             JobCancelledError: Its caller cancelled it before it started.
+            ContentErasedError: Retention or an erasure took its input.
+            ContentUnreadableError: A key is missing; once it is back the job can run.
             InputError: The stored parameters do not fit. They did when they were accepted,
                 perhaps by an older release.
         """
         if run.claim.cancel:
             raise JobCancelledError
+        if run.claim.fault is not None:
+            raise run.claim.fault
         try:
             INPUTS[run.claim.kind].model_validate(dict(run.claim.input))
         except ValidationError as error:

@@ -1,0 +1,1 @@
+"""Safety for who answers for it: policies, what they would change, sanctions."""
