@@ -19,6 +19,7 @@ from genq.models import (
     Slice,
     Urls,
 )
+from genq.safety_decoding import read_safety
 
 
 def read_job(found: object) -> Job:
@@ -50,6 +51,7 @@ def read_job(found: object) -> Job:
         tags=fields.texts("tags"),
         end_user=fields.maybe_text("end_user"),
         retry_of=fields.maybe_text("retry_of"),
+        safety=read_safety(fields.part("safety")),
         content=fields.maybe_text("content") or "kept",
         urls=_urls(fields.part("urls")),
         raw=fields.found,

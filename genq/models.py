@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from genq.errors import JobBlockedError, JobFailedError
+from genq.safety_models import Safety
 
 FINAL_STATUSES: Final = ("succeeded", "failed", "cancelled", "expired", "blocked")
 STATUSES: Final = ("queued", "running", *FINAL_STATUSES)
@@ -106,6 +107,7 @@ class Job:
     tags: tuple[str, ...] = ()
     end_user: str | None = None
     retry_of: str | None = None
+    safety: Safety | None = None
     content: str = "kept"
     urls: Urls = field(default_factory=Urls)
     raw: Json = field(default_factory=dict[str, object], repr=False, compare=False)

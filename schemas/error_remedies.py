@@ -119,6 +119,10 @@ REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
             "Nothing brings it back: retention or an erasure deleted it. Submit the job again "
             "with its input."
         ),
+        "under_legal_hold": (
+            "The operator releases the hold (genq hold release) once the law allows it; then "
+            "ask again."
+        ),
         "content_unreadable": (
             "Tell the operator: a key is missing. GENQ_SECRETS_KEY must have what sealed it, "
             "and the tables tenant_key and subject_key must be of the same backup."

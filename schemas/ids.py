@@ -12,7 +12,8 @@ ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 SUFFIX_LENGTH: Final = 26
 
 Prefix = Literal[
-    "job", "batch", "resp", "file", "evt", "whe", "whd", "whr", "err", "req", "key", "sched"
+    "job", "batch", "resp", "file", "evt", "whe", "whd", "whr", "err", "req", "key", "sched",
+    "ers", "hold",
 ]  # fmt: skip
 
 # Two characters at a time: every answer has several ids.

@@ -19,3 +19,12 @@ class ContentUnreadableError(GenqError):
     category = Category.SECURITY
     severity = Severity.CRITICAL
     retryable = True
+
+
+class LegalHoldError(GenqError):
+    """A legal hold keeps all that should be erased."""
+
+    code = "under_legal_hold"
+    category = Category.BUSINESS_LOGIC
+    severity = Severity.LOW
+    retryable = False

@@ -12,6 +12,7 @@ from genq.cli.screen import describe, print_data, print_json, print_table, tell
 from genq.cli.submit import finish, read_metadata, show_result
 from genq.client import Genq
 from genq.models import KINDS, LANES, STATUSES, Job, QueuePlace
+from genq.safety_models import Safety
 
 _PAGE: Final = 100
 _MAKE_ONE: Final = 'no jobs yet; make one: genq submit "a red kite over the sea"'
@@ -128,6 +129,8 @@ def _show(job: Job) -> None:
         "finished": short(job.finished_at) if job.finished_at else "",
         "attempts": str(job.attempts) if job.attempts else "",
         "error": f"{job.error.code}: {job.error.message}" if job.error else "",
+        "safety": _verdict(job.safety) if job.safety else "",
+        "appeal": (job.safety.appeal_url or "") if job.safety else "",
         "metadata": ", ".join(f"{name}={value}" for name, value in job.metadata.items()),
         "tags": ", ".join(job.tags),
         "retry of": job.retry_of or "",
@@ -140,6 +143,11 @@ def _show(job: Job) -> None:
             print_data(f"artifact  {artifact.index}  {artifact.content_type}  {artifact.url}")
         if job.output.text is not None:
             print_data(f"text      {job.output.text}")
+
+
+def _verdict(safety: Safety) -> str:
+    why = ", ".join(f"{reason.category} {reason.score:g}" for reason in safety.reasons)
+    return f"{safety.verdict} of the {safety.stage}: {why or 'no reason'}"
 
 
 def _place(queue: QueuePlace) -> str:

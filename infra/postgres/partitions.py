@@ -33,6 +33,9 @@ _IN_USE: Final = text("""
 SELECT EXISTS (SELECT 1 FROM live WHERE job_id >= :low AND job_id < :high)
     OR EXISTS (SELECT 1 FROM delivery WHERE job_id >= :low AND job_id < :high)
     OR EXISTS (SELECT 1 FROM delivery WHERE event_id >= :low AND event_id < :high)
+    OR EXISTS (SELECT 1 FROM legal_hold h WHERE h.released_at IS NULL AND (
+      h.job_id >= :low AND h.job_id < :high OR h.job_id IS NULL AND EXISTS (
+        SELECT 1 FROM job j WHERE j.tenant_id = h.tenant_id AND j.id >= :low AND j.id < :high)))
 """)
 
 
@@ -104,7 +107,8 @@ async def drop_partitions_before(connection: AsyncConnection, *, before: datetim
             break
         keys = {"low": first_key(week), "high": first_key(week + _WEEK)}
         if (await connection.execute(_IN_USE, keys)).scalar_one():
-            _log().warning("partitions_kept", week=day, reason="unfinished jobs or deliveries")
+            reason = "unfinished jobs, deliveries or legal holds"
+            _log().warning("partitions_kept", week=day, reason=reason)
             continue
         names = sorted(existing & {partition_name(table, week) for table in PARTITIONED})
         if await _drop(connection, names):

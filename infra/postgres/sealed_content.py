@@ -123,6 +123,21 @@ async def open_bodies(connection: AsyncConnection, bodies: Sequence[Body]) -> li
     ]
 
 
+async def seal_for_tenant(connection: AsyncConnection, body: Body) -> str | None:
+    """Return a body sealed for its tenant, whoever's it was; ``None``: it is not sealed.
+
+    Raises:
+        ContentUnreadableError: It does not open.
+    """
+    contents = contents_of(connection)
+    if contents is None or not body.stored or SEALED not in body.stored:
+        return None
+    sealed = Sealed(body.place, base64.b64decode(body.stored[SEALED]))
+    clear = Clear(body.place, b"", await contents.open_one(connection, sealed))
+    (again,) = await contents.seal(connection, [clear])
+    return orjson.dumps({**body.stored, SEALED: _written(again or b"")}).decode()
+
+
 @dataclass(frozen=True, slots=True)
 class Made:
     """What a job made, to be sealed with its end.

@@ -51,7 +51,9 @@ def _exemplar(line: str, source: str, place: str) -> Exemplar:
         told: dict[str, Any] = json.loads(line)
         exemplar = Exemplar(told["text"], told["category"], told.get("lang", "en"), source)
     except (ValueError, TypeError, KeyError) as error:
-        raise DamagedDataError(f"exemplars: {place}: no text and category: {error!r}") from error
+        raise DamagedDataError(
+            f"exemplars: {place}: no text and category: {error!r}"
+        ) from error
     if exemplar.category not in (*CATEGORIES, BENIGN):
         raise DamagedDataError(f"exemplars: {place}: no category {exemplar.category!r}")
     return exemplar

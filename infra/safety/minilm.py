@@ -5,10 +5,10 @@ it gives the vectors of the original to about 1e-6. The weights are no part of g
 ``infra.safety.minilm_fetch``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,9 +112,12 @@ def load_minilm(weights: Path, vocabulary: Path) -> MiniLM:
     Raises:
         ModuleNotFoundError: The extra ``minilm`` is not installed.
     """
-    from safetensors.numpy import load_file  # noqa: PLC0415 - an optional package
+    from safetensors.numpy import (  # noqa: PLC0415 - an optional package
+        load_file,  # pyright: ignore[reportUnknownVariableType] - PathLike of anything
+    )
 
-    return MiniLM(load_file(weights), read_vocabulary(vocabulary.read_text("utf-8")))
+    read = cast("Callable[[Path], dict[str, Floats]]", load_file)
+    return MiniLM(read(weights), read_vocabulary(vocabulary.read_text("utf-8")))
 
 
 def read_vocabulary(text: str) -> list[str]:

@@ -11,6 +11,8 @@ from infra.safety.classifier import load_classifier
 from infra.safety.detector import LocalDetector
 from infra.safety.detectors.floor import open_floor_detector
 from infra.safety.detectors.hash_list import HashListDetector
+from infra.safety.detectors.personal_data import PersonalDataFilter
+from infra.safety.detectors.secrets import SecretsDetector
 from infra.safety.detectors.toxicity import ToxicityFilter
 from infra.safety.detectors_in_order import Detectors
 from infra.safety.hash_lists import HashLists, ListedPolicies
@@ -36,6 +38,7 @@ def open_moderator(
         Detectors(
             floors=(_floors(),),
             lists=lists,
+            rules=_rules(),
             models=(ToxicityFilter(_classifier()),),
         ),
         clock or SystemClock(),
@@ -58,6 +61,11 @@ def open_moderation(
 # Files of the package: they never change while a process runs, and nor does what is read.
 _classifier: Final = lru_cache(maxsize=1)(load_classifier)
 _languages: Final = lru_cache(maxsize=1)(LanguageDetector)
+
+
+@lru_cache(maxsize=1)
+def _rules() -> Sequence[LocalDetector]:
+    return cast("Sequence[LocalDetector]", (PersonalDataFilter(), SecretsDetector()))
 
 
 @lru_cache(maxsize=1)

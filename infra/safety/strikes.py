@@ -82,7 +82,7 @@ async def add_strikes(connection: AsyncConnection, blocked: Sequence[Blocked]) -
     met: defaultdict[tuple[int, bytes], list[bytes]] = defaultdict(list)
     strikes: list[NewStrike] = []
     for one, person, before in zip(blocked, people, known, strict=True):
-        evaded = one.evaded or _rewords(one.vector, [*before, *met[person]])
+        evaded = one.evaded or rewords(one.vector, [*before, *met[person]])
         weight = one.weights.evasion if evaded else one.weights.block
         if one.vector is not None:
             met[person].append(one.vector)
@@ -99,7 +99,8 @@ def packed(vector: NDArray[np.float32]) -> bytes:
     return np.rint(scaled).astype(np.int8).tobytes()
 
 
-def _rewords(vector: bytes | None, known: Sequence[bytes]) -> bool:
+def rewords(vector: bytes | None, known: Sequence[bytes]) -> bool:
+    """Tell whether a prompt says the same as one of the known ones in other words."""
     if vector is None or vector in known:
         return False
     return any(_cosine(vector, other) >= _NEAR for other in known)

@@ -1,8 +1,8 @@
-"""One vector for each token, distilled from all-MiniLM-L6-v2: a text's meaning without a model.
+"""One vector for each token, distilled from all-MiniLM-L6-v2: meaning without a model.
 
-The vectors are signed bytes; each row has a scale that gives it length 1 again. How much a token
-counts follows from its place in the vocabulary, which is in the order of frequency: SIF (Arora
-et al., 2017) over Zipf's law, as model2vec does it.
+The vectors are signed bytes; each row has a scale that gives it length 1. How much a token counts
+follows from its place in the vocabulary, which is in the order of frequency: SIF (Arora et al., 2017)
+over Zipf's law, as model2vec does it.
 """
 
 from pathlib import Path
@@ -52,6 +52,6 @@ def load_table(folder: Path) -> TokenTable:
 
 def token_weights(tokens: int) -> NDArray[np.float32]:
     """Return how much each token of a vocabulary in the order of frequency counts."""
-    frequency = 1 / np.arange(2, tokens + 2)
-    frequency /= frequency.sum()
-    return (_HALF / (_HALF + frequency)).astype(np.float32)
+    share: NDArray[np.float64] = 1 / np.arange(2, tokens + 2)
+    share /= share.sum()
+    return (_HALF / (_HALF + share)).astype(np.float32)

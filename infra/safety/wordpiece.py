@@ -1,4 +1,4 @@
-"""WordPiece, as BERT's uncased models cut text into tokens (Devlin et al., 2018; Wu et al., 2016).
+"""WordPiece, as BERT's uncased models cut text (Wu et al., 2016; Devlin et al., 2018).
 
 Lower case, accents taken off, punctuation and CJK characters on their own, then the longest
 piece of the vocabulary from the left, and so on; a word with a rest that is in no piece is one
@@ -93,7 +93,6 @@ def words(text: str) -> list[str]:
 
 def _plain(character: str) -> str:
     """Return what stands for one character: itself, nothing, or itself between spaces."""
-    code = ord(character)
     if character in "\t\n\r ":
         return " "
     kind = unicodedata.category(character)
@@ -101,6 +100,7 @@ def _plain(character: str) -> str:
         return ""
     if kind[0] == "Z":
         return " "
-    if kind[0] == "P" or (code < 0x80 and not character.isalnum()) or any(first <= code <= last for first, last in _CJK):
-        return f" {character} "
-    return character
+    # BERT counts signs such as $ and + of ASCII as punctuation.
+    mark = kind[0] == "P" or (character.isascii() and not character.isalnum())
+    alone = mark or any(first <= ord(character) <= last for first, last in _CJK)
+    return f" {character} " if alone else character

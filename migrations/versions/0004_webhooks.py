@@ -121,10 +121,8 @@ _STATEMENTS: Final = (
       WHERE next_due_at IS NOT NULL AND owner IS NULL
     """,
     """
-    CREATE INDEX IF NOT EXISTS ix_webhook_lane_tenant_id_trust_next_due_at
-      ON webhook_lane (tenant_id,
-        (CASE WHEN failures > 0 THEN 2 WHEN last_success_at IS NULL THEN 1 ELSE 0 END),
-        next_due_at)
+    CREATE INDEX IF NOT EXISTS ix_webhook_lane_tenant_id_next_due_at
+      ON webhook_lane (tenant_id, next_due_at)
       WHERE next_due_at IS NOT NULL AND owner IS NULL
     """,
     """

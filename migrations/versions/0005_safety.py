@@ -11,6 +11,16 @@ branch_labels = None
 depends_on = None
 
 _STATEMENTS: Final = (
+    # Lanes are looked for by how far they can be trusted; the release before finds them by
+    # the index on the time alone.
+    """
+    CREATE INDEX IF NOT EXISTS ix_webhook_lane_tenant_id_trust_next_due_at
+      ON webhook_lane (tenant_id,
+        (CASE WHEN failures > 0 THEN 2 WHEN last_success_at IS NULL THEN 1 ELSE 0 END),
+        next_due_at)
+      WHERE next_due_at IS NOT NULL AND owner IS NULL
+    """,
+    "DROP INDEX IF EXISTS ix_webhook_lane_tenant_id_next_due_at",
     """
     ALTER TABLE job
       ADD COLUMN IF NOT EXISTS verdict JSONB,

@@ -62,6 +62,10 @@ _STATEMENTS: Final = (
     )
     """,
     """
+    CREATE INDEX IF NOT EXISTS ix_subject_key_erased_at
+      ON subject_key (erased_at) WHERE erased_at IS NOT NULL
+    """,
+    """
     CREATE TABLE IF NOT EXISTS legal_hold (
       id UUID DEFAULT uuidv7() NOT NULL,
       tenant_id BIGINT NOT NULL,

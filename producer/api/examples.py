@@ -76,6 +76,7 @@ JOB: Final[dict[str, Any]] = {
     "tags": ["spring"],
     "end_user": None,
     "retry_of": None,
+    "safety": None,
     "content": "kept",
     "urls": {"get": _URL, "cancel": f"{_URL}/cancel", "events": f"{_URL}/events"},
 }

@@ -85,6 +85,7 @@ MEANINGS: Final[Mapping[str, Meaning]] = MappingProxyType(
         "duplicate_job": Meaning(409, "Duplicate job"),
         "job_already_ended": Meaning(409, "Job already ended"),
         "content_erased": Meaning(410, "Content erased", "retention or an erasure deleted it"),
+        "under_legal_hold": Meaning(409, "Under legal hold"),
         "content_unreadable": Meaning(500, "Stored content cannot be opened"),
         "sealed_value_unreadable": Meaning(500, "A stored secret cannot be opened"),
         "job_cancelled": Meaning(409, "Job cancelled"),

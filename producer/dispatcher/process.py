@@ -24,6 +24,7 @@ from producer.audit.anchors import anchoring
 from producer.dispatcher.loop import Dispatcher
 from producer.dispatcher.publish_spans import traced
 from producer.moderation import open_checks
+from producer.privacy.duties import keeping_duties
 from schemas.errors import BrokerUnavailableError, SettingsError
 from schemas.lanes import Lane
 
@@ -63,7 +64,10 @@ async def dispatch(settings: Settings) -> None:
                 checks=checks,
             )
             structlog.get_logger().info("dispatcher_started")
-            async with anchoring(engine, settings):
+            async with (
+                anchoring(engine, settings),
+                keeping_duties(engine, settings, doorbells),
+            ):
                 await dispatcher.run(stop)
     finally:
         thread.shutdown()

@@ -36,6 +36,7 @@ from schemas.generation import Kind
 from schemas.ids import format_id
 from schemas.job import JobRequest
 from schemas.permission_errors import PermissionDeniedError, TenantSuspendedError
+from schemas.policy_errors import EndUserSuspendedError
 from schemas.queue_errors import DuplicateJobError
 from schemas.schedule import ScheduleRun
 
@@ -154,7 +155,7 @@ class ScheduleServer:
         except DuplicateJobError as refusal:
             # Nothing is wrong: that is what a schedule has a unique key for.
             return ScheduleRun(slot, None, refusal.message), None, None
-        except BudgetExhaustedError as refusal:
+        except (BudgetExhaustedError, EndUserSuspendedError) as refusal:
             # Nothing is wrong with the schedule; a later slot may find room again.
             return ScheduleRun(slot, None, refusal.message), None, None
         except (InputError, PermissionDeniedError, TenantSuspendedError) as refusal:

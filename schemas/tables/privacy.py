@@ -43,6 +43,13 @@ subject_key = Table(
     Column("erased_at", DateTime(timezone=True)),
 )
 
+# Processes look every two seconds whose keys they must forget.
+Index(
+    "ix_subject_key_erased_at",
+    subject_key.c.erased_at,
+    postgresql_where=text("erased_at IS NOT NULL"),
+)
+
 # What neither retention nor erasure may take.
 legal_hold = Table(
     "legal_hold",

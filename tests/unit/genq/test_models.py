@@ -37,6 +37,7 @@ from genq.models import (
     Redrive,
     Urls,
 )
+from genq.safety_models import Safety, SafetyPolicy, SafetyReason
 from genq.schedule_models import Schedule, ScheduleRun
 from genq.webhook_deliveries import DeliveryFilter
 from genq.webhook_delivery_models import (
@@ -78,6 +79,9 @@ SHAPES: dict[str, Any] = DOCUMENT["components"]["schemas"]
         (Output, {"OutputView"}),
         (JobError, {"ErrorView"}),
         (Urls, {"UrlsView"}),
+        (Safety, {"SafetyView"}),
+        (SafetyReason, {"SafetyReasonView"}),
+        (SafetyPolicy, {"SafetyPolicyView"}),
         (QueuePlace, {"QueueView"}),
         (Eta, {"EtaView"}),
         (DeadLetter, {"DeadLetterDetailView"}),

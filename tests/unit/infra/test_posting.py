@@ -74,7 +74,8 @@ async def send(
     session: aiohttp.ClientSession, url: str, body: bytes = b"{}", **headers: str
 ) -> Reply:
     timeout = aiohttp.ClientTimeout(total=None, connect=5)
-    return await post(session, Target(url), headers, body, timeout=timeout, buffer=BUFFER)
+    async with asyncio.timeout(10):
+        return await post(session, Target(url), headers, body, timeout=timeout, buffer=BUFFER)
 
 
 def test_a_post_has_its_path_host_length_headers_and_body() -> None:
@@ -119,6 +120,16 @@ def test_a_connection_is_used_again_after_a_whole_answer_alone(
                 reply.close()
             await until(lambda: len(server.bodies) == 2, "two requests")
             assert len(server.connections) == connections
+
+    asyncio.run(play())
+
+
+def test_a_connection_whose_answer_nobody_read_is_not_used_again() -> None:
+    async def play() -> None:
+        async with serving(SHORT) as (server, session):
+            (await send(session, server.url)).close()
+            (await send(session, server.url)).close()
+            assert len(server.connections) == 2
 
     asyncio.run(play())
 

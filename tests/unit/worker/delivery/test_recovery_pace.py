@@ -126,6 +126,7 @@ def test_a_lane_sends_what_is_live_first_however_much_a_recovery_has_fetched() -
     assert (lane.in_flight, len(lane.waiting), len(lane.past)) == (4, 0, 50)
     # More that is live is due: until it is fetched nothing else goes.
     lane.in_flight = 0
+    clock.at += 1
     lanes.turns.offer(lane)
     assert begin(lanes) == []
 

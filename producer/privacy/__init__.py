@@ -1,0 +1,1 @@
+"""What is done for the people whose content is kept."""

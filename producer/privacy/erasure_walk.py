@@ -1,0 +1,175 @@
+"""What an erasure takes away, some hundred jobs at a time; whoever dies goes on where it was."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from infra.audit_actor import record
+from infra.objectstore.store import ObjectStore
+from infra.postgres.engine import transaction, whole_transactions
+from infra.postgres.erase_content import erase_content, objects_of
+from infra.postgres.erasures import (
+    NamedJob,
+    ended_of,
+    forget_traces,
+    hold_step,
+    jobs_with_names,
+    move_on,
+    waiting_erasures,
+)
+from infra.postgres.legal_holds import holds_in_force
+from infra.postgres.partitions import first_key
+from infra.settings import Settings
+from infra.subjects import subject_of
+from producer.cancel import Canceller
+from producer.privacy.people import is_kept
+from schemas.ids import format_id
+from schemas.privacy import Erasure, ErasureState, person_of
+
+# Processes forget a deleted salt within two seconds.
+GRACE: Final = timedelta(seconds=3)
+_AT_ONCE: Final = 10
+_PAGE: Final = 500
+_CANCELLED_AT_ONCE: Final = 200
+_DELETED_AT_ONCE: Final = 16
+_FIRST: Final = UUID(int=0)
+
+_log: Final = structlog.get_logger()
+
+
+class ErasureWalk:
+    """Carries erasures out; any number of processes may, and none is the leader.
+
+    Args:
+        engine: Connections; whatever its isolation, these transactions are whole.
+        settings: What pseudonyms are made with.
+        store: Has what jobs made.
+        canceller: Ends what has not ended.
+    """
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        settings: Settings,
+        store: ObjectStore,
+        canceller: Canceller,
+    ) -> None:
+        self._engine = whole_transactions(engine)
+        self._settings = settings
+        self._store = store
+        self._canceller = canceller
+
+    async def step(self) -> bool:
+        """Go on with each erasure by a page; return whether there is more to do at once.
+
+        Raises:
+            DatabaseUnavailableError: PostgreSQL cannot be reached.
+            ObjectStoreError: What jobs made could not be deleted; the next step tries again.
+        """
+        async with transaction(self._engine) as connection:
+            waiting = await waiting_erasures(
+                connection, seconds=GRACE.total_seconds(), limit=_AT_ONCE
+            )
+        more = [await self._go_on(erasure) for erasure in waiting]
+        return any(more)
+
+    async def _go_on(self, erasure: Erasure) -> bool:
+        after = erasure.after or _FIRST
+        until = first_key(erasure.asked_at + GRACE)
+        async with transaction(self._engine) as connection:
+            page = await jobs_with_names(
+                connection, erasure.tenant_id, after=after, until=until, limit=_PAGE
+            )
+            holds = await holds_in_force(connection, [erasure.tenant_id])
+        if not page:
+            return await self._end(erasure)
+        theirs = [job for job in page if self._is_theirs(erasure, job)]
+        free = [
+            job
+            for job in theirs
+            if not is_kept(
+                holds, self._settings, erasure.tenant_id, (job.id, job.end_user)
+            )
+        ]
+        still = await self._cancel(erasure.tenant_id, free)
+        # What a worker is still letting go of is waited for, and so is what comes after it.
+        ready = [job.id for job in free if not still or job.id < min(still)]
+        last = max(job.id for job in page)
+        if still:
+            before = [job.id for job in page if job.id < min(still)]
+            if not before:
+                return False
+            last = max(before)
+        held = sum(job.id <= last for job in theirs) - len(ready)
+        return await self._erase(erasure, ready, last, held) and not still
+
+    def _is_theirs(self, erasure: Erasure, job: NamedJob) -> bool:
+        subject = subject_of(self._settings, erasure.tenant_id, job.end_user)
+        return subject == erasure.subject
+
+    async def _cancel(self, tenant_id: int, jobs: Sequence[NamedJob]) -> set[UUID]:
+        """End what has not ended; return what still has not."""
+        going = [job.id for job in jobs if not job.ended]
+        for start in range(0, len(going), _CANCELLED_AT_ONCE):
+            chunk = going[start : start + _CANCELLED_AT_ONCE]
+            await self._canceller.cancel_these(tenant_id, chunk)
+        if not going:
+            return set()
+        async with transaction(self._engine) as connection:
+            return set(going) - await ended_of(connection, tenant_id, going)
+
+    async def _erase(
+        self, erasure: Erasure, jobs: Sequence[UUID], last: UUID, held: int
+    ) -> bool:
+        async with transaction(self._engine) as connection:
+            keys = await objects_of(connection, jobs)
+        # Before their keys are forgotten: whoever dies in between deletes them once more.
+        await delete_objects(self._store, keys)
+        counts = {
+            "jobs": erasure.counts.get("jobs", 0) + len(jobs),
+            "objects": erasure.counts.get("objects", 0) + len(keys),
+            "held": erasure.counts.get("held", 0) + held,
+        }
+        async with transaction(self._engine) as connection:
+            if not await hold_step(connection, erasure):
+                return False
+            await erase_content(connection, jobs, prompts=True, results=True, person=True)
+            await move_on(connection, erasure, after=last, counts=counts)
+        return True
+
+    async def _end(self, erasure: Erasure) -> bool:
+        async with transaction(self._engine) as connection:
+            if not await hold_step(connection, erasure):
+                return False
+            await forget_traces(connection, erasure.tenant_id, erasure.subject)
+            await move_on(
+                connection,
+                erasure,
+                after=erasure.after,
+                counts=erasure.counts,
+                state=ErasureState.DONE,
+            )
+            await self._record(connection, erasure)
+        _log.info("erasure_done", erasure=format_id("ers", erasure.id), **erasure.counts)
+        return False
+
+    async def _record(self, connection: AsyncConnection, erasure: Erasure) -> None:
+        detail = {"erasure": format_id("ers", erasure.id), **erasure.counts}
+        person = person_of(erasure.subject)
+        await record(connection, erasure.tenant_id, "erasure.done", person, detail)
+
+
+async def delete_objects(store: ObjectStore, keys: Sequence[str]) -> None:
+    """Delete objects, some at a time.
+
+    Raises:
+        ObjectStoreError: One could not be deleted; the others may be.
+    """
+    for start in range(0, len(keys), _DELETED_AT_ONCE):
+        chunk = keys[start : start + _DELETED_AT_ONCE]
+        await asyncio.gather(*(store.delete(key) for key in chunk))
