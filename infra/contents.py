@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from cryptography.exceptions import InvalidTag
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from infra.clock import Clock, SystemClock
 from infra.content_keys import TAG_BYTES, ContentKeys, Known, Salt
@@ -93,6 +93,10 @@ class Contents:
     def person(self, tenant_id: int, end_user: str | None) -> bytes:
         """Return the pseudonym of one of a tenant's people; empty for nobody."""
         return subject_of(self._settings, tenant_id, end_user) if end_user else b""
+
+    def forget(self) -> None:
+        """Forget every key, as if this process had just begun."""
+        self._made = None
 
     async def seal(
         self, connection: AsyncConnection, contents: Sequence[Clear], *, late: bool = False
@@ -213,6 +217,13 @@ def contents_of(connection: AsyncConnection) -> Contents | None:
     """Return what seals and opens on this connection; ``None``: its engine has none."""
     held = connection.sync_connection
     return held.get_execution_options().get(ENGINE_OPTION) if held is not None else None
+
+
+def forget_keys(engine: AsyncEngine) -> None:
+    """Have an engine's connections ask for every key anew."""
+    contents: Contents | None = engine.get_execution_options().get(ENGINE_OPTION)
+    if contents is not None:
+        contents.forget()
 
 
 def _missing(what: str) -> ContentUnreadableError:

@@ -21,6 +21,7 @@ from schemas.events import LAST_STEP, sequence, terminal_type
 from schemas.ids import format_id
 from schemas.job import Artifact, JobRecord
 from schemas.job_states import AttemptOutcome, JobState
+from schemas.provenance import Mark
 from schemas.safety import Verdict
 
 NO_VERDICTS: Final[Mapping[str, Verdict]] = MappingProxyType({})
@@ -38,6 +39,7 @@ def ending_of(
     error: ErrorRecord | None = None,
     actual: Cost | None = None,
     verdicts: Mapping[str, Verdict] = NO_VERDICTS,
+    marks: Sequence[Mark] = (),
 ) -> Ending:
     """Return everything that a job's end writes.
 
@@ -52,6 +54,7 @@ def ending_of(
         error: Why the job failed.
         actual: What it really took, if that is known.
         verdicts: Of safety checks, by what they are of.
+        marks: What the registry is to know of what was made.
     """
     verdict = verdict_of(verdicts)
     record = replace(
@@ -82,6 +85,7 @@ def ending_of(
         actual=actual,
         checks=checks_of(verdicts),
         verdict=orjson.dumps(verdict).decode() if verdict else None,
+        marks=orjson.dumps([mark.facts() for mark in marks]).decode() if marks else None,
     )
 
 

@@ -11,6 +11,7 @@ import orjson
 from infra.sealing import Sealer
 from schemas.cost import Cost
 from schemas.job import Artifact
+from schemas.provenance import Mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class PendingOutput:
         result: What is kept with the job beside its artifacts.
         artifacts: Where the pictures lie: under keys that no route serves.
         actual: What it really took, if that is known.
+        marks: What the registry is to know of it, once it is handed out.
     """
 
     fence: int
@@ -34,6 +36,7 @@ class PendingOutput:
     result: Mapping[str, Any]
     artifacts: Sequence[Artifact] = ()
     actual: Cost | None = None
+    marks: Sequence[Mark] = ()
 
 
 def seal_pending(sealer: Sealer, tenant_id: int, job_id: UUID, pending: PendingOutput) -> bytes:
@@ -56,6 +59,7 @@ def open_pending(sealer: Sealer, tenant_id: int, job_id: UUID, sealed: bytes) ->
         result=told["result"],
         artifacts=[Artifact(**artifact) for artifact in told["artifacts"]],
         actual=Cost(**told["actual"]) if told["actual"] else None,
+        marks=[Mark(**mark) for mark in told.get("marks", ())],
     )
 
 

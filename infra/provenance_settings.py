@@ -9,9 +9,14 @@ from pydantic_settings import BaseSettings
 class ProvenanceSettings(BaseSettings):
     """Marks on pictures, and who signs them: a part of ``infra.settings``."""
 
-    provenance: bool = Field(True, description="mark pictures, and keep fingerprints of results")
+    provenance: bool = Field(
+        True, description="mark pictures, and keep fingerprints of results"
+    )
     provider_name: str = Field(
-        "genq", min_length=1, max_length=200, description="who provides the system, in manifests"
+        "genq",
+        min_length=1,
+        max_length=200,
+        description="who provides the system, in manifests",
     )
     c2pa_certificate: SecretStr | None = Field(
         None, description="PEM chain, leaf first; else a development certificate of genq's own"

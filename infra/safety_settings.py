@@ -1,6 +1,6 @@
 """The settings of safety that no policy holds."""
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings
 
 
@@ -9,4 +9,13 @@ class SafetySettings(BaseSettings):
 
     safety_single_operator: bool = Field(
         False, description="one person alone may change floors and levels of policies"
+    )
+    openai_moderation_key: SecretStr = Field(
+        SecretStr(""), description="key of OpenAI's moderation; empty and no URL: not asked"
+    )
+    openai_moderation_url: str = Field(
+        "", description="base URL of another server that speaks it, such as LocalAI"
+    )
+    openai_moderation_model: str = Field(
+        "omni-moderation-2024-09-26", min_length=1, description="the moderation model"
     )

@@ -27,6 +27,7 @@ from infra.admission_settings import AdmissionSettings
 from infra.http_settings import HttpSettings
 from infra.installation_settings import InstallationSettings
 from infra.production import leftovers
+from infra.provenance_settings import ProvenanceSettings
 from infra.queue_settings import QueueSettings, Seconds
 from infra.safety_settings import SafetySettings
 from infra.setting_faults import PREFIX, explain, explain_unparsed, suggest, variable
@@ -80,6 +81,7 @@ class Settings(
     InstallationSettings,
     WebhookSettings,
     SafetySettings,
+    ProvenanceSettings,
     _DatabaseSettings,
 ):
     """Everything an operator can decide. Each field is the variable ``GENQ_<NAME>``."""

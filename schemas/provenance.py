@@ -6,9 +6,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel
 
-AI_SOURCE: Final = (
-    "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
-)
+AI_SOURCE: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 """IPTC's word for what a trained model made."""
 
 
@@ -92,7 +90,7 @@ class RegistryView(BaseModel):
     Attributes:
         match: ``exact``: the very bytes; ``near``: it looks, or reads, like it.
         distance: Bits that differ; of ``bits``.
-        record: Of the tenant's own results: the job's id.
+        job_id: Of the tenant's own results: which job; ``index``: which of its artifacts.
     """
 
     match: Literal["exact", "near", "none"]
@@ -102,8 +100,8 @@ class RegistryView(BaseModel):
     media_type: str | None
     distance: int | None
     bits: int | None
-    record: str | None
     job_id: str | None
+    index: int | None
 
 
 class VerificationView(BaseModel):

@@ -28,6 +28,7 @@ from worker.attempts import AttemptRunner
 from worker.cancels import CancelListener
 from worker.gate import open_gate
 from worker.pipeline.run import Checks, build_stages
+from worker.pipeline.stages.mark import open_mark
 from worker.pool import Service
 from worker.progress import open_news
 from worker.providers.opening import open_providers
@@ -74,8 +75,10 @@ class WorkerService:
         )
         self._closing.push_async_callback(providers.close)
         servers, checks = settings.model_servers, await _open_checks(settings, engine)
+        self._closing.push_async_callback(checks.moderation.close)
+        mark = open_mark(settings, checks.moderation.policies, SystemClock())
         stages = build_stages(
-            servers, providers=providers, store=store, gate=gate, checks=checks
+            servers, providers=providers, store=store, gate=gate, checks=checks, mark=mark
         )
         session = SessionKeeper(
             engine,

@@ -128,6 +128,7 @@ class AttemptEnds:
             error=error,
             actual=_actual_of(run),
             verdicts=run.verdicts,
+            marks=run.marks if error is None else (),
         )
 
     async def _finish(self, endings: Sequence[Ending]) -> Sequence[bool]:

@@ -68,6 +68,7 @@ class AttemptHolds:
             result=run.result(),
             artifacts=run.artifacts,
             actual=actual,
+            marks=run.marks,
         )
         return seal_pending(self._sealer, claim.tenant_id, claim.job_id, made)
 

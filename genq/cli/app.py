@@ -33,6 +33,7 @@ from genq.cli import (
 )
 from genq.cli.exit_codes import ExitCode, code_of, next_step
 from genq.cli.groups import add, group, pass_on
+from genq.cli.policy_tree import policies
 from genq.cli.screen import complain, print_data, tell
 from genq.cli.webhook_tree import webhook_commands
 from genq.errors import GenqError
@@ -237,6 +238,7 @@ def _add_operations(app: typer.Typer) -> None:
     add(app, "top", lanes.top, "genq top", "genq top --once", "genq top --json --every 5")
     app.add_typer(_lanes(), name="lanes")
     app.add_typer(_audit(), name="audit")
+    app.add_typer(policies(), name="policy")
     add(app, "doctor", doctor.doctor, "genq doctor", "genq doctor --json --hours 24")
 
 

@@ -49,7 +49,8 @@ WHERE job_id = ANY (CAST(:ids AS uuid[])) AND state <> 0 AND pending IS NOT NULL
 
 _JOBS: Final = text(f"""
 UPDATE job SET erased_at = CASE
-    WHEN EXISTS (SELECT 1 FROM payload p WHERE p.job_id = job.id AND p.body -> '{ERASED}' IS NULL)
+    WHEN EXISTS (SELECT 1 FROM payload p WHERE p.job_id = job.id
+        AND p.body -> '{ERASED}' IS NULL)
       OR EXISTS (SELECT 1 FROM result r WHERE r.job_id = job.id
         AND (r.body IS NULL OR r.body -> '{ERASED}' IS NULL))
     THEN erased_at ELSE COALESCE(erased_at, now()) END,

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.privacy import Erasure, ErasureState
 
-_COLUMNS: Final = """id, tenant_id, subject, state, after, counts, asked_by, asked_at, done_at"""
+_COLUMNS: Final = "id, tenant_id, subject, state, after, counts, asked_by, asked_at, done_at"
 
 _ADD: Final = text(f"""
 INSERT INTO erasure (tenant_id, subject, state, asked_by)

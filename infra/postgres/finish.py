@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.postgres.fan_out import DUE_OF_ENDS, FAN_OUT, LISTENING, THIN_IF_WANTED
 from infra.postgres.hot import HotStatement
+from infra.postgres.provenance import RECORDS_OF_ENDS
 from infra.postgres.release import VTIME_SCALE
 from infra.postgres.sealed_content import Made, seal_made
 from schemas.claim import Claim
@@ -61,6 +62,7 @@ class Ending:
             charged for that instead of the estimate.
         checks: What safety found at each stage.
         verdict: What it decided, if that was more than to let the job pass.
+        marks: What the registry is to know of what was made.
     """
 
     claim: Claim
@@ -74,6 +76,7 @@ class Ending:
     actual: Cost | None = None
     checks: str | None = None
     verdict: str | None = None
+    marks: str | None = None
 
 
 class EndedAttempt(Protocol):
@@ -128,10 +131,10 @@ WITH x AS MATERIALIZED (
     CAST(:urls AS text[]), CAST(:origins AS text[]), CAST(:actuals AS int[]),
     CAST(:images AS int[]), CAST(:tokens AS int[]), CAST(:thins AS bytea[]),
     CAST(:channels AS text[]), CAST(:labels AS text[]), CAST(:checks AS text[]),
-    CAST(:verdicts AS text[]))
+    CAST(:verdicts AS text[]), CAST(:marks AS text[]))
   AS x(job_id, fence, state, outcome, finished_at, body, artifacts, error, event_id, type,
        event_body, delivery_id, url, origin, actual, images, tokens, thin, channels, labels,
-       checks, verdict)),
+       checks, verdict, marks)),
 d AS (
   DELETE FROM live USING x
   WHERE live.job_id = x.job_id AND live.fence = x.fence AND live.state = 4
@@ -161,6 +164,7 @@ j AS (
     error = CAST(d.error AS jsonb), spent = b.spent_money,
     verdict = COALESCE(CAST(d.verdict AS jsonb), job.verdict)
   FROM d LEFT JOIN b ON b.job_id = d.job_id WHERE job.id = d.job_id),
+{RECORDS_OF_ENDS},
 {DUE_OF_ENDS},
 {LISTENING},
 o AS (
@@ -280,6 +284,7 @@ def _columns(endings: Sequence[Ending]) -> dict[str, Any]:
         "labels": [e.event.labels for e in endings],
         "checks": [e.checks for e in endings],
         "verdicts": [e.verdict for e in endings],
+        "marks": [e.marks for e in endings],
         "most": _MOST_MONEY,
         "terminal": int(OutboxKind.TERMINAL),
         "scale": VTIME_SCALE // ORDINARY,

@@ -7,18 +7,18 @@ anew in a child. Nothing here opens a socket: no manifests from elsewhere, no OC
 import io
 import json
 import os
+import re
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from infra.provenance.certificates import SigningIdentity
 
-if TYPE_CHECKING:
-    import c2pa
-
 _NO_NETWORK: Final = {"remote_manifest_fetch": False, "ocsp_fetch": False}
 _NOT_FOUND: Final = "ManifestNotFound"
+# The label of a box ends with a zero; where a manifest is referred to, its name does not.
+_NAMES: Final = re.compile(rb"(urn:c2pa:[0-9a-f-]{36})\x00")
 
 
 class CredentialsError(Exception):
@@ -162,20 +162,7 @@ def may_have_manifest(data: bytes) -> bool:
     return b"jumb" in data
 
 
-def _name_in(manifest: bytes) -> str | None:
-    """Return the name of the manifest at the end of a store: ``urn:c2pa:…``."""
-    at = manifest.rfind(b"urn:c2pa:", 0, -1)
-    found: str | None = None
-    start = 0
-    # The box of the active manifest comes last; names that refer to it come after its own.
-    while (at := manifest.find(b"urn:c2pa:", start)) >= 0:
-        end = manifest.find(b"\x00", at)
-        name = manifest[at : at + 45]
-        if end - at == len(name) and name.isascii():
-            found = name.decode()
-        start = at + 1
-    return found
-
-
-if TYPE_CHECKING:
-    _ = c2pa
+def _name_in(store: bytes) -> str | None:
+    """Return the name of the newest manifest of a store: the box that comes last."""
+    names = _NAMES.findall(store)
+    return names[-1].decode() if names else None

@@ -56,8 +56,12 @@ class RemoteDetector(Detector, Protocol):
 
         Raises:
             TimeoutError: It took longer.
-            RemoteCheckError: There is no answer, or one that nobody understands.
+            Exception: There is no answer, or one that nobody understands.
         """
+        ...
+
+    async def close(self) -> None:
+        """Close its connections."""
         ...
 
 

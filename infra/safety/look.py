@@ -15,6 +15,8 @@ FAILED: Final = "failed"
 OPEN: Final = "open"
 LIMITS: Final = "limits"
 """Who finds that a text is too long."""
+GUARD: Final = "PictureGuard"
+"""Who finds that nobody in this process can tell what a picture shows."""
 
 
 @dataclass(slots=True)
@@ -22,11 +24,17 @@ class Look:
     """One subject, who looked at it, and what they found.
 
     A limit that was passed is a finding as any other.
+
+    Attributes:
+        digest: SHA-256 of what is judged, in hex.
+        seen: Somebody else's classifier has looked at it.
     """
 
     reading: Reading
+    digest: str
     findings: list[Finding] = field(default_factory=list[Finding])
     runs: list[DetectorRun] = field(default_factory=list[DetectorRun])
+    seen: bool = False
 
     def __post_init__(self) -> None:
         """Begin with what reading found."""
@@ -35,7 +43,9 @@ class Look:
     @property
     def coverage(self) -> Coverage:
         """How much was understood: the worst that anybody says, and less if somebody failed."""
-        covered = {self.reading.coverage, *(finding.coverage for finding in self.findings)}
+        # What a picture shows nobody in this process can tell; somebody else may have.
+        told = (one for one in self.findings if not (self.seen and one.detector == GUARD))
+        covered = {self.reading.coverage, *(finding.coverage for finding in told)}
         if Coverage.NONE in covered:
             return Coverage.NONE
         failed = any(run.note not in {None, SKIPPED} for run in self.runs)

@@ -74,6 +74,10 @@ class Moderation:
         self.policies = policies
         self._vector_of = vector_of
 
+    async def close(self) -> None:
+        """Close connections to others' detectors."""
+        await self.moderator.close()
+
     async def judge_floor(
         self, parameters: Mapping[str, Any], whose: Whose, level: SafetyLevel
     ) -> Judged:

@@ -59,6 +59,11 @@ class Moderator:
         self._own = own
         self._told: dict[str, float] = {}
 
+    async def close(self) -> None:
+        """Close the connections to others' detectors."""
+        for detector in self.detectors.remote:
+            await detector.close()
+
     async def evaluate(self, subject: Subject, policy: Policy) -> Verdict:
         """Return what is to happen to a subject; it never raises for what it is.
 
@@ -116,7 +121,7 @@ class Moderator:
     def _look(
         self, subject: Subject, policy: Policy, detectors: Sequence[LocalDetector]
     ) -> Look:
-        look = Look(self._read(subject, policy))
+        look = Look(self._read(subject, policy), digest_of(subject))
         for detector in detectors:
             if applies(detector, look.reading):
                 self._check(detector, look, policy)
@@ -181,6 +186,7 @@ class Moderator:
             async with asyncio.timeout(wait):
                 found = await detector.check(look.reading, seconds=wait)
             look.findings += [_named(one, policy) for one in found]
+            look.seen = True
         except TimeoutError:
             note = TIMED_OUT
         except Exception as error:  # noqa: BLE001 - what follows from it, the policy says
@@ -203,7 +209,7 @@ class Moderator:
     def _decided(self, look: Look, policy: Policy, begun: float) -> Verdict:
         subject = look.reading.subject
         verdict = decide(
-            digest_of(subject),
+            look.digest,
             look.findings,
             look.runs,
             policy,

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from infra.clock import Clock, SystemClock
 from infra.safety.classifier import load_classifier
-from infra.safety.detector import LocalDetector
+from infra.safety.detector import LocalDetector, RemoteDetector
 from infra.safety.detectors.floor import open_floor_detector
 from infra.safety.detectors.hash_list import HashListDetector
 from infra.safety.detectors.personal_data import PersonalDataFilter
@@ -30,18 +30,24 @@ def open_moderator(
 ) -> Moderator:
     """Return what judges, ready for any number of subjects. The first takes about 0.2 s.
 
+    Args:
+        settings: Whether others are asked.
+        clock: Measures how long looks take.
+        lists: Who knows block lists.
+
     Raises:
         DamagedDataError: The classifier's files are not those that were shipped.
     """
-    del settings
+    clock = clock or SystemClock()
     return Moderator(
         Detectors(
             floors=(_floors(),),
             lists=lists,
             rules=_rules(),
             models=(ToxicityFilter(_classifier()),),
+            remote=_remote(settings, clock),
         ),
-        clock or SystemClock(),
+        clock,
         foreign=Reader(_languages()),
         own=OwnCategories(_classifier()),
     )
@@ -61,6 +67,30 @@ def open_moderation(
 # Files of the package: they never change while a process runs, and nor does what is read.
 _classifier: Final = lru_cache(maxsize=1)(load_classifier)
 _languages: Final = lru_cache(maxsize=1)(LanguageDetector)
+
+
+def asks_others(settings: Settings) -> bool:
+    """Tell whether texts and pictures leave this machine to be judged."""
+    key = settings.openai_moderation_key.get_secret_value()
+    return bool(key or settings.openai_moderation_url)
+
+
+def _remote(settings: Settings, clock: Clock) -> Sequence[RemoteDetector]:
+    if not asks_others(settings):
+        return ()
+    # The SDK takes most of a second to import, and most installations ask nobody.
+    from infra.safety.detectors.openai_moderation import (  # noqa: PLC0415 - see above
+        OpenAIModeration,
+    )
+
+    return (
+        OpenAIModeration(
+            url=settings.openai_moderation_url,
+            key=settings.openai_moderation_key.get_secret_value(),
+            model=settings.openai_moderation_model,
+            clock=clock,
+        ),
+    )
 
 
 @lru_cache(maxsize=1)

@@ -141,6 +141,20 @@ def square_of(image: Image.Image) -> NDArray[np.float32]:
 
 
 @contextmanager
+def opened(data: bytes, limits: PictureLimits) -> Generator[Image.Image]:
+    """Open a picture that is within the limits.
+
+    Raises:
+        PictureRefusedError: It is no PNG, JPEG or WebP file, or too large.
+    """
+    kind = kind_of(data)
+    if kind is None:
+        raise PictureRefusedError(IMAGE_FORMAT, "not a PNG, JPEG or WebP file")
+    with _opened(data, kind, limits) as image:
+        yield image
+
+
+@contextmanager
 def _opened(data: bytes, kind: str, limits: PictureLimits) -> Generator[Image.Image]:
     _hold_size(_webp_size(data) if kind == "WEBP" else None, limits)
     if kind == "JPEG" and data.count(b"\xff\xda") > MAX_SCANS:

@@ -63,8 +63,8 @@ NOT_A_PERSON: Final = re.compile(
 )
 _VERSION: Final = re.compile(
     r"(?i)(?:\bv|\bversions?|\brelease|\bfirmware|\bbuild|\bsdk|\bdriver|\bupgrade to"
-    r"|\bupdate to|\bsection|\bchapter|\bclause|\bparagraph|§|\bpatch|\bkernel|\bchrome|\bpython|\bnode"
-    r"|\boid|\bfigure|\btable) ?[:=]? ?$"
+    r"|\bupdate to|\bsection|\bchapter|\bclause|\bparagraph|§|\bpatch|\bkernel|\bchrome|\bpython"
+    r"|\bnode|\boid|\bfigure|\btable) ?[:=]? ?$"
 )
 _ADDRESS: Final = re.compile(
     r"(?i)\bip\b|ipv4|\baddress|\bhost|\bserver|\bping|\bconnect|\brouter|\bdns|\bvisitor|\blog"
@@ -77,7 +77,8 @@ RECOGNISERS: Final[Sequence[Recogniser]] = (
         CERTAIN,
         "@",
         re.compile(
-            r"(?<![\w.+%/@-])[\w.+%'-]{1,64}@(?:[\w-]{1,63}\.){1,6}[^\W\d_]{2,24}"
+            r"(?<![\w.+%/@-])[\w.+%'-]{1,64}@(?:[\w-]{1,63}\.){1,6}"
+            r"(?!(?:png|jpe?g|gif|svg|webp|pdf|css|js|html?|txt|mp4)\b)[^\W\d_]{2,24}"
             r"(?![\w@]|:(?!\s|$))"
         ),
     ),

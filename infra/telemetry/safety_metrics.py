@@ -24,6 +24,9 @@ DETECTOR_FAILURES: Final = Counter(
 EVIDENCE_LOST: Final = Counter(
     "genq_safety_evidence_lost", "Texts that were to be kept for reviews, and could not be."
 )
+UNMARKED: Final = Counter(
+    "genq_pictures_unmarked", "Pictures that were handed out without a manifest.", ["type"]
+)
 
 seconds_of: Final = lru_cache(maxsize=64)(SAFETY_SECONDS.labels)
 _decisions: Final = lru_cache(maxsize=512)(SAFETY_DECISIONS.labels)

@@ -66,6 +66,7 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
         stack.push_async_callback(store.close)
         doorbells = await stack.enter_async_context(Doorbells(settings.doorbell_url()))
         checks = await asyncio.to_thread(open_checks, settings, engine, clock)
+        stack.push_async_callback(checks.moderation.close)
         submitter = Submitter(engine, settings, doorbells, clock, checks)
         stack.push_async_callback(submitter.close)
         progress = ProgressLine(settings.doorbell_url())

@@ -1,4 +1,4 @@
-"""A person is erased: at once nothing of theirs opens any more, and soon none of it is there."""
+"""A person is erased: at once nothing of theirs opens any more, soon none of it is there."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -7,6 +7,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from infra.audit_actor import actor, record
+from infra.contents import forget_keys
 from infra.postgres.engine import transaction, whole_transactions
 from infra.postgres.erasures import (
     add_erasure,
@@ -44,7 +45,7 @@ async def ask_for_erasure(
 ) -> ErasureShown:
     """Delete what opens a person's content; the dispatcher takes the rest away.
 
-    What was sent up to three seconds later counts as sent before. To ask twice is to look twice.
+    What was sent up to three seconds later counts as sent before. To ask twice is harmless.
 
     Raises:
         LegalHoldError: All that there is of the person is on hold; nothing was erased.
@@ -63,6 +64,8 @@ async def ask_for_erasure(
         action = "erasure.refused" if whole else "erasure.asked"
         detail = {"erasure": format_id("ers", erasure.id), "held": len(whole) + len(single)}
         await record(connection, tenant_id, action, person, detail)
+    # Other processes hear of it within two seconds.
+    forget_keys(engine)
     _log.info("erasure_asked", person=person, refused=bool(whole))
     if whole:
         names = ", ".join(format_id("hold", hold.id) for hold in whole)

@@ -1,4 +1,4 @@
-"""What an erasure takes away, some hundred jobs at a time; whoever dies goes on where it was."""
+"""What an erasure takes away, some hundred jobs at a time; who dies goes on where it was."""
 
 import asyncio
 from collections.abc import Sequence

@@ -1,8 +1,9 @@
-"""Content whose time is over goes: prompts and results of jobs, by the rules of their tenants."""
+"""Content whose time is over goes: prompts and results, by the rules of their tenants."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Final
 from uuid import UUID
 
@@ -30,8 +31,8 @@ from producer.privacy.people import is_kept
 _PAGE: Final = 500
 _TENANTS: Final = 100
 _MOST_WATCHED: Final = 20_000
-# From time to time everything is looked at from the beginning: rules change, holds are released,
-# and not everything that waits is remembered.
+# From time to time everything is looked at from the beginning: holds are released, and not
+# everything that waits is remembered.
 _ANEW_SECONDS: Final = 3_600.0
 _EVIDENCE: Final = 500
 _FIRST: Final = UUID(int=0)
@@ -46,11 +47,11 @@ class _Place:
     since: float
     rules: tuple[int, int]
     cursor: UUID = _FIRST
-    watched: set[UUID] = field(default_factory=set[UUID])
+    watched: dict[UUID, None] = field(default_factory=dict[UUID, None])
 
 
 class Janitor:
-    """Looks for content whose time is over. Any number may run; to erase twice is to erase once.
+    """Looks for content whose time is over. Any number may: to erase twice is to erase once.
 
     Args:
         engine: Connections; whatever its isolation, these transactions are whole.
@@ -109,15 +110,17 @@ class Janitor:
                 until=until,
                 limit=_PAGE,
             )
-            watched = sorted(place.watched)[:_PAGE]
+            watched = list(islice(place.watched, _PAGE))
             again: list[Kept] = []
             if watched:
                 again = await look_again(connection, tenant_id, watched, prompts=prompts)
-        await self._erase(tenant_id, [job for job in [*new, *again] if job.over], prompts=prompts)
-        still = {job.id for job in again if not job.over}
-        place.watched = (place.watched - set(watched)) | still
-        if len(place.watched) < _MOST_WATCHED:
-            place.watched |= {job.id for job in new if not job.over}
+        over = [job for job in [*new, *again] if job.over]
+        await self._erase(tenant_id, over, prompts=prompts)
+        for job_id in watched:
+            del place.watched[job_id]
+        # At the end, so that each has its turn.
+        waiting = [job.id for job in [*again, *new] if not job.over]
+        place.watched |= dict.fromkeys(waiting[: _MOST_WATCHED - len(place.watched)])
         if new:
             place.cursor = new[-1].id
         return len(new) == _PAGE

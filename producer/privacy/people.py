@@ -40,11 +40,11 @@ async def holds_of(
     whole = [hold for hold in holds if hold.job_id is None and hold.subject in {None, subject}]
     jobs = [hold.job_id for hold in holds if hold.job_id is not None]
     people = await people_of(connection, tenant_id, jobs) if jobs else {}
-    single = [
-        hold
-        for hold in holds
-        if hold.job_id in people
-        and subject_of(settings, tenant_id, people[hold.job_id]) == subject
-    ]
+    theirs = {
+        job_id
+        for job_id, end_user in people.items()
+        if subject_of(settings, tenant_id, end_user) == subject
+    }
+    single = [hold for hold in holds if hold.job_id in theirs]
     evidence = await held_evidence(connection, tenant_id, subject, limit=_MOST_LISTED)
     return whole, single, evidence

@@ -1,7 +1,7 @@
 """Lanes that wait for their turn: tenants in turn, and of each tenant its lanes in turn."""
 
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Final
 
 from infra.postgres.due_lanes import Trust
@@ -37,27 +37,27 @@ class Lines:
                 del line[lane.tenant_id]
 
     def take(
-        self, trusts: Collection[Trust], may: Callable[[int, Trust], bool]
+        self, may_some: Callable[[Trust], bool], may: Callable[[int, Trust], bool]
     ) -> HeldLane | None:
         """Take the lane out whose turn it is.
 
         Args:
-            trusts: Lines in which some may have their turn.
+            may_some: Whether any lane that is trusted so may have its turn.
             may: Whether a lane of this tenant, trusted so, may have its turn.
 
         Returns:
             ``None``: none may.
         """
-        for trust in self._order:
-            if trust not in trusts:
-                continue
+        for place, trust in enumerate(self._order):
             line = self._lines[trust]
+            if not line or not may_some(trust):
+                continue
             for tenant_id, lanes in line.items():
                 if may(tenant_id, trust):
                     lane = next(iter(lanes.values()))
                     line.move_to_end(tenant_id)
                     self.remove(lane)
-                    self._order = [*(one for one in self._order if one is not trust), trust]
+                    self._order.append(self._order.pop(place))
                     return lane
         return None
 

@@ -87,6 +87,9 @@ class Turns:
 
     def __init__(self, places: Places) -> None:
         self._places: Final = places
+        # Asked for with every request.
+        self._most_of_all: Final = {kind: places.of_all(kind) for kind in Kind}
+        self._most_of_tenant: Final = {kind: places.of_tenant(kind) for kind in Kind}
         self._in_flight = 0
         self._of_kinds: Final = Counter[Kind]()
         self._of_tenants: Final = Counter[int]()
@@ -123,7 +126,7 @@ class Turns:
         if self._in_flight >= self._places.most:
             return None
         for past in _ORDERS[leave]:
-            lane = (self._past if past else self._live).take(self._open(), self._may)
+            lane = (self._past if past else self._live).take(self._open, self._may)
             if lane is not None:
                 return lane, past
         return None
@@ -165,26 +168,25 @@ class Turns:
             and n >= sum(self._places.of_all(kind) for kind in _KINDS[trust])
         }
 
-    def _open(self) -> set[Trust]:
-        return {
-            trust
-            for trust, kinds in _KINDS.items()
-            if any(self._of_kinds[kind] < self._places.of_all(kind) for kind in kinds)
-        }
+    def _open(self, trust: Trust) -> bool:
+        return any(self._of_kinds[kind] < self._most_of_all[kind] for kind in _KINDS[trust])
 
     def _may(self, tenant_id: int, trust: Trust) -> bool:
-        return self._of_tenants[tenant_id] < self._places.per_tenant and any(
-            self._has_room(tenant_id, kind) for kind in _KINDS[trust]
-        )
+        if self._of_tenants[tenant_id] >= self._places.per_tenant:
+            return False
+        return self._has_room(tenant_id, self._free(tenant_id, trust))
 
     def _free(self, tenant_id: int, trust: Trust) -> Kind:
         kinds = _KINDS[trust]
-        return next((kind for kind in kinds if self._has_room(tenant_id, kind)), kinds[-1])
+        for kind in kinds:
+            if self._has_room(tenant_id, kind):
+                return kind
+        return kinds[-1]
 
     def _has_room(self, tenant_id: int, kind: Kind) -> bool:
-        return self._of_kinds[kind] < self._places.of_all(kind) and self._of_both[
-            tenant_id, kind
-        ] < self._places.of_tenant(kind)
+        if self._of_kinds[kind] >= self._most_of_all[kind]:
+            return False
+        return self._of_both[tenant_id, kind] < self._most_of_tenant[kind]
 
     def _count(self, tenant_id: int, kind: Kind, n: int) -> None:
         self._in_flight += n

@@ -7,6 +7,7 @@ from typing import Any
 from schemas.claim import Claim
 from schemas.job import Artifact
 from schemas.model_catalog import Offer
+from schemas.provenance import Mark
 from schemas.safety import Verdict
 from worker.providers.provider import Reply
 
@@ -30,6 +31,7 @@ class JobRun:
         output: What the model gave.
         served_by: Which of the offers gave it.
         artifacts: What was stored of it.
+        marks: What the registry is to know of it.
         verdicts: What was judged so far, by what it is of: ``prompt``, ``output``.
         stop: What ends the attempt after this stage, along with all that is known of it.
     """
@@ -40,6 +42,7 @@ class JobRun:
     output: Reply | None = None
     served_by: ServedBy | None = None
     artifacts: tuple[Artifact, ...] = ()
+    marks: tuple[Mark, ...] = ()
     verdicts: Mapping[str, Verdict] = field(default_factory=dict[str, Verdict])
     stop: Exception | None = None
 

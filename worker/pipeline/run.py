@@ -16,6 +16,7 @@ from worker.pipeline.job_run import JobRun
 from worker.pipeline.server_load import ServerLoad
 from worker.pipeline.stages.admit import Admit
 from worker.pipeline.stages.generate import Generate
+from worker.pipeline.stages.mark import Mark
 from worker.pipeline.stages.moderate_output import ModerateOutput
 from worker.pipeline.stages.moderate_prompt import ModeratePrompt
 from worker.pipeline.stages.route import Route
@@ -57,6 +58,7 @@ def build_stages(
     store: ObjectStore,
     gate: Gate,
     checks: Checks | None = None,
+    mark: Mark | None = None,
 ) -> tuple[Stage, ...]:
     """Return the stages in their order, ready for any number of jobs at once.
 
@@ -66,14 +68,16 @@ def build_stages(
         store: Where pictures go.
         gate: Holds calls back that a server does not take now.
         checks: Judges; without it nothing is judged.
+        mark: Marks what was made; without it nothing is marked.
     """
     route = Route(servers)
     generate = Generate(providers, ServerLoad(servers), gate)
+    marking = () if mark is None else (mark,)
     if checks is None:
-        return (Admit(), route, generate, Store(store))
+        return (Admit(), route, generate, *marking, Store(store))
     before = ModeratePrompt(checks.moderation, checks.evidence)
-    after = ModerateOutput(checks.moderation, checks.evidence, store)
-    return (Admit(), before, route, generate, after, Store(store))
+    after = ModerateOutput(checks.moderation, checks.evidence, store, mark)
+    return (Admit(), before, route, generate, after, *marking, Store(store))
 
 
 class Trail:

@@ -10,6 +10,7 @@ from schemas.safety import Action, Picture, Stage
 from schemas.safety_errors import HeldForReviewError, refusal_of
 from worker.pipeline.job_run import JobRun
 from worker.pipeline.pictures import QUARANTINE, put_pictures
+from worker.pipeline.stages.mark import Mark
 from worker.pipeline.stages.moderate_prompt import whose_of
 
 
@@ -19,11 +20,16 @@ class ModerateOutput:
     name = "moderate_output"
 
     def __init__(
-        self, moderation: Moderation, evidence: EvidenceKeeper, store: ObjectStore
+        self,
+        moderation: Moderation,
+        evidence: EvidenceKeeper,
+        store: ObjectStore,
+        mark: Mark | None = None,
     ) -> None:
         self._moderation = moderation
         self._evidence = evidence
         self._store = store
+        self._mark = mark
 
     async def __call__(self, run: JobRun) -> JobRun:
         """Return ``run`` with its verdict.
@@ -53,6 +59,10 @@ class ModerateOutput:
         await self._evidence.keep(Stage.OUTPUT, judged, whose, claim.job_id)
         if verdict.action is Action.BLOCK:
             return replace(run, stop=refusal_of(Stage.OUTPUT, verdict))
-        held = await put_pictures(self._store, claim, output.pictures, prefix=QUARANTINE)
+        if self._mark is not None:
+            # Should people let it pass, it is handed out as it lies there.
+            run = await self._mark(run)
+        pictures = run.output.pictures if run.output else ()
+        held = await put_pictures(self._store, claim, pictures, prefix=QUARANTINE)
         stop = HeldForReviewError(Stage.OUTPUT, verdict, review_terms(verdict, judged.policy))
         return replace(run, artifacts=held, stop=stop)

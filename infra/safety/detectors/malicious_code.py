@@ -1,0 +1,95 @@
+"""Malicious programs in what a model wrote, or was asked to mend."""
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from infra.safety.code_blocks import CodeBlock, code_blocks
+from infra.safety.package_data import PACKAGE_DATA
+from infra.safety.python_behaviour import behaviours_of
+from infra.safety.reading import Reading
+from schemas.safety import Finding, Medium, Stage
+
+RULES: Final = PACKAGE_DATA / "code_rules.toml"
+CATEGORY: Final = "malware"
+_PYTHON: Final = frozenset({"", "python", "py", "python3", "py3"})
+_USUAL: Final = 0.65
+_SEVERAL: Final = 0.8
+"""The score of two behaviours in one text, each of which is bad by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class CodeRule:
+    """Patterns that all have to be in one block."""
+
+    name: str
+    score: float
+    patterns: Sequence[re.Pattern[str]]
+
+    def holds(self, code: str) -> bool:
+        """Tell whether all patterns are found."""
+        return all(pattern.search(code) for pattern in self.patterns)
+
+
+@dataclass(frozen=True, slots=True)
+class _Hit:
+    name: str
+    score: float
+    block: CodeBlock
+
+
+class MaliciousCodeFilter:
+    """Finds reverse shells, ransomware, key loggers and their like; never runs anything.
+
+    A single behaviour scores 0.65: flagged by the standard policy, blocked by the strict one.
+    Python is told by its syntax tree, other languages by patterns.
+    """
+
+    name: Final = "MaliciousCodeFilter"
+    stages: Final = frozenset(Stage)
+    media: Final = frozenset({Medium.TEXT})
+
+    def __init__(self, rules: Sequence[CodeRule], version: str) -> None:
+        self.version = version
+        self._rules = rules
+
+    def check(self, reading: Reading) -> Sequence[Finding]:
+        """Return one finding with the behaviours and their blocks, or none."""
+        hits = [hit for block in code_blocks(reading.text) for hit in self._hits(block)]
+        if not hits:
+            return ()
+        grave = {hit.name for hit in hits if hit.score >= _USUAL}
+        score = _SEVERAL if len(grave) > 1 else max(hit.score for hit in hits)
+        blocks = sorted({(hit.block.start, hit.block.end) for hit in hits})
+        return (
+            Finding(
+                self.name,
+                self.version,
+                CATEGORY,
+                score,
+                tuple(reading.span(start, end) for start, end in blocks),
+                evidence={"behaviours": sorted({hit.name for hit in hits})},
+            ),
+        )
+
+    def _hits(self, block: CodeBlock) -> Iterator[_Hit]:
+        if block.language in _PYTHON:
+            for behaviour in behaviours_of(block.text):
+                yield _Hit(behaviour.name, behaviour.score, block)
+        for rule in self._rules:
+            if rule.holds(block.text):
+                yield _Hit(rule.name, rule.score, block)
+
+
+def open_malicious_code_filter(file: Path = RULES) -> MaliciousCodeFilter:
+    """Return the detector with the rules that come with genq."""
+    table = tomllib.loads(file.read_text("utf-8"))
+    return MaliciousCodeFilter([_rule(row) for row in table["rules"]], table["version"])
+
+
+def _rule(row: Mapping[str, Any]) -> CodeRule:
+    patterns = tuple(re.compile(pattern, re.MULTILINE) for pattern in row["patterns"])
+    return CodeRule(row["name"], row.get("score", _USUAL), patterns)

@@ -1,0 +1,172 @@
+"""What people asked for and what was made of it lies sealed, and opens for its owner alone."""
+
+import psycopg
+import pytest
+from pydantic import SecretStr
+
+from infra.endings import ending_of
+from infra.postgres.delivery_log import get_event
+from infra.postgres.engine import create_engine, transaction
+from infra.postgres.finish import finish_jobs
+from infra.postgres.read_jobs import get_job
+from infra.postgres.subject_keys import erase_salt
+from infra.settings import Settings
+from infra.subjects import subject_of
+from schemas.claim import Claim
+from schemas.job import JobRecord
+from schemas.job_states import AttemptOutcome, JobState
+from schemas.privacy_errors import ContentErasedError, ContentUnreadableError
+from tests.fixtures.harness import Harness
+
+MARK = "marzipan lighthouse"
+TOLD = "a very private answer"
+
+
+def dump(database_url: str) -> bytes:
+    """Return every row of every table as PostgreSQL writes it out."""
+    with psycopg.connect(database_url) as connection:
+        tables = connection.execute(
+            "SELECT quote_ident(relname) FROM pg_class"
+            " WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+        ).fetchall()
+        parts: list[bytes] = []
+        for (table,) in tables:
+            with connection.cursor().copy(f"COPY {table} TO STDOUT".encode()) as copy:
+                parts += [bytes(part) for part in copy]
+    return b"".join(parts)
+
+
+def started(genq: Harness, **request: object) -> Claim:
+    genq.submit(MARK, **request)
+    genq.release()
+    return genq.claim_one()
+
+
+def finish(genq: Harness, claim: Claim, text: str = TOLD) -> None:
+    """End an attempt as a model that answers in words would."""
+    ending = ending_of(
+        claim,
+        state=JobState.SUCCEEDED,
+        outcome=AttemptOutcome.OK,
+        finished_at=claim.started_at,
+        public_url="http://genq",
+        result={"text": text, "usage": {"tokens": 7}},
+    )
+    genq.in_transaction(lambda c: finish_jobs(c, [ending]))
+
+
+def read(genq: Harness, settings: Settings, claim: Claim) -> JobRecord:
+    """Read a job as a process of these settings, which has just begun, does."""
+
+    async def run() -> JobRecord:
+        engine = create_engine(settings, process="test")
+        try:
+            async with transaction(engine) as connection:
+                job = await get_job(connection, claim.tenant_id, claim.job_id)
+        finally:
+            await engine.dispose()
+        assert job
+        return job
+
+    return genq.do(run())
+
+
+def test_no_table_shows_what_was_asked_and_answered_and_its_owner_reads_all_of_it(
+    genq: Harness, database_url: str
+) -> None:
+    hook = {"url": "https://example.com/hook"}
+    claim = started(genq, end_user="ada", webhook=hook)
+    finish(genq, claim)
+    genq.submit(MARK, tenant="other")
+
+    rows = dump(database_url)
+    assert b"example.com/hook" in rows
+    for secret in (MARK, TOLD):
+        assert secret.encode() not in rows
+
+    job = read(genq, genq.settings, claim)
+    assert (claim.input["prompt"], job.input["prompt"], job.text) == (MARK, MARK, TOLD)
+    assert job.content == "kept"
+    ((event_id, body),) = genq.sql("SELECT id, body FROM outbox")
+    assert b'"sequence":1999' in bytes(body)[:400]
+    event = genq.in_transaction(lambda c: get_event(c, claim.tenant_id, event_id))
+    assert event
+    assert TOLD.encode() in event.body
+
+
+def test_rows_of_the_release_before_and_of_an_installation_that_does_not_seal_are_read(
+    genq: Harness,
+) -> None:
+    claim = started(genq)
+    finish(genq, claim)
+    genq.sql('UPDATE payload SET body = \'{"input": {"prompt": "plain"}}\'')
+    genq.sql('UPDATE result SET body = \'{"text": "plainly"}\'')
+
+    off = genq.settings.model_copy(update={"encrypt_content": False})
+    for these in (genq.settings, off):
+        job = read(genq, these, claim)
+        assert (job.input["prompt"], job.text) == ("plain", "plainly")
+
+
+def test_content_opens_with_its_own_key_in_its_own_row_or_says_why_not(
+    genq: Harness,
+) -> None:
+    first, second = started(genq, end_user="ada"), started(genq)
+    stranger = genq.settings.model_copy(
+        update={"key_pepper": SecretStr("the pepper of somebody else")}
+    )
+    with pytest.raises(ContentUnreadableError, match="GENQ_SECRETS_KEY"):
+        read(genq, stranger, first)
+
+    genq.sql(
+        "UPDATE payload SET body = (SELECT body FROM payload WHERE job_id = :of)"
+        " WHERE job_id = :into",
+        of=first.job_id,
+        into=second.job_id,
+    )
+    with pytest.raises(ContentUnreadableError, match="copied from another row"):
+        read(genq, genq.settings, second)
+    assert read(genq, genq.settings, first).input["prompt"] == MARK
+
+    genq.sql("DELETE FROM subject_key")
+    with pytest.raises(ContentUnreadableError, match="restore the tables"):
+        read(genq, genq.settings, first)
+    genq.sql("DELETE FROM tenant_key")
+    with pytest.raises(ContentUnreadableError, match="data key 1 of tenant"):
+        read(genq, genq.settings, first)
+
+
+def test_without_a_persons_salt_nothing_of_theirs_opens_and_what_comes_later_does(
+    genq: Harness,
+) -> None:
+    before, running, other = (
+        started(genq, end_user="ada"),
+        started(genq, end_user="ada"),
+        started(genq, end_user="bob"),
+    )
+    person = (before.tenant_id, subject_of(genq.settings, before.tenant_id, "ada"))
+    genq.in_transaction(lambda c: erase_salt(c, person))
+    genq.forget_keys()
+    finish(genq, running)
+
+    for claim in (before, running):
+        job = read(genq, genq.settings, claim)
+        assert (job.input, job.text, job.input_erased) == ({}, None, True)
+    assert read(genq, genq.settings, running).content == "erased"
+    assert read(genq, genq.settings, other).input["prompt"] == MARK
+
+    anew = genq.submit("something else", end_user="ada")
+    assert genq.job(anew).input["prompt"] == "something else"
+
+
+def test_an_attempt_whose_input_was_erased_ends_with_that_reason(genq: Harness) -> None:
+    job_id = genq.submit(MARK, end_user="ada")
+    tenant = genq.tenant("acme").id
+    person = (tenant, subject_of(genq.settings, tenant, "ada"))
+    genq.in_transaction(lambda c: erase_salt(c, person))
+    genq.forget_keys()
+    genq.run_until_idle()
+
+    job = genq.job(job_id)
+    assert job.error
+    assert job.error["code"] == ContentErasedError.code

@@ -1,0 +1,124 @@
+"""Stage 6: results say that a machine made them."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from infra.clock import Clock
+from infra.provenance.credentials import may_have_manifest
+from infra.provenance.manifests import Facts, Ingredient
+from infra.provenance.marking import Marked, Marker, mark_text
+from infra.provenance.opening import open_marker
+from infra.safety.moderation import PolicySource
+from infra.safety.parts import input_parts
+from infra.settings import Settings
+from infra.telemetry.metrics import installed_version
+from schemas.claim import Claim
+from schemas.ids import format_id
+from schemas.policy_duties import Marking
+from worker.pipeline.job_run import JobRun
+from worker.providers.picture import Picture
+
+_SMALL: Final = 64_000
+"""Bytes. To mark so much takes a millisecond, less than to wait for a thread in a busy process:
+the library calls back into Python some eighty times."""
+_MOST_INPUTS: Final = 16
+
+
+class Mark:
+    """Marks pictures, and notes what the registry is to know of them and of texts.
+
+    Args:
+        marker: Does it.
+        policies: Which marks are wanted.
+        provider: Who provides the system.
+        clock: What manifests say of the time.
+    """
+
+    name = "mark"
+
+    def __init__(
+        self, marker: Marker, policies: PolicySource, *, provider: str, clock: Clock
+    ) -> None:
+        self._marker = marker
+        self._policies = policies
+        self._provider = provider
+        self._clock = clock
+        self._version = installed_version()
+
+    async def __call__(self, run: JobRun) -> JobRun:
+        """Return ``run`` with its pictures marked, and its ``marks``."""
+        output, claim = run.output, run.claim
+        if output is None:
+            return run
+        policy = await self._policies.of(claim.tenant_id, claim.safety_level)
+        how = policy.marking
+        marked = await self._marked(run, output.pictures, how)
+        marks = [one.mark for one in marked if one.mark is not None]
+        if output.text and how.registry:
+            of_text = mark_text(output.text, self._facts(run, 0).system)
+            marks += [of_text] if of_text else []
+        pictures = tuple(
+            replace(picture, data=one.data)
+            for picture, one in zip(output.pictures, marked, strict=True)
+        )
+        return replace(run, output=replace(output, pictures=pictures), marks=tuple(marks))
+
+    async def _marked(
+        self, run: JobRun, pictures: Sequence[Picture], how: Marking
+    ) -> list[Marked]:
+        if not pictures:
+            return []
+
+        def mark() -> list[Marked]:
+            inputs = _ingredients(run.claim) if how.c2pa else ()
+            return [
+                self._marker.mark_picture(
+                    picture.data,
+                    picture.content_type,
+                    self._facts(run, index),
+                    index=index,
+                    how=how,
+                    inputs=inputs,
+                )
+                for index, picture in enumerate(pictures)
+            ]
+
+        extra = run.claim.input.get("extra_body")
+        if not extra and sum(len(picture.data) for picture in pictures) <= _SMALL:
+            return mark()
+        return await asyncio.to_thread(mark)
+
+    def _facts(self, run: JobRun, index: int) -> Facts:
+        return Facts(
+            provider=self._provider,
+            version=self._version,
+            model=run.served_by.model if run.served_by else run.claim.model,
+            made_at=self._clock.now(),
+            unique_id=f"{format_id('job', run.claim.job_id)}.{index}",
+        )
+
+
+def _ingredients(claim: Claim) -> Sequence[Ingredient]:
+    """Return the pictures that went in and say themselves where they come from."""
+    if not claim.input.get("extra_body"):
+        return ()
+    found = [part.picture for part in input_parts(claim.input, pictures=True) if part.picture]
+    return [
+        Ingredient(picture.data, picture.media_type or "")
+        for picture in found[:_MOST_INPUTS]
+        if may_have_manifest(picture.data)
+    ]
+
+
+def open_mark(settings: Settings, policies: PolicySource, clock: Clock) -> Mark | None:
+    """Return the stage; ``None`` if the installation marks nothing.
+
+    Raises:
+        SettingsError: The certificate, or its key, cannot be used.
+    """
+    marker = open_marker(settings)
+    if marker is None:
+        return None
+    return Mark(marker, policies, provider=settings.provider_name, clock=clock)
