@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from genq.job_requests import JobRequest
     from genq.key_models import ApiKey, Tenant
     from genq.models import Artifact, Job, JobError, Output, Urls
+    from genq.policy_models import EffectivePolicy, Policy, Sanction, Simulation
+    from genq.privacy_models import Erasure, RetentionRule
     from genq.raw_answers import RawResponse
     from genq.webhook import WebhookInvalidError, verify_webhook
     from genq.webhook_delivery_models import Delivery
@@ -74,6 +76,8 @@ _HOMES = {
     "job_requests": ("JobRequest",),
     "key_models": ("ApiKey", "Tenant"),
     "models": ("Artifact", "Job", "JobError", "Output", "Urls"),
+    "policy_models": ("EffectivePolicy", "Policy", "Sanction", "Simulation"),
+    "privacy_models": ("Erasure", "RetentionRule"),
     "raw_answers": ("RawResponse",),
     "webhook": ("WebhookInvalidError", "verify_webhook"),
     "webhook_delivery_models": ("Delivery",),
@@ -95,6 +99,8 @@ __all__ = [
     "ConfigurationError",
     "ConflictError",
     "Delivery",
+    "EffectivePolicy",
+    "Erasure",
     "Estimate",
     "Event",
     "FieldFault",
@@ -111,12 +117,16 @@ __all__ = [
     "NotFoundError",
     "Output",
     "PermissionDeniedError",
+    "Policy",
     "RateLimitedError",
     "RawResponse",
     "Recovery",
     "Refusal",
+    "RetentionRule",
+    "Sanction",
     "ServerError",
     "ServerUnreachableError",
+    "Simulation",
     "Tenant",
     "UnavailableError",
     "UnexpectedAnswerError",

@@ -17,6 +17,8 @@ from genq.job_requests import JobOptions, RequestOptions
 from genq.key_models import Tenant
 from genq.keys import AsyncKeys, show_tenant
 from genq.listening import Listener
+from genq.policies import AsyncPolicies
+from genq.privacy import AsyncPrivacy
 from genq.retries import DEFAULT_RETRIES
 from genq.schedules import AsyncSchedules
 from genq.sse import SentEvent
@@ -59,6 +61,8 @@ class AsyncGenq:
         self.jobs = AsyncJobs(transport)
         self.dead_letters = AsyncDeadLetters(transport)
         self.keys = AsyncKeys(transport)
+        self.policies = AsyncPolicies(transport)
+        self.privacy = AsyncPrivacy(transport)
         self.schedules = AsyncSchedules(transport)
         self.webhooks = AsyncWebhooks(transport, self._webhook_secret)
 

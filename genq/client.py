@@ -16,6 +16,8 @@ from genq.jobs import Jobs
 from genq.key_models import Tenant
 from genq.keys import Keys, show_tenant
 from genq.listening import Listener
+from genq.policies import Policies
+from genq.privacy import Privacy
 from genq.retries import DEFAULT_RETRIES
 from genq.schedules import Schedules
 from genq.target import DEFAULT_TIMEOUT, target_at
@@ -72,6 +74,8 @@ class Genq:
         self.jobs = Jobs(transport)
         self.dead_letters = DeadLetters(transport)
         self.keys = Keys(transport)
+        self.policies = Policies(transport)
+        self.privacy = Privacy(transport)
         self.schedules = Schedules(transport)
         self.webhooks = Webhooks(transport, self._webhook_secret)
 

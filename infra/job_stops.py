@@ -25,17 +25,21 @@ from infra.safety.moderation import Judged
 from infra.safety.parts import Whose
 from infra.safety.strikes import Blocked, add_strikes
 from infra.settings import Settings
+from infra.telemetry.generation_metrics import GENERATION_REQUESTS
+from infra.telemetry.metrics import JOBS_FINISHED
 from infra.telemetry.safety_metrics import count_verdict
+from schemas import generation, lanes
 from schemas.checks import job_verdict
 from schemas.errors import ErrorRecord, InternalError
 from schemas.ids import format_id
-from schemas.job_states import JobState
+from schemas.job_states import JobState, JobStatus
 from schemas.review_terms import review_terms
 from schemas.safety import Action, Stage, Verdict
 from schemas.safety_errors import refusal_of
 
 _STAGE: Final = Stage.PROMPT
 _SUBMIT: Final = "submit"
+_FACE: Final = "native"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,7 @@ class JobStops:
         first = await hold_new_jobs(connection, {key: one.verdict for key, one in owed.items()})
         fresh = [(new, at) for new, at in jobs if new.id in first]
         for new, _ in fresh:
-            count_verdict(_SUBMIT, owed[new.id].judged)
+            _count(new, owed[new.id].judged)
         ends = [self._end(new, at) for new, at in fresh if new.stop and new.stop.blocks]
         await withdraw_jobs(connection, ends)
         items = [owed[new.id].item for new, _ in fresh]
@@ -116,6 +120,15 @@ class JobStops:
             public_url=self._public_url,
             verdict=facts,
         )
+
+
+def _count(new: NewJob, verdict: Verdict) -> None:
+    count_verdict(_SUBMIT, verdict)
+    if new.stop is not None and new.stop.blocks:
+        lane, kind = lanes.BY_NUMBER[new.lane].value, generation.BY_NUMBER[new.kind].value
+        status = JobStatus.BLOCKED.value
+        JOBS_FINISHED.labels(lane, kind, status).inc()
+        GENERATION_REQUESTS.labels(new.model, lane, status, _FACE).inc()
 
 
 def _item(new: NewJob, judged: Judged, verdict: str) -> NewReview:

@@ -10,8 +10,8 @@ class SafetySettings(BaseSettings):
     safety_single_operator: bool = Field(
         False, description="one person alone may change floors and levels of policies"
     )
-    openai_moderation_key: SecretStr = Field(
-        SecretStr(""), description="key of OpenAI's moderation; empty and no URL: not asked"
+    openai_moderation_key: SecretStr | None = Field(
+        None, description="key of OpenAI's moderation; without it and a URL nobody is asked"
     )
     openai_moderation_url: str = Field(
         "", description="base URL of another server that speaks it, such as LocalAI"

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from infra.postgres.submit import NewJob, Stop
+from schemas import lanes
 from schemas.job import JobRecord, JobRequest
 from schemas.job_states import JobState
 from schemas.position import WaitingOn
@@ -28,7 +29,7 @@ def accepted_record(
         tenant_id=new.tenant_id,
         kind=request.kind,
         model=new.model,
-        lane=request.lane,
+        lane=lanes.BY_NUMBER[new.lane],
         priority=request.priority,
         state=JobState.SCHEDULED if scheduled else JobState.READY,
         created_at=created_at,

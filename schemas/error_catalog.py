@@ -11,6 +11,7 @@ from schemas import (
     privacy_errors,
     queue_errors,
     retry_errors,
+    review_errors,
     safety_errors,
     webhook_errors,
 )
@@ -26,6 +27,7 @@ BRANCHES = (
     privacy_errors,
     queue_errors,
     retry_errors,
+    review_errors,
     safety_errors,
     webhook_errors,
 )

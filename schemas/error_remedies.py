@@ -171,6 +171,10 @@ REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
             "would have to be looked through."
         ),
         "name_taken": "Choose another name, or change the thing that has it.",
+        "not_appealable": (
+            "Appeal jobs that were blocked, within fourteen days of their end: POST "
+            "/v1/jobs/{job_id}/appeal. Submit the job anew otherwise."
+        ),
         "not_found": (
             "Check the id and whose key you use: what belongs to another tenant does not "
             "exist for you. Old jobs are dropped after the retention time."
@@ -212,6 +216,15 @@ REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
             "Send the whole request without long pauses; a large body needs 4 KiB in every ten "
             "seconds."
         ),
+        "review_barred": (
+            "Leave the item to somebody else: genq review next shows what is yours to decide. "
+            "Escalated items need a key with the scope review:lead."
+        ),
+        "review_not_yours": (
+            "Claim the item, decide within ten minutes, or claim it again: POST "
+            "/v1/reviews/{review_id}/claim. Another reviewer may have it meanwhile."
+        ),
+        "review_over": "Go on with the next item: it was decided, or its job has ended.",
         "tenant_suspended": "Ask the operator: genq tenants resume.",
         "too_many_connections": (
             "Try again after Retry-After, and keep fewer connections open. The operator may "

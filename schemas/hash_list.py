@@ -44,7 +44,6 @@ class HashListRequest(BaseModel):
         name: Unique among the tenant's lists.
         category: What its entries are, such as ``sexual_minors``.
         action: What follows when something is on it.
-        everybody: A list of the installation, for all tenants; operators only.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -52,11 +51,10 @@ class HashListRequest(BaseModel):
     name: ListName
     category: Category = "other"
     action: ListAction = "block"
-    everybody: bool = False
 
 
 class HashEntriesRequest(BaseModel):
-    """The body of ``POST /v1/safety/hash_lists/{name}/entries``.
+    """The body of ``POST /v1/safety/hash_lists/{list}/entries``; a picture may be one, too.
 
     Attributes:
         lines: ``algorithm:hex``, and after a space a note. Bare hex is a SHA-256. Empty lines
@@ -85,8 +83,28 @@ class HashListView(BaseModel):
     created_at: str
 
 
+class HashListsView(BaseModel):
+    """All lists of one owner, by name."""
+
+    object: Literal["list"]
+    data: list[HashListView]
+
+
+class HashEntryPage(BaseModel):
+    """Entries of a list as lines, in their order; ``next`` goes into ``after``."""
+
+    object: Literal["list"]
+    data: list[str]
+    has_more: bool
+    next: str | None
+
+
 class HashEntriesView(BaseModel):
-    """What an import did."""
+    """What an import did.
+
+    Attributes:
+        known: Lines that changed nothing: they were on the list, or were not to be removed.
+    """
 
     object: Literal["hash_list.import"]
     name: str

@@ -13,7 +13,7 @@ SUFFIX_LENGTH: Final = 26
 
 Prefix = Literal[
     "job", "batch", "resp", "file", "evt", "whe", "whd", "whr", "err", "req", "key", "sched",
-    "ers", "hold",
+    "ers", "hold", "rev", "apl", "rpt",
 ]  # fmt: skip
 
 # Two characters at a time: every answer has several ids.

@@ -191,7 +191,7 @@ def _rule(
     stages = [rule.applies_to for rule in told if rule.applies_to is not None]
     return CategoryRule(
         name,
-        thresholds_at(documents, name, level),
+        NEVER if is_data(name) else thresholds_at(documents, name, level),
         action_at(documents, name, level) if is_data(name) else None,
         floor,
         next((rule.incident for rule in told if rule.incident), None),

@@ -23,6 +23,7 @@ DETECTORS: Final = (
     "PersonalDataFilter",
     "SecretsDetector",
     "MaliciousCodeFilter",
+    "InjectionDetector",
     "ProfanityFilter",
     "ToxicityFilter",
     "MiniLM",

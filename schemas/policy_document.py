@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -52,7 +52,8 @@ class PolicyDocument(BaseModel):
     Attributes:
         policy: Its name.
         version: The number under which it is stored; what an author writes here is replaced.
-        extends: Always ``null``: a tenant's document extends the installation's by itself.
+        extends: Of the installation's document: what it does not say is as genq has it; with
+            ``null`` it stands alone. A tenant's follows the installation's in any case.
         map: What the categories of remote detectors are called here.
     """
 
@@ -60,7 +61,7 @@ class PolicyDocument(BaseModel):
 
     policy: Annotated[str, Field(pattern=_NAME)]
     version: Annotated[int, Field(ge=0, le=2_000_000_000, strict=True)] = 0
-    extends: None = None
+    extends: Literal["genq-default"] | None = "genq-default"
     limits: Limits = Limits()
     detectors: Detectors = {}
     levels: LevelsDocument = LevelsDocument()
@@ -76,11 +77,30 @@ class PolicyDocument(BaseModel):
 
     def facts(self) -> dict[str, Any]:
         """Return its JSON: what was written, without what it leaves to others."""
-        return self.model_dump(mode="json", exclude_unset=True, exclude={"extends"})
+        return self.model_dump(mode="json", exclude_unset=True)
 
     def digest(self) -> bytes:
         """Return the SHA-256 of its canonical JSON, 32 bytes; its version is no part of it."""
         return hashlib.sha256(canonical(_whole(self.facts() | {"version": 0}))).digest()
+
+
+def merged(below: PolicyDocument, above: PolicyDocument) -> PolicyDocument:
+    """Return what two documents say together; where both speak, ``above`` counts."""
+    facts = _merged(below.facts(), above.facts())
+    return PolicyDocument.model_validate(facts)
+
+
+def _merged(below: Any, above: Any) -> Any:
+    if not isinstance(below, dict) or not isinstance(above, dict):
+        return above
+    one, other = cast("dict[str, Any]", below), cast("dict[str, Any]", above)
+    return {
+        **one,
+        **{
+            name: _merged(one[name], value) if name in one else value
+            for name, value in other.items()
+        },
+    }
 
 
 def canonical(facts: Any) -> bytes:

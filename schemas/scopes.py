@@ -24,6 +24,12 @@ class KeyScope(StrEnum):
     """Look at the tenant's safety policies, sanctions and lists of known pictures."""
     SAFETY_WRITE = "safety:write"
     """Make, approve and activate policies; change lists of known pictures."""
+    PRIVACY = "privacy"
+    """Export and erase people's data; set for how long content is kept."""
+    REVIEW = "review"
+    """Claim and decide what waits for people, and see what was written and made."""
+    REVIEW_LEAD = "review:lead"
+    """Decide what reviewers disagree on, or have handed on."""
     ADMIN = "admin"
     """Look at and change every tenant, and the installation."""
 

@@ -16,7 +16,7 @@ _RESERVED: Final = frozenset(
         "connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "host",
         "expect", "http2-settings", "via", "forwarded", "max-forwards", "date",
         # What genq says itself.
-        "user-agent", "traceparent", "tracestate", "baggage", "idempotency-key",
+        "user-agent", "x-genq-flags", "traceparent", "tracestate", "baggage", "idempotency-key",
         # What would change the answer, or keep a state.
         "accept-encoding", "cookie", "cookie2", "set-cookie", "range",
         # What opens the metadata service of a cloud, should a request ever get there.

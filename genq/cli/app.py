@@ -23,6 +23,7 @@ from genq.cli import (
     lanes,
     openapi,
     operate,
+    privacy,
     processes,
     retry,
     schedules,
@@ -34,6 +35,7 @@ from genq.cli import (
 from genq.cli.exit_codes import ExitCode, code_of, next_step
 from genq.cli.groups import add, group, pass_on
 from genq.cli.policy_tree import policies
+from genq.cli.privacy_tree import add_privacy
 from genq.cli.screen import complain, print_data, tell
 from genq.cli.webhook_tree import webhook_commands
 from genq.errors import GenqError
@@ -222,6 +224,7 @@ def _keys() -> typer.Typer:
     )
     add(app, "rotate", keys.rotate, "genq keys rotate key_01kb… --overlap PT12H")
     add(app, "revoke", keys.revoke, "genq keys revoke gq_Ab3dE")
+    add(app, "rotate-data", privacy.rotate_data, "genq keys rotate-data --tenant acme")
     return app
 
 
@@ -239,6 +242,7 @@ def _add_operations(app: typer.Typer) -> None:
     app.add_typer(_lanes(), name="lanes")
     app.add_typer(_audit(), name="audit")
     app.add_typer(policies(), name="policy")
+    add_privacy(app)
     add(app, "doctor", doctor.doctor, "genq doctor", "genq doctor --json --hours 24")
 
 

@@ -33,6 +33,9 @@ EXTENSIONS: Final[Mapping[str, str]] = MappingProxyType(
         "application/octet-stream": "bin",
     }
 )
+QUARANTINE: Final = "quarantine/"
+"""What the keys of pictures begin with that no route serves."""
+
 _MEDIA_TYPES: Final = {extension: media_type for media_type, extension in EXTENSIONS.items()}
 _MAX_KEY: Final = 1024
 # No segment begins with a dot, so none is "..", and none hides a file that is being written.

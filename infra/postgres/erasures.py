@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -44,7 +45,8 @@ WHERE tenant_id = :tenant_id AND id = :id
 
 _NAMED: Final = text("""
 SELECT id, end_user, final_state IS NOT NULL AS ended FROM job
-WHERE tenant_id = :tenant_id AND id > :after AND id < :until AND end_user IS NOT NULL
+WHERE tenant_id = :tenant_id AND id > :after AND end_user IS NOT NULL
+  AND created_at < COALESCE(CAST(:until AS timestamptz), 'infinity')
 ORDER BY id LIMIT :limit
 """)
 
@@ -170,9 +172,14 @@ async def move_on(
 
 
 async def jobs_with_names(
-    connection: AsyncConnection, tenant_id: int, *, after: UUID, until: UUID, limit: int
+    connection: AsyncConnection,
+    tenant_id: int,
+    *,
+    after: UUID,
+    until: datetime | None = None,
+    limit: int,
 ) -> list[NamedJob]:
-    """Return a tenant's jobs that name somebody, oldest first."""
+    """Return a tenant's jobs that name somebody, made before ``until``, oldest first."""
     values = {"tenant_id": tenant_id, "after": after, "until": until, "limit": limit}
     rows = await connection.execute(_NAMED, values)
     return [NamedJob(row.id, row.end_user, row.ended) for row in rows]

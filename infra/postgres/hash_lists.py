@@ -157,22 +157,33 @@ async def delete_list(connection: AsyncConnection, tenant_id: int, name: str) ->
     return None if found is None else int(found.entries)
 
 
+async def list_entries(
+    connection: AsyncConnection, list_id: UUID, *, after: HashEntry | None, limit: int
+) -> list[HashEntry]:
+    """Return entries of a list in their order, from the one past ``after``."""
+    rows = await connection.execute(
+        _ENTRIES,
+        {
+            "id": list_id,
+            "algorithm": after.algorithm if after else "",
+            "hash": after.hash if after else b"",
+            "limit": limit,
+        },
+    )
+    return [HashEntry(row.algorithm, bytes(row.hash), row.note) for row in rows]
+
+
 async def entries_of(
     connection: AsyncConnection, list_id: UUID
 ) -> AsyncGenerator[list[HashEntry]]:
     """Yield the entries of a list, in their order, many at a time."""
-    after: tuple[str, bytes] = ("", b"")
+    after: HashEntry | None = None
     while True:
-        rows = await connection.execute(
-            _ENTRIES,
-            {"id": list_id, "algorithm": after[0], "hash": after[1], "limit": _PAGE},
-        )
-        found = [HashEntry(row.algorithm, bytes(row.hash), row.note) for row in rows]
-        if found:
-            yield found
+        found = await list_entries(connection, list_id, after=after, limit=_PAGE)
+        yield found
         if len(found) < _PAGE:
             return
-        after = (found[-1].algorithm, found[-1].hash)
+        after = found[-1]
 
 
 def _columns(entries: Sequence[HashEntry]) -> dict[str, Any]:

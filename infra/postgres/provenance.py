@@ -28,7 +28,7 @@ p AS (
 """
 
 _COLUMNS: Final = """
-tenant_id, job_id, index, media_type, phash, simhash, system, made_at
+tenant_id, job_id, index AS place, media_type, phash, simhash, system, made_at
 """
 # Of several that are the same: the asker's own, and then the first.
 _EXACT: Final = text(f"""
@@ -77,7 +77,7 @@ def _record(row: Row[Any]) -> ProvenanceRecord:
     return ProvenanceRecord(
         tenant_id=row.tenant_id,
         job_id=row.job_id,
-        index=row.index,
+        index=row.place,
         media_type=row.media_type,
         phash=bytes(row.phash) if row.phash is not None else None,
         simhash=bytes(row.simhash) if row.simhash is not None else None,

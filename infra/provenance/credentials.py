@@ -67,16 +67,18 @@ class _Handles:
 
         self.pid = os.getpid()
         self.library = c2pa
-        self.signing = c2pa.Context.from_dict(
-            {
-                "builder": {"thumbnail": {"enabled": False}},
-                "verify": {**_NO_NETWORK, "verify_after_sign": False},
-            }
+        self.signing = c2pa.Context.from_json(
+            json.dumps(
+                {
+                    "builder": {"thumbnail": {"enabled": False}},
+                    "verify": {**_NO_NETWORK, "verify_after_sign": False},
+                }
+            )
         )
         verify: dict[str, Any] = {"verify": _NO_NETWORK}
         if identity.anchors:
             verify["trust"] = {"user_anchors": identity.anchors}
-        self.reading = c2pa.Context.from_dict(verify)
+        self.reading = c2pa.Context.from_json(json.dumps(verify))
         self.signer = c2pa.Signer.from_info(
             c2pa.C2paSignerInfo(
                 c2pa.C2paSigningAlg[identity.algorithm], identity.chain, identity.key, None
@@ -115,7 +117,7 @@ class Credentials:
             builder = own.library.Builder(json.dumps(definition), context=own.signing)
             with builder:
                 for part in parts:
-                    builder.add_ingredient_from_stream(
+                    builder.add_ingredient_from_stream(  # pyright: ignore[reportUnknownMemberType] - a dict of anything would do as well
                         json.dumps(part.definition), part.media_type, io.BytesIO(part.data)
                     )
                 written = builder.sign(own.signer, media_type, io.BytesIO(data), made)

@@ -24,8 +24,8 @@ HARM: Final = "harm"
 
 # Held against exemplars that were not learnt from: of the benign ones, which were written to look
 # harmful, about 2 in 100 score 0.70, which blocks at the level standard, and 8 in 100 score 0.45.
-_SLOPE: Final = 1.31
-_SHIFT: Final = 0.192
+_SLOPE: Final = 0.953
+_SHIFT: Final = 0.085
 # Where more evidence stops to count: else the second of two categories would score high too.
 _CERTAIN: Final = 3.0
 

@@ -1,24 +1,17 @@
 """Which parts of a text are code, and in which language that says it is."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 LONGEST: Final = 65_536
 """Characters of one block that are looked at."""
 _MOST: Final = 64
+_BEGINNING: Final = 4_096
+_SIGNS: Final = frozenset("(){}[]=|&;>/$\\")
 _FENCE: Final = re.compile(
     r"^[ \t]{0,3}(`{3,}|~{3,})[ \t]{0,4}([\w+#.-]{0,24})[^\n]{0,200}$", re.MULTILINE
-)
-_LINE: Final = re.compile(
-    r"^\s{0,24}(?:import \w|from [\w.]+ import|def \w+\(|async def |class \w+[(:{]|#!\s?/|function \w"
-    r"|const \w|let \w+ ?=|var \w+ ?=|public (?:class|static)|#include|using namespace|<\?php|\$\w+ ?="
-    r"|package \w+;?$|func \w+\(|fn \w+\(|if \[|if \(|for \(|while (?:\(|true|:)|try[:{ ]|except |with open"
-    r"|sudo |curl -|curl http|wget |echo |chmod |rm -|nc -|bash -|powershell|Set-|Invoke-|New-Object|IEX"
-    r"|Sub \w+\(|Private Sub|Dim \w|SELECT |DROP |CREATE TABLE|INSERT INTO|return |print\(|exec\(|eval\("
-    r"|@echo off|python3? -c|perl -e|php -r|[\w.]+\([^()\n]{0,80}\)[;:]?$|[\w.\[\]]+ ?[-+]?= ?\S|[})\]];?$)",
-    re.MULTILINE,
 )
 
 
@@ -36,11 +29,21 @@ class CodeBlock:
     end: int
 
 
-def code_blocks(text: str) -> Iterator[CodeBlock]:
-    """Yield the fenced blocks of a text, or all of it if most of its lines are code."""
+def line_of_code(beginnings: Sequence[str]) -> re.Pattern[str]:
+    """Return what finds lines that begin like code."""
+    return re.compile(rf"^\s{{0,24}}(?:{'|'.join(beginnings)})", re.MULTILINE)
+
+
+def code_blocks(text: str, line: re.Pattern[str]) -> Iterator[CodeBlock]:
+    """Yield the fenced blocks of a text, or all of it if most of its lines are code.
+
+    Args:
+        text: Any text.
+        line: Finds lines of code, see ``line_of_code``.
+    """
     fences = list(_FENCE.finditer(text)) if "```" in text or "~~~" in text else []
     if not fences:
-        if _is_code(text):
+        if _is_code(text, line):
             yield CodeBlock("", text[:LONGEST], 0, min(len(text), LONGEST))
         return
     at = blocks = 0
@@ -56,8 +59,11 @@ def code_blocks(text: str) -> Iterator[CodeBlock]:
         blocks += 1
 
 
-def _is_code(text: str) -> bool:
-    part = text[:4096]
-    lines = sum(1 for line in part.splitlines() if line.strip())
-    found = len(_LINE.findall(part))
+def _is_code(text: str, line: re.Pattern[str]) -> bool:
+    # Prose has neither, and this is asked of every text.
+    if _SIGNS.isdisjoint(text):
+        return False
+    part = text[:_BEGINNING]
+    lines = sum(1 for one in part.splitlines() if one.strip())
+    found = sum(1 for _ in line.finditer(part))
     return found > 0 and found * 5 >= lines * 2

@@ -39,9 +39,15 @@ _SURROGATES: Final = range(0xD800, 0xE000)
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A text with what was encoded in it in plain, and the names of the encodings."""
+    """A text with what was encoded in it in plain.
+
+    Attributes:
+        parts: Only what was encoded.
+        tricks: Names of the encodings.
+    """
 
     text: str
+    parts: str
     tricks: Sequence[str]
 
 
@@ -58,7 +64,18 @@ def decode(text: str) -> Decoded | None:
                 current = after[: len(text) + _MOST]
         if current == before:
             break
-    return Decoded(current, tuple(tricks)) if tricks else None
+    if not tricks:
+        return None
+    # What the two begin and end with alike was never encoded.
+    same = _alike(text, current)
+    rest = _alike(text[same:][::-1], current[same:][::-1])
+    return Decoded(current, current[same : len(current) - rest], tuple(tricks))
+
+
+def _alike(one: str, two: str) -> int:
+    """Return how many characters two texts begin with alike."""
+    pairs = enumerate(zip(one, two, strict=False))
+    return next((at for at, (a, b) in pairs if a != b), min(len(one), len(two)))
 
 
 def _base64(text: str) -> str:

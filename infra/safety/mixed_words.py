@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-_WORD: Final = re.compile(r"[^\W_]{2,}")
+_WORD: Final = re.compile(r"[^\W_]+")
+_GREEK: Final = re.compile("[\u0370-\u03ff]")
 _LATIN: Final = re.compile("[A-Za-z\u00c0-\u024f]")
-# Units and formulas mix scripts in one or two letters.
+# Units and formulas mix Latin and Greek in one or two letters.
 _SHORTEST_MIXED: Final = 3
 
 
@@ -39,7 +40,7 @@ def unmix(text: str, scripts: Mapping[str, str]) -> Unmixed:
         folded = "".join(scripts.get(letter, letter) for letter in word)
         certain += (between, folded if kind == "mixed" else word)
         possible += (between, folded)
-        doubtful = doubtful or kind == "alike"
+        doubtful = doubtful or (kind == "alike" and len(word) > 1)
         at = match.end()
     rest = text[at:]
     return Unmixed("".join(certain) + rest, "".join(possible) + rest if doubtful else None)
@@ -57,4 +58,4 @@ def _kind(word: str, scripts: Mapping[str, str]) -> Literal["mixed", "alike"] | 
         return None
     if not latin:
         return "alike"
-    return "mixed" if len(word) >= _SHORTEST_MIXED else None
+    return None if len(word) < _SHORTEST_MIXED and _GREEK.search(word) else "mixed"

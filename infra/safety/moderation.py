@@ -142,6 +142,15 @@ class Moderation:
         verdicts = await self.moderator.evaluate_all(subjects, policy)
         return Judged(joined(verdicts), policy, parts)
 
+    async def judge_parts(
+        self, parts: Sequence[Part], whose: Whose, level: SafetyLevel
+    ) -> Judged:
+        """Return what is to happen to texts and pictures that belong together."""
+        policy = await self.policies.of(whose.tenant_id, level)
+        pieces = [piece for part in parts for piece in cut(part, _longest(policy))]
+        subjects = [piece.subject(whose) for piece in pieces]
+        return Judged(joined(await self.moderator.evaluate_all(subjects, policy)), policy)
+
     def _vector(
         self, verdict: Verdict, parts: Sequence[Part], verdicts: Sequence[Verdict]
     ) -> NDArray[np.float32] | None:
@@ -159,8 +168,7 @@ def _cut(parts: Sequence[Part], policy: Policy) -> list[Part]:
     A prompt for a picture is judged whole, and refused if it is too long; a conversation may be
     as long as the installation takes it.
     """
-    # A token has a character at least.
-    longest = min(policy.limits.prompt_chars, policy.limits.prompt_tokens)
+    longest = _longest(policy)
     found = [
         piece
         for part in parts
@@ -168,6 +176,12 @@ def _cut(parts: Sequence[Part], policy: Policy) -> list[Part]:
     ]
     # There is always something to judge, if only nothing.
     return found or [Part(())]
+
+
+def _longest(policy: Policy) -> int:
+    """Return how many characters pass every limit, whatever they are."""
+    # A token has a character at least.
+    return min(policy.limits.prompt_chars, policy.limits.prompt_tokens)
 
 
 def _changed(

@@ -11,12 +11,16 @@ from infra.safety.classifier import load_classifier
 from infra.safety.detector import LocalDetector, RemoteDetector
 from infra.safety.detectors.floor import open_floor_detector
 from infra.safety.detectors.hash_list import HashListDetector
+from infra.safety.detectors.injection import open_injection_detector
+from infra.safety.detectors.malicious_code import open_malicious_code_filter
 from infra.safety.detectors.personal_data import PersonalDataFilter
+from infra.safety.detectors.profanity import open_profanity_filter
 from infra.safety.detectors.secrets import SecretsDetector
 from infra.safety.detectors.toxicity import ToxicityFilter
 from infra.safety.detectors_in_order import Detectors
 from infra.safety.hash_lists import HashLists, ListedPolicies
 from infra.safety.language import LanguageDetector
+from infra.safety.lexicon import read_lexicon
 from infra.safety.moderation import Moderation
 from infra.safety.moderator import Moderator
 from infra.safety.own_categories import OwnCategories
@@ -48,7 +52,8 @@ def open_moderator(
             remote=_remote(settings, clock),
         ),
         clock,
-        foreign=Reader(_languages()),
+        reader=Reader(None, _lexicon()),
+        foreign=Reader(_languages(), _lexicon()),
         own=OwnCategories(_classifier()),
     )
 
@@ -67,12 +72,17 @@ def open_moderation(
 # Files of the package: they never change while a process runs, and nor does what is read.
 _classifier: Final = lru_cache(maxsize=1)(load_classifier)
 _languages: Final = lru_cache(maxsize=1)(LanguageDetector)
+_lexicon: Final = lru_cache(maxsize=1)(read_lexicon)
 
 
 def asks_others(settings: Settings) -> bool:
     """Tell whether texts and pictures leave this machine to be judged."""
-    key = settings.openai_moderation_key.get_secret_value()
-    return bool(key or settings.openai_moderation_url)
+    return bool(_key_of(settings) or settings.openai_moderation_url)
+
+
+def _key_of(settings: Settings) -> str:
+    key = settings.openai_moderation_key
+    return key.get_secret_value() if key else ""
 
 
 def _remote(settings: Settings, clock: Clock) -> Sequence[RemoteDetector]:
@@ -86,7 +96,7 @@ def _remote(settings: Settings, clock: Clock) -> Sequence[RemoteDetector]:
     return (
         OpenAIModeration(
             url=settings.openai_moderation_url,
-            key=settings.openai_moderation_key.get_secret_value(),
+            key=_key_of(settings),
             model=settings.openai_moderation_model,
             clock=clock,
         ),
@@ -95,7 +105,14 @@ def _remote(settings: Settings, clock: Clock) -> Sequence[RemoteDetector]:
 
 @lru_cache(maxsize=1)
 def _rules() -> Sequence[LocalDetector]:
-    return cast("Sequence[LocalDetector]", (PersonalDataFilter(), SecretsDetector()))
+    rules = (
+        PersonalDataFilter(),
+        SecretsDetector(),
+        open_malicious_code_filter(),
+        open_injection_detector(),
+        open_profanity_filter(),
+    )
+    return cast("Sequence[LocalDetector]", rules)
 
 
 @lru_cache(maxsize=1)

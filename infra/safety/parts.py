@@ -88,7 +88,7 @@ def input_parts(parameters: Mapping[str, Any], *, pictures: bool) -> list[Part]:
     if extra:
         found += _of_extra(("extra_body",), extra)
     return [
-        _with_picture(part) if _is_picture(part) else part
+        with_picture(part) if _is_picture(part) else part
         for part in found
         if pictures or not _is_picture(part)
     ]
@@ -197,7 +197,7 @@ _WIRE_WORDS: Final = frozenset(
 )
 
 
-def _with_picture(part: Part) -> Part:
+def with_picture(part: Part) -> Part:
     """Return the picture that a text is."""
     kind, _, body = part.text.partition(",")
     media_type = kind.removeprefix("data:").partition(";")[0]

@@ -10,7 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from infra.clock import Clock
 from infra.postgres.engine import transaction
 from infra.postgres.policies import INSTALLATION, active_versions, get_policy
-from infra.safety.policy_file import FaultyDocumentError, default_policy, policy_from
+from infra.safety.policy_file import (
+    FaultyDocumentError,
+    default_policy,
+    policy_from,
+    whole_policy,
+)
 from schemas.errors import DatabaseUnavailableError
 from schemas.policy import Policy, resolve
 from schemas.policy_document import PolicyDocument
@@ -97,7 +102,8 @@ class Policies:
                 stored = await get_policy(connection, tenant_id, versions[tenant_id])
                 document = _read(stored.document, stored.version) if stored else None
                 if document is not None:
-                    documents[tenant_id] = document
+                    whole = tenant_id == INSTALLATION
+                    documents[tenant_id] = whole_policy(document) if whole else document
         same = versions.get(INSTALLATION) == self._versions.get(INSTALLATION)
         self._resolved = {
             (whose, level): policy

@@ -11,7 +11,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from schemas.policy_detectors import ALIASES
-from schemas.policy_document import PolicyDocument
+from schemas.policy_document import PolicyDocument, merged
 
 LARGEST: Final = 1 << 20
 """Bytes of a document."""
@@ -97,6 +97,13 @@ def default_policy() -> PolicyDocument:
     """Return the policy that comes with genq."""
     text = resources.files("infra.safety").joinpath(_DEFAULT).read_text("utf-8")
     return read_policy(text)[0]
+
+
+def whole_policy(document: PolicyDocument) -> PolicyDocument:
+    """Return an installation's document with all that it leaves to the one of genq."""
+    if document.extends is None:
+        return document
+    return merged(default_policy(), document)
 
 
 def read_policy(text: str) -> tuple[PolicyDocument, Lines]:

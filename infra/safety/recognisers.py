@@ -63,8 +63,8 @@ NOT_A_PERSON: Final = re.compile(
 )
 _VERSION: Final = re.compile(
     r"(?i)(?:\bv|\bversions?|\brelease|\bfirmware|\bbuild|\bsdk|\bdriver|\bupgrade to"
-    r"|\bupdate to|\bsection|\bchapter|\bclause|\bparagraph|§|\bpatch|\bkernel|\bchrome|\bpython"
-    r"|\bnode|\boid|\bfigure|\btable) ?[:=]? ?$"
+    r"|\bupdate to|\bsection|\bchapter|\bclause|\bparagraph|§|\bpatch|\bkernel|\bchrome"
+    r"|\bpython|\bnode|\boid|\bfigure|\btable) ?[:=]? ?$"
 )
 _ADDRESS: Final = re.compile(
     r"(?i)\bip\b|ipv4|\baddress|\bhost|\bserver|\bping|\bconnect|\brouter|\bdns|\bvisitor|\blog"

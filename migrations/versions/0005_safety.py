@@ -107,6 +107,10 @@ _STATEMENTS: Final = (
     """,
     "CREATE INDEX IF NOT EXISTS ix_review_item_job_id ON review_item (job_id)",
     """
+    CREATE INDEX IF NOT EXISTS ix_review_item_pending
+      ON review_item (id) WHERE state <> 0 AND pending IS NOT NULL
+    """,
+    """
     CREATE INDEX IF NOT EXISTS ix_review_item_open
       ON review_item (created_at, id) WHERE state = 0
     """,

@@ -47,11 +47,13 @@ from producer.api.dead_letters import (
 )
 from producer.api.errors_page import show_errors
 from producer.api.feed import read_events
+from producer.api.hash_list_operations import HASH_LIST_ROUTES
 from producer.api.health import livez, readyz
 from producer.api.jobs import list_some_jobs, show_job, submit_job
 from producer.api.live_operations import READ_EVENTS, SHOW_PREVIEW, WATCH_JOB
 from producer.api.live_routes import show_preview, watch_job
 from producer.api.metrics_page import StatePage, show_metrics
+from producer.api.moderation_operations import MODERATION_ROUTES
 from producer.api.operations import (
     ERRORS,
     LIST_JOBS,
@@ -63,6 +65,7 @@ from producer.api.operations import (
     SUBMIT_JOB,
     Operation,
 )
+from producer.api.privacy_operations import PRIVACY_ROUTES
 from producer.api.refusals import (
     answer_error,
     answer_http_exception,
@@ -95,6 +98,8 @@ from producer.api.schedules import (
 )
 from producer.api.services import Services
 from producer.api.traced import Traced
+from producer.api.verify import verify
+from producer.api.verify_operations import VERIFY
 from producer.api.webhook_delivery_routes import WEBHOOK_DELIVERY_ROUTES
 from producer.api.webhook_endpoint_operations import SHOW_JWKS
 from producer.api.webhook_endpoint_routes import WEBHOOK_ENDPOINT_ROUTES
@@ -195,9 +200,13 @@ _TENANT_ROUTES: Final[tuple[tuple[Operation, TenantRoute], ...]] = (
     (RESUME_SCHEDULE, resume_schedule),
     (TRIGGER_SCHEDULE, trigger_schedule),
     (LIST_SCHEDULE_RUNS, list_schedule_runs),
+    (VERIFY, verify),
+    *HASH_LIST_ROUTES,
     *ADMIN_ROUTES,
     *BUDGET_ROUTES,
     *AUDIT_ROUTES,
+    *PRIVACY_ROUTES,
+    *MODERATION_ROUTES,
     *SAFETY_ROUTES,
     *WEBHOOK_ENDPOINT_ROUTES,
     *WEBHOOK_DELIVERY_ROUTES,

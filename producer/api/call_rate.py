@@ -20,6 +20,7 @@ from schemas.ids import format_id
 
 _POLICY: Final = "calls"
 VISITS_PER_MINUTE: Final = 60
+VERIFICATIONS_PER_MINUTE: Final = 120
 
 
 async def count_call(gate: CallGate, default: int, tenant: Tenant, request: Request) -> None:
@@ -52,6 +53,17 @@ async def count_visit(gate: CallGate, endpoint_id: UUID, request: Request) -> No
     shown = format_id("whe", endpoint_id)
     who = f"portal links of webhook endpoint {shown}"
     await _count(gate, f"portal:{shown}", VISITS_PER_MINUTE, request, who=who)
+
+
+async def count_verification(gate: CallGate, tenant: Tenant, request: Request) -> None:
+    """Count one question where something comes from: to answer it takes much of a processor.
+
+    Raises:
+        CallRateError: It was one too many.
+    """
+    who = f"tenant {tenant.name}, with POST /v1/verify,"
+    key = f"verify:{tenant.id}"
+    await _count(gate, key, VERIFICATIONS_PER_MINUTE, request, who=who)
 
 
 async def _count(

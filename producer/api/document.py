@@ -10,6 +10,7 @@ from producer.api.examples import CHAT_REQUEST, IMAGE_REQUEST, JOB, PROBLEM
 from producer.api.illustrate import illustrate
 from producer.api.pages import DEFAULT_LIMIT, LARGEST_LIMIT
 from producer.api.preferences import LONGEST_IDEMPOTENCY_KEY, LONGEST_WAIT_SECONDS
+from producer.api.privacy_models import PRIVACY_REQUESTS, PRIVACY_VIEWS
 from producer.api.problems import MEDIA_TYPE
 from producer.api.safety_models import SAFETY_REQUESTS, SAFETY_VIEWS
 from producer.api.webhook_models import WEBHOOK_REQUESTS, WEBHOOK_VIEWS
@@ -32,6 +33,7 @@ from schemas.job_action import JobActionReport, JobActionRequest
 from schemas.job_states import JobStatus
 from schemas.lanes import Lane
 from schemas.live_views import JOB_EVENTS, FeedEvent, FeedPage
+from schemas.moderation import ModerationRequest, ModerationView
 from schemas.retry import RetryRequest
 from schemas.schedule import (
     ScheduleChange,
@@ -57,6 +59,7 @@ TAGS: Final = [
     {"name": "webhooks", "description": "Who is told of events, and what became of it."},
     {"name": "keys", "description": "Who am I; API keys of one's own tenant."},
     {"name": "safety", "description": "What is checked, and what follows from it."},
+    {"name": "privacy", "description": "Export, erase, and forget what was stored of people."},
     {"name": "admin", "description": "Tenants and their keys. Needs the scope admin."},
     {"name": "operations", "description": "Probes and metrics. No key needed."},
 ]
@@ -161,8 +164,10 @@ _MODELS: Final[list[tuple[type[BaseModel], JsonSchemaMode]]] = [
     (BudgetList, "serialization"),
     (EstimateView, "serialization"),
     (AuditPage, "serialization"),
-    *((model, "validation") for model in SAFETY_REQUESTS),
-    *((model, "serialization") for model in SAFETY_VIEWS),
+    (ModerationRequest, "validation"),
+    (ModerationView, "serialization"),
+    *((model, "validation") for model in (*SAFETY_REQUESTS, *PRIVACY_REQUESTS)),
+    *((model, "serialization") for model in (*SAFETY_VIEWS, *PRIVACY_VIEWS)),
     *((model, "validation") for model in WEBHOOK_REQUESTS),
     *((model, "serialization") for model in WEBHOOK_VIEWS),
     (Problem, "serialization"),

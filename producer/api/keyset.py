@@ -36,7 +36,7 @@ def read_query(shape: type[_Query], request: Request) -> _Query:
 def page(
     services: Services,
     request: Request,
-    data: Sequence[Mapping[str, Any]],
+    data: Sequence[Mapping[str, Any]] | Sequence[str],
     following: str | None,
 ) -> Response:
     """Answer with one page; ``following`` is the cursor of the next one, if there is one."""

@@ -26,6 +26,14 @@ _KEY_NEEDED: Final = problems(
 )
 
 
+_FILE: Final = {"type": "string", "format": "binary"}
+_FORM: Final = {"type": "object", "properties": {"file": _FILE}, "required": ["file"]}
+_PICTURES: Final[dict[str, dict[str, Any]]] = {
+    "multipart/form-data": {"schema": _FORM},
+    "image/*": {"schema": _FILE},
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Operation:
     """One method of one path.
@@ -34,6 +42,7 @@ class Operation:
         name: The operation's id, stable for generated clients.
         body: The schema of the request's body.
         body_required: Whether it may be absent.
+        takes_picture: Whether the body may be a picture instead, as it is or in a form.
         tag: ``operations`` needs no key, everything else does.
         scope: What the key must be allowed, if not what ``needed_scope`` says of the method.
         portal: Whether a portal link's token may call it as well: for the endpoint that it was
@@ -50,6 +59,7 @@ class Operation:
     parameters: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     body: str | None = None
     body_required: bool = True
+    takes_picture: bool = False
     scope: KeyScope | None = None
     portal: bool = False
 
@@ -78,6 +88,7 @@ class Operation:
         extra["security"] = [{SECURITY_SCHEME: []}] if self.needs_key else []
         if self.body is not None:
             content = {"application/json": {"schema": reference(self.body)}}
+            content |= _PICTURES if self.takes_picture else {}
             extra["requestBody"] = {"required": self.body_required, "content": content}
         return extra
 

@@ -42,6 +42,17 @@ POLICY_DOCUMENT: Final[dict[str, Any]] = {
 }
 SIMULATION_REQUEST: Final[dict[str, Any]] = {"document": POLICY_DOCUMENT, "since": "7d"}
 LIFT_REQUEST: Final[dict[str, Any]] = {"end_user": "user-42"}
+RETENTION_REQUEST: Final[dict[str, Any]] = {
+    "lane": "turbo",
+    "prompt_hours": 0,
+    "result_hours": 24,
+}
+ERASURE_REQUEST: Final[dict[str, Any]] = {"end_user": "user-42"}
+HOLD_REQUEST: Final[dict[str, Any]] = {
+    "tenant": "acme",
+    "end_user": "user-42",
+    "reason": "case 12/2026",
+}
 TENANT_REQUEST: Final[dict[str, Any]] = {"name": "globex", "weight": 2, "max_inflight": 50}
 PLAN_CHANGE: Final[dict[str, Any]] = {"weight": 4, "calls_per_minute": 600}
 JOB_ACTION_REQUEST: Final[dict[str, Any]] = {

@@ -4,17 +4,34 @@ from typing import Final
 
 from pydantic import BaseModel
 
+from schemas.hash_list import (
+    HashEntriesRequest,
+    HashEntriesView,
+    HashEntryPage,
+    HashListRequest,
+    HashListsView,
+    HashListView,
+)
 from schemas.policy_document import PolicyDocument
 from schemas.policy_views import EffectivePolicyView, PolicyPage, PolicyView
+from schemas.provenance import VerificationView, VerifyRequest
 from schemas.sanction_views import LiftRequest, LiftView, SanctionList
 from schemas.simulation import SimulationRequest, SimulationView
 
 SAFETY_REQUESTS: Final[tuple[type[BaseModel], ...]] = (
+    VerifyRequest,
+    HashListRequest,
+    HashEntriesRequest,
     PolicyDocument,
     SimulationRequest,
     LiftRequest,
 )
 SAFETY_VIEWS: Final[tuple[type[BaseModel], ...]] = (
+    VerificationView,
+    HashListView,
+    HashListsView,
+    HashEntriesView,
+    HashEntryPage,
     PolicyView,
     PolicyPage,
     EffectivePolicyView,

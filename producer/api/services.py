@@ -14,6 +14,7 @@ from infra.objectstore.opening import open_store
 from infra.objectstore.store import ObjectStore
 from infra.postgres.engine import close_engine, create_engine, single_statements
 from infra.progress import ProgressLine
+from infra.provenance.opening import open_credentials
 from infra.safety.moderation import Moderation
 from infra.settings import Settings
 from producer.api.auth import KeyRing
@@ -23,6 +24,8 @@ from producer.api.waiters import Waiters
 from producer.moderation import open_checks
 from producer.search_places import SearchPlaces
 from producer.submit import Submitter
+from producer.verification import Verifier
+from schemas.policy_limits import Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ class Services:
     feeds: FeedTails
     progress: ProgressLine
     moderation: Moderation
+    verifier: Verifier
 
     @property
     def public_url(self) -> str:
@@ -95,4 +99,5 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
             feeds=feeds,
             progress=progress,
             moderation=checks.moderation,
+            verifier=Verifier(engine, open_credentials(settings), Limits()),
         )

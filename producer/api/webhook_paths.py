@@ -14,6 +14,8 @@ _THINGS: Final[dict[str, str]] = {
     "whe": "webhook endpoint",
     "whr": "recovery",
     "evt": "event",
+    "ers": "erasure",
+    "hold": "legal hold",
 }
 
 

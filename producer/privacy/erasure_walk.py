@@ -23,7 +23,6 @@ from infra.postgres.erasures import (
     waiting_erasures,
 )
 from infra.postgres.legal_holds import holds_in_force
-from infra.postgres.partitions import first_key
 from infra.settings import Settings
 from infra.subjects import subject_of
 from producer.cancel import Canceller
@@ -80,7 +79,7 @@ class ErasureWalk:
 
     async def _go_on(self, erasure: Erasure) -> bool:
         after = erasure.after or _FIRST
-        until = first_key(erasure.asked_at + GRACE)
+        until = erasure.asked_at + GRACE
         async with transaction(self._engine) as connection:
             page = await jobs_with_names(
                 connection, erasure.tenant_id, after=after, until=until, limit=_PAGE

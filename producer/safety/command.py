@@ -21,6 +21,7 @@ from infra.safety.policy_file import (
     FaultyDocumentError,
     default_policy,
     read_policy,
+    whole_policy,
 )
 from infra.settings import Settings
 from infra.subjects import subject_of
@@ -95,12 +96,12 @@ def _validate(given: argparse.Namespace, screen: Screen) -> None:
         document, lines = read_policy(_text(given.file))
         above = None
         if given.override or given.against:
-            above = (
-                read_policy(_text(str(given.against)))[0] if given.against else default_policy()
-            )
+            above = default_policy()
+            if given.against:
+                above = whole_policy(read_policy(_text(str(given.against)))[0])
     except FaultyDocumentError as error:
         raise invalid_policy(error.faults) from None
-    faults = document_faults(document, above)
+    faults = document_faults(whole_policy(document) if above is None else document, above)
     if faults:
         raise invalid_policy([DocumentFault(*fault, lines.of(fault[0])) for fault in faults])
     digest = document.digest().hex()

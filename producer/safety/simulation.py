@@ -17,6 +17,7 @@ from infra.postgres.partitions import first_key
 from infra.postgres.policies import active_versions, get_policy
 from infra.postgres.short_looks import narrow_enough
 from infra.safety.decide import decide
+from infra.safety.policy_file import whole_policy
 from producer.safety.owner import PolicyOwner
 from producer.safety.policies import document_of, installation_policy
 from schemas.ids import format_id
@@ -30,6 +31,7 @@ from schemas.verdict_json import action_of, coverage_of, findings_of, runs_of
 _PAGE: Final = 500
 _SAMPLES: Final = 5
 _PATIENCE_SECONDS: Final = 20.0
+_ESCALATION: Final = "escalation"
 _NEWEST: Final = UUID(int=(1 << 128) - 1)
 
 _Facts = Mapping[str, Any]
@@ -128,7 +130,7 @@ class Simulator:
                 stored = await get_policy(connection, tenant_id, version)
                 if stored is not None:
                     own[tenant_id] = document_of(stored)
-            return _Candidates(document, own)
+            return _Candidates(whole_policy(document), own)
 
 
 class _Candidates:
@@ -184,4 +186,10 @@ def _again(stage: str, facts: _Facts, policy: Policy) -> Action:
         coverage=coverage_of(facts),
         stage=known,
     )
-    return verdict.action
+    # What follows of strikes is no matter of scores: it would be the same.
+    kept = [
+        Action[str(reason["action"]).upper()]
+        for reason in facts.get("reasons", ())
+        if reason["rule"] == _ESCALATION
+    ]
+    return max([verdict.action, *kept])

@@ -115,6 +115,12 @@ Index(
     postgresql_where=text("state = 0 AND due_at IS NOT NULL"),
 )
 Index("ix_review_item_job_id", review_item.c.job_id)
+# What is over, and has something in the object store that is not needed any more.
+Index(
+    "ix_review_item_pending",
+    review_item.c.id,
+    postgresql_where=text("state <> 0 AND pending IS NOT NULL"),
+)
 Index("ix_review_item_tenant_id_id", review_item.c.tenant_id, review_item.c.id)
 
 # Each decision of each person; one person decides an item once.

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import httpx2
 import orjson
-from sqlalchemy import text
+from sqlalchemy import text as sql
 
 from infra.api_keys import digest_of, new_api_key, prefix_of
 from infra.doorbells import DONE
@@ -81,7 +81,7 @@ class Served:
                 ttl=timedelta(minutes=1),
             )
             await connection.execute(
-                text("UPDATE live SET state = 3, fence = 1 WHERE job_id = :id"), {"id": key}
+                sql("UPDATE live SET state = 3, fence = 1 WHERE job_id = :id"), {"id": key}
             )
             claims = await start_attempts(connection, session, [Pointer(key, 1)])
         return claims[key]
@@ -92,6 +92,7 @@ class Served:
         state: JobState = JobState.SUCCEEDED,
         *,
         pictures: Sequence[bytes] = (),
+        text: str | None = None,
         error: ErrorRecord | None = None,
         ring: bool = True,
     ) -> None:
@@ -105,6 +106,7 @@ class Served:
             finished_at=claim.started_at + timedelta(seconds=1),
             public_url=self.services.public_url,
             artifacts=artifacts,
+            result={"text": text} if text else None,
             error=error,
         )
         async with transaction(self.services.engine) as connection:

@@ -46,6 +46,7 @@ def test_a_key_is_shown_once_and_works(settings: Settings) -> None:
             "webhooks:write",
             "safety:read",
             "safety:write",
+            "privacy",
         ]
         assert made["key"].startswith(made["prefix"])
         assert (await api.http.get("/v1/jobs", headers=bearer(made["key"]))).status_code == 200

@@ -84,6 +84,7 @@ def scenario(client: Genq, stage: Stage) -> None:
     what_failed_is_tried_again(client)
     a_price_and_a_verdict_are_told(client)
     a_key_is_made_rotated_and_revoked(client, stage)
+    a_policy_is_written_tried_and_activated(client)
     refusals_have_classes_and_ids(client)
 
 
@@ -249,6 +250,23 @@ def a_key_is_made_rotated_and_revoked(client: Genq, stage: Stage) -> None:
     assert client.keys.get(made.id).replaced_by == new.id
     assert client.keys.revoke(new.id).status == "revoked"
     assert {made.id, new.id, tenant.key.id} <= {key.id for key in client.keys.list(limit=1)}
+
+
+def a_policy_is_written_tried_and_activated(client: Genq) -> None:
+    written = {"policy": "sdk", "categories": {"violence": {"flag": 0.4, "block": None}}}
+    made = client.policies.create(written)
+    assert (made.status, made.document["categories"]) == ("draft", written["categories"])
+    assert client.policies.create("policy: sdk\n").version == made.version + 1
+    with pytest.raises(InvalidRequestError) as caught:
+        client.policies.create({"policy": "sdk", "categories": {"sexual_minors": {"block": 1}}})
+    assert caught.value.code == "invalid_policy"
+    assert client.policies.simulate(written, since="1h").complete
+    assert client.policies.activate(made.version).status == "active"
+    assert client.policies.effective().name == "sdk"
+    with pytest.raises(ConflictError):
+        client.policies.approve(made.version)
+    assert client.policies.get(made.version) in list(client.policies.list(limit=1))
+    assert client.policies.sanctions() == ()
 
 
 def refusals_have_classes_and_ids(client: Genq) -> None:

@@ -11,7 +11,7 @@ FIXED = ("pyproject.toml", "README.md", "worker", "producer", "schemas", "migrat
 OURS = ("genq", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "Makefile", ".ci", ".gitignore")
 TOP_LEVEL = {*FIXED, *OURS, "tests", "uv.lock"}
 PROMISES = {"unit", "contract", "lifecycle", "api", "faults", "docs", "architecture"}
-TEST_FOLDERS = {*PROMISES, "fixtures", "bench", "chaos"}
+TEST_FOLDERS = {*PROMISES, "fixtures", "bench", "chaos", "eval_safety"}
 ONE_SCREEN = 60
 # Folders of a person or of a build machine. /home/user and /Users/you are examples to readers.
 MACHINE = re.compile(r"(?<![\w.])/(?:root|work|home/(?!user\b)\w+|Users/(?!you\b)\w+)/")

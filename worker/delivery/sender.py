@@ -24,6 +24,7 @@ from worker.delivery.answer import Answer, storable
 from worker.delivery.credentials import Credentials
 from worker.delivery.exchange import Envelope, Exchange
 from worker.delivery.failures import CannotSendError, detail_of_failure, outcome_of_failure
+from worker.delivery.flags import flag_headers
 from worker.delivery.schedule import Outcome, Result, outcome_of_status
 from worker.delivery.spans import trace_headers
 from worker.delivery.tokens import Tokens
@@ -163,6 +164,7 @@ class WebhookSender:
             "genq-delivery-id": format_id("whd", owed.id),
             "genq-attempt": str(owed.attempt),
             "genq-trigger": owed.trigger.word,
+            **flag_headers(body),
             **trace_headers(),
         }
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import Final
 
 from infra.objectstore.keys import extension_of, object_key
 from infra.objectstore.store import ObjectStore
@@ -11,9 +10,6 @@ from schemas.job import Artifact
 from worker.providers.picture import Picture
 from worker.spans import put_span
 from worker.together import together
-
-QUARANTINE: Final = "quarantine/"
-"""What the keys of pictures begin with that no route serves."""
 
 
 async def put_pictures(

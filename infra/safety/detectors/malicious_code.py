@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from infra.safety.code_blocks import CodeBlock, code_blocks
+from infra.safety.code_blocks import CodeBlock, code_blocks, line_of_code
 from infra.safety.package_data import PACKAGE_DATA
-from infra.safety.python_behaviour import behaviours_of
+from infra.safety.python_behaviour import Behaviour, behaviours_of
 from infra.safety.reading import Reading
 from schemas.safety import Finding, Medium, Stage
 
@@ -52,13 +52,15 @@ class MaliciousCodeFilter:
     stages: Final = frozenset(Stage)
     media: Final = frozenset({Medium.TEXT})
 
-    def __init__(self, rules: Sequence[CodeRule], version: str) -> None:
-        self.version = version
-        self._rules = rules
+    def __init__(self, table: Mapping[str, Any]) -> None:
+        self.version: str = table["version"]
+        self._line = line_of_code(table["lines"])
+        self._rules = [_rule(row) for row in table["rules"]]
+        self._python = [_behaviour(row, table["names"]) for row in table["python"]]
 
     def check(self, reading: Reading) -> Sequence[Finding]:
         """Return one finding with the behaviours and their blocks, or none."""
-        hits = [hit for block in code_blocks(reading.text) for hit in self._hits(block)]
+        hits = [hit for block in self._blocks(reading) for hit in self._hits(block)]
         if not hits:
             return ()
         grave = {hit.name for hit in hits if hit.score >= _USUAL}
@@ -75,9 +77,12 @@ class MaliciousCodeFilter:
             ),
         )
 
+    def _blocks(self, reading: Reading) -> Iterator[CodeBlock]:
+        return code_blocks(reading.text, self._line)
+
     def _hits(self, block: CodeBlock) -> Iterator[_Hit]:
         if block.language in _PYTHON:
-            for behaviour in behaviours_of(block.text):
+            for behaviour in behaviours_of(block.text, self._python):
                 yield _Hit(behaviour.name, behaviour.score, block)
         for rule in self._rules:
             if rule.holds(block.text):
@@ -86,10 +91,27 @@ class MaliciousCodeFilter:
 
 def open_malicious_code_filter(file: Path = RULES) -> MaliciousCodeFilter:
     """Return the detector with the rules that come with genq."""
-    table = tomllib.loads(file.read_text("utf-8"))
-    return MaliciousCodeFilter([_rule(row) for row in table["rules"]], table["version"])
+    return MaliciousCodeFilter(tomllib.loads(file.read_text("utf-8")))
 
 
 def _rule(row: Mapping[str, Any]) -> CodeRule:
     patterns = tuple(re.compile(pattern, re.MULTILINE) for pattern in row["patterns"])
     return CodeRule(row["name"], row.get("score", _USUAL), patterns)
+
+
+def _behaviour(row: Mapping[str, Any], names: Mapping[str, str]) -> Behaviour:
+    def written_out(patterns: Sequence[str]) -> Sequence[str]:
+        return tuple(_written_out(pattern, names) for pattern in patterns)
+
+    return Behaviour(
+        row["name"],
+        written_out(row["calls"]),
+        written_out(row.get("strings", ())),
+        row.get("score", _USUAL),
+    )
+
+
+def _written_out(pattern: str, names: Mapping[str, str]) -> str:
+    for name, stands_for in names.items():
+        pattern = pattern.replace(f"{{{name}}}", stands_for)
+    return pattern

@@ -16,6 +16,8 @@ from genq.dead_letters import AsyncDeadLetters, DeadLetters
 from genq.jobs import Jobs
 from genq.keys import AsyncKeys, Keys
 from genq.pages import AsyncPage, Page
+from genq.policies import AsyncPolicies, Policies
+from genq.privacy import AsyncPrivacy, Privacy
 from genq.schedules import AsyncSchedules, Schedules
 from genq.webhook_deliveries import (
     AsyncDeliveries,
@@ -38,6 +40,8 @@ PAIRS: list[tuple[type, type]] = [
     (Deliveries, AsyncDeliveries),
     (WebhookEvents, AsyncWebhookEvents),
     (Recoveries, AsyncRecoveries),
+    (Policies, AsyncPolicies),
+    (Privacy, AsyncPrivacy),
     (Page, AsyncPage),
 ]
 ROOT = Path(__file__).parents[3]

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from infra.safety.policy_file import default_policy
+from infra.safety.policy_file import default_policy, whole_policy
 from schemas.policy import Policy, resolve
 from schemas.policy_changes import grave_changes
 from schemas.policy_document import PolicyDocument
@@ -230,3 +230,20 @@ def test_equal_documents_have_equal_digests_however_they_were_written() -> None:
     assert one.digest() == other.digest()
     assert PolicyDocument.model_validate(one.facts()).digest() == one.digest()
     assert _document(limits={"prompt_chars": 11}).digest() != one.digest()
+
+
+def test_an_installation_changes_what_it_names_and_leaves_the_rest_unless_it_stands_alone() -> (
+    None
+):
+    brief = {"policy": "house", "categories": {"violence": {"block": 0.5}}}
+    extending = whole_policy(PolicyDocument.model_validate(brief))
+    policy = resolve(extending, None, SafetyLevel.STANDARD)
+    assert _action(policy, "violence", 0.5) is Action.BLOCK
+    assert policy.rule("pii.card").action == "block"
+    assert policy.rule("sexual_minors").incident == "csam"
+    assert grave_changes(extending, DEFAULT) == []
+
+    alone = whole_policy(PolicyDocument.model_validate({**brief, "extends": None}))
+    policy = resolve(alone, None, SafetyLevel.STANDARD)
+    assert policy.rule("pii.card").action == "flag"
+    assert _action(policy, "sexual_minors", 0.3) is Action.BLOCK

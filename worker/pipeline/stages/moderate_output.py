@@ -3,13 +3,14 @@
 from dataclasses import replace
 
 from infra.evidence import EvidenceKeeper
+from infra.objectstore.keys import QUARANTINE
 from infra.objectstore.store import ObjectStore
 from infra.safety.moderation import Moderation
 from schemas.review_terms import review_terms
 from schemas.safety import Action, Picture, Stage
 from schemas.safety_errors import HeldForReviewError, refusal_of
 from worker.pipeline.job_run import JobRun
-from worker.pipeline.pictures import QUARANTINE, put_pictures
+from worker.pipeline.pictures import put_pictures
 from worker.pipeline.stages.mark import Mark
 from worker.pipeline.stages.moderate_prompt import whose_of
 

@@ -1,0 +1,1 @@
+"""How people decide: the queue of reviewers, what follows of decisions, appeals, reports."""

@@ -1,0 +1,1 @@
+"""How well genq judges prompts: `make eval-safety`."""
