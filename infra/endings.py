@@ -71,14 +71,7 @@ def ending_of(
         state=state,
         outcome=outcome,
         finished_at=finished_at,
-        event=_event(
-            record,
-            finished_at,
-            fence=claim.fence,
-            webhook=claim.webhook,
-            channels=claim.channels,
-            public_url=public_url,
-        ),
+        event=_event_of(claim, record, finished_at, public_url),
         body=orjson.dumps(result).decode() if result else None,
         artifacts=orjson.dumps([asdict(a) for a in artifacts]).decode() if artifacts else None,
         error=orjson.dumps(error).decode() if error else None,
@@ -86,6 +79,17 @@ def ending_of(
         checks=checks_of(verdicts),
         verdict=orjson.dumps(verdict).decode() if verdict else None,
         marks=orjson.dumps([mark.facts() for mark in marks]).decode() if marks else None,
+    )
+
+
+def _event_of(claim: Claim, record: JobRecord, at: datetime, public_url: str) -> Event:
+    return _event(
+        record,
+        at,
+        fence=claim.fence,
+        webhook=claim.webhook,
+        channels=claim.channels,
+        public_url=public_url,
     )
 
 

@@ -190,6 +190,9 @@ def _payload(
     heard = tenant.hears | hears(webhook.events if webhook else ())
     if heard:
         payload["hears"] = int(heard)
+    if request.deadline is not None:
+        # What waits for people gets the time back, unless its caller set an end to it.
+        payload["own_deadline"] = True
     if request.channels:
         payload["channels"] = list(request.channels)
     if TRACING.tracer is not None and (parent := traceparent()) is not None:

@@ -213,7 +213,7 @@ class Retrier:
     async def _draft(self, tenant: Tenant, ended: EndedJob) -> NewJob:
         if ended.erased:
             raise ContentErasedError(erased_job(ended.id))
-        request = _request_of(ended)
+        request = request_of(ended)
         return replace(await self._submitter.draft(tenant, request), redrive_of=ended.id)
 
     async def _read(self, tenant: Tenant, job_id: UUID, otherwise: JobRecord) -> JobRecord:
@@ -221,7 +221,7 @@ class Retrier:
             return await get_job(connection, tenant.id, job_id) or otherwise
 
 
-def _request_of(ended: EndedJob) -> JobRequest:
+def request_of(ended: EndedJob) -> JobRequest:
     """Return what asks for the same again.
 
     Raises:

@@ -25,6 +25,7 @@ _STATES: Final[Mapping[EventType, JobState]] = MappingProxyType(
         EventType.JOB_CANCELLED: JobState.CANCELLED,
         EventType.JOB_EXPIRED: JobState.EXPIRED,
         EventType.JOB_BLOCKED: JobState.BLOCKED,
+        EventType.JOB_APPEAL_DECIDED: JobState.BLOCKED,
     }
 )
 _SECOND: Final = timedelta(seconds=1)

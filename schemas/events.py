@@ -24,6 +24,7 @@ class EventType(StrEnum):
     JOB_CANCELLED = "job.cancelled"
     JOB_EXPIRED = "job.expired"
     JOB_BLOCKED = "job.blocked"
+    JOB_APPEAL_DECIDED = "job.appeal_decided"
 
     BATCH_COMPLETED = "batch.completed"
     BATCH_FAILED = "batch.failed"
@@ -84,6 +85,9 @@ FIRST_STEP: Final = 1
 """The attempt began."""
 LAST_STEP: Final = 999
 """The job ended."""
+
+AFTER_THE_END: Final = 10**12
+"""The number of what is told of a job after its end; no fence comes so far."""
 
 # A payload grows no further than Standard Webhooks recommends.
 MAX_BODY_BYTES: Final = 20_000

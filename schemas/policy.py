@@ -146,10 +146,7 @@ def resolve(
     documents = (installation,) if tenant is None else (installation, tenant)
     own = documents[-1]
     digests = [_MEANING, level.value, *(document.digest().hex() for document in documents)]
-    categories = _categories(documents)
-    learnt = {
-        name: Sentences(rule.exemplars) for name, rule in categories.items() if rule.exemplars
-    }
+    learnt = _learnt(documents)
     return Policy(
         name=own.policy,
         version=own.version,
@@ -164,7 +161,7 @@ def resolve(
         partial_coverage=_partial(own, level),
         learnt=MappingProxyType(learnt),
         learnt_digest=_learnt_digest(learnt),
-        words=MappingProxyType({n: r.words for n, r in categories.items() if r.words}),
+        words=MappingProxyType(_words(documents)),
         escalation=installation.escalation,
         review=review_of(documents),
         retention=retention_of(documents),
@@ -172,15 +169,32 @@ def resolve(
     )
 
 
-def _categories(documents: tuple[PolicyDocument, ...]) -> dict[str, CategoryDocument]:
-    return {name: rule for document in documents for name, rule in document.categories.items()}
+def _categories(documents: tuple[PolicyDocument, ...]) -> list[tuple[str, CategoryDocument]]:
+    return [rule for document in documents for rule in document.categories.items()]
+
+
+def _learnt(documents: tuple[PolicyDocument, ...]) -> dict[str, Sentences]:
+    # A tenant's own sentences take the place of the installation's.
+    return {
+        name: Sentences(rule.exemplars)
+        for name, rule in _categories(documents)
+        if rule.exemplars
+    }
+
+
+def _words(documents: tuple[PolicyDocument, ...]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for name, rule in _categories(documents):
+        if rule.words:
+            found[name] = tuple(dict.fromkeys((*found.get(name, ()), *rule.words)))
+    return found
 
 
 def _rules(
     documents: tuple[PolicyDocument, ...], level: SafetyLevel
 ) -> dict[str, CategoryRule]:
     floors = floors_of(documents[0])
-    names = sorted({*floors, *_categories(documents)})
+    names = sorted({*floors, *(name for name, _ in _categories(documents))})
     return {name: _rule(documents, name, level, floor=name in floors) for name in names}
 
 

@@ -1,23 +1,11 @@
-"""Why a job ends that safety checks stopped: a branch of the error tree."""
+"""Why a job ends, or waits, that safety checks stopped: a branch of the error tree."""
 
 from schemas.errors import BlockedContentError
 from schemas.review_terms import ReviewTerms
 from schemas.safety import Stage, Verdict
 
 
-class JudgedContentError(BlockedContentError):
-    """A verdict of genq's own checks ends the job.
-
-    Attributes:
-        verdict: What was found, and by which rules.
-    """
-
-    def __init__(self, message: str, *, verdict: Verdict) -> None:
-        super().__init__(message)
-        self.verdict = verdict
-
-
-class OutputWithheldError(JudgedContentError):
+class OutputWithheldError(BlockedContentError):
     """What the model made is not acceptable, and is not kept."""
 
     code = "output_withheld"
@@ -39,9 +27,9 @@ class HeldForReviewError(Exception):
         self.terms = terms
 
 
-def refusal_of(stage: Stage, verdict: Verdict) -> JudgedContentError:
+def refusal_of(stage: Stage, verdict: Verdict) -> BlockedContentError:
     """Return the error that ends a job whose verdict is to block it."""
     told = verdict.reasons[0].text if verdict.reasons else "the policy does not allow it"
     if stage is Stage.OUTPUT:
-        return OutputWithheldError(f"what the model made was withheld: {told}", verdict=verdict)
-    return JudgedContentError(f"the prompt was blocked: {told}", verdict=verdict)
+        return OutputWithheldError(f"what the model made was withheld: {told}")
+    return BlockedContentError(f"the prompt was blocked: {told}")

@@ -18,6 +18,7 @@ from infra.doorbells import READY, WAKE, Doorbells
 from infra.evidence import EvidenceKeeper
 from infra.http.opening import policy_of, proxy_of
 from infra.objectstore.opening import open_store
+from infra.objectstore.store import ObjectStore
 from infra.postgres.engine import create_engine
 from infra.safety.opening import open_moderation
 from infra.settings import Settings
@@ -26,12 +27,13 @@ from schemas.claim import Pointer
 from schemas.generation import Kind
 from worker.attempts import AttemptRunner
 from worker.cancels import CancelListener
-from worker.gate import open_gate
-from worker.pipeline.run import Checks, build_stages
+from worker.gate import Gate, open_gate
+from worker.pipeline.run import Checks, Stage, build_stages
 from worker.pipeline.stages.mark import open_mark
 from worker.pool import Service
 from worker.progress import open_news
 from worker.providers.opening import open_providers
+from worker.providers.provider import Providers
 from worker.session import SessionKeeper
 
 _LAG_EVERY_SECONDS: Final = 0.25
@@ -74,12 +76,7 @@ class WorkerService:
             news=news,
         )
         self._closing.push_async_callback(providers.close)
-        servers, checks = settings.model_servers, await _open_checks(settings, engine)
-        self._closing.push_async_callback(checks.moderation.close)
-        mark = open_mark(settings, checks.moderation.policies, SystemClock())
-        stages = build_stages(
-            servers, providers=providers, store=store, gate=gate, checks=checks, mark=mark
-        )
+        stages = await self._open_stages(engine, providers, store, gate)
         session = SessionKeeper(
             engine,
             settings,
@@ -98,6 +95,21 @@ class WorkerService:
         self._listener = asyncio.create_task(listener.listen())
         # Work may have been waiting for a worker.
         await doorbells.ring(WAKE, READY)
+
+    async def _open_stages(
+        self, engine: AsyncEngine, providers: Providers, store: ObjectStore, gate: Gate
+    ) -> tuple[Stage, ...]:
+        settings, clock = self._settings, SystemClock()
+        moderation = await asyncio.to_thread(open_moderation, settings, engine, clock)
+        self._closing.push_async_callback(moderation.close)
+        return build_stages(
+            settings.model_servers,
+            providers=providers,
+            store=store,
+            gate=gate,
+            checks=Checks(moderation, EvidenceKeeper(engine, settings)),
+            mark=open_mark(settings, moderation.policies, clock),
+        )
 
     async def run(self, pointers: Sequence[Pointer], ended: Callable[[], None]) -> None:
         """Run the attempts of one message; ``ended`` is called once for each."""
@@ -153,11 +165,6 @@ class WorkerService:
                 LOOP_LAG_SECONDS.observe(loop.time() - asked)
 
         threading.Thread(target=watch, name="loop-watch", daemon=True).start()
-
-
-async def _open_checks(settings: Settings, engine: AsyncEngine) -> Checks:
-    moderation = await asyncio.to_thread(open_moderation, settings, engine, SystemClock())
-    return Checks(moderation, EvidenceKeeper(engine, settings))
 
 
 def create_worker_app(settings: Settings, service: Service | None = None) -> Celery:

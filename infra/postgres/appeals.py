@@ -125,9 +125,7 @@ async def bar_reviewers(connection: AsyncConnection, item_id: UUID, barred: str)
     await connection.execute(_BAR, {"id": item_id, "barred": barred})
 
 
-async def appeal_of(
-    connection: AsyncConnection, tenant_id: int, job_id: UUID
-) -> Appeal | None:
+async def appeal_of(connection: AsyncConnection, tenant_id: int, job_id: UUID) -> Appeal | None:
     """Return the appeal of a tenant's job."""
     found = await connection.execute(_OF_JOB, {"tenant_id": tenant_id, "job_id": job_id})
     row = found.one_or_none()

@@ -5,11 +5,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-from infra.provenance.credentials import Credentials, CredentialsError, Found
+from infra.provenance.credentials import (
+    Credentials,
+    CredentialsError,
+    Found,
+    may_have_manifest,
+)
 from infra.provenance.manifests import ASSERTION
 from infra.provenance.xmp import says_ai
 from infra.safety.fingerprints import Looks, looks_of
-from infra.safety.pictures import PictureLimits, look_at
+from infra.safety.pictures import (
+    IMAGE_DAMAGED,
+    PictureLimits,
+    PictureRefusedError,
+    look_at,
+    media_type_of,
+)
 from schemas.provenance import AI_SOURCE
 
 _UNTRUSTED: Final = "signingCredential.untrusted"
@@ -26,7 +37,7 @@ class FileFacts:
     Attributes:
         media_type: By its bytes.
         sha256: 32 bytes.
-        looks: For the registry.
+        looks: For the registry; ``None`` of a damaged file.
         found: What its manifest says, if it has one.
         broken: It has one that nobody can read.
         own: This installation's certificate signed it.
@@ -35,7 +46,7 @@ class FileFacts:
 
     media_type: str
     sha256: bytes
-    looks: Looks
+    looks: Looks | None
     found: Found | None
     broken: bool
     own: bool
@@ -46,18 +57,27 @@ def read_facts(data: bytes, credentials: Credentials, limits: PictureLimits) -> 
     """Return what a picture is and says; takes up to a second of one processor.
 
     Raises:
-        PictureRefusedError: It is no PNG, JPEG or WebP file, damaged, or too large.
+        PictureRefusedError: It is no PNG, JPEG or WebP file, too large, or damaged without a
+            manifest that tells of it.
     """
-    seen = look_at(data, limits)
+    looks: Looks | None = None
     try:
-        found, broken = credentials.read(data, seen.media_type), False
+        seen = look_at(data, limits)
+        media_type, looks = seen.media_type, looks_of(seen.squares[0])
+    except PictureRefusedError as refusal:
+        media_type = media_type_of(data)
+        if refusal.rule != IMAGE_DAMAGED or not may_have_manifest(data) or not media_type:
+            raise
+        # What it says of itself tells whether somebody changed it.
+    try:
+        found, broken = credentials.read(data, media_type), False
     except CredentialsError:
         found, broken = None, True
     serial = signature_of(found).get("cert_serial_number")
     return FileFacts(
-        media_type=seen.media_type,
+        media_type=media_type,
         sha256=hashlib.sha256(data).digest(),
-        looks=looks_of(seen.squares[0]),
+        looks=looks,
         found=found,
         broken=broken,
         own=serial == credentials.identity.serial,

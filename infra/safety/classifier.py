@@ -1,4 +1,4 @@
-"""The offline text classifier: a score between 0 and 1 for each category, in a fraction of 1 ms.
+"""The offline text classifier: a score from 0 to 1 for each category, in a tenth of a ms.
 
 It knows English best; README.md says what it cannot tell.
 """
@@ -22,10 +22,11 @@ from infra.safety.token_table import load_table
 HARM: Final = "harm"
 """The key of the overall score, the highest of those of the categories that come with genq."""
 
-# Held against exemplars that were not learnt from: of the benign ones, which were written to look
-# harmful, about 2 in 100 score 0.70, which blocks at the level standard, and 8 in 100 score 0.45.
-_SLOPE: Final = 0.953
-_SHIFT: Final = 0.085
+# Held against exemplars that were not learnt from: of the benign ones, which were written to
+# look harmful, 1 in 100 scores 0.70, which blocks at the level standard, and 5 in 100 score
+# 0.45, which flags.
+_SLOPE: Final = 1.31
+_SHIFT: Final = -0.2
 # Where more evidence stops to count: else the second of two categories would score high too.
 _CERTAIN: Final = 3.0
 

@@ -1,8 +1,8 @@
 """A text as numbers: what it is about, and which words and pairs of words stand in it.
 
-The mean of its token vectors, weighted so that rare words count more, tells what a text is about,
-also in words that no exemplar has. Tokens and pairs of neighbours, each with a weight of its
-own, tell "kill the process" from "kill the neighbour".
+The mean of its token vectors, weighted so that rare words count more, tells what a text is
+about, also in words that no exemplar has. Tokens and pairs of neighbours, each with a weight of
+its own, tell "kill the process" from "kill the neighbour".
 """
 
 from collections.abc import Sequence

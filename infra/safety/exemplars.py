@@ -32,7 +32,7 @@ class Exemplar:
 
 
 def read_exemplars(folder: Path) -> list[Exemplar]:
-    """Return every exemplar of every file, each text once, in the order of file names and lines.
+    """Return every exemplar of every file, each text once, by file name and line.
 
     Raises:
         DamagedDataError: A line is no exemplar; the message says which.

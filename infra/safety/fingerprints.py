@@ -108,13 +108,15 @@ def fingerprint(image: Image.Image) -> Fingerprint:
 
 def looks_of(square: _Square) -> Looks:
     """Return a picture, in grey, 64 by 64, in every way it may have been turned and cut."""
-    turned = [np.rot90(square, times) for times in range(4)]
-    turned += [np.fliplr(one) for one in turned]
+    upright = (square, square[::-1], square[:, ::-1], square[::-1, ::-1])
+    turned = (*upright, *(one.T for one in upright))
     dhashes = np.array([np.frombuffer(_dhash(one).tobytes(), "<u8")[0] for one in turned])
     if not _recognisable(_DCT @ square @ _DCT.T):
         return Looks(None, dhashes)
-    stack = np.stack(turned)[:, None]
-    signs = (_ROWS @ stack @ _COLUMNS) > 0
+    # To mirror a picture is to change the sign of every other coefficient.
+    found = _ROWS @ square @ _COLUMNS
+    mirrored = (found, found * _ODD[:, None], found * _ODD, found * _ODD * _ODD[:, None])
+    signs = np.stack((*mirrored, *(one.swapaxes(1, 2) for one in mirrored))) > 0
     packed = _packed(signs.reshape(-1, _COEFFICIENTS, _COEFFICIENTS))
     words = packed.view("<u8").astype(np.uint64)
     return Looks(words.reshape(8, -1, 4), dhashes)
@@ -172,12 +174,22 @@ def _recognisable(found: NDArray[np.floating]) -> bool:
 
 
 def _dhash(square: _Square) -> NDArray[np.uint8]:
-    small = Image.fromarray(np.ascontiguousarray(square)).resize((9, 8), Image.Resampling.BOX)
-    grey = np.asarray(small)
+    grey = _EIGHTHS @ square @ _NINTHS.T
     return np.packbits(grey[:, 1:] > grey[:, :-1])
 
 
+def _means(parts: int) -> NDArray[np.float32]:
+    """Return what takes the means of equal parts of a line."""
+    starts = np.arange(parts)[:, None] * SIDE / parts
+    pixels = np.arange(SIDE)[None]
+    covered = np.minimum(starts + SIDE / parts, pixels + 1) - np.maximum(starts, pixels)
+    return (np.clip(covered, 0, 1) * parts / SIDE).astype(np.float32)
+
+
 _DCT: Final = _dct(SIDE)
+_ODD: Final = np.where(np.arange(_COEFFICIENTS) % 2, -1, 1).astype(np.float32)
+_EIGHTHS: Final = _means(8)
+_NINTHS: Final = _means(9)
 _UNCUTS: Final = tuple(
     tuple(_DCT @ _uncut(before, after, fade) for before, after in _CUTS)
     for fade in (None, _FADE)

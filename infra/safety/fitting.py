@@ -1,4 +1,4 @@
-"""Logistic regression over a dense and a sparse half, by L-BFGS (Nocedal, 1980): one minimum."""
+"""Logistic regression over a dense and a sparse half, by L-BFGS (Nocedal, 1980)."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ SPARSE_PENALTY: Final = 3e-5
 _STEPS: Final = 400
 _MEMORY: Final = 10
 _GAIN: Final = 1e-7
+_SHORTEST: Final = 1e-10
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,7 @@ def _search(
     while True:
         there = x + length * direction
         found, found_slope = function(there)
-        if found <= value + length * fall or length < 1e-10:
+        if found <= value + length * fall or length < _SHORTEST:
             return there, found, found_slope
         length /= 2
 

@@ -123,8 +123,9 @@ def _arrays(
 def _rows_near(words: NDArray[np.uint64], wanted: NDArray[np.uint64], most: int) -> list[int]:
     """Return the rows of which at most so many bits differ from any of those wanted."""
     found: list[int] = []
-    differing = np.empty(_AT_ONCE, np.uint64)
-    bits, fewest = np.empty(_AT_ONCE, np.uint8), np.empty(_AT_ONCE, np.uint8)
+    most_rows = min(_AT_ONCE, len(words))
+    differing = np.empty(most_rows, np.uint64)
+    bits, fewest = np.empty(most_rows, np.uint8), np.empty(most_rows, np.uint8)
     # Small enough for the processor's own memory: each stretch is gone through many times.
     for start in range(0, len(words), _AT_ONCE):
         stretch = words[start : start + _AT_ONCE]

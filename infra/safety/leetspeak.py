@@ -11,7 +11,9 @@ SIGNS: Final = frozenset("0134579@$!|")
 _TOKEN: Final = re.compile(
     r"(?<![A-Za-z0-9.@/\\%#&-])[A-Za-z0-9@$!|]{2,24}(?![A-Za-z0-9@/\\%]|[.,:]\d)"
 )
-_SMALL: Final = re.compile(r"(?<![^\s'])[0134579@$!|]{1,3}(?![^\s'.,!?])")
+_SMALL: Final = re.compile(
+    r"(?<![^\s'])(?=[A-Za-z]{0,3}[0134579@$|])[A-Za-z0134579@$!|]{1,4}(?![^\s'.,!?])"
+)
 _DISGUISE: Final = re.compile(r"[A-Za-z][0134579@$!|]|[0134579@$!|][A-Za-z]")
 # 85mm, 4k, 2nd, $5m: numbers with their units.
 _UNIT: Final = re.compile(

@@ -60,6 +60,7 @@ def faults_of(text: str, stage: Stage, limits: Limits) -> Sequence[str]:
     An output is never too long: a tenant's model wrote it, and who reads it takes a part.
     The cheapest question comes first, so 12 MB are refused without a look at any of them.
     """
+    passed: Sequence[str] = ()
     if stage is not Stage.OUTPUT:
         if len(text) > limits.prompt_chars:
             return (PROMPT_CHARS,)
@@ -67,10 +68,8 @@ def faults_of(text: str, stage: Stage, limits: Limits) -> Sequence[str]:
         most = _WINDOW + _STRIDE * (limits.max_windows - 1)
         if len(text) > min(limits.prompt_tokens, most):
             passed = _too_many_tokens(text, limits)
-            if passed:
-                return passed
     stacked = 0 if text.isascii() else sum(len(run) - 2 for run in _STACKED.findall(text))
-    return (COMBINING_MARKS,) if stacked > MARKS_OVER else ()
+    return (*passed, COMBINING_MARKS) if stacked > MARKS_OVER else passed
 
 
 def tokens_of(text: str) -> int:

@@ -85,7 +85,7 @@ class MiniLM:
         return np.stack(rows) if rows else np.zeros((0, WIDTH), np.float32)
 
     def token_vectors(self, first: int, last: int) -> Floats:
-        """Return the vectors of the texts that consist of one token each, ``first`` to ``last``.
+        """Return the vectors of texts of one token each, ``first`` to ``last``.
 
         They all have three tokens with the marks around them, so they go through at once.
         """

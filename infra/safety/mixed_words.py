@@ -30,7 +30,7 @@ def unmix(text: str, scripts: Mapping[str, str]) -> Unmixed:
     """Fold letters of other scripts that look Latin, where they do not belong."""
     certain: list[str] = []
     possible: list[str] = []
-    doubtful = False
+    mixed = doubtful = single = False
     at = 0
     for match in _WORD.finditer(text):
         kind = _kind(match.group(), scripts)
@@ -40,9 +40,13 @@ def unmix(text: str, scripts: Mapping[str, str]) -> Unmixed:
         folded = "".join(scripts.get(letter, letter) for letter in word)
         certain += (between, folded if kind == "mixed" else word)
         possible += (between, folded)
+        mixed = mixed or kind == "mixed"
         doubtful = doubtful or (kind == "alike" and len(word) > 1)
+        single = single or (kind == "alike" and len(word) == 1)
         at = match.end()
     rest = text[at:]
+    # A letter alone is Russian, unless disguises stand beside it.
+    doubtful = doubtful or (mixed and single)
     return Unmixed("".join(certain) + rest, "".join(possible) + rest if doubtful else None)
 
 

@@ -121,6 +121,12 @@ def kind_of(data: bytes) -> str | None:
     return None
 
 
+def media_type_of(data: bytes) -> str | None:
+    """Return the media type of the three by a file's first bytes, else ``None``."""
+    kind = kind_of(data)
+    return _FORMATS[kind] if kind else None
+
+
 def square_of(image: Image.Image) -> NDArray[np.float32]:
     """Return a picture in grey, 64 by 64, as float32 from 0 to 255; what is clear is white."""
     if image.mode.startswith(("I", "F")):

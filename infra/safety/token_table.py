@@ -1,8 +1,8 @@
 """One vector for each token, distilled from all-MiniLM-L6-v2: meaning without a model.
 
-The vectors are signed bytes; each row has a scale that gives it length 1. How much a token counts
-follows from its place in the vocabulary, which is in the order of frequency: SIF (Arora et al., 2017)
-over Zipf's law, as model2vec does it.
+The vectors are signed bytes; each row has a scale that gives it length 1. How much a token
+counts follows from its place in the vocabulary, which is in the order of frequency: SIF (Arora
+et al., 2017) over Zipf's law, as model2vec does it.
 """
 
 from pathlib import Path
@@ -35,7 +35,7 @@ class TokenTable:
 
     def weighted(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the vectors of tokens, as long as their weights, shape (tokens, 256)."""
-        return self._vectors[ids] * self._scales[ids, None]
+        return np.multiply(self._vectors[ids], self._scales[ids, None], dtype=np.float32)
 
 
 def load_table(folder: Path) -> TokenTable:
@@ -54,4 +54,5 @@ def token_weights(tokens: int) -> NDArray[np.float32]:
     """Return how much each token of a vocabulary in the order of frequency counts."""
     share: NDArray[np.float64] = 1 / np.arange(2, tokens + 2)
     share /= share.sum()
-    return (_HALF / (_HALF + share)).astype(np.float32)
+    weights: NDArray[np.float64] = _HALF / (_HALF + share)
+    return weights.astype(np.float32)

@@ -112,6 +112,13 @@ _STATEMENTS: Final = (
     """,
     "CREATE INDEX IF NOT EXISTS ix_erasure_tenant_id_id ON erasure (tenant_id, id)",
     "CREATE INDEX IF NOT EXISTS ix_erasure_waiting ON erasure (id) WHERE state = 0",
+    *(
+        f"""
+    CREATE OR REPLACE TRIGGER {table}_is_not_emptied BEFORE TRUNCATE ON {table}
+      FOR EACH STATEMENT EXECUTE FUNCTION refuse_audit_change()
+    """
+        for table in ("audit_log", "audit_anchor")
+    ),
 )
 
 

@@ -73,6 +73,7 @@ from producer.api.refusals import (
 )
 from producer.api.retry import retry_job
 from producer.api.retry_operations import ACT_ON_JOBS, RETRY_JOB
+from producer.api.review_operations import REVIEW_ROUTES
 from producer.api.safety_operations import SAFETY_ROUTES
 from producer.api.schedule_operations import (
     CHANGE_SCHEDULE,
@@ -208,6 +209,7 @@ _TENANT_ROUTES: Final[tuple[tuple[Operation, TenantRoute], ...]] = (
     *PRIVACY_ROUTES,
     *MODERATION_ROUTES,
     *SAFETY_ROUTES,
+    *REVIEW_ROUTES,
     *WEBHOOK_ENDPOINT_ROUTES,
     *WEBHOOK_DELIVERY_ROUTES,
 )

@@ -4,6 +4,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
+from producer.api.review_models import REVIEW_REQUESTS, REVIEW_VIEWS
 from schemas.hash_list import (
     HashEntriesRequest,
     HashEntriesView,
@@ -25,6 +26,7 @@ SAFETY_REQUESTS: Final[tuple[type[BaseModel], ...]] = (
     PolicyDocument,
     SimulationRequest,
     LiftRequest,
+    *REVIEW_REQUESTS,
 )
 SAFETY_VIEWS: Final[tuple[type[BaseModel], ...]] = (
     VerificationView,
@@ -38,4 +40,5 @@ SAFETY_VIEWS: Final[tuple[type[BaseModel], ...]] = (
     SimulationView,
     SanctionList,
     LiftView,
+    *REVIEW_VIEWS,
 )

@@ -21,7 +21,7 @@ from producer.api.auth import KeyRing
 from producer.api.feed_tails import FeedTails
 from producer.api.live import LiveJobs
 from producer.api.waiters import Waiters
-from producer.moderation import open_checks
+from producer.moderation import SubmitChecks, open_checks
 from producer.search_places import SearchPlaces
 from producer.submit import Submitter
 from producer.verification import Verifier
@@ -69,8 +69,7 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
         store = open_store(settings)
         stack.push_async_callback(store.close)
         doorbells = await stack.enter_async_context(Doorbells(settings.doorbell_url()))
-        checks = await asyncio.to_thread(open_checks, settings, engine, clock)
-        stack.push_async_callback(checks.moderation.close)
+        checks = await _open_checks(stack, settings, engine, clock)
         submitter = Submitter(engine, settings, doorbells, clock, checks)
         stack.push_async_callback(submitter.close)
         progress = ProgressLine(settings.doorbell_url())
@@ -101,3 +100,11 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
             moderation=checks.moderation,
             verifier=Verifier(engine, open_credentials(settings), Limits()),
         )
+
+
+async def _open_checks(
+    stack: AsyncExitStack, settings: Settings, engine: AsyncEngine, clock: Clock
+) -> SubmitChecks:
+    checks = await asyncio.to_thread(open_checks, settings, engine, clock)
+    stack.push_async_callback(checks.moderation.close)
+    return checks

@@ -25,6 +25,7 @@ from producer.dispatcher.loop import Dispatcher
 from producer.dispatcher.publish_spans import traced
 from producer.moderation import open_checks
 from producer.privacy.duties import keeping_duties
+from producer.reviews.janitor import keeping_reviews
 from schemas.errors import BrokerUnavailableError, SettingsError
 from schemas.lanes import Lane
 
@@ -67,6 +68,7 @@ async def dispatch(settings: Settings) -> None:
             async with (
                 anchoring(engine, settings),
                 keeping_duties(engine, settings, doorbells),
+                keeping_reviews(engine, settings, doorbells),
             ):
                 await dispatcher.run(stop)
     finally:

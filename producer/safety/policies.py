@@ -84,7 +84,7 @@ class PolicyBook:
         async with transaction(self._engine) as connection:
             await stored.lock_policies(connection, self._owner.tenant_id)
             found = await self._find(connection, version)
-            if False:
+            if found.created_by == actor():
                 raise ApprovalNeededError(
                     f"version {version} is of {found.created_by}, who asks: another person has "
                     "to approve it"

@@ -25,6 +25,7 @@ _STATES: Final[Mapping[EventType, JobState]] = {
     EventType.JOB_CANCELLED: JobState.CANCELLED,
     EventType.JOB_EXPIRED: JobState.EXPIRED,
     EventType.JOB_BLOCKED: JobState.BLOCKED,
+    EventType.JOB_APPEAL_DECIDED: JobState.BLOCKED,
 }
 _TOOK: Final = timedelta(seconds=2)
 _ARTIFACT: Final = Artifact(

@@ -47,7 +47,9 @@ WAIVERS: Final[Mapping[str, str]] = {
     "capacity._CAPACITY": _NUMBERS,
     "claim_keys._LIVE": "by ids of jobs that hold keys of the tenant",
     "dead_letters._HISTORY": _LOOKED_UP,
+    "erasures._RESEAL": "by ids of jobs that were found for the tenant before",
     "forgotten_reservations._SETTLE": _OPERATORS,
+    "legal_holds._RELEASE": _OPERATORS,
     "pauses._IN_FLIGHT": _OPERATORS,
     "pauses._READY": _OPERATORS,
     "positions._EXPLAIN_LANE": _NUMBERS,
@@ -56,7 +58,9 @@ WAIVERS: Final[Mapping[str, str]] = {
     "state_counts._ACTIVE": _NUMBERS,
     "state_counts._DELIVERIES": _NUMBERS,
     "state_counts._LANES": _NUMBERS,
+    "subject_keys._ERASED": "pseudonyms alone, for this process to forget",
     "submit._WRITTEN_BEFORE": _OWN,
+    "hold._HOLD_NEW": "by ids of jobs that the same transaction has written for the tenant",
     "unique_jobs._IS_LIVE": "by the id of a job that holds a key of the tenant",
 }
 

@@ -76,14 +76,14 @@ def _recall(texts: Sequence[str]) -> float:
     return sum(verdict.action > Action.ALLOW for verdict in judge(texts)) / max(1, len(texts))
 
 
-def _compare(
-    title: str, figures: Mapping[str, float], goals: Mapping[str, Goal]
-) -> list[str]:
+def _compare(title: str, figures: Mapping[str, float], goals: Mapping[str, Goal]) -> list[str]:
     _say(f"  {title}")
     for name, figure in figures.items():
         goal = goals.get(name)
         shown = f"{figure:.1%}" if " " in name and figure <= 1 and goal else f"{figure:.3g}"
-        told = "" if goal is None else f"   goal {goal}{'' if goal.is_met(figure) else '  MISSED'}"
+        told = (
+            "" if goal is None else f"   goal {goal}{'' if goal.is_met(figure) else '  MISSED'}"
+        )
         _say(f"    {name:26}{shown:>8}{told}")
     return missed(figures, goals)
 

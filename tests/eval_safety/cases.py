@@ -1,4 +1,4 @@
-"""The prompts that judgements are held against: a line of JSON with text, label and category."""
+"""The prompts that judgements are held against: a line of JSON each."""
 
 import json
 from dataclasses import dataclass

@@ -10,8 +10,8 @@ from infra.safety.opening import open_moderator
 from infra.safety.policy_file import default_policy
 from infra.settings import Settings
 from schemas.policy import Policy, resolve
-from schemas.tenant_plan import SafetyLevel
 from schemas.safety import CATEGORIES, Medium, Stage, Subject, Verdict
+from schemas.tenant_plan import SafetyLevel
 
 _NOWHERE: Final = "redis://127.0.0.1:1/0"
 

@@ -12,8 +12,12 @@ from infra.safety.classifier import load_classifier
 from schemas.safety import Medium, Stage, Subject
 from tests.eval_safety.pipeline import open_pipeline
 
-_USUAL: Final = "a photo of a brown dog running on the beach at golden hour, 35mm film --ar 16:9"
-_SENTENCE: Final = "a wide shot of a quiet harbour at dawn with fishing boats, gulls and low fog; "
+_USUAL: Final = (
+    "a photo of a brown dog running on the beach at golden hour, 35mm film --ar 16:9"
+)
+_SENTENCE: Final = (
+    "a wide shot of a quiet harbour at dawn with fishing boats, gulls and low fog; "
+)
 _HUNDRED: Final = _SENTENCE * 6
 _TIMES: Final = 600
 _ROOT: Final = Path(__file__).parents[2]
@@ -66,7 +70,7 @@ def _pipeline_ms() -> list[float]:
 
 def _alone() -> tuple[float, float]:
     """Return seconds and megabytes of import and load, in a process that has NumPy already."""
-    done = subprocess.run(  # noqa: S603 - our own interpreter, and no shell
+    done = subprocess.run(
         [sys.executable, "-c", _IMPORT], cwd=_ROOT, check=True, capture_output=True, text=True
     )
     seconds, megabytes = map(float, done.stdout.split())

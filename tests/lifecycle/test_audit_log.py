@@ -100,7 +100,11 @@ def test_the_database_itself_refuses_to_change_or_delete_an_entry(
     settings: Settings, store: DirectoryStore, database_url: str
 ) -> None:
     _grown(settings, store)
-    for statement in (b"UPDATE audit_log SET actor = 'nobody'", b"DELETE FROM audit_anchor"):
+    for statement in (
+        b"UPDATE audit_log SET actor = 'nobody'",
+        b"DELETE FROM audit_anchor",
+        b"TRUNCATE audit_log",
+    ):
         with (
             psycopg.connect(database_url) as connection,
             pytest.raises(psycopg.errors.InsufficientPrivilege, match="append only"),
@@ -118,6 +122,11 @@ def test_the_database_itself_refuses_to_change_or_delete_an_entry(
         (
             "DELETE FROM audit_log WHERE tenant_id = 7 AND seq = 2",
             "chain of tenant 7: entries 2 to 2 are gone",
+        ),
+        (
+            "UPDATE audit_log SET seq = seq + 100 WHERE tenant_id = 7 AND seq IN (2, 3);"
+            " UPDATE audit_log SET seq = 105 - seq WHERE tenant_id = 7 AND seq > 100",
+            "chain of tenant 7, entry 2: it was changed after it was written",
         ),
         (
             "DELETE FROM audit_log WHERE tenant_id = 7 AND seq > 4",
@@ -186,11 +195,11 @@ def test_writers_at_once_make_one_chain_without_gaps(
     settings: Settings, store: DirectoryStore
 ) -> None:
     async def crowd(engine: AsyncEngine) -> None:
-        await asyncio.gather(*(_write(engine, 5) for _ in range(4)))
+        await asyncio.gather(*(_write(engine, 10) for _ in range(20)))
 
     _with(settings, crowd)
     verdict = _verdict(settings, store)
-    assert (verdict.entries, verdict.faults) == (20, [])
+    assert (verdict.entries, verdict.faults) == (200, [])
 
 
 def test_what_is_rolled_back_is_not_recorded(settings: Settings, store: DirectoryStore) -> None:

@@ -1,17 +1,24 @@
 """What people asked for and what was made of it lies sealed, and opens for its owner alone."""
 
+import base64
+
 import psycopg
 import pytest
 from pydantic import SecretStr
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from infra.contents import contents_of
 from infra.endings import ending_of
 from infra.postgres.delivery_log import get_event
 from infra.postgres.engine import create_engine, transaction
 from infra.postgres.finish import finish_jobs
 from infra.postgres.read_jobs import get_job
 from infra.postgres.subject_keys import erase_salt
+from infra.sealing import sealer_for
 from infra.settings import Settings
 from infra.subjects import subject_of
+from producer.privacy.rotation import rotate_one
+from producer.webhooks.reseal import reseal
 from schemas.claim import Claim
 from schemas.job import JobRecord
 from schemas.job_states import AttemptOutcome, JobState
@@ -53,6 +60,17 @@ def finish(genq: Harness, claim: Claim, text: str = TOLD) -> None:
         result={"text": text, "usage": {"tokens": 7}},
     )
     genq.in_transaction(lambda c: finish_jobs(c, [ending]))
+
+
+def forget_keys(genq: Harness) -> None:
+    """Forget every key, as processes do within two seconds of an erasure."""
+
+    async def forget(connection: AsyncConnection) -> None:
+        contents = contents_of(connection)
+        assert contents
+        contents.forget()
+
+    genq.in_transaction(forget)
 
 
 def read(genq: Harness, settings: Settings, claim: Claim) -> JobRecord:
@@ -136,6 +154,27 @@ def test_content_opens_with_its_own_key_in_its_own_row_or_says_why_not(
         read(genq, genq.settings, first)
 
 
+def test_a_new_data_key_and_then_a_new_master_key_take_over_and_all_is_read(
+    genq: Harness,
+) -> None:
+    before = started(genq, end_user="ada")
+    sealer = sealer_for(genq.settings)
+    assert genq.in_transaction(lambda c: rotate_one(c.engine, sealer, before.tenant_id)) == 2
+    forget_keys(genq)
+    after = started(genq, end_user="ada")
+    used = genq.sql("SELECT body ->> 'sealed' AS sealed FROM payload ORDER BY job_id")
+    assert [base64.b64decode(row.sealed)[4] for row in used] == [1, 2]
+
+    key = SecretStr(base64.b64encode(bytes(32)).decode())
+    newer = genq.settings.model_copy(update={"secrets_key": key})
+    done = genq.in_transaction(lambda c: reseal(c.engine, sealer_for(newer)))
+    assert (done.looked, done.sealed, done.unreadable) == (3, 3, 0)
+    for claim in (before, after):
+        assert read(genq, newer, claim).input["prompt"] == MARK
+    with pytest.raises(ContentUnreadableError, match="GENQ_SECRETS_KEY"):
+        read(genq, genq.settings, before)
+
+
 def test_without_a_persons_salt_nothing_of_theirs_opens_and_what_comes_later_does(
     genq: Harness,
 ) -> None:
@@ -146,7 +185,7 @@ def test_without_a_persons_salt_nothing_of_theirs_opens_and_what_comes_later_doe
     )
     person = (before.tenant_id, subject_of(genq.settings, before.tenant_id, "ada"))
     genq.in_transaction(lambda c: erase_salt(c, person))
-    genq.forget_keys()
+    forget_keys(genq)
     finish(genq, running)
 
     for claim in (before, running):
@@ -164,7 +203,7 @@ def test_an_attempt_whose_input_was_erased_ends_with_that_reason(genq: Harness) 
     tenant = genq.tenant("acme").id
     person = (tenant, subject_of(genq.settings, tenant, "ada"))
     genq.in_transaction(lambda c: erase_salt(c, person))
-    genq.forget_keys()
+    forget_keys(genq)
     genq.run_until_idle()
 
     job = genq.job(job_id)

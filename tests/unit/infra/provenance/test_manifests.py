@@ -1,13 +1,17 @@
 """What genq signs, C2PA's own reader calls valid; a changed file it does not."""
 
+import io
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from PIL import Image
+from pydantic import SecretStr
 
 from infra.provenance.certificates import development_root, identity_of
 from infra.provenance.credentials import Credentials, may_have_manifest
@@ -33,12 +37,13 @@ FACTS = Facts(
 
 @pytest.fixture(scope="module")
 def plain() -> Settings:
-    return Settings(
-        database_url="postgresql://x/x",
-        broker_url="redis://x",
-        object_store="file:///x",
-        key_pepper="a pepper of enough characters",
-    )
+    given = {
+        "database_url": "postgresql://x/x",
+        "broker_url": "redis://x",
+        "object_store": "file:///x",
+        "key_pepper": "a pepper of enough characters",
+    }
+    return Settings.model_validate(given)
 
 
 @pytest.fixture(scope="module")
@@ -46,13 +51,17 @@ def credentials(plain: Settings) -> Credentials:
     return Credentials(identity_of(plain))
 
 
-def _marked(credentials: Credentials, data: bytes, kind: str, **options: object) -> bytes:
-    how = options.pop("how", ALL)
-    return (
-        Marker(credentials)
-        .mark_picture(data, f"image/{kind.lower()}", FACTS, index=0, how=how, **options)
-        .data
-    )
+def _marked(
+    credentials: Credentials,
+    data: bytes,
+    kind: str,
+    *,
+    how: Marking = ALL,
+    inputs: Sequence[Ingredient] = (),
+) -> bytes:
+    media_type = f"image/{kind.lower()}"
+    marker = Marker(credentials)
+    return marker.mark_picture(data, media_type, FACTS, index=0, how=how, inputs=inputs).data
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -96,10 +105,6 @@ def test_one_bit_that_was_changed_is_noticed(credentials: Credentials, kind: str
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_pixel_is_changed(credentials: Credentials, kind: str) -> None:
-    import io
-
-    from PIL import Image
-
     data = encoded(scene(1, 64).convert("RGBA" if kind == "WEBP" else "RGB"), kind)
     before = Image.open(io.BytesIO(data)).tobytes()
     after = Image.open(io.BytesIO(_marked(credentials, data, kind)))
@@ -158,7 +163,7 @@ def test_a_strangers_broken_manifest_does_not_cost_a_job_its_own(
 
 def test_whoever_has_the_root_can_trust_the_development_certificate(plain: Settings) -> None:
     root = development_root(plain).decode()
-    trusting = plain.model_copy(update={"c2pa_trust_anchors": type(plain.key_pepper)(root)})
+    trusting = plain.model_copy(update={"c2pa_trust_anchors": SecretStr(root)})
     credentials = Credentials(identity_of(trusting))
     data = _marked(credentials, encoded(scene(1, 64)), "PNG")
     found = credentials.read(data, "image/png")
@@ -166,21 +171,20 @@ def test_whoever_has_the_root_can_trust_the_development_certificate(plain: Setti
     assert found.state == "Trusted"
     # All processes of an installation sign alike, and no other installation does.
     assert identity_of(plain) == identity_of(plain)
-    other = plain.model_copy(update={"key_pepper": type(plain.key_pepper)("another pepper!!")})
+    other = plain.model_copy(update={"key_pepper": SecretStr("another pepper!!")})
     assert identity_of(other).serial != identity_of(plain).serial
 
 
 def test_an_operators_certificate_is_used_and_a_wrong_one_is_refused(plain: Settings) -> None:
-    secret = type(plain.key_pepper)
     own = identity_of(plain)
 
     def settings(chain: str, key: str) -> Settings:
-        given = {"c2pa_certificate": secret(chain), "c2pa_key": secret(key)}
+        given = {"c2pa_certificate": SecretStr(chain), "c2pa_key": SecretStr(key)}
         return plain.model_copy(update=given)
 
     given = identity_of(settings(own.chain.decode(), own.key.decode()))
     assert given == replace(own, development=False)
-    other = identity_of(plain.model_copy(update={"key_pepper": secret("another pepper!!")}))
+    other = identity_of(plain.model_copy(update={"key_pepper": SecretStr("another pepper!!")}))
     with pytest.raises(SettingsError, match="is not the key of"):
         identity_of(settings(own.chain.decode(), other.key.decode()))
     with pytest.raises(SettingsError, match="GENQ_C2PA_CERTIFICATE must be PEM"):

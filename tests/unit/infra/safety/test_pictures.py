@@ -22,8 +22,7 @@ from schemas.policy_limits import Limits
 from tests.fixtures.pictures import bomb_png, encoded, scene
 
 EPS = (
-    b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9000 9000\n"
-    b"%%EndComments\n(x) run showpage\n"
+    b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9000 9000\n%%EndComments\n(x) run showpage\n"
 )
 HEIC = b"\x00\x00\x00\x18ftypheic" + bytes(64)
 
@@ -100,8 +99,11 @@ except PictureRefusedError:
 
 @pytest.mark.parametrize(
     ("kind", "mode"),
-    [("PNG", "RGB"), ("PNG", "RGBA"), ("PNG", "P"), ("PNG", "L"), ("PNG", "I;16")]
-    + [("JPEG", "RGB"), ("JPEG", "L"), ("JPEG", "CMYK"), ("WEBP", "RGB"), ("WEBP", "RGBA")],
+    [
+        *(("PNG", mode) for mode in ("RGB", "RGBA", "P", "L", "I;16")),
+        *(("JPEG", mode) for mode in ("RGB", "L", "CMYK")),
+        *(("WEBP", mode) for mode in ("RGB", "RGBA")),
+    ],
 )
 def test_honest_pictures_of_every_sort_are_opened(kind: str, mode: str) -> None:
     image = scene(2).convert("L").convert(mode) if mode == "I;16" else scene(2).convert(mode)
