@@ -13,7 +13,7 @@ export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check bench bench-submit bench-scale bench-webhooks bench-outage chaos fmt openapi openapi-lint verify-node
+.PHONY: help setup demo up test check eval-safety bench bench-submit bench-scale bench-webhooks bench-outage chaos fmt openapi openapi-lint verify-node
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ bench-webhooks: setup ## Measure delivery of webhooks against a bare loop that p
 
 bench-outage: setup ## Play four hours of a receiver that is down while 100,000 webhooks wait
 	$(BIN)/python -P -m tests.bench.outage
+
+eval-safety: setup ## Judge the labelled prompts offline: confusion matrix, goals, speed
+	$(BIN)/python -P -m tests.eval_safety
 
 chaos: setup ## Load genq, break everything at random, audit (SEED=1 SECONDS=60 BROKER=valkey|rabbitmq)
 	$(BIN)/python -P -m tests.chaos --seed $(SEED) --seconds $(SECONDS) --broker $(BROKER)

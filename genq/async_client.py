@@ -2,10 +2,12 @@
 
 import copy
 from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self, Unpack
 
 from genq import exchanges
+from genq.appeals import AsyncAppeals
 from genq.async_jobs import AsyncJobs
 from genq.async_transport import AsyncTransport
 from genq.cli.profile import connection
@@ -13,6 +15,7 @@ from genq.dead_letters import AsyncDeadLetters
 from genq.estimates import Estimate, estimate_job
 from genq.event_models import Event, read_feed_event
 from genq.generating import ImageOptions, TextOptions, generate_image, generate_text
+from genq.hash_lists import AsyncHashLists
 from genq.job_requests import JobOptions, RequestOptions
 from genq.key_models import Tenant
 from genq.keys import AsyncKeys, show_tenant
@@ -20,9 +23,11 @@ from genq.listening import Listener
 from genq.policies import AsyncPolicies
 from genq.privacy import AsyncPrivacy
 from genq.retries import DEFAULT_RETRIES
+from genq.reviews import AsyncReviews
 from genq.schedules import AsyncSchedules
 from genq.sse import SentEvent
 from genq.target import DEFAULT_TIMEOUT, target_at
+from genq.verification import Verification, verifying
 from genq.webhooks import AsyncWebhooks
 
 
@@ -58,11 +63,14 @@ class AsyncGenq:
 
     def _use(self, transport: AsyncTransport) -> None:
         self._transport = transport
+        self.appeals = AsyncAppeals(transport)
         self.jobs = AsyncJobs(transport)
         self.dead_letters = AsyncDeadLetters(transport)
+        self.hash_lists = AsyncHashLists(transport)
         self.keys = AsyncKeys(transport)
         self.policies = AsyncPolicies(transport)
         self.privacy = AsyncPrivacy(transport)
+        self.reviews = AsyncReviews(transport)
         self.schedules = AsyncSchedules(transport)
         self.webhooks = AsyncWebhooks(transport, self._webhook_secret)
 
@@ -90,6 +98,16 @@ class AsyncGenq:
         """Return what would become of a job: its price, its place, the verdict."""
         asked = estimate_job({"kind": kind, "input": input, **options})
         return await self._transport.run(asked)
+
+    async def verify(
+        self,
+        file: bytes | str | Path | None = None,
+        *,
+        sha256: str | None = None,
+        text: str | None = None,
+    ) -> Verification:
+        """Return where a picture or a text comes from; arguments are those of ``Genq``."""
+        return await self._transport.run(verifying(file, sha256=sha256, text=text))
 
     async def tenant(self) -> Tenant:
         """Return who the key in use belongs to, its limits, and what the key may do."""

@@ -2,15 +2,18 @@
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self, Unpack
 
 from genq import exchanges
+from genq.appeals import Appeals
 from genq.cli.profile import connection
 from genq.dead_letters import DeadLetters
 from genq.estimates import Estimate, estimate_job
 from genq.event_models import Event, read_feed_event
 from genq.generating import ImageOptions, TextOptions, generate_image, generate_text
+from genq.hash_lists import HashLists
 from genq.job_requests import JobOptions, RequestOptions
 from genq.jobs import Jobs
 from genq.key_models import Tenant
@@ -19,9 +22,11 @@ from genq.listening import Listener
 from genq.policies import Policies
 from genq.privacy import Privacy
 from genq.retries import DEFAULT_RETRIES
+from genq.reviews import Reviews
 from genq.schedules import Schedules
 from genq.target import DEFAULT_TIMEOUT, target_at
 from genq.transport import Transport
+from genq.verification import Verification, verifying
 from genq.webhooks import Webhooks
 
 
@@ -71,11 +76,14 @@ class Genq:
 
     def _use(self, transport: Transport) -> None:
         self._transport = transport
+        self.appeals = Appeals(transport)
         self.jobs = Jobs(transport)
         self.dead_letters = DeadLetters(transport)
+        self.hash_lists = HashLists(transport)
         self.keys = Keys(transport)
         self.policies = Policies(transport)
         self.privacy = Privacy(transport)
+        self.reviews = Reviews(transport)
         self.schedules = Schedules(transport)
         self.webhooks = Webhooks(transport, self._webhook_secret)
 
@@ -131,6 +139,25 @@ class Genq:
         """
         asked = estimate_job({"kind": kind, "input": input, **options})
         return self._transport.run(asked)
+
+    def verify(
+        self,
+        file: bytes | str | Path | None = None,
+        *,
+        sha256: str | None = None,
+        text: str | None = None,
+    ) -> Verification:
+        """Return where a picture or a text comes from, as far as that is known.
+
+        Args:
+            file: A PNG, JPEG or WebP file: its bytes, or where it is.
+            sha256: Of a file, instead.
+            text: Instead; near ones are found from 20 words on.
+
+        Raises:
+            InvalidRequestError: It is no such file, damaged, or too large.
+        """
+        return self._transport.run(verifying(file, sha256=sha256, text=text))
 
     def tenant(self) -> Tenant:
         """Return who the key in use belongs to, its limits, and what the key may do."""

@@ -31,10 +31,14 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What a job made: files, and words for kinds that answer in words."""
+    """What a job made: files, and words for kinds that answer in words.
+
+    ``ai_generated`` is what the server says of all of it: a model made it.
+    """
 
     artifacts: tuple[Artifact, ...] = ()
     text: str | None = None
+    ai_generated: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from infra.postgres.engine import transaction
 from infra.postgres.evidence import Evidence, NewEvidence, keep_evidence
+from infra.postgres.reviews import open_reviews
 from infra.safety.moderation import Judged
 from infra.safety.parts import Whose
 from infra.safety.strikes import Blocked, add_strikes, blocked_prompt
+from infra.sampling import sample_of
 from infra.sealing import Sealer, sealer_for
 from infra.settings import Settings
 from infra.subjects import subject_of
@@ -57,6 +59,20 @@ class EvidenceKeeper:
         except DatabaseUnavailableError:
             EVIDENCE_LOST.inc()
             _log.warning("evidence_lost", stage=stage.value)
+
+    async def sample(self, stage: Stage, judged: Judged, whose: Whose, job_id: UUID) -> None:
+        """Ask people about a job that goes through, if it is one of the policy's samples.
+
+        Without PostgreSQL there is one sample less.
+        """
+        item = sample_of(stage, judged, whose.tenant_id, job_id)
+        if item is None:
+            return
+        try:
+            async with transaction(self._engine) as connection:
+                await open_reviews(connection, [item])
+        except DatabaseUnavailableError:
+            _log.warning("sample_lost", stage=stage.value)
 
     def of(self, stage: Stage, judged: Judged, whose: Whose, job_id: UUID) -> NewEvidence:
         """Return what is kept of what was judged, sealed."""

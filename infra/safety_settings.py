@@ -1,5 +1,7 @@
 """The settings of safety that no policy holds."""
 
+from pathlib import Path
+
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings
 
@@ -18,4 +20,7 @@ class SafetySettings(BaseSettings):
     )
     openai_moderation_model: str = Field(
         "omni-moderation-2024-09-26", min_length=1, description="the moderation model"
+    )
+    safety_minilm: Path | None = Field(
+        None, description="folder that `genq models fetch minilm` printed: a second opinion"
     )

@@ -114,7 +114,7 @@ class HashEntriesView(BaseModel):
     entries: int
 
 
-_LINE: Final = re.compile(r"(?:(sha256|phash256|dhash64):)?([0-9A-Fa-f]{16,64})(?:\s+(.*))?")
+_LINE: Final = re.compile(r"(?:(sha256|phash256|dhash64):)?([0-9A-Fa-f]{1,128})(?:\s+(.*))?")
 
 
 def parse_line(line: str) -> tuple[Algorithm, bytes, str | None] | None:

@@ -141,10 +141,14 @@ class ArtifactView(BaseModel):
 
 
 class OutputView(BaseModel):
-    """What the job made. ``text`` is there for kinds that answer in words."""
+    """What the job made. ``text`` is there for kinds that answer in words.
+
+    ``ai_generated`` says to machines what all of it is: made by a model (AI Act, Article 50).
+    """
 
     artifacts: list[ArtifactView]
     text: str | None = None
+    ai_generated: Literal[True] = True
 
 
 class ErrorView(BaseModel):
@@ -266,4 +270,4 @@ def _output_view(job: JobRecord, own_url: str) -> dict[str, Any] | None:
         }
         for artifact in job.artifacts
     ]
-    return {"artifacts": artifacts, "text": job.text}
+    return {"artifacts": artifacts, "text": job.text, "ai_generated": True}

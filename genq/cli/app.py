@@ -34,8 +34,9 @@ from genq.cli import (
 )
 from genq.cli.exit_codes import ExitCode, code_of, next_step
 from genq.cli.groups import add, group, pass_on
-from genq.cli.policy_tree import policies
+from genq.cli.models import models
 from genq.cli.privacy_tree import add_privacy
+from genq.cli.safety_tree import add_safety
 from genq.cli.screen import complain, print_data, tell
 from genq.cli.webhook_tree import webhook_commands
 from genq.errors import GenqError
@@ -115,6 +116,7 @@ def _add_processes(app: typer.Typer) -> None:
 def _add_tools(app: typer.Typer) -> None:
     app.add_typer(_database(), name="db")
     app.add_typer(_configuration(), name="config")
+    app.add_typer(models(), name="models")
     add(app, "env", processes.env, 'eval "$(genq env)" && genq work --lanes batch')
     add(app, "bench", bench.bench, "genq bench", "genq bench --jobs 1000 --concurrency 32")
     add(app, "openapi", openapi.openapi, "genq openapi -o openapi.json")
@@ -241,7 +243,7 @@ def _add_operations(app: typer.Typer) -> None:
     add(app, "top", lanes.top, "genq top", "genq top --once", "genq top --json --every 5")
     app.add_typer(_lanes(), name="lanes")
     app.add_typer(_audit(), name="audit")
-    app.add_typer(policies(), name="policy")
+    add_safety(app)
     add_privacy(app)
     add(app, "doctor", doctor.doctor, "genq doctor", "genq doctor --json --hours 24")
 

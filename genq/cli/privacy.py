@@ -89,7 +89,9 @@ def export(
         return
     with Genq(api_key, url) as client:
         jobs = client.privacy.export(end_user)
-    lines = [json.dumps(dict(job.raw), ensure_ascii=False) for job in jobs]
+    lines = [
+        json.dumps(dict(job.raw), ensure_ascii=False, separators=(",", ":")) for job in jobs
+    ]
     if output is None:
         for line in lines:
             print_data(line)

@@ -41,7 +41,7 @@ WHERE {_OF} AND detail ? 'message'
 """),
     text("""
 UPDATE review_item SET pending = NULL
-WHERE job_id = ANY (CAST(:ids AS uuid[])) AND state <> 0 AND pending IS NOT NULL
+WHERE job_id = ANY (CAST(:ids AS uuid[])) AND pending IS NOT NULL
 """),
     text("UPDATE appeal SET body = NULL WHERE job_id = ANY (CAST(:ids AS uuid[]))"),
     text("UPDATE job_report SET note = NULL WHERE job_id = ANY (CAST(:ids AS uuid[]))"),
@@ -63,6 +63,11 @@ WHERE id = ANY (CAST(:ids AS uuid[])) AND id BETWEEN :low AND :high
   AND final_state IS NOT NULL
 """)
 
+_PENDING: Final = text("""
+SELECT tenant_id, job_id, pending FROM review_item
+WHERE job_id = ANY (CAST(:ids AS uuid[])) AND pending IS NOT NULL
+""")
+
 _KEYS: Final = text(f"""
 SELECT x ->> 'key' AS key FROM result r, jsonb_array_elements(r.artifacts) AS x
 WHERE {_OF} AND jsonb_typeof(r.artifacts) = 'array'
@@ -75,6 +80,14 @@ async def objects_of(connection: AsyncConnection, job_ids: Sequence[UUID]) -> li
         return []
     rows = await connection.execute(_KEYS, _ids(job_ids))
     return list(rows.scalars())
+
+
+async def pending_of(
+    connection: AsyncConnection, job_ids: Sequence[UUID]
+) -> list[tuple[int, UUID, bytes]]:
+    """Return what was made and never handed out: tenant, job, and how it is kept, sealed."""
+    rows = await connection.execute(_PENDING, {"ids": list(job_ids)})
+    return [(row.tenant_id, row.job_id, bytes(row.pending)) for row in rows]
 
 
 async def erase_content(

@@ -9,8 +9,11 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+import orjson
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from schemas.provenance import Mark
 
 # A part of the statement that finishes jobs: ``d`` are those that ended, ``marks`` the JSON of
 # ``schemas.provenance.Mark``. Of a job without any nothing is unpacked.
@@ -27,6 +30,14 @@ p AS (
   WHERE d.marks IS NOT NULL AND d.outcome = 1)
 """
 
+# Of a job that people let pass, long after its attempt.
+_ADD: Final = text(f"""
+WITH d AS (SELECT CAST(:tenant_id AS bigint) AS tenant_id, CAST(:job_id AS uuid) AS job_id,
+    CAST(:fence AS int) AS fence, CAST(:at AS timestamptz) AS finished_at, 1 AS outcome,
+    CAST(:marks AS text) AS marks),
+{RECORDS_OF_ENDS}
+SELECT 1
+""")
 _COLUMNS: Final = """
 tenant_id, job_id, index AS place, media_type, phash, simhash, system, made_at
 """
@@ -54,6 +65,31 @@ class ProvenanceRecord:
     simhash: bytes | None
     system: str
     made_at: datetime
+
+
+async def add_records(
+    connection: AsyncConnection,
+    marks: Sequence[Mark],
+    *,
+    tenant_id: int,
+    job_id: UUID,
+    fence: int,
+    at: datetime,
+) -> None:
+    """Remember what a job made whose end another statement writes.
+
+    Args:
+        connection: In the transaction of the job's end.
+        marks: Of what is handed out.
+        tenant_id: Whose job.
+        job_id: The job.
+        fence: Of the attempt that made it.
+        at: When it was made.
+    """
+    if marks:
+        told = orjson.dumps([mark.facts() for mark in marks]).decode()
+        which = {"tenant_id": tenant_id, "job_id": job_id, "fence": fence, "at": at}
+        await connection.execute(_ADD, {**which, "marks": told})
 
 
 async def find_exact(

@@ -1,15 +1,17 @@
 """Recurring schedules: kept by tenants, served by whichever dispatcher gets there first."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-import orjson
 from sqlalchemy import Row, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from infra.contents import Place
+from infra.postgres.sealed_content import Opened, open_inputs, seal_input
 from schemas.schedule import CatchUp, Schedule, ScheduleRun
 
 _COLUMNS: Final = """
@@ -47,6 +49,12 @@ WHERE id = :id AND tenant_id = :tenant_id
 """)
 
 _DELETE: Final = text("DELETE FROM schedule WHERE id = :id AND tenant_id = :tenant_id")
+
+# When a person is erased nothing is made for them any more.
+_NAMED: Final = text("""
+SELECT id, request ->> 'end_user' AS end_user FROM schedule
+WHERE tenant_id = :tenant_id AND request ->> 'end_user' IS NOT NULL
+""")
 
 _RUNS: Final = text("""
 SELECT slot, job_id, error AS run_error FROM schedule_run
@@ -113,7 +121,7 @@ async def database_time(connection: AsyncConnection) -> datetime:
 
 async def add_schedule(connection: AsyncConnection, schedule: Schedule) -> datetime | None:
     """Insert a schedule; return when, or ``None`` if the tenant has one of this name."""
-    rows = await connection.execute(_ADD, _values(schedule))
+    rows = await connection.execute(_ADD, await _values(connection, schedule))
     return rows.scalar_one_or_none()
 
 
@@ -124,7 +132,7 @@ async def get_schedule(
     statement = _LOCK if lock else _ONE
     found = await connection.execute(statement, {"id": schedule_id, "tenant_id": tenant_id})
     row = found.one_or_none()
-    return _schedule(row) if row else None
+    return (await _schedules(connection, [row]))[0] if row else None
 
 
 async def list_schedules(
@@ -134,7 +142,7 @@ async def list_schedules(
     rows = await connection.execute(
         _PAGE, {"tenant_id": tenant_id, "limit": limit, "after": after}
     )
-    return [_schedule(row) for row in rows]
+    return await _schedules(connection, rows.all())
 
 
 async def list_runs(
@@ -158,7 +166,7 @@ async def change_schedule(connection: AsyncConnection, schedule: Schedule) -> bo
         Whether its name was free; if not, the transaction can only be rolled back.
     """
     try:
-        await connection.execute(_CHANGE, _values(schedule))
+        await connection.execute(_CHANGE, await _values(connection, schedule))
     except IntegrityError:
         return False
     return True
@@ -172,6 +180,14 @@ async def delete_schedule(
     return found.rowcount > 0
 
 
+async def schedules_with_names(
+    connection: AsyncConnection, tenant_id: int
+) -> list[tuple[UUID, str]]:
+    """Return a tenant's schedules that make jobs for somebody, and for whom."""
+    rows = await connection.execute(_NAMED, {"tenant_id": tenant_id})
+    return [(row.id, row.end_user) for row in rows]
+
+
 async def lock_due_schedule(
     connection: AsyncConnection, *, only: UUID | None = None
 ) -> DueSchedule | None:
@@ -182,7 +198,11 @@ async def lock_due_schedule(
         only: Look at this schedule alone.
     """
     row = (await connection.execute(_DUE, {"only": only})).one_or_none()
-    return DueSchedule(_schedule(row), row.next_at, row.found_at) if row else None
+    if row is None:
+        return None
+    (opened,) = await open_inputs(connection, [(_place(row.tenant_id, row.id), row.request)])
+    # One that does not open is no request: that is noted with it, and the others are served.
+    return DueSchedule(_schedule(row, opened), row.next_at, row.found_at)
 
 
 async def until_next_due(connection: AsyncConnection) -> timedelta | None:
@@ -221,14 +241,29 @@ async def move_on(
     await connection.execute(_FORGET, {"id": key, "age": keep_runs})
 
 
-def _values(schedule: Schedule) -> dict[str, Any]:
+async def _schedules(
+    connection: AsyncConnection, rows: Sequence[Row[Any]]
+) -> list[Schedule]:
+    stored = [(_place(row.tenant_id, row.id), row.request) for row in rows]
+    opened = await open_inputs(connection, stored)
+    for one in opened:
+        one.required()
+    return [_schedule(row, one) for row, one in zip(rows, opened, strict=True)]
+
+
+def _place(tenant_id: int, schedule_id: UUID) -> Place:
+    return Place(tenant_id, "schedule", str(schedule_id), "request")
+
+
+async def _values(connection: AsyncConnection, schedule: Schedule) -> dict[str, Any]:
+    place = _place(schedule.tenant_id, schedule.id)
     return {
         "id": schedule.id,
         "tenant_id": schedule.tenant_id,
         "name": schedule.name,
         "cron": schedule.cron,
         "timezone": schedule.timezone,
-        "request": orjson.dumps(schedule.request).decode(),
+        "request": await seal_input(connection, place, schedule.request),
         "catch_up": schedule.catch_up.value,
         "paused": schedule.paused,
         "next_at": schedule.next_at,
@@ -236,14 +271,14 @@ def _values(schedule: Schedule) -> dict[str, Any]:
     }
 
 
-def _schedule(row: Row[Any]) -> Schedule:
+def _schedule(row: Row[Any], opened: Opened) -> Schedule:
     return Schedule(
         id=row.id,
         tenant_id=row.tenant_id,
         name=row.name,
         cron=row.cron,
         timezone=row.timezone,
-        request=row.request,
+        request=opened.body,
         catch_up=CatchUp(row.catch_up),
         paused=row.paused,
         next_at=row.next_at,

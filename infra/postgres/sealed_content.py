@@ -138,6 +138,37 @@ async def seal_for_tenant(connection: AsyncConnection, body: Body) -> str | None
     return orjson.dumps({**body.stored, SEALED: _written(again or b"")}).decode()
 
 
+async def seal_input(
+    connection: AsyncConnection, place: Place, request: Mapping[str, Any]
+) -> str:
+    """Return a request that is kept for later, JSON, with its input sealed for its tenant."""
+    contents = contents_of(connection)
+    if contents is None or not contents.sealing or "input" not in request:
+        return orjson.dumps(request).decode()
+    clear = Clear(place, b"", orjson.dumps({"input": request["input"]}))
+    (sealed,) = await contents.seal(connection, [clear])
+    rest = {name: value for name, value in request.items() if name != "input"}
+    return orjson.dumps({**rest, SEALED: _written(sealed or b"")}).decode()
+
+
+async def open_inputs(
+    connection: AsyncConnection, requests: Sequence[tuple[Place, Mapping[str, Any]]]
+) -> list[Opened]:
+    """Return what ``seal_input`` made opened, in their order; plain ones as they are."""
+    contents = contents_of(connection)
+    found: list[Opened] = []
+    for place, stored in requests:
+        if SEALED not in stored:
+            found.append(_plain(stored))
+        elif contents is None:
+            found.append(Opened({}, ContentUnreadableError(_NO_KEYS)))
+        else:
+            sealed = Sealed(place, base64.b64decode(stored[SEALED]))
+            (one,) = await contents.open(connection, [sealed])
+            found.append(_joined(stored, one))
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Made:
     """What a job made, to be sealed with its end.

@@ -23,10 +23,10 @@ HARM: Final = "harm"
 """The key of the overall score, the highest of those of the categories that come with genq."""
 
 # Held against exemplars that were not learnt from: of the benign ones, which were written to
-# look harmful, 1 in 100 scores 0.70, which blocks at the level standard, and 5 in 100 score
+# look harmful, 1 in 100 scores 0.70, which blocks at the level standard, and 6 in 100 score
 # 0.45, which flags.
-_SLOPE: Final = 1.31
-_SHIFT: Final = -0.2
+_SLOPE: Final = 1.103
+_SHIFT: Final = -0.035
 # Where more evidence stops to count: else the second of two categories would score high too.
 _CERTAIN: Final = 3.0
 
@@ -79,11 +79,16 @@ class TextClassifier:
         return np.stack([self._encoder.vector(text) for text in texts])
 
     def _scores(self, encoding: Encoding) -> Mapping[str, float]:
-        combined = combine(self._heads.logits(encoding).astype(np.float64)).max(0)
-        scores: list[float] = sigmoid(_SLOPE * combined + _SHIFT).tolist()
-        found = dict(zip(self._heads.categories, scores, strict=True))
+        found = scores_of(self._heads.logits(encoding), self._heads.categories)
         own = {name: head.score(encoding.means) for name, head in self._own.items()}
-        return {**found, **own, HARM: max(scores)}
+        return {**found, **own}
+
+
+def scores_of(logits: Floats, categories: tuple[str, ...]) -> Mapping[str, float]:
+    """Return the scores of a text's worst parts from the logits of the heads."""
+    combined = combine(logits.astype(np.float64)).max(0)
+    scores: list[float] = sigmoid(_SLOPE * combined + _SHIFT).tolist()
+    return {**dict(zip(categories, scores, strict=True)), HARM: max(scores)}
 
 
 def combine(logits: Doubles) -> Doubles:

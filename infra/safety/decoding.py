@@ -31,6 +31,7 @@ _ENTITY: Final = re.compile(r"&#(?:x[0-9a-fA-F]{1,6}|[0-9]{1,7});")
 _ESCAPE: Final = re.compile(r"\\u\{?([0-9a-fA-F]{4,6})\}?")
 _BITS: Final = re.compile(r"(?<!\d)[01]{8}(?:[ ,]?[01]{8}){2,1024}(?!\d)")
 _READABLE: Final = re.compile(r"[A-Za-z][A-Za-z0-9 .,:;!?'\"()/+_=\-\n]*")
+_SHORTEST: Final = 3
 _SHORT: Final = 16
 _MOSTLY: Final = 0.9
 _LAST: Final = 0x10FFFF
@@ -136,7 +137,7 @@ def _printable(data: bytes) -> str | None:
         return None
     if len(text) < _SHORT:
         # By chance, a few bytes are letters now and then.
-        return text if len(text) > 2 and _READABLE.fullmatch(text) else None  # noqa: PLR2004
+        return text if len(text) >= _SHORTEST and _READABLE.fullmatch(text) else None
     good = sum(letter.isprintable() or letter in "\n\r\t" for letter in text)
     letters = sum(letter.isalpha() or letter == " " for letter in text)
     return text if good == len(text) and letters * 2 >= len(text) * _MOSTLY else None

@@ -15,9 +15,9 @@ Loss = Callable[[Doubles], tuple[float, Doubles]]
 
 DENSE_PENALTY: Final = 3e-4
 SPARSE_PENALTY: Final = 3e-5
-_STEPS: Final = 400
+_STEPS: Final = 1000
 _MEMORY: Final = 10
-_GAIN: Final = 1e-7
+_GAIN: Final = 1e-9
 _SHORTEST: Final = 1e-10
 
 
@@ -92,7 +92,7 @@ def loss(data: Design, truth: NDArray[np.bool_], shares: Doubles) -> Loss:
 
 
 def minimise(function: Loss, start: Doubles) -> Doubles:
-    """Return where a convex function is least, to a ten-millionth of its value."""
+    """Return where a convex function is least, to a billionth of its value."""
     x = start
     value, slope = function(x)
     steps: list[tuple[Doubles, Doubles]] = []

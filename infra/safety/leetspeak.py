@@ -14,6 +14,7 @@ _TOKEN: Final = re.compile(
 _SMALL: Final = re.compile(
     r"(?<![^\s'])(?=[A-Za-z]{0,3}[0134579@$|])[A-Za-z0134579@$!|]{1,4}(?![^\s'.,!?])"
 )
+_OWNED: Final = re.compile(r"(?<=[a-z])'[$5](?![^\s.,!?])")
 _DISGUISE: Final = re.compile(r"[A-Za-z][0134579@$!|]|[0134579@$!|][A-Za-z]")
 # 85mm, 4k, 2nd, $5m: numbers with their units.
 _UNIT: Final = re.compile(
@@ -62,6 +63,7 @@ def undisguised(text: str, lexicon: Lexicon | None) -> tuple[str, ...]:
         return ()
     if count > _MANY:
         first = _SMALL.sub(lambda match: _small(match.group(), lexicon), first)
+        first = _OWNED.sub("'s", first)
     if lexicon is not None:
         return (first,)
     second = _TOKEN.sub(lambda match: letters(match, 1), text)

@@ -122,7 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except GenqError as error:
         sys.stderr.write(f"genq: {error}\n")
         return 1
-    sys.stdout.write(f"{told.folder / WEIGHTS}\n")
+    sys.stdout.write(f"{told.folder}\n")
     return 0
 
 

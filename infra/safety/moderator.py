@@ -18,6 +18,7 @@ from infra.safety.detectors_in_order import Detectors
 from infra.safety.evasion import evasion_of
 from infra.safety.look import FAILED, OPEN, SKIPPED, TIMED_OUT, Look, digest_of, run_of
 from infra.safety.own_categories import OwnCategories
+from infra.safety.own_words import OwnWords
 from infra.safety.reading import Reader, Reading
 from infra.telemetry.safety_metrics import DETECTOR_FAILURES, seconds_of
 from schemas.policy import Policy
@@ -57,6 +58,7 @@ class Moderator:
         self._reader = reader or Reader()
         self._foreign = foreign or self._reader
         self._own = own
+        self._words = OwnWords()
         self._told: dict[str, float] = {}
 
     async def close(self) -> None:
@@ -78,6 +80,8 @@ class Moderator:
         detectors = self.detectors
         if self._own is not None and policy.learnt:
             detectors = replace(detectors, models=(await self._own.filter_of(policy),))
+        if policy.words:
+            detectors = replace(detectors, rules=(*detectors.rules, *self._words.of(policy)))
         looks = await self._look_at(subjects, policy, detectors.local())
         if detectors.remote:
             for look in looks:
@@ -123,7 +127,9 @@ class Moderator:
     ) -> Look:
         look = Look(self._read(subject, policy), digest_of(subject))
         for detector in detectors:
-            if applies(detector, look.reading):
+            # What a model is to stay away from names what may not be asked for.
+            wanted = not subject.negative or detector in self.detectors.rules
+            if wanted and applies(detector, look.reading):
                 self._check(detector, look, policy)
         look.findings += evasion_of(look.findings, policy)
         return look

@@ -100,7 +100,7 @@ class NearRules:
     def __init__(self, table: Mapping[str, Any]) -> None:
         self.version: str = table["version"]
         self._masks = WordSet(table["masks"])
-        self._rules = [_rule(row) for row in table["rules"]]
+        self.rules = tuple(_rule(row) for row in table["rules"])
         self._sets = {name: WordSet(patterns) for name, patterns in table["sets"].items()}
         self._sets_of: dict[str, set[str]] = {}
         for name, words in self._sets.items():
@@ -116,7 +116,7 @@ class NearRules:
         """
         begin = openings_of(plain)
         possible = {name for one in begin for name in self._sets_of.get(one, ())}
-        likely = [rule for rule in self._rules if possible.issuperset(rule.near)]
+        likely = [rule for rule in self.rules if possible.issuperset(rule.near)]
         if not likely:
             return ()
         masked = self._masks.masked(plain, begin)

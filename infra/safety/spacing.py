@@ -15,7 +15,7 @@ _PAIR: Final = re.compile(
     r"(?<![^\W_])(?<![^\W_][.\-_*~/|+=])([^\W\d_])[.\-_*~/|+=]([^\W\d_])(?![^\W_])"
     r"|(?<!\S )(?<!\S)([^\W\d_]) ([^\W\d_])(?!\S)(?! \S)"
 )
-_LETTER: Final = re.compile(r"[^\W_]")
+_LETTER: Final = re.compile(r"[^\W_]|'")
 _GLUED: Final = re.compile(r"(?<![^\W_])[A-Za-z]{14,300}(?![^\W_])")
 _CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[a-z][AI])(?=[A-Za-z][a-z])")
 _FEW: Final = 3
@@ -29,8 +29,7 @@ def joined(text: str, lexicon: Lexicon | None) -> tuple[str, ...]:
 
     def join(match: re.Match[str]) -> str:
         letters = "".join(_LETTER.findall(match.group()))
-        words = lexicon.split(letters.lower()) if lexicon and len(letters) > _LONG else None
-        return " ".join(words) if words else letters
+        return "'".join(_in_words(part, lexicon) for part in letters.split("'"))
 
     single = sum(len(word) == 1 for word in text.split()) >= _FEW
     if not single and _BETWEEN.search(text) is None:
@@ -54,6 +53,11 @@ def cut(text: str, lexicon: Lexicon | None) -> tuple[str, ...]:
         return " ".join(_parted(part, lexicon, known=len(parts) > 1) for part in parts)
 
     return (_GLUED.sub(words_of, text),)
+
+
+def _in_words(letters: str, lexicon: Lexicon | None) -> str:
+    words = lexicon.split(letters.lower()) if lexicon and len(letters) > _LONG else None
+    return " ".join(words) if words else letters
 
 
 def _parted(word: str, lexicon: Lexicon, *, known: bool) -> str:

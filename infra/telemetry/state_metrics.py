@@ -82,6 +82,14 @@ BUDGETS_NEAR_LIMIT: Final = StateGauge(
     "Budgets of which this percentage or more is spent or reserved in the current period.",
     ("percent",),
 )
+REVIEWS_OPEN: Final = StateGauge(
+    "genq_reviews_open", "What waits for a person to decide, by why it does.", ("origin",)
+)
+REVIEWS_OLDEST_AGE_SECONDS: Final = StateGauge(
+    "genq_reviews_oldest_age_seconds",
+    "Age of the oldest item that a person is to decide.",
+    ("origin",),
+)
 DEPENDENCY_UP: Final = StateGauge(
     "genq_dependency_up",
     "1 if the server answered the API at the last look, else 0.",
@@ -117,6 +125,8 @@ STATE_GAUGES: Final = (
     LANE_WORKERS,
     WORKER_HEARTBEAT_AGE_SECONDS,
     BUDGETS_NEAR_LIMIT,
+    REVIEWS_OPEN,
+    REVIEWS_OLDEST_AGE_SECONDS,
     DEPENDENCY_UP,
     ACTIVE_USERS,
     TENANT_JOBS,

@@ -27,6 +27,7 @@ _SAFETY: Final = {
     "x-content-type-options": "nosniff",
     "content-security-policy": "default-src 'none'; sandbox",
 }
+_MADE: Final = {"x-genq-ai-generated": "true"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ async def send_artifact(services: Services, tenant: Tenant, request: Request) ->
     )
     if signed is not None:
         # Private and short-lived: a cached redirect would outlive its signature.
-        return RedirectResponse(signed, 302, {"cache-control": "private, no-store"})
+        return RedirectResponse(signed, 302, {"cache-control": "private, no-store", **_MADE})
     etag = f'"{artifact.sha256}"'
     headers = {
         "etag": etag,
@@ -63,6 +64,7 @@ async def send_artifact(services: Services, tenant: Tenant, request: Request) ->
         "content-disposition": f'inline; filename="{name}"',
         "accept-ranges": "bytes",
         **_SAFETY,
+        **_MADE,
     }
     if is_known(request.headers, etag):
         return Response(None, 304, headers)

@@ -72,6 +72,7 @@ JOB: Final[dict[str, Any]] = {
             }
         ],
         "text": None,
+        "ai_generated": True,
     },
     "error": None,
     "attempts": 1,

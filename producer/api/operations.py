@@ -163,7 +163,8 @@ SEND_ARTIFACT: Final = Operation(
     name="get_artifact",
     path="/v1/jobs/{job_id}/artifacts/{index}",
     summary="Fetch an artifact",
-    description="The URL is stable; S3 stores answer with a redirect to a freshly signed one.",
+    description="The URL is stable; S3 stores answer with a redirect to a freshly signed one. "
+    "Every answer says x-genq-ai-generated: true.",
     parameters=[JOB_ID, ARTIFACT_INDEX],
     answers={
         200: answer("The bytes.", None, media_type="*/*", headers=("ETag",)),

@@ -84,7 +84,7 @@ MEANINGS: Final[Mapping[str, Meaning]] = MappingProxyType(
         "approval_needed": Meaning(409, "Another person must approve"),
         "duplicate_job": Meaning(409, "Duplicate job"),
         "job_already_ended": Meaning(409, "Job already ended"),
-        "content_erased": Meaning(410, "Content erased", "retention or an erasure deleted it"),
+        "content_erased": Meaning(410, "Content erased"),
         "not_appealable": Meaning(409, "Not appealable"),
         "review_barred": Meaning(409, "Somebody else must decide"),
         "review_not_yours": Meaning(409, "Claim the item first"),

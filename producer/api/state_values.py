@@ -6,6 +6,7 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.postgres.receiver_counts import receiver_states
+from infra.postgres.review_decisions import ReviewCount, open_counts
 from infra.postgres.state_counts import (
     DeliveryCounts,
     LaneState,
@@ -23,6 +24,7 @@ from infra.telemetry.state_metrics import Labels, StateGauge, Values
 from schemas.budget import PERIODS, UNITS
 from schemas.job_states import JobState
 from schemas.lanes import Lane
+from schemas.review import Origin
 
 _UNFINISHED: Final = tuple(state for state in JobState if not state.final)
 
@@ -46,6 +48,7 @@ async def count_states(
     }
     eighty, full = await budgets_near_limit(connection)
     found[gauges.BUDGETS_NEAR_LIMIT] = {("80",): float(eighty), ("100",): float(full)}
+    found |= values_of_reviews(await open_counts(connection, None))
     if settings.metrics_tenants:
         found |= await _of_tenants(connection, settings.metrics_tenants)
     return found
@@ -97,6 +100,16 @@ def values_of_workers(workers: Sequence[WorkerState]) -> dict[StateGauge, Values
     # Without a worker there is no age; an alert asks for the workers themselves.
     found[gauges.WORKER_HEARTBEAT_AGE_SECONDS] = {} if silence is None else {(): silence}
     return found
+
+
+def values_of_reviews(counted: Iterable[ReviewCount]) -> dict[StateGauge, Values]:
+    """Return the gauges of what waits for people."""
+    waiting = {(origin.value,): 0.0 for origin in Origin}
+    oldest = dict(waiting)
+    for row in counted:
+        waiting[row.origin,] = float(row.open)
+        oldest[row.origin,] = row.oldest_seconds
+    return {gauges.REVIEWS_OPEN: waiting, gauges.REVIEWS_OLDEST_AGE_SECONDS: oldest}
 
 
 async def _of_tenants(

@@ -9,6 +9,8 @@ from sqlalchemy.exc import DBAPIError
 from producer.doctor.database import look_at_database, look_at_partitions
 from producer.doctor.finding import Finding, wrong
 from producer.doctor.receivers import look_at_receivers
+from producer.doctor.reviews import look_at_reviews
+from producer.doctor.safety import look_at_safety
 from producer.doctor.servers import look_at_broker, look_at_store, look_at_valkey
 from producer.doctor.subject import Subject
 from producer.doctor.work import (
@@ -40,6 +42,8 @@ LOOKS: Final[dict[str, Look]] = {
     "owed": look_at_owed,
     "receivers": look_at_receivers,
     "paused": look_at_pauses,
+    "safety": look_at_safety,
+    "reviews": look_at_reviews,
     "audit": look_at_promises,
 }
 _ACTIONS: Final = {
@@ -47,6 +51,7 @@ _ACTIONS: Final = {
     "broker": "is it running, and does GENQ_BROKER_URL name it?",
     "valkey": "is it running, and does GENQ_VALKEY_URL (or GENQ_BROKER_URL) name it?",
     "object_store": "do GENQ_OBJECT_STORE and its keys name a place that may be written to?",
+    "safety": "install genq again, of the same version as everywhere",
     "audit": "look at fewer jobs: --hours",
     "model_servers": "are they running, and does GENQ_MODEL_SERVERS name them?",
 }

@@ -123,7 +123,12 @@ async def _export(
 
 async def _list_rules(given: _Given, _: Settings, engine: AsyncEngine, screen: Screen) -> None:
     found = await rules.show_rules(engine, await _tenant(engine, given.tenant))
-    _show(screen, _RULES, [rule_view(rule) for rule in found])
+    views = [rule_view(rule) for rule in found]
+    rows = [
+        [str(view[name] if view[name] is not None else "any") for name in _RULES]
+        for view in views
+    ]
+    screen.show([name.replace("_", " ") for name in _RULES], rows, views)
     if not found:
         screen.remark("no rules: content goes with its job")
 

@@ -1,6 +1,5 @@
 """What an erasure takes away, some hundred jobs at a time; who dies goes on where it was."""
 
-import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
@@ -12,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from infra.audit_actor import record
 from infra.objectstore.store import ObjectStore
 from infra.postgres.engine import transaction, whole_transactions
-from infra.postgres.erase_content import erase_content, objects_of
+from infra.postgres.erase_content import erase_content
 from infra.postgres.erasures import (
     NamedJob,
     ended_of,
@@ -23,9 +22,11 @@ from infra.postgres.erasures import (
     waiting_erasures,
 )
 from infra.postgres.legal_holds import holds_in_force
+from infra.postgres.schedules import delete_schedule, schedules_with_names
 from infra.settings import Settings
 from infra.subjects import subject_of
 from producer.cancel import Canceller
+from producer.privacy.objects import delete_objects, keys_of
 from producer.privacy.people import is_kept
 from schemas.ids import format_id
 from schemas.privacy import Erasure, ErasureState, person_of
@@ -35,7 +36,6 @@ GRACE: Final = timedelta(seconds=3)
 _AT_ONCE: Final = 10
 _PAGE: Final = 500
 _CANCELLED_AT_ONCE: Final = 200
-_DELETED_AT_ONCE: Final = 16
 _FIRST: Final = UUID(int=0)
 
 _log: Final = structlog.get_logger()
@@ -91,9 +91,7 @@ class ErasureWalk:
         free = [
             job
             for job in theirs
-            if not is_kept(
-                holds, self._settings, erasure.tenant_id, (job.id, job.end_user)
-            )
+            if not is_kept(holds, self._settings, erasure.tenant_id, (job.id, job.end_user))
         ]
         still = await self._cancel(erasure.tenant_id, free)
         # What a worker is still letting go of is waited for, and so is what comes after it.
@@ -126,7 +124,7 @@ class ErasureWalk:
         self, erasure: Erasure, jobs: Sequence[UUID], last: UUID, held: int
     ) -> bool:
         async with transaction(self._engine) as connection:
-            keys = await objects_of(connection, jobs)
+            keys = await keys_of(connection, self._settings, jobs)
         # Before their keys are forgotten: whoever dies in between deletes them once more.
         await delete_objects(self._store, keys)
         counts = {
@@ -146,6 +144,7 @@ class ErasureWalk:
             if not await hold_step(connection, erasure):
                 return False
             await forget_traces(connection, erasure.tenant_id, erasure.subject)
+            await self._forget_schedules(connection, erasure)
             await move_on(
                 connection,
                 erasure,
@@ -157,18 +156,13 @@ class ErasureWalk:
         _log.info("erasure_done", erasure=format_id("ers", erasure.id), **erasure.counts)
         return False
 
+    async def _forget_schedules(self, connection: AsyncConnection, erasure: Erasure) -> None:
+        for schedule_id, name in await schedules_with_names(connection, erasure.tenant_id):
+            subject = subject_of(self._settings, erasure.tenant_id, name)
+            if subject == erasure.subject:
+                await delete_schedule(connection, erasure.tenant_id, schedule_id)
+
     async def _record(self, connection: AsyncConnection, erasure: Erasure) -> None:
         detail = {"erasure": format_id("ers", erasure.id), **erasure.counts}
         person = person_of(erasure.subject)
         await record(connection, erasure.tenant_id, "erasure.done", person, detail)
-
-
-async def delete_objects(store: ObjectStore, keys: Sequence[str]) -> None:
-    """Delete objects, some at a time.
-
-    Raises:
-        ObjectStoreError: One could not be deleted; the others may be.
-    """
-    for start in range(0, len(keys), _DELETED_AT_ONCE):
-        chunk = keys[start : start + _DELETED_AT_ONCE]
-        await asyncio.gather(*(store.delete(key) for key in chunk))

@@ -31,9 +31,7 @@ async def export_person(
     after = _FIRST
     while True:
         async with transaction(engine) as connection:
-            page = await jobs_with_names(
-                connection, tenant_id, after=after, limit=_PAGE
-            )
+            page = await jobs_with_names(connection, tenant_id, after=after, limit=_PAGE)
         if not page:
             return
         after = page[-1].id

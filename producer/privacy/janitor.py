@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from infra.clock import Clock
 from infra.objectstore.store import ObjectStore
 from infra.postgres.engine import transaction, whole_transactions
-from infra.postgres.erase_content import erase_content, objects_of
+from infra.postgres.erase_content import erase_content
 from infra.postgres.legal_holds import holds_in_force
 from infra.postgres.partitions import first_key
 from infra.postgres.retention import (
@@ -25,7 +25,7 @@ from infra.postgres.retention import (
     ruled_tenants,
 )
 from infra.settings import Settings
-from producer.privacy.erasure_walk import delete_objects
+from producer.privacy.objects import delete_objects, keys_of
 from producer.privacy.people import is_kept
 
 _PAGE: Final = 500
@@ -133,9 +133,7 @@ class Janitor:
             place = self._places[tenant.tenant_id, prompts] = _Place(now, rules)
         return place
 
-    async def _erase(
-        self, tenant_id: int, jobs: Sequence[Kept], *, prompts: bool
-    ) -> None:
+    async def _erase(self, tenant_id: int, jobs: Sequence[Kept], *, prompts: bool) -> None:
         if not jobs:
             return
         async with transaction(self._engine) as connection:
@@ -145,7 +143,7 @@ class Janitor:
                 for job in jobs
                 if not is_kept(holds, self._settings, tenant_id, (job.id, job.end_user))
             ]
-            keys = [] if prompts else await objects_of(connection, free)
+            keys = [] if prompts else await keys_of(connection, self._settings, free)
         await delete_objects(self._store, keys)
         async with transaction(self._engine) as connection:
             await erase_content(connection, free, prompts=prompts, results=not prompts)

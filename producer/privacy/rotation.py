@@ -27,9 +27,7 @@ async def rotate_one(engine: AsyncEngine, sealer: Sealer, tenant_id: int) -> int
     async with transaction(whole_transactions(engine)) as connection:
         stored = await read_tenant_keys(connection, [tenant_id])
         number = max((key.number for key in stored), default=0) + 1
-        key = sealer.seal(
-            secrets.token_bytes(KEY_BYTES), place=key_place(tenant_id, number)
-        )
+        key = sealer.seal(secrets.token_bytes(KEY_BYTES), place=key_place(tenant_id, number))
         # Somebody else's rotation at the same moment is as good.
         if await add_tenant_key(connection, tenant_id, number, key):
             await retire_keys_before(connection, tenant_id, number)

@@ -17,6 +17,7 @@ from infra.objectstore.store import ObjectStore
 from infra.pending import PendingOutput, open_pending
 from infra.postgres.approve import approve_output
 from infra.postgres.held_jobs import admit_held, lock_held
+from infra.postgres.provenance import add_records
 from infra.postgres.review_queue import ReviewItem
 from infra.postgres.withdraw import WaitingJob, withdraw_jobs
 from infra.review_ends import approval_of, decided_verdict, public_artifacts, rejection_of
@@ -129,6 +130,7 @@ class Effects:
         if item.stage is Stage.OUTPUT and pending is not None:
             success = approval_of(waiting, pending, verdict, public_url=self._public_url)
             done = await approve_output(connection, success)
+            await _remember(connection, item, pending)
             return Effect(_rings(shown, owed=done.owed), waiting, JobState.SUCCEEDED)
         told = orjson.dumps(verdict).decode()
         await admit_held(connection, item.job_id, since=item.created_at, verdict=told)
@@ -140,6 +142,20 @@ class Effects:
             if not kept:
                 await self._store.delete(public.key)
             await self._store.delete(apart.key)
+
+
+async def _remember(
+    connection: AsyncConnection, item: ReviewItem, pending: PendingOutput
+) -> None:
+    """Let the registry know what is handed out after all."""
+    await add_records(
+        connection,
+        pending.marks,
+        tenant_id=item.tenant_id,
+        job_id=item.job_id,
+        fence=pending.fence,
+        at=pending.made_at,
+    )
 
 
 def _rings(shown: str, *, owed: bool) -> list[Ring]:

@@ -61,6 +61,26 @@ def test_an_erased_person_is_unreadable_at_once_and_gone_soon_after(settings: Se
     run(settings, scenario)
 
 
+def test_a_persons_schedules_lie_sealed_and_go_with_them(settings: Settings) -> None:
+    async def scenario(api: Served) -> None:
+        request = {"kind": "image", "input": {"prompt": SECRET}}
+        for end_user in ("ada", "bob"):
+            body = {"name": end_user, "cron": "@daily", "request": request}
+            body["request"] = request | {"end_user": end_user}
+            made = await api.http.post("/v1/schedules", json=body)
+            assert made.json()["request"]["input"]["prompt"] == SECRET, made.text
+        (stored, _) = await sql(api, "SELECT request::text AS told FROM schedule")
+        assert SECRET not in stored.told
+
+        await ended(api)
+        await erase(api)
+        await carry_out(api)
+        (left,) = (await api.http.get("/v1/schedules")).json()["data"]
+        assert (left["name"], left["request"]["input"]["prompt"]) == ("bob", SECRET)
+
+    run(settings, scenario)
+
+
 def test_what_was_erased_is_410_and_cannot_be_tried_again(settings: Settings) -> None:
     async def scenario(api: Served) -> None:
         done, waits = await ended(api), await submitted(api)

@@ -4,7 +4,6 @@ import asyncio
 from typing import Any
 
 import httpx2
-import orjson
 from sqlalchemy import text
 
 from infra.clock import SystemClock
@@ -12,8 +11,6 @@ from infra.postgres.engine import transaction
 from infra.postgres.policies import active_versions
 from infra.safety.policies import Policies
 from infra.settings import Settings
-from infra.subjects import subject_of
-from schemas.ids import parse_id
 from schemas.safety import Action
 from schemas.scopes import KeyScope
 from schemas.tenant_plan import SafetyLevel
@@ -217,96 +214,5 @@ def test_two_who_write_at_once_get_two_versions(settings: Settings) -> None:
         await asyncio.gather(*(api.http.post(f"{OWN}/{n}/activate") for n in range(1, 6)))
         async with transaction(api.services.engine) as connection:
             assert len(await active_versions(connection)) == 1
-
-    run(settings, scenario)
-
-
-def test_a_policy_is_tried_on_the_past_before_it_counts(settings: Settings) -> None:
-    async def scenario(api: Served) -> None:
-        scores = [0.1, 0.65, 0.5, 0.9]
-        jobs = [(await api.submit())["id"] for _ in scores]
-        async with transaction(api.services.engine) as connection:
-            for job, score in zip(jobs, scores, strict=True):
-                await connection.execute(
-                    text(
-                        "INSERT INTO attempt (job_id, fence, n, outcome, checks)"
-                        " VALUES (:id, 1, 1, 1, CAST(:checks AS jsonb))"
-                    ),
-                    {
-                        "id": parse_id("job", job),
-                        "checks": orjson.dumps(_checks(score)).decode(),
-                    },
-                )
-        other = await _person(api, tenant="globex")
-        await api.submit(headers=other)
-        tried = await api.http.post(
-            "/v1/safety/simulate", json={"document": HARMLESS, "since": "1h"}
-        )
-        assert tried.status_code == 200, tried.text
-        found = tried.json()
-        assert (found["examined"], found["judged"], found["changed"]) == (4, 4, 1)
-        assert found["complete"]
-        assert found["changes"] == [
-            {"was": "flag", "would_be": "block", "count": 1, "jobs": [jobs[1]]}
-        ]
-        bounded = {"document": HARMLESS, "limit": 2}
-        newest = (await api.http.post("/v1/safety/simulate", json=bounded)).json()
-        assert (newest["examined"], newest["complete"]) == (2, False)
-
-        operator = await _person(api, KeyScope.ADMIN, tenant="operators")
-        never = {"block": None}
-        lax = {"policy": "house", "levels": {"standard": never, "relaxed": never}}
-        everybody = await api.http.post(
-            "/v1/admin/safety/simulate", json={"document": lax}, headers=operator
-        )
-        assert everybody.json()["examined"] == 5
-        assert everybody.json()["changes"] == [
-            {"was": "block", "would_be": "flag", "count": 1, "jobs": [jobs[3]]}
-        ]
-        for wrong in ({}, {"document": HARMLESS, "version": 1}):
-            answer = await api.http.post("/v1/safety/simulate", json=wrong)
-            assert answer.status_code == 400
-
-    run(settings, scenario)
-
-
-def _checks(score: float) -> dict[str, Any]:
-    """What an attempt keeps of its prompt's check, at the standard level."""
-    verdict = "block" if score >= 0.7 else "flag" if score >= 0.45 else "allow"
-    facts = {"verdict": verdict, "categories": {"violence": score}, "coverage": "full"}
-    return {"prompt": facts}
-
-
-def test_sanctions_are_listed_and_lifted(settings: Settings) -> None:
-    async def scenario(api: Served) -> None:
-        acme = await _acme(api)
-        subject = subject_of(api.services.settings, acme, "user-42")
-        async with transaction(api.services.engine) as connection:
-            await connection.execute(
-                text(
-                    "INSERT INTO safety_strike (tenant_id, subject, kind, weight)"
-                    " SELECT :tenant, :subject, 'evasion', 3 FROM generate_series(1, 4)"
-                ),
-                {"tenant": acme, "subject": subject},
-            )
-        (shown,) = (await api.http.get("/v1/safety/sanctions")).json()["data"]
-        assert (shown["subject"], shown["strikes"]) == (subject.hex(), 12)
-        assert shown["actions"] == ["slow_queue", "review_all"]
-
-        path = "/v1/admin/tenants/acme/safety/sanctions"
-        assert (await api.http.post(f"{path}/lift", json={"end_user": "a"})).status_code == 403
-        operator = await _person(api, KeyScope.ADMIN, tenant="operators")
-        seen = await api.http.get(path, headers=operator)
-        assert len(seen.json()["data"]) == 1
-        body = {"end_user": "user-42"}
-        lifted = await api.http.post(f"{path}/lift", json=body, headers=operator)
-        assert (lifted.status_code, lifted.json()["lifted"]) == (200, True)
-        assert (await api.http.get("/v1/safety/sanctions")).json()["data"] == []
-        steps = await _actions(api)
-        assert steps[-1] == ("sanction.lifted", {"strikes": 12})
-        again = await api.http.post(f"{path}/lift", json=body, headers=operator)
-        assert again.json()["lifted"] is False
-        neither = await api.http.post(f"{path}/lift", json={}, headers=operator)
-        assert neither.status_code == 400
 
     run(settings, scenario)

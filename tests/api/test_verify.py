@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from genq import AsyncGenq
 from infra.clock import SystemClock
 from infra.endings import ending_of
 from infra.postgres.engine import transaction
@@ -131,6 +132,13 @@ def test_texts_and_digests_are_looked_up(settings: Settings) -> None:
             found = await ask({"text": text})
             assert (found["match"], found["index"]) == (match, -1)
         assert (await ask({"text": "a kite " * 30}))["match"] == "none"
+        async with AsyncGenq(api.key, api.url) as genq:
+            told = await genq.verify(kite.data)
+            assert (told.ai_generated, told.xmp) == (True, True)
+            assert (told.c2pa.state, told.c2pa.own) == ("valid", True)
+            assert told.c2pa.claims["provider"] == "Acme"
+            assert (told.registry.match, told.registry.job_id) == ("exact", kite.job_id)
+            assert (await genq.verify(text="a kite")).ai_generated is None
 
     run(settings, scenario)
 

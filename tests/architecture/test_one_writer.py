@@ -13,7 +13,10 @@ from schemas.tables import (
     budgets,
     delivery,
     ledger,
+    privacy,
+    provenance,
     queue,
+    safety,
     schedules,
     tenants,
     webhooks,
@@ -21,7 +24,19 @@ from schemas.tables import (
 from schemas.tables.metadata import metadata
 from tests.architecture.source import ROOT, Source, dotted, python_files, refuse
 
-TABLE_MODULES = (audit, budgets, delivery, ledger, queue, schedules, tenants, webhooks)
+TABLE_MODULES = (
+    audit,
+    budgets,
+    delivery,
+    ledger,
+    privacy,
+    provenance,
+    queue,
+    safety,
+    schedules,
+    tenants,
+    webhooks,
+)
 TABLES = "|".join(metadata.tables)
 WRITE = re.compile(
     rf"\b(INSERT\s+INTO|DELETE\s+FROM|TRUNCATE(\s+TABLE)?|UPDATE|MERGE\s+INTO|COPY)\s+"

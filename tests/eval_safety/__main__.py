@@ -12,14 +12,13 @@ from typing import Final
 from schemas.safety import Action
 from tests.eval_safety.cases import BLOCK, HELD_OUT, Case, read_cases
 from tests.eval_safety.figures import LABELS, Figures, figures
-from tests.eval_safety.goals import JUDGEMENT, SPEED, Goal, missed
+from tests.eval_safety.goals import GAP, JUDGEMENT, SHARES, SPEED, Goal, missed
 from tests.eval_safety.pipeline import judge
 from tests.eval_safety.speed import measure
 from tests.eval_safety.tricks import TRICKS
 
 _VERDICTS: Final = ("allow", "flag", "review", "block")
 _DEVELOPMENT: Final = Path("../shared/data/safety_cases.jsonl")
-GAP: Final = "obfuscation gap, points"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -80,10 +79,9 @@ def _compare(title: str, figures: Mapping[str, float], goals: Mapping[str, Goal]
     _say(f"  {title}")
     for name, figure in figures.items():
         goal = goals.get(name)
-        shown = f"{figure:.1%}" if " " in name and figure <= 1 and goal else f"{figure:.3g}"
-        told = (
-            "" if goal is None else f"   goal {goal}{'' if goal.is_met(figure) else '  MISSED'}"
-        )
+        shown = f"{figure:.1%}" if name in SHARES else f"{figure:.3g}"
+        met = goal is None or goal.is_met(figure)
+        told = "" if goal is None else f"   goal {goal}{'' if met else '  MISSED'}"
         _say(f"    {name:26}{shown:>8}{told}")
     return missed(figures, goals)
 

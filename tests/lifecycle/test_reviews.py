@@ -23,6 +23,7 @@ from schemas.job_states import AttemptOutcome, JobState
 from schemas.review import Decision, ReviewDecision
 from schemas.review_errors import ReviewBarredError, ReviewOverError, ReviewTakenError
 from schemas.safety import Action
+from tests.fixtures.auditor import assert_clean
 from tests.fixtures.harness import Harness
 from tests.fixtures.judging import Seer, judge
 
@@ -124,9 +125,8 @@ def test_an_approved_prompt_runs_at_its_old_place_and_is_not_held_again(office: 
     hour = timedelta(hours=1)
     genq.sql("UPDATE review_item SET created_at = created_at - :by", by=hour)
     before = [genq.job(one).deadline for one in (job_id, own)]
-    done = office.decide(ADA, item)
+    assert office.decide(ADA, item).outcome is Action.ALLOW
     office.decide(ADA, own_item)
-    assert (done.state.word, done.outcome) == ("decided", Action.ALLOW)
     waits = genq.job(job_id)
     assert (waits.state, waits.priority) == (JobState.READY, 2)
     assert waits.verdict is not None
@@ -173,6 +173,7 @@ def test_an_approved_output_is_handed_out_as_it_was_made(office: Office) -> None
     assert genq.sql("SELECT 1 FROM live") == []
     genq.run_until_idle()
     assert len(genq.provider.calls) == 1
+    genq.do(assert_clean(genq._engine, genq.settings, [job_id]))
 
 
 class _PowerCut(DirectoryStore):
@@ -340,7 +341,6 @@ def test_an_overturned_appeal_does_the_job_over_exactly_once(office: Office) -> 
 
     assert genq.do(appeal_twice()) == [False, True]
     item = office.item(format_id("job", job.id))
-    assert (item.origin, item.holds, list(item.barred)) == ("appeal", False, ["key ada"])
     with pytest.raises(ReviewBarredError):
         office.decide(ADA, item)
     genq.do(office.desk.claim(BEN, item.id))
@@ -358,8 +358,7 @@ def test_an_overturned_appeal_does_the_job_over_exactly_once(office: Office) -> 
     (appeal,) = genq.sql("SELECT state, requeued_as FROM appeal")
     assert (appeal.state, appeal.requeued_as) == (2, again.id)
     old = genq.job(format_id("job", job.id))
-    assert old.verdict is not None
-    assert old.verdict["label"] == "false_positive"
+    assert (old.verdict or {})["label"] == "false_positive"
     assert genq.events(format_id("job", job.id)) == ["job.blocked", "job.appeal_decided"]
 
 
@@ -373,3 +372,28 @@ def test_an_upheld_appeal_changes_nothing(office: Office) -> None:
     assert genq.sql("SELECT state FROM appeal")[0].state == 1
     rows = genq.sql("SELECT body FROM outbox WHERE type = 'job.appeal_decided'")
     assert orjson.loads(rows[0].body)["data"]["appeal"]["state"] == "upheld"
+
+
+def test_a_sample_of_what_went_through_holds_nothing_up(genq: Harness) -> None:
+    """The share is the policy's; a job is one item, however often it is attempted."""
+    _policy(genq, review={"sample": {"allow": 1.0, "flag": 0.0}})
+    judge(genq)
+    flagged = genq.submit("a doubtful thing [doubt 0.35]")
+    genq.run_until_idle()
+    job_id = genq.submit("a red kite")
+    genq.release()
+    with genq.worker_dies_after("generate"):
+        genq.work(genq.sent.popleft())
+    genq.silence_workers()
+    genq.new_worker()
+    genq.run_until_idle()
+    assert genq.job(job_id).state is JobState.SUCCEEDED
+    (item,) = genq.sql(
+        "SELECT origin, holds, state FROM review_item WHERE job_id = :id",
+        id=parse_id("job", job_id),
+    )
+    assert (item.origin, item.holds, item.state) == ("sample", False, 0)
+    assert (
+        genq.sql("SELECT 1 FROM review_item WHERE job_id = :id", id=parse_id("job", flagged))
+        == []
+    )

@@ -28,9 +28,7 @@ def _live(genq: Harness, job_id: str) -> Any:
 
 
 def _items(genq: Harness, job_id: str) -> list[Any]:
-    return genq.sql(
-        "SELECT * FROM review_item WHERE job_id = :id", id=parse_id("job", job_id)
-    )
+    return genq.sql("SELECT * FROM review_item WHERE job_id = :id", id=parse_id("job", job_id))
 
 
 def _run(genq: Harness, prompt: str, **request: Any) -> JobRecord:

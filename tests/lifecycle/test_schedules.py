@@ -222,15 +222,15 @@ def test_a_fault_of_genq_costs_its_slot_alone(clockwork: Clockwork) -> None:
     clockwork.create("b-good")
     clockwork.make_due()
     clockwork.genq.sql(
-        "UPDATE schedule SET request = jsonb_set(request, '{input,seed}', '1') WHERE id = :id",
+        "UPDATE schedule SET request = request || '{\"tags\": [\"odd\"]}' WHERE id = :id",
         id=broken.id,
     )
 
     class Faulty:
-        """Drafts what it should, but for one seed."""
+        """Drafts what it should, but for one tag."""
 
         async def draft(self, tenant: Any, request: Any) -> Any:
-            if request.input.get("seed") == 1:
+            if request.tags:
                 raise RuntimeError("nobody foresaw this")
             return await clockwork.genq._submitter.draft(tenant, request)
 

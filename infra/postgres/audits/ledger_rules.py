@@ -101,7 +101,7 @@ LEDGER_RULES: Final[tuple[Rule, ...]] = (
         "results that were written by another attempt than the one that succeeded",
         """SELECT r.job_id AS example FROM result r WHERE r.job_id >= :since AND NOT EXISTS (
           SELECT 1 FROM attempt a
-          WHERE a.job_id = r.job_id AND a.fence = r.fence AND a.outcome = 1)""",
+          WHERE a.job_id = r.job_id AND a.fence = r.fence AND a.outcome IN (1, 10))""",
         _REPORT,
     ),
     rule(

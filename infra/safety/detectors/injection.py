@@ -9,6 +9,7 @@ from infra.safety.nearness import Hit, NearRules, read_rules
 from infra.safety.normalise import normalise, plain
 from infra.safety.package_data import PACKAGE_DATA
 from infra.safety.reading import Reading
+from infra.safety.variants import variants_of
 from schemas.safety import Finding, Medium, Span, Stage, Subject
 
 RULES: Final = PACKAGE_DATA / "injection_rules.toml"
@@ -100,8 +101,9 @@ class InjectionDetector:
         if not subject.trusted:
             return frozenset()
         texts = (subject.text[span.start : span.end] for span in subject.trusted)
-        text = normalise(" \n ".join(texts)).text
-        return frozenset(one[0] for one in self._found(plain(text), text))
+        own = normalise(" \n ".join(texts))
+        readings = (own.text, *variants_of(own).texts)
+        return frozenset(one[0] for text in readings for one in self._found(plain(text), text))
 
     def _leak(self, reading: Reading) -> Sequence[Finding]:
         if not self._canary:

@@ -88,8 +88,12 @@ def test_an_event_is_thin_for_who_did_not_ask_for_outputs() -> None:
     event = end(chat_claim(), result={"text": "Rhonda"}).event
 
     full, thin = orjson.loads(event.body), orjson.loads(event.thin or b"")
-    assert full["data"]["output"] == {"artifacts": [], "text": "Rhonda"}
-    assert thin["data"]["output"] == {"artifacts": [], "text": None}
+    assert full["data"]["output"] == {
+        "artifacts": [],
+        "text": "Rhonda",
+        "ai_generated": True,
+    }
+    assert thin["data"]["output"] == full["data"]["output"] | {"text": None}
     assert "truncated" not in full["data"].keys() | thin["data"].keys()
     assert {**thin["data"], "output": None} == {**full["data"], "output": None}
     assert {**thin, "data": None} == {**full, "data": None}
@@ -111,7 +115,8 @@ def test_outputs_that_make_an_event_too_large_are_left_out_and_the_event_says_so
     event = end(chat_claim(), result={"text": letter * times}).event
 
     data = orjson.loads(event.body)["data"]
-    assert (data["output"], data["truncated"]) == ({"artifacts": [], "text": None}, True)
+    nothing = {"artifacts": [], "text": None, "ai_generated": True}
+    assert (data["output"], data["truncated"]) == (nothing, True)
     assert len(event.body) < MAX_BODY_BYTES
     assert "truncated" not in orjson.loads(event.thin or b"")["data"]
 

@@ -56,6 +56,8 @@ class ModerateOutput:
         verdicts = {**run.verdicts, Stage.OUTPUT.value: verdict}
         run = replace(run, verdicts=verdicts)
         if verdict.action < Action.REVIEW:
+            if verdict.action is Action.FLAG:
+                await self._evidence.sample(Stage.OUTPUT, judged, whose, claim.job_id)
             return run
         await self._evidence.keep(Stage.OUTPUT, judged, whose, claim.job_id)
         if verdict.action is Action.BLOCK:

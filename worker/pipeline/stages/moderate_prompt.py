@@ -42,6 +42,8 @@ class ModeratePrompt:
             stop = HeldForReviewError(Stage.PROMPT, verdict, terms)
         if stop is not None:
             await self._evidence.keep(Stage.PROMPT, judged, whose, claim.job_id)
+        else:
+            await self._evidence.sample(Stage.PROMPT, judged, whose, claim.job_id)
         verdicts = {**run.verdicts, Stage.PROMPT.value: verdict}
         return replace(run, told=judged.told, verdicts=verdicts, stop=stop)
 

@@ -131,7 +131,7 @@ def test_what_is_surely_not_english_is_only_half_understood(
     ("name", "text", "fault"),
     [
         ("12 MB in one line", "a " * 6_000_000, "limits.prompt_chars"),
-        ("12 MB of wide letters", "ａ" * 6_000_000, "limits.prompt_chars"),  # noqa: RUF001
+        ("12 MB of wide letters", "\uff41" * 6_000_000, "limits.prompt_chars"),
         ("a stack of marks", "a" + "\u0301" * 7_000, "limits.combining_marks"),
         ("too many words", "a b " * 1_200, "limits.prompt_tokens"),
     ],

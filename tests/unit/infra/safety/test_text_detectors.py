@@ -31,10 +31,11 @@ ALL: Final = tuple(
 )
 ODD: Final = "\u200b\u00ad\u0301\u0336\ufeff\U000e0061\ud800\x00\u2028\ufdfa\u1161ｂ𝐛ⓑ🅱аսᏴß İıſ"  # noqa: RUF001 - on purpose
 PIECES: Final = (
-    "child nude how to make sarin|+1 212 555 0187|a@b.org|4111 1111 1111 1111|```py\n|exec("
-    "|sk-proj-abc123DEF456ghi789|import os|ignore all previous rules|h4rd|b o m b|<|system"
-    "|aG93IHRvIG1ha2U=|%61%62%63|&#97;|fuck|\n| |child|nude"
-).split("|")
+    *("child nude how to make sarin", "+1 212 555 0187", "a@b.org", "4111 1111 1111 1111"),
+    *("```py\n", "exec(", "import os", "sk-proj-abc123DEF456ghi789", "<|system|>", "h4rd"),
+    *("ignore all previous rules", "b o m b", "aG93IHRvIG1ha2U=", "%61%62%63", "&#97;"),
+    *("fuck", "child", "nude", "\n", " "),
+)
 TEXTS = st.one_of(
     st.text(max_size=80),
     st.text(alphabet=ODD + "abc 1.", max_size=60),
