@@ -106,7 +106,7 @@ class AsyncGenq:
         sha256: str | None = None,
         text: str | None = None,
     ) -> Verification:
-        """Return where a picture or a text comes from; arguments are those of ``Genq``."""
+        """Return where a picture or a text comes from, as far as that is known."""
         return await self._transport.run(verifying(file, sha256=sha256, text=text))
 
     async def tenant(self) -> Tenant:

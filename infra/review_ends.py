@@ -18,7 +18,7 @@ from infra.postgres.withdraw import WaitingJob, Withdrawal
 from schemas.errors import BlockedContentError, ErrorRecord
 from schemas.events import LAST_STEP, sequence, terminal_type
 from schemas.ids import format_id
-from schemas.job import Artifact
+from schemas.job import Artifact, JobRecord
 from schemas.job_states import JobState
 from schemas.safety import Action, Stage
 from schemas.safety_errors import OutputWithheldError
@@ -111,15 +111,6 @@ def approval_of(
         verdict=verdict,
         waiting_on=None,
     )
-    key, event_type = new_key(), terminal_type(JobState.SUCCEEDED)
-    bodies = job_bodies(
-        key,
-        event_type,
-        record,
-        at=waiting.found_at,
-        number=sequence(waiting.fence, LAST_STEP),
-        public_url=public_url,
-    )
     return Approval(
         job_id=record.id,
         tenant_id=record.tenant_id,
@@ -128,22 +119,12 @@ def approval_of(
         made_under=pending.fence,
         started_at=pending.started_at,
         finished_at=waiting.found_at,
-        event=Event(
-            key,
-            event_type.value,
-            bodies.full,
-            thin=bodies.thin,
-            channels=waiting.channels,
-            labels=labels_of(record),
-            **own_receiver(waiting.webhook, event_type),
-        ),
-        body=orjson.dumps(pending.result).decode() if pending.result else None,
-        artifacts=orjson.dumps([asdict(a) for a in artifacts]).decode() if artifacts else None,
+        event=_success(record, waiting, public_url),
+        body=_json(pending.result),
+        artifacts=_json([asdict(artifact) for artifact in artifacts]),
         verdict=orjson.dumps(verdict).decode(),
         actual=pending.actual,
-        marks=orjson.dumps([mark.facts() for mark in pending.marks]).decode()
-        if pending.marks
-        else None,
+        marks=_json([mark.facts() for mark in pending.marks]),
     )
 
 
@@ -153,6 +134,31 @@ def public_artifacts(pending: PendingOutput) -> Sequence[Artifact]:
         replace(artifact, key=artifact.key.removeprefix(QUARANTINE))
         for artifact in pending.artifacts
     ]
+
+
+def _success(record: JobRecord, waiting: WaitingJob, public_url: str) -> Event:
+    key, event_type = new_key(), terminal_type(JobState.SUCCEEDED)
+    bodies = job_bodies(
+        key,
+        event_type,
+        record,
+        at=waiting.found_at,
+        number=sequence(waiting.fence, LAST_STEP),
+        public_url=public_url,
+    )
+    return Event(
+        key,
+        event_type.value,
+        bodies.full,
+        thin=bodies.thin,
+        channels=waiting.channels,
+        labels=labels_of(record),
+        **own_receiver(waiting.webhook, event_type),
+    )
+
+
+def _json(value: Mapping[str, Any] | Sequence[Any]) -> str | None:
+    return orjson.dumps(value).decode() if value else None
 
 
 def _error(stage: Stage, text: str) -> ErrorRecord:

@@ -102,8 +102,6 @@ class Settings(
     s3_access_key: SecretStr | None = Field(None, description="AWS's own chain if not set")
     s3_secret_key: SecretStr | None = Field(None, description="goes with the access key")
     public_url: str = Field("http://127.0.0.1:8080", description="where clients reach the API")
-
-    # --- the API
     key_pepper: SecretStr = Field(min_length=16, description="keys the digests of API keys")
 
     # --- models

@@ -30,7 +30,7 @@ def accepted_record(
         kind=request.kind,
         model=new.model,
         lane=lanes.BY_NUMBER[new.lane],
-        priority=request.priority,
+        priority=new.priority,
         state=JobState.SCHEDULED if scheduled else JobState.READY,
         created_at=created_at,
         input=parameters,

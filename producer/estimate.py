@@ -18,6 +18,7 @@ from producer.position import place_of_new
 from producer.submit import Submitter
 from schemas.budget import TENANT_ITSELF
 from schemas.cost import asked_tokens, money
+from schemas.errors import BlockedContentError
 from schemas.generation import Kind
 from schemas.job import JobRequest
 from schemas.model_catalog import prices_of
@@ -37,6 +38,12 @@ class Estimated:
     verdict: Verdict
     price: tuple[int, int] | None
     place: QueuePlace
+
+    @property
+    def blocked(self) -> BlockedContentError | None:
+        """Why it would be blocked where it is submitted, if it would."""
+        stop = self.verdict.job.stop
+        return BlockedContentError(stop.error["message"]) if stop and stop.error else None
 
 
 async def estimate_job(

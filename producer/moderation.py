@@ -20,7 +20,7 @@ from infra.safety.sanctions import Sanction, Sanctions
 from infra.settings import Settings
 from infra.subjects import subject_of
 from schemas.job import JobRequest, iso_ms
-from schemas.lanes import Lane
+from schemas.lanes import LOWEST_PRIORITY, Lane
 from schemas.policy_errors import EndUserSuspendedError
 from schemas.safety import Action, Reason, Verdict
 from schemas.tenant_plan import SafetyLevel
@@ -93,6 +93,7 @@ class SubmitChecks:
             f"this end user was blocked too often ({sanction.strikes} strikes) and may submit "
             f"again from {iso_ms(sanction.until)} on",
             retry_after=wait,
+            members={"suspended_until": iso_ms(sanction.until)},
         )
 
 
@@ -112,7 +113,7 @@ def _slowed(new: NewJob, tenant: Tenant) -> NewJob:
     """Return the job in the slow lane, or in the slowest that its tenant may use."""
     allowed = [lane for lane in tenant.allowed_lanes or Lane if lane is not Lane.BATCH]
     slowest = max((lane.number for lane in allowed), default=new.lane)
-    return replace(new, lane=max(new.lane, slowest))
+    return replace(new, lane=max(new.lane, slowest), priority=LOWEST_PRIORITY)
 
 
 def _reviewed(judged: Judged, sanction: Sanction) -> Judged:

@@ -5,7 +5,14 @@ implementation), lifecycle (one promise per file), api, faults (processes that d
 architecture (the source itself).
 """
 
+import os
+import sys
 from pathlib import Path
+
+# Where bytecode is not written, every process of a test run compiles all of our modules and
+# tests anew: eight seconds for each that collects, a quarter for each that is started.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # noqa: TID251 - what children inherit
 
 pytest_plugins = [
     f"tests.fixtures.{file.stem}"

@@ -119,13 +119,14 @@ def export(
     name: ListName,
     *,
     everybody: Everybody = False,
+    as_json: options.AsJson = False,
     url: options.Url = None,
     api_key: options.ApiKey = None,
 ) -> None:
     """Print a list's entries as the lines that import takes."""
     with Genq(api_key, url) as client:
         for line in client.hash_lists.export(name, everybody=everybody):
-            print_data(line)
+            print_json(line) if as_json else print_data(line)
 
 
 def remove_list(

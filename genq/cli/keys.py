@@ -27,7 +27,8 @@ Scopes = Annotated[
         "--scopes",
         metavar="A,B|all",
         help="Of jobs:read, jobs:write, tenant:read, tenant:write, webhooks:read, "
-        "webhooks:write, safety:read, safety:write, privacy, admin; else all but admin.",
+        "webhooks:write, safety:read, safety:write, privacy, review, review:lead, admin; else "
+        "all but admin.",
     ),
 ]
 Expires = Annotated[

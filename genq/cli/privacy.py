@@ -162,6 +162,7 @@ def remove_rule(
     kind: Kind = None,
     tenant: Tenant = None,
     *,
+    as_json: options.AsJson = False,
     data_dir: DataDir = None,
     url: options.Url = None,
     api_key: options.ApiKey = None,
@@ -171,10 +172,12 @@ def remove_rule(
     one_of(kind, KINDS, "--kind")
     if tenant is not None:
         told = {"tenant": tenant, "lane": lane, "kind": kind}
-        _become("retention-rm", [], told, as_json=False, data_dir=data_dir)
+        _become("retention-rm", [], told, as_json=as_json, data_dir=data_dir)
         return
     with Genq(api_key, url) as client:
         client.privacy.remove_retention(lane=lane, kind=kind)
+    if as_json:
+        print_json({"lane": lane, "kind": kind})
 
 
 def list_holds(

@@ -8,6 +8,25 @@ from genq.cli.groups import add, group
 
 def add_reviews(app: typer.Typer) -> None:
     """Add the commands."""
+    reviews = _reviews()
+    app.add_typer(reviews, name="review")
+    app.add_typer(reviews, name="reviews", hidden=True)
+    add(
+        app,
+        "appeal",
+        objections.appeal,
+        'genq appeal job_01kb… --text "it is a toy"',
+        "genq appeal job_01kb…",
+    )
+    add(
+        app,
+        "report",
+        objections.report,
+        'genq report job_01kb… --category privacy --note "that is me"',
+    )
+
+
+def _reviews() -> typer.Typer:
     reviews = group(
         "Decide about what waits for a person.",
         "genq review next",
@@ -45,18 +64,4 @@ def add_reviews(app: typer.Typer) -> None:
     )
     add(reviews, "escalate", review.escalate, "genq review escalate rev_01kb… --reason legal")
     add(reviews, "stats", review.stats, "genq review stats", "genq review stats --json")
-    app.add_typer(reviews, name="review")
-    app.add_typer(reviews, name="reviews", hidden=True)
-    add(
-        app,
-        "appeal",
-        objections.appeal,
-        'genq appeal job_01kb… --text "it is a toy"',
-        "genq appeal job_01kb…",
-    )
-    add(
-        app,
-        "report",
-        objections.report,
-        'genq report job_01kb… --category privacy --note "that is me"',
-    )
+    return reviews

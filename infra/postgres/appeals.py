@@ -34,7 +34,8 @@ VALUES (:id, :tenant_id, :job_id, :item_id, :body)
 ON CONFLICT (job_id) DO NOTHING RETURNING id
 """)
 _BAR: Final = text("""
-UPDATE review_item SET barred = CAST(:barred AS jsonb) WHERE id = :id
+UPDATE review_item SET barred = CAST(:barred AS jsonb)
+WHERE id = :id AND tenant_id = :tenant_id
 """)
 _COLUMNS: Final = """
 SELECT a.*, t.name AS tenant FROM appeal a JOIN tenant t ON t.id = a.tenant_id
@@ -49,13 +50,13 @@ ORDER BY a.id DESC LIMIT :limit
 """)
 _DECIDE: Final = text("""
 UPDATE appeal SET state = :state, requeued_as = :requeued_as, decided_at = now()
-WHERE id = :id AND state = 0 RETURNING id
+WHERE id = :id AND tenant_id = :tenant_id AND state = 0 RETURNING id
 """)
 # What it was done over as is told by both; whoever did it over before stays the one.
 _OVERTURN: Final = text("""
 UPDATE job SET redriven_by = COALESCE(redriven_by, CAST(:by AS uuid)),
   verdict = verdict || CAST(:label AS jsonb)
-WHERE id = :job_id
+WHERE id = :job_id AND tenant_id = :tenant_id
 """)
 _FROM: Final = text("""
 SELECT j.finished_at, j.final_state, j.verdict, p.body -> 'webhook' AS webhook,
@@ -120,9 +121,12 @@ async def add_appeal(
     return (await connection.execute(_ADD, values)).one_or_none() is not None
 
 
-async def bar_reviewers(connection: AsyncConnection, item_id: UUID, barred: str) -> None:
+async def bar_reviewers(
+    connection: AsyncConnection, tenant_id: int, item_id: UUID, barred: str
+) -> None:
     """Let some reviewers not decide an item; ``barred`` is their names as JSON."""
-    await connection.execute(_BAR, {"id": item_id, "barred": barred})
+    values = {"id": item_id, "tenant_id": tenant_id, "barred": barred}
+    await connection.execute(_BAR, values)
 
 
 async def appeal_of(connection: AsyncConnection, tenant_id: int, job_id: UUID) -> Appeal | None:
@@ -163,15 +167,26 @@ async def close_appeal(
     connection: AsyncConnection, appeal: Appeal, state: AppealState, requeued_as: UUID | None
 ) -> bool:
     """Decide an appeal; tell whether it was open."""
-    values = {"id": appeal.id, "state": int(state), "requeued_as": requeued_as}
+    values = {
+        "id": appeal.id,
+        "tenant_id": appeal.tenant_id,
+        "state": int(state),
+        "requeued_as": requeued_as,
+    }
     return (await connection.execute(_DECIDE, values)).one_or_none() is not None
 
 
 async def label_overturned(
-    connection: AsyncConnection, job_id: UUID, *, by: UUID | None, label: str
+    connection: AsyncConnection, appeal: Appeal, *, by: UUID | None, label: str
 ) -> None:
     """Say of a job that it should not have been blocked; ``label`` is JSON of its verdict."""
-    await connection.execute(_OVERTURN, {"job_id": job_id, "by": by, "label": label})
+    values = {
+        "job_id": appeal.job_id,
+        "tenant_id": appeal.tenant_id,
+        "by": by,
+        "label": label,
+    }
+    await connection.execute(_OVERTURN, values)
 
 
 def _appeal(row: Row[Any]) -> Appeal:

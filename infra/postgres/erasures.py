@@ -67,8 +67,11 @@ WHERE h.tenant_id = :tenant_id AND h.released_at IS NULL AND j.end_user = :end_u
 """)
 
 _RESEAL: Final = {
-    "payload": text("UPDATE payload SET body = CAST(:body AS jsonb) WHERE job_id = :id"),
-    "result": text("UPDATE result SET body = CAST(:body AS jsonb) WHERE job_id = :id"),
+    table: text(
+        f"UPDATE {table} SET body = CAST(:body AS jsonb) FROM job j WHERE job_id = :id"
+        " AND j.id = :id AND j.tenant_id = :tenant_id"
+    )
+    for table in ("payload", "result")
 }
 
 _TRACES: Final = (
@@ -210,9 +213,12 @@ async def held_jobs(
     return [HeldJob(row.id, row.payload, row.result) for row in rows]
 
 
-async def put_body(connection: AsyncConnection, table: str, job_id: UUID, body: str) -> None:
+async def put_body(
+    connection: AsyncConnection, tenant_id: int, table: str, job_id: UUID, body: str
+) -> None:
     """Replace a job's sealed ``payload`` or ``result``, by a JSON text."""
-    await connection.execute(_RESEAL[table], {"id": job_id, "body": body})
+    values = {"tenant_id": tenant_id, "id": job_id, "body": body}
+    await connection.execute(_RESEAL[table], values)
 
 
 async def forget_traces(connection: AsyncConnection, tenant_id: int, subject: bytes) -> None:

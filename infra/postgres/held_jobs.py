@@ -13,7 +13,8 @@ from schemas.job_states import Hold
 
 _LOCK: Final = text("""
 WITH x AS MATERIALIZED (
-  SELECT l.* FROM live l WHERE l.job_id = :id AND l.state = 0 AND l.hold = :hold
+  SELECT l.* FROM live l WHERE l.job_id = :id AND l.tenant_id = :tenant_id AND l.state = 0
+    AND l.hold = :hold
   FOR UPDATE OF l)
 SELECT x.job_id, x.fence, x.state, x.lane, x.tenant_id, x.priority, x.attempt, x.deadline,
   x.start_by, j.kind, j.model, j.created_at, j.end_user, j.metadata AS labels,
@@ -32,7 +33,8 @@ WITH u AS (
     deadline = CASE WHEN p.body ? 'own_deadline' THEN live.deadline
       ELSE live.deadline + (now() - CAST(:since AS timestamptz)) END
   FROM payload p
-  WHERE live.job_id = :id AND p.job_id = :id AND live.state = 0 AND live.hold = :hold
+  WHERE live.job_id = :id AND live.tenant_id = :tenant_id AND p.job_id = :id
+    AND live.state = 0 AND live.hold = :hold
   RETURNING live.job_id, live.lane, live.tenant_id, live.state, live.deadline),
 p AS (
   UPDATE payload SET body = payload.body || '{"reviewed": true}' FROM u
@@ -44,15 +46,18 @@ SELECT lane, tenant_id, state = 2 AS ready FROM u
 """)
 
 
-async def lock_held(connection: AsyncConnection, job_id: UUID) -> WaitingJob | None:
+async def lock_held(
+    connection: AsyncConnection, tenant_id: int, job_id: UUID
+) -> WaitingJob | None:
     """Lock a job that waits for a person; ``None``: it does not, or not any more."""
-    found = await connection.execute(_LOCK, {"id": job_id, "hold": int(Hold.REVIEW)})
+    values = {"id": job_id, "tenant_id": tenant_id, "hold": int(Hold.REVIEW)}
+    found = await connection.execute(_LOCK, values)
     row = found.one_or_none()
     return waiting_of_row(row) if row else None
 
 
 async def admit_held(
-    connection: AsyncConnection, job_id: UUID, *, since: datetime, verdict: str
+    connection: AsyncConnection, waiting: WaitingJob, *, since: datetime, verdict: str
 ) -> bool:
     """Let a job go on whose prompt people have let pass, at its old place.
 
@@ -60,14 +65,20 @@ async def admit_held(
 
     Args:
         connection: The transaction that has locked it.
-        job_id: The job.
+        waiting: The job.
         since: When it began to wait.
         verdict: What is kept with it, as JSON.
 
     Returns:
         Whether it waited.
     """
-    values = {"id": job_id, "since": since, "verdict": verdict, "hold": int(Hold.REVIEW)}
+    values = {
+        "id": waiting.job.id,
+        "tenant_id": waiting.job.tenant_id,
+        "since": since,
+        "verdict": verdict,
+        "hold": int(Hold.REVIEW),
+    }
     rows = (await connection.execute(_ADMIT, values)).all()
     await wake_flows(connection, [(row.lane, row.tenant_id) for row in rows if row.ready])
     return bool(rows)

@@ -20,7 +20,8 @@ VALUES (:tenant_id, :subject, :job_id, :reason, :placed_by) RETURNING id, placed
 
 _RELEASE: Final = text(f"""
 UPDATE legal_hold h SET released_at = now(), released_by = :by
-WHERE id = :id AND released_at IS NULL RETURNING {_COLUMNS}
+WHERE id = :id AND released_at IS NULL
+  AND tenant_id = COALESCE(CAST(:tenant_id AS bigint), tenant_id) RETURNING {_COLUMNS}
 """)
 
 _ACTIVE: Final = text(f"""
@@ -65,10 +66,11 @@ async def place_hold(
 
 
 async def release_hold(
-    connection: AsyncConnection, hold_id: UUID, *, by: str
+    connection: AsyncConnection, hold_id: UUID, *, by: str, tenant_id: int | None = None
 ) -> LegalHold | None:
-    """End a hold; ``None`` if there is none such in force."""
-    row = (await connection.execute(_RELEASE, {"id": hold_id, "by": by})).one_or_none()
+    """End a hold, of this tenant or of any; ``None`` if there is none such in force."""
+    values = {"id": hold_id, "by": by, "tenant_id": tenant_id}
+    row = (await connection.execute(_RELEASE, values)).one_or_none()
     return None if row is None else _hold(row)
 
 

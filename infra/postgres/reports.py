@@ -26,7 +26,8 @@ class JobReport:
 
 _LOCK: Final = text("SELECT pg_advisory_xact_lock(:class, hashtext(CAST(:job_id AS text)))")
 _OPEN: Final = text("""
-SELECT id FROM review_item WHERE job_id = :job_id AND origin = 'report' AND state = 0
+SELECT id FROM review_item
+WHERE tenant_id = :tenant_id AND job_id = :job_id AND origin = 'report' AND state = 0
 ORDER BY id LIMIT 1
 """)
 _ADD: Final = text("""
@@ -39,10 +40,13 @@ WHERE tenant_id = :tenant_id AND job_id = :job_id ORDER BY id LIMIT :limit
 """)
 
 
-async def lock_reports(connection: AsyncConnection, job_id: UUID) -> UUID | None:
+async def lock_reports(
+    connection: AsyncConnection, tenant_id: int, job_id: UUID
+) -> UUID | None:
     """Wait for who else reports the job now; return the item that is open for it already."""
     await connection.execute(_LOCK, {"class": _LOCK_CLASS, "job_id": job_id})
-    return (await connection.execute(_OPEN, {"job_id": job_id})).scalar_one_or_none()
+    values = {"tenant_id": tenant_id, "job_id": job_id}
+    return (await connection.execute(_OPEN, values)).scalar_one_or_none()
 
 
 async def add_report(

@@ -57,12 +57,12 @@ ON CONFLICT (item_id, reviewer) DO NOTHING RETURNING reviewer
 _PASS_ON: Final = text("""
 UPDATE review_item SET claimed_by = NULL, claimed_until = NULL, revision = revision + 1,
   escalated = escalated OR CAST(:escalated AS boolean)
-WHERE id = :id AND state = 0
+WHERE id = :id AND tenant_id = :tenant_id AND state = 0
 """)
 _CLOSE: Final = text("""
 UPDATE review_item SET state = :state, outcome = :outcome, decided_at = now(),
   claimed_until = NULL, revision = revision + 1
-WHERE id = :id AND state = 0 RETURNING id
+WHERE id = :id AND tenant_id = :tenant_id AND state = 0 RETURNING id
 """)
 _OVERDUE: Final = text("""
 SELECT id FROM review_item WHERE state = 0 AND due_at <= now() ORDER BY due_at LIMIT :limit
@@ -92,7 +92,8 @@ ORDER BY i.id LIMIT :limit
 _FORGET: Final = text("UPDATE review_item SET pending = NULL WHERE id = :id AND state <> 0")
 _REVIEWERS: Final = text("""
 SELECT DISTINCT d.reviewer FROM review_decision d JOIN review_item i ON i.id = d.item_id
-WHERE i.job_id = :job_id AND d.decision <> 'escalate' ORDER BY d.reviewer
+WHERE i.tenant_id = :tenant_id AND i.job_id = :job_id AND d.decision <> 'escalate'
+ORDER BY d.reviewer
 """)
 _OPEN: Final = text("""
 SELECT origin, count(*) AS open, count(*) FILTER (WHERE due_at <= now()) AS overdue,
@@ -132,7 +133,8 @@ async def add_decision(
 
 async def pass_on(connection: AsyncConnection, item: ReviewItem, *, escalated: bool) -> None:
     """Let an item go to another person; ``escalated``: to one who settles it."""
-    await connection.execute(_PASS_ON, {"id": item.id, "escalated": escalated})
+    values = {"id": item.id, "tenant_id": item.tenant_id, "escalated": escalated}
+    await connection.execute(_PASS_ON, values)
 
 
 async def close_review(
@@ -142,7 +144,12 @@ async def close_review(
     state: ReviewState = ReviewState.DECIDED,
 ) -> bool:
     """Close an item; tell whether it was open."""
-    values = {"id": item.id, "state": int(state), "outcome": int(outcome)}
+    values = {
+        "id": item.id,
+        "tenant_id": item.tenant_id,
+        "state": int(state),
+        "outcome": int(outcome),
+    }
     return (await connection.execute(_CLOSE, values)).one_or_none() is not None
 
 
@@ -175,9 +182,12 @@ async def forget_pending(connection: AsyncConnection, item_id: UUID) -> None:
     await connection.execute(_FORGET, {"id": item_id})
 
 
-async def reviewers_of(connection: AsyncConnection, job_id: UUID) -> Sequence[str]:
-    """Return who has decided about a job."""
-    return list((await connection.execute(_REVIEWERS, {"job_id": job_id})).scalars())
+async def reviewers_of(
+    connection: AsyncConnection, tenant_id: int, job_id: UUID
+) -> Sequence[str]:
+    """Return who has decided about a tenant's job."""
+    values = {"tenant_id": tenant_id, "job_id": job_id}
+    return list((await connection.execute(_REVIEWERS, values)).scalars())
 
 
 async def open_counts(connection: AsyncConnection, tenant_id: int | None) -> list[ReviewCount]:

@@ -25,8 +25,8 @@ HARM: Final = "harm"
 # Held against exemplars that were not learnt from: of the benign ones, which were written to
 # look harmful, 1 in 100 scores 0.70, which blocks at the level standard, and 6 in 100 score
 # 0.45, which flags.
-_SLOPE: Final = 1.103
-_SHIFT: Final = -0.035
+_SLOPE: Final = 0.953
+_SHIFT: Final = -0.058
 # Where more evidence stops to count: else the second of two categories would score high too.
 _CERTAIN: Final = 3.0
 

@@ -52,11 +52,13 @@ class WordSet:
         ]
         return sorted(found)[:_MOST]
 
-    def masked(self, text: str, begin: frozenset[str]) -> str:
-        """Return a text without them, of the same length."""
-        for start, end in self.places(text, begin):
-            text = text[:start] + "\n" * (end - start) + text[end:]
-        return text
+    def masked(self, plain: str, text: str, begin: frozenset[str]) -> tuple[str, str]:
+        """Return a text, plain and as written, without them; neither gets shorter."""
+        for start, end in self.places(plain, begin):
+            gap = "\n" * (end - start)
+            plain = plain[:start] + gap + plain[end:]
+            text = text[:start] + gap + text[end:]
+        return plain, text
 
     def _regex(self, number: int) -> re.Pattern[str]:
         # The first time only: most patterns are never tried. Two threads may both do it.
@@ -119,7 +121,7 @@ class NearRules:
         likely = [rule for rule in self.rules if possible.issuperset(rule.near)]
         if not likely:
             return ()
-        masked = self._masks.masked(plain, begin)
+        masked, text = self._masks.masked(plain, text, begin)
         places: dict[str, Sequence[Place]] = {}
         held: list[Hit] = []
         for rule in likely:

@@ -29,6 +29,8 @@ def joined(text: str, lexicon: Lexicon | None) -> tuple[str, ...]:
 
     def join(match: re.Match[str]) -> str:
         letters = "".join(_LETTER.findall(match.group()))
+        if sum(map(str.isalpha, letters)) < _FEW:
+            return match.group()
         return "'".join(_in_words(part, lexicon) for part in letters.split("'"))
 
     single = sum(len(word) == 1 for word in text.split()) >= _FEW

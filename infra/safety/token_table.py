@@ -5,6 +5,7 @@ counts follows from its place in the vocabulary, which is in the order of freque
 et al., 2017) over Zipf's law, as model2vec does it.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,7 @@ VECTORS: Final = "token_vectors.npy"
 SCALES: Final = "token_scales.npy"
 VOCABULARY: Final = "vocabulary.txt"
 WIDTH: Final = 256
+_COMMONEST: Final = "the"
 # SIF's a: a token as frequent as this counts half.
 _HALF: Final = 1e-3
 
@@ -31,7 +33,7 @@ class TokenTable:
     ) -> None:
         self.wordpiece = WordPiece(vocabulary)
         self._vectors = vectors
-        self._scales = scales * token_weights(len(vocabulary))
+        self._scales = scales * token_weights(vocabulary)
 
     def weighted(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the vectors of tokens, as long as their weights, shape (tokens, 256)."""
@@ -50,9 +52,20 @@ def load_table(folder: Path) -> TokenTable:
     return TokenTable(vectors, scales.astype(np.float32), read_vocabulary(words))
 
 
-def token_weights(tokens: int) -> NDArray[np.float32]:
-    """Return how much each token of a vocabulary in the order of frequency counts."""
-    share: NDArray[np.float64] = 1 / np.arange(2, tokens + 2)
-    share /= share.sum()
+def token_weights(vocabulary: Sequence[str]) -> NDArray[np.float32]:
+    """Return how much each token counts: the rarer, the more.
+
+    The vocabulary begins with signs and letters; words follow in the order of frequency.
+    """
+    first = vocabulary.index(_COMMONEST)
+    share: NDArray[np.float64] = 1 / np.maximum(1, np.arange(len(vocabulary)) - first + 1)
+    share /= share[first:].sum()
     weights: NDArray[np.float64] = _HALF / (_HALF + share)
+    weights[:first] = [_weight_of_sign(token) for token in vocabulary[:first]]
     return weights.astype(np.float32)
+
+
+def _weight_of_sign(token: str) -> float:
+    if not token.isascii():
+        return 1.0
+    return 0.5 if token.isalnum() or len(token) > 1 else 0.1

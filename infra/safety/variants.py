@@ -39,6 +39,7 @@ _STRANGE: Final = 0.35
 _SENSIBLE: Final = 0.5
 _FEW_LETTERS: Final = 8
 _LOOKED_AT: Final = 400
+_LONG: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +59,11 @@ def variants_of(read: Normalised, lexicon: Lexicon | None = None) -> Variants:
             has to say so, and letters without spaces stay together.
     """
     text = read.unmixed or read.text
-    if read.hidden:
-        text = f"{text} {normalise(read.hidden).text}"
     found: dict[str, None] = {}
+    if read.hidden:
+        hidden = normalise(read.hidden).text
+        found[hidden] = None
+        text = f"{text} {hidden}"
     tricks: dict[str, None] = {}
     decoded = decode(text)
     if decoded:
@@ -123,7 +126,7 @@ def _turned(text: str, lexicon: Lexicon | None) -> Sequence[tuple[str, str]]:
     """Return the text read backwards, or in rot13, if it says so or makes sense only so."""
     said = text.lower()
     found: list[tuple[str, str]] = []
-    if any(sign in said for sign in _REVERSAL):
+    if any(sign in said for sign in _REVERSAL) and _hides(said, lexicon):
         found.append((REVERSED, text[::-1]))
     if any(sign in said for sign in _ROTATION):
         found.append((ROTATED, _rotated(text, lexicon)))
@@ -140,6 +143,14 @@ def _turned(text: str, lexicon: Lexicon | None) -> Sequence[tuple[str, str]]:
     if lexicon.share_known(word.translate(_ROT13) for word in words) >= wanted:
         return ((ROTATED, _rotated(text, lexicon)),)
     return ()
+
+
+def _hides(said: str, lexicon: Lexicon | None) -> bool:
+    """Tell whether some word of a text is one only when it is read backwards."""
+    return lexicon is None or any(
+        len(word) >= _LONG and word not in lexicon and word[::-1] in lexicon
+        for word in _WORD.findall(said)
+    )
 
 
 def _rotated(text: str, lexicon: Lexicon | None) -> str:

@@ -64,8 +64,9 @@ def _estimate(found: Estimated) -> dict[str, Any]:
     if found.price is not None:
         low, high = (told(BudgetUnit.MONEY, amount) for amount in found.price)
         view["price"] = {"low": low, "high": high, "currency": "usd"}
-    if verdict.refusal is not None:
-        return view | {"verdict": "refused", "refusal": _refusal(verdict.refusal)}
+    refusal = found.blocked or verdict.refusal
+    if refusal is not None:
+        return view | {"verdict": "refused", "refusal": _refusal(refusal)}
     view["ahead_in_lane"] = place.ahead_in_lane
     if place.low is not None:
         view["eta_seconds"] = {"low": place.low, "high": place.high}

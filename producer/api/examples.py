@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from producer.api.request_examples import (
+    APPEAL_REQUEST,
     BUDGET_BODY,
     CANCEL_REQUEST,
     ENDPOINT_AUTH,
@@ -20,7 +21,10 @@ from producer.api.request_examples import (
     POLICY_DOCUMENT,
     RECOVERY_REQUEST,
     REDRIVE_REQUEST,
+    REPORT_REQUEST,
     RETENTION_REQUEST,
+    REVIEW_CHOICE,
+    REVIEW_DECISION,
     SCHEDULE_CHANGE,
     SCHEDULE_REQUEST,
     SECRET_ROTATION,
@@ -109,6 +113,10 @@ HAND_MADE: Final[dict[str, Any]] = {
     "PolicyDocument": POLICY_DOCUMENT,
     "SimulationRequest": SIMULATION_REQUEST,
     "LiftRequest": LIFT_REQUEST,
+    "ReviewChoice": REVIEW_CHOICE,
+    "ReviewDecision": REVIEW_DECISION,
+    "AppealRequest": APPEAL_REQUEST,
+    "ReportRequest": REPORT_REQUEST,
     "RetentionRequest": RETENTION_REQUEST,
     "ErasureRequest": ERASURE_REQUEST,
     "HoldRequest": HOLD_REQUEST,

@@ -20,7 +20,7 @@ CREATE_MODERATION: Final = Operation(
     method="POST",
     path="/v1/moderations",
     summary="Judge texts and pictures",
-    description="OpenAI's moderation, by the tenant's own policy; `genq` has all of the verdict. "
+    description="OpenAI's moderation, by the tenant's policy; `genq` has all of the verdict. "
     "A list of texts has a result each, a list of parts has one. Nothing is kept.",
     tag="safety",
     body="ModerationRequest",

@@ -53,6 +53,18 @@ HOLD_REQUEST: Final[dict[str, Any]] = {
     "end_user": "user-42",
     "reason": "case 12/2026",
 }
+REVIEW_CHOICE: Final[dict[str, Any]] = {"origin": "appeal"}
+REVIEW_DECISION: Final[dict[str, Any]] = {
+    "decision": "reject",
+    "reason": "violates_policy",
+    "note": "a real address",
+}
+APPEAL_REQUEST: Final[dict[str, Any]] = {"text": "It is a toy: the kite has no blade."}
+REPORT_REQUEST: Final[dict[str, Any]] = {
+    "category": "privacy",
+    "note": "that is me",
+    "reporter": "user-42",
+}
 TENANT_REQUEST: Final[dict[str, Any]] = {"name": "globex", "weight": 2, "max_inflight": 50}
 PLAN_CHANGE: Final[dict[str, Any]] = {"weight": 4, "calls_per_minute": 600}
 JOB_ACTION_REQUEST: Final[dict[str, Any]] = {

@@ -105,7 +105,8 @@ async def simulate_policy(services: Services, tenant: Tenant, request: Request) 
         written = (await book.get(wanted.version)).document
     simulator = Simulator(services.engine, services.clock, owner)
     document = await book.check(written)
-    found = await simulator.run(document, since=wanted.since, limit=wanted.limit)
+    async with services.searches.place(tenant.id):
+        found = await simulator.run(document, since=wanted.since, limit=wanted.limit)
     return Response(encode(found.view()), 200, PRIVATE, _JSON)
 
 

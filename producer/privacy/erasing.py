@@ -115,4 +115,4 @@ async def _keep_what_is_held(
             body = Body(table, tenant_id, job.id, stored)
             sealed = await seal_for_tenant(connection, body)
             if sealed is not None:
-                await put_body(connection, table, job.id, sealed)
+                await put_body(connection, tenant_id, table, job.id, sealed)

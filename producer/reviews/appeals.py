@@ -122,8 +122,10 @@ class Appeals:
             )
             if added:
                 await open_reviews(connection, [item])
-                barred = orjson.dumps(await reviewers_of(connection, job.id)).decode()
-                await bar_reviewers(connection, item.id, barred)
+                barred = orjson.dumps(
+                    await reviewers_of(connection, tenant.id, job.id)
+                ).decode()
+                await bar_reviewers(connection, tenant.id, item.id, barred)
                 of = f"appeal {format_id('apl', key)}"
                 told = {"job": format_id("job", job.id), "category": item.category}
                 await record(connection, tenant.id, "appeal.made", of, told)
@@ -184,7 +186,7 @@ class Appeals:
         await close_appeal(connection, appeal, AppealState.OVERTURNED, requeued)
         label = {"label": FALSE_POSITIVE, "overturned": True, "decided_by_people": True}
         await label_overturned(
-            connection, item.job_id, by=requeued, label=orjson.dumps(label).decode()
+            connection, appeal, by=requeued, label=orjson.dumps(label).decode()
         )
         await self._announce(connection, appeal, AppealState.OVERTURNED, requeued)
         told = {"appeal": AppealState.OVERTURNED.word, "label": FALSE_POSITIVE}

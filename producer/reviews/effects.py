@@ -115,7 +115,7 @@ class Effects:
         Raises:
             ReviewOverError: The job does not wait any more.
         """
-        waiting = await lock_held(connection, item.job_id)
+        waiting = await lock_held(connection, item.tenant_id, item.job_id)
         if waiting is None:
             raise ReviewOverError(_MOVED_ON)
         verdict = decided_verdict(item.verdict, outcome, text=text, by_people=by_people)
@@ -133,7 +133,7 @@ class Effects:
             await _remember(connection, item, pending)
             return Effect(_rings(shown, owed=done.owed), waiting, JobState.SUCCEEDED)
         told = orjson.dumps(verdict).decode()
-        await admit_held(connection, item.job_id, since=item.created_at, verdict=told)
+        await admit_held(connection, waiting, since=item.created_at, verdict=told)
         return Effect([Ring(WAKE, READY)], waiting)
 
     async def clear(self, pending: PendingOutput, *, kept: bool) -> None:

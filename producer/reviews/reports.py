@@ -46,7 +46,7 @@ class Reports:
             subject_of(self._settings, tenant.id, said.reporter) if said.reporter else None
         )
         async with transaction(self._engine) as connection:
-            item_id = await lock_reports(connection, job.id)
+            item_id = await lock_reports(connection, tenant.id, job.id)
             if item_id is None:
                 item = _item(job, said.category)
                 item_id = item.id

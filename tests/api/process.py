@@ -2,14 +2,15 @@
 
 import asyncio
 import json
-import sys
-from asyncio.subprocess import PIPE, Process
+import os
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from infra.settings import Settings
+from tests.fixtures.warm_python import WarmProcess, start_warm
 
 MODELS: Final = """[{"name": "painter", "base_url": "http://painter.invalid/v1",
 "models": [{"name": "test-image", "kind": "image"}]}]"""
@@ -30,30 +31,56 @@ def environment(settings: Settings) -> dict[str, str]:
     }
 
 
+@dataclass
+class Process:
+    """What runs, and what it writes."""
+
+    running: WarmProcess
+    stdout: asyncio.StreamReader
+    stderr: asyncio.StreamReader
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal."""
+        self.running.send_signal(number)
+
+    def terminate(self) -> None:
+        """SIGTERM it."""
+        self.running.terminate()
+
+
 @asynccontextmanager
 async def started(
     *arguments: str, env: dict[str, str], folder: Path
 ) -> AsyncGenerator[Process]:
     """The process; killed at the end, if it is still there."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-P", "-m", "producer.api", *arguments),
-        env=env,
-        cwd=folder,
-        stdout=PIPE,
-        stderr=PIPE,
+    async with AsyncExitStack() as stack:
+        (stdout, out), (stderr, err) = [await _pipe(stack) for _ in range(2)]
+        command = ["-m", "producer.api", *arguments]
+        running = start_warm(command, env, (0, out, err), folder)
+        for its_own in (out, err):
+            os.close(its_own)
+        try:
+            yield Process(running, stdout, stderr)
+        finally:
+            with suppress(ProcessLookupError):
+                running.kill()
+            await running.wait()
+
+
+async def _pipe(stack: AsyncExitStack) -> tuple[asyncio.StreamReader, int]:
+    """Return where to read, until the stack closes, and the descriptor that is written to."""
+    readable, writable = os.pipe()
+    reader = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(readable, "rb", buffering=0)
     )
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.communicate()
+    stack.callback(transport.close)
+    return reader, writable
 
 
 async def url_of(process: Process) -> str:
     """Wait until the process listens; return where."""
-    assert process.stdout is not None
     async with asyncio.timeout(_PATIENCE_SECONDS):
         async for line in process.stdout:
             told = json.loads(line)
@@ -65,6 +92,7 @@ async def url_of(process: Process) -> str:
 async def ended(process: Process) -> tuple[int, str, str]:
     """Return the exit code and what was written since, to both streams."""
     async with asyncio.timeout(_PATIENCE_SECONDS):
-        written, errors = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, written.decode(), errors.decode()
+        # Neither may fill up while the other is read.
+        written, errors = await asyncio.gather(process.stdout.read(), process.stderr.read())
+        code = await process.running.wait()
+    return code, written.decode(), errors.decode()

@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from infra.postgres.engine import transaction, whole_transactions
 from infra.settings import Settings
-from tests.api.served import IMAGE, Served, run
+from tests.api.served import IMAGE, PATIENCE_SECONDS, Served, run
 from tests.api.test_budgets import set_budget
 
 
@@ -18,6 +18,16 @@ def replacing(key: str, **more: Any) -> dict[str, Any]:
 async def statuses(api: Served) -> list[str]:
     shown = await api.http.get("/v1/jobs?limit=100")
     return sorted(job["status"] for job in shown.json()["data"])
+
+
+async def until_somebody_waits(api: Served) -> None:
+    """Return when a transaction waits for a row that another one holds."""
+    waits = text("SELECT FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'")
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            async with transaction(api.services.engine) as connection:
+                if (await connection.execute(waits)).first() is not None:
+                    return
 
 
 def test_a_call_that_waits_for_a_job_it_replaces_holds_up_no_other_submit(
@@ -32,7 +42,7 @@ def test_a_call_that_waits_for_a_job_it_replaces_holds_up_no_other_submit(
             await busy.execute(text(f"SELECT FROM live WHERE job_id = ({newest}) FOR UPDATE"))
             jobs = {"jobs": [replacing(key) for key in keys]}
             call = asyncio.create_task(api.http.post("/v1/jobs/bulk", json=jobs))
-            await asyncio.sleep(0.5)  # sleeps: until the call waits for the row
+            await until_somebody_waits(api)
             async with asyncio.timeout(3):
                 await api.submit()
             assert not call.done()

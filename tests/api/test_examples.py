@@ -45,9 +45,11 @@ def test_every_body_has_an_example_that_fits_its_schema() -> None:
     for place, content in found:
         shown = examples(told, content)
         assert shown, place
-        schema = {**content["schema"], "components": told["components"]}
+        # Of the components, those that a schema may name: each is translated every time.
+        schemas = {"schemas": told["components"]["schemas"]}
+        schema = Draft202012Validator({**content["schema"], "components": schemas})
         for example in shown:
-            faults = [str(fault) for fault in Draft202012Validator(schema).iter_errors(example)]
+            faults = [str(fault) for fault in schema.iter_errors(example)]
             assert not faults, (place, faults[0])
 
 
@@ -92,7 +94,7 @@ def test_every_request_example_is_taken_by_the_api(settings: Settings) -> None:
                             method, path, json=example, headers=headers
                         )
                         # The id in the path is a placeholder.
-                        fine = {200, 201, 202} if "{" not in path else {200, 404}
+                        fine = {200, 201, 202, 204} if "{" not in path else {200, 404}
                         assert answer.status_code in fine, (method, path, answer.text)
 
     run(settings, scenario)

@@ -47,6 +47,8 @@ def test_a_key_is_shown_once_and_works(settings: Settings) -> None:
             "safety:read",
             "safety:write",
             "privacy",
+            "review",
+            "review:lead",
         ]
         assert made["key"].startswith(made["prefix"])
         assert (await api.http.get("/v1/jobs", headers=bearer(made["key"]))).status_code == 200

@@ -67,6 +67,11 @@ def test_no_door_lets_in_what_no_policy_allows(settings: Settings) -> None:
             "/v1/schedules", json={"name": "n", "cron": "@daily", "request": NEVER}
         )
         at_once = await api.http.post(f"/v1/schedules/{made.json()['id']}/trigger")
+        estimate = (await api.http.post("/v1/estimate", json=NEVER)).json()
+        assert (estimate["verdict"], estimate["refusal"]["code"]) == (
+            "refused",
+            "content_blocked",
+        )
         blocked = [answer.json() for answer in (*answers, retried, at_once)] + [in_bulk[1]]
         assert all(_blocked(job) for job in blocked)
         assert [row.state for row in await _rows(api, "SELECT state FROM live")] == [2, 2]

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+from sqlalchemy import text
+
 from infra.clock import SystemClock
 from infra.postgres.engine import transaction, whole_transactions
 from infra.safety.decide import decide
@@ -10,13 +12,14 @@ from infra.safety.policy_file import default_policy
 from infra.safety.sanctions import Sanction, Sanctions
 from infra.safety.strikes import Blocked, add_strikes, blocked_prompt
 from infra.settings import Settings
+from infra.subjects import subject_of
 from producer.safety.owner import PolicyOwner
 from producer.safety.sanctions import lift
 from schemas.policy import resolve
 from schemas.policy_duties import StrikeWeights
 from schemas.safety import Finding
 from schemas.tenant_plan import SafetyLevel
-from tests.api.served import Served, run
+from tests.api.served import IMAGE, Served, run
 
 TENANT = 7
 ALICE, BOB = b"a" * 16, b"b" * 16
@@ -116,5 +119,30 @@ def test_rewordings_of_what_was_blocked_count_three_and_of_what_was_flagged_noth
         # Twice the very same one, a rewording, and that one again.
         assert found.strikes == 1 + 1 + 3 + 1
         assert await watch.of(BOB) is None
+
+    run(settings, scenario)
+
+
+def test_whoever_is_suspended_is_told_until_when_and_others_go_on(settings: Settings) -> None:
+    async def scenario(api: Served) -> None:
+        async with transaction(api.services.engine) as connection:
+            found = await connection.execute(text("SELECT id FROM tenant WHERE name = 'acme'"))
+            acme = found.scalar_one()
+            alice = subject_of(api.services.settings, acme, "alice")
+            await connection.execute(
+                text(
+                    "INSERT INTO safety_strike (tenant_id, subject, kind, weight)"
+                    " SELECT :tenant, :subject, 'block', 1 FROM generate_series(1, 20)"
+                ),
+                {"tenant": acme, "subject": alice},
+            )
+        # The first to name an end user has the process look.
+        answer = await api.http.post("/v1/jobs", json=IMAGE | {"end_user": "alice"})
+        problem = answer.json()
+        assert (answer.status_code, problem["code"]) == (403, "end_user_suspended")
+        assert problem["suspended_until"] in problem["detail"]
+        assert 3_500 < int(answer.headers["retry-after"]) <= 3_600
+        await api.submit(IMAGE | {"end_user": "bob"})
+        await api.submit(IMAGE)
 
     run(settings, scenario)

@@ -119,7 +119,6 @@ async def stack(settings: Settings, folder: Path) -> AsyncGenerator[Stack]:
             started(env=environment(here), folder=folder)
         )
         base_url = await url_of(process)
-        assert process.stdout is not None
         # Nobody else reads the log: a full pipe would stop the API.
         reading = asyncio.create_task(process.stdout.read())
         closing.callback(reading.cancel)

@@ -2,6 +2,7 @@
 
 import base64
 
+import orjson
 import psycopg
 import pytest
 from pydantic import SecretStr
@@ -9,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.contents import contents_of
 from infra.endings import ending_of
+from infra.postgres.delivery import Want, fetch_due
 from infra.postgres.delivery_log import get_event
 from infra.postgres.engine import create_engine, transaction
 from infra.postgres.finish import finish_jobs
@@ -110,6 +112,28 @@ def test_no_table_shows_what_was_asked_and_answered_and_its_owner_reads_all_of_i
     event = genq.in_transaction(lambda c: get_event(c, claim.tenant_id, event_id))
     assert event
     assert TOLD.encode() in event.body
+
+
+def test_a_receiver_gets_the_event_as_it_was_signed_or_later_but_never_less(
+    genq: Harness,
+) -> None:
+    claim = started(genq, end_user="ada", webhook={"url": "https://example.com/hook"})
+    finish(genq, claim)
+    ((lane_id,),) = genq.sql("SELECT lane_id FROM delivery")
+    want = Want(lane_id, live=1, past=0, held=(), in_order=False)
+
+    (found,) = genq.in_transaction(lambda c: fetch_due(c, [want]))
+    assert found.owed.body
+    assert orjson.loads(found.owed.body)["data"]["output"]["text"] == TOLD
+
+    kept = genq.sql("DELETE FROM tenant_key RETURNING tenant_id, number, wrapped")[0]
+    forget_keys(genq)
+    (found,) = genq.in_transaction(lambda c: fetch_due(c, [want]))
+    assert (found.owed.body, found.pushed, found.waits_until is not None) == (None, True, True)
+
+    genq.sql("INSERT INTO tenant_key VALUES (:t, :n, :w)", t=kept[0], n=kept[1], w=kept[2])
+    (found,) = genq.in_transaction(lambda c: fetch_due(c, [want]))
+    assert found.owed.body
 
 
 def test_rows_of_the_release_before_and_of_an_installation_that_does_not_seal_are_read(

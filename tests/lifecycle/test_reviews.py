@@ -8,106 +8,28 @@ from typing import Any
 import orjson
 import pytest
 
-from infra.clock import SystemClock
 from infra.objectstore.directory import DirectoryStore
 from infra.postgres.review_queue import Reviewer, ReviewItem
-from infra.safety.policies import Policies
-from producer.cancel import Canceller
-from producer.reviews.appeals import Appeals
-from producer.reviews.desk import ReviewDesk
-from producer.reviews.janitor import ReviewJanitor
 from schemas.errors import GenqError
-from schemas.ids import format_id, parse_id
-from schemas.job import JobRecord
+from schemas.ids import parse_id
 from schemas.job_states import AttemptOutcome, JobState
-from schemas.review import Decision, ReviewDecision
 from schemas.review_errors import ReviewBarredError, ReviewOverError, ReviewTakenError
 from schemas.safety import Action
 from tests.fixtures.auditor import assert_clean
 from tests.fixtures.harness import Harness
 from tests.fixtures.judging import Seer, judge
-
-DOUBTFUL = "a doubtful thing [doubt 0.5]"
-PERHAPS_NEVER = "perhaps never [weapons_mass_harm 0.4]"
-APPROVE = ReviewDecision(decision=Decision.APPROVE, reason="harmless")
-REJECT = ReviewDecision(decision=Decision.REJECT, reason="violates_policy", note="no")
-ESCALATE = ReviewDecision(decision=Decision.ESCALATE, reason="unsure")
-ADA, BEN = Reviewer("key ada", None), Reviewer("key ben", None)
-LEAD = Reviewer("key lead", None, lead=True)
-
-
-class Office:
-    """The people who decide, and the dispatcher's part of it."""
-
-    def __init__(self, genq: Harness) -> None:
-        self.genq = genq
-        engine, settings, bells = genq._engine, genq.settings, genq._doorbells
-        clock = SystemClock()
-        policies = Policies(engine, clock)
-        self.appeals = Appeals(engine, settings, bells, clock, policies)
-        self.desk = ReviewDesk(engine, settings, genq.store, bells, self.appeals)
-        self.janitor = ReviewJanitor(engine, settings, genq.store, bells)
-        self.canceller = Canceller(engine, settings, bells)
-
-    def held(self, prompt: str, **request: Any) -> tuple[str, ReviewItem]:
-        """Run a job until it is held; return it and its item."""
-        job_id = self.genq.submit(prompt, **request)
-        self.genq.run_until_idle()
-        assert self.genq.job(job_id).state is JobState.HELD
-        return job_id, self.item(job_id)
-
-    def item(self, job_id: str) -> ReviewItem:
-        """Return the newest item of a job."""
-        rows = self.genq.sql(
-            "SELECT id FROM review_item WHERE job_id = :id ORDER BY id DESC LIMIT 1",
-            id=parse_id("job", job_id),
-        )
-        return self.genq.do(self.desk.get(ADA, rows[0].id))
-
-    def decide(
-        self, who: Reviewer, item: ReviewItem, said: ReviewDecision = APPROVE
-    ) -> ReviewItem:
-        """Claim and decide."""
-        self.genq.do(self.desk.claim(who, item.id))
-        return self.genq.do(self.desk.decide(who, item.id, said))
-
-    def tidy(self) -> None:
-        """Do what the dispatcher does."""
-        self.genq.do(self.janitor.sweep())
-        self.genq.do(self.janitor.clear())
-
-    def stored(self) -> list[str]:
-        """Return what lies in the object store."""
-        root = self.genq.objects
-        return sorted(str(path.relative_to(root)) for path in root.rglob("*.png"))
-
-    def cancel(self, job_id: str) -> None:
-        """Cancel a job."""
-        tenant = self.genq.tenant("acme")
-        self.genq.do(self.canceller.cancel(tenant.id, parse_id("job", job_id)))
-
-
-def _policy(genq: Harness, **more: Any) -> None:
-    genq.tenant("acme")
-    document = {
-        "policy": "acme",
-        "categories": {"doubt": {"flag": 0.3, "review": 0.4, "block": 0.9}},
-        **more,
-    }
-    genq.sql(
-        """INSERT INTO safety_policy (tenant_id, version, document, digest, created_by,
-             activated_at)
-           SELECT id, 1, CAST(:document AS jsonb), '', 'test', now() FROM tenant""",
-        document=orjson.dumps(document).decode(),
-    )
-
-
-@pytest.fixture
-def office(genq: Harness) -> Office:
-    """Reviewers, and a policy that lets them decide about what is doubtful."""
-    _policy(genq)
-    judge(genq)
-    return Office(genq)
+from tests.fixtures.reviewing import (
+    ADA,
+    APPROVE,
+    BEN,
+    DOUBTFUL,
+    ESCALATE,
+    LEAD,
+    PERHAPS_NEVER,
+    REJECT,
+    Office,
+    let_people_decide,
+)
 
 
 def _events(genq: Harness, job_id: str) -> Sequence[dict[str, Any]]:
@@ -323,60 +245,9 @@ def test_two_reviewers_never_hold_one_item(office: Office) -> None:
         genq.do(office.desk.decide(people[won.index(True)], item.id, REJECT))
 
 
-def _blocked(office: Office) -> JobRecord:
-    job_id, item = office.held(DOUBTFUL, priority=1, end_user="ada")
-    office.decide(ADA, item, REJECT)
-    return office.genq.job(job_id)
-
-
-def test_an_overturned_appeal_does_the_job_over_exactly_once(office: Office) -> None:
-    """Whoever decided before may not decide; two who click at once make one job."""
-    genq = office.genq
-    job = _blocked(office)
-    tenant = genq.tenant("acme")
-
-    async def appeal_twice() -> list[bool]:
-        tries = [office.appeals.add(tenant, job, "it is a kite") for _ in range(2)]
-        return sorted(new for _, new in await asyncio.gather(*tries))
-
-    assert genq.do(appeal_twice()) == [False, True]
-    item = office.item(format_id("job", job.id))
-    with pytest.raises(ReviewBarredError):
-        office.decide(ADA, item)
-    genq.do(office.desk.claim(BEN, item.id))
-
-    async def click_twice() -> list[bool]:
-        clicks = [office.desk.decide(BEN, item.id, APPROVE) for _ in range(2)]
-        found = await asyncio.gather(*clicks, return_exceptions=True)
-        return sorted(isinstance(one, ReviewItem) for one in found)
-
-    assert genq.do(click_twice()) == [False, True]
-    (again,) = genq.sql("SELECT id, priority, lane FROM job WHERE redrive_of = :id", id=job.id)
-    assert (again.priority, again.lane) == (1, job.lane.number)
-    genq.run_until_idle()
-    assert genq.job(format_id("job", again.id)).state is JobState.SUCCEEDED
-    (appeal,) = genq.sql("SELECT state, requeued_as FROM appeal")
-    assert (appeal.state, appeal.requeued_as) == (2, again.id)
-    old = genq.job(format_id("job", job.id))
-    assert (old.verdict or {})["label"] == "false_positive"
-    assert genq.events(format_id("job", job.id)) == ["job.blocked", "job.appeal_decided"]
-
-
-def test_an_upheld_appeal_changes_nothing(office: Office) -> None:
-    """The job stays as it is, and its owner hears of it."""
-    genq = office.genq
-    job = _blocked(office)
-    genq.do(office.appeals.add(genq.tenant("acme"), job, "please"))
-    office.decide(BEN, office.item(format_id("job", job.id)), REJECT)
-    assert genq.sql("SELECT 1 FROM job WHERE redrive_of IS NOT NULL") == []
-    assert genq.sql("SELECT state FROM appeal")[0].state == 1
-    rows = genq.sql("SELECT body FROM outbox WHERE type = 'job.appeal_decided'")
-    assert orjson.loads(rows[0].body)["data"]["appeal"]["state"] == "upheld"
-
-
 def test_a_sample_of_what_went_through_holds_nothing_up(genq: Harness) -> None:
     """The share is the policy's; a job is one item, however often it is attempted."""
-    _policy(genq, review={"sample": {"allow": 1.0, "flag": 0.0}})
+    let_people_decide(genq, review={"sample": {"allow": 1.0, "flag": 0.0}})
     judge(genq)
     flagged = genq.submit("a doubtful thing [doubt 0.35]")
     genq.run_until_idle()
