@@ -5,7 +5,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 
 from schemas.safety import Action
 
@@ -67,7 +67,7 @@ class HashEntriesRequest(BaseModel):
     lines: Annotated[
         list[Annotated[str, Field(max_length=400)]], Field(min_length=1, max_length=MAX_LINES)
     ]
-    remove: bool = False
+    remove: StrictBool = False
 
 
 class HashListView(BaseModel):

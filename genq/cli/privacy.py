@@ -206,9 +206,7 @@ def place_hold(
     _become("hold-place", [], told, as_json=as_json, data_dir=data_dir)
 
 
-def release_hold(
-    hold: Hold, as_json: options.AsJson = False, data_dir: DataDir = None
-) -> None:
+def release_hold(hold: Hold, as_json: options.AsJson = False, data_dir: DataDir = None) -> None:
     """End a hold; what it kept goes as it would have gone without it."""
     _become("hold-release", [hold], {}, as_json=as_json, data_dir=data_dir)
 

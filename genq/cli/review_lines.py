@@ -20,7 +20,7 @@ def row_of(review: Review) -> tuple[str, ...]:
         review.category,
         review.stage,
         f"{state}, escalated" if review.escalated and review.state == "open" else state,
-        left_of(review.due_at),
+        left_of(review.due_at) if review.state == "open" else "",
         review.claimed_by or "",
         review.tenant,
     )
@@ -41,13 +41,13 @@ def lines_of(review: Review) -> Iterator[str]:
     yield f"{review.id}  {review.category}  {review.stage} of {review.job}"
     yield f"  why here   {_why(review)}"
     yield f"  tenant     {review.tenant}"
-    if review.due_at is not None:
+    if review.due_at is not None and review.state == "open":
         then = f", then {review.on_timeout}" if review.on_timeout else ""
         yield f"  due        in {left_of(review.due_at)}{then}"
     if review.state != "open":
         yield f"  state      {review.state}: {review.outcome or 'nobody waits for it'}"
     for reason in review.reasons:
-        yield f"  detectors  {reason}"
+        yield f"  because    {reason}"
     if review.reports:
         yield f"  reports    {review.reports}"
     for said in review.decisions:

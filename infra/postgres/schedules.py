@@ -241,9 +241,7 @@ async def move_on(
     await connection.execute(_FORGET, {"id": key, "age": keep_runs})
 
 
-async def _schedules(
-    connection: AsyncConnection, rows: Sequence[Row[Any]]
-) -> list[Schedule]:
+async def _schedules(connection: AsyncConnection, rows: Sequence[Row[Any]]) -> list[Schedule]:
     stored = [(_place(row.tenant_id, row.id), row.request) for row in rows]
     opened = await open_inputs(connection, stored)
     for one in opened:

@@ -1,14 +1,13 @@
 """Start: the compare-and-set that turns a pointer into the right to run an attempt."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.postgres.hot import HotStatement
-from infra.postgres.sealed_content import Body, open_bodies
+from infra.postgres.sealed_content import Body, Opened, open_bodies
 from schemas import generation, lanes
 from schemas.claim import Claim, Pointer
 from schemas.cost import Cost
@@ -66,17 +65,18 @@ async def start_attempts(
     bodies = [Body("payload", row.tenant_id, row.job_id, row.body) for row in rows]
     opened = await open_bodies(connection, bodies)
     return {
-        row.job_id: replace(
-            claim_of_row(row, session), input=one.body.get("input", {}), fault=one.fault
-        )
+        row.job_id: claim_of_row(row, session, asked=one)
         for row, one in zip(rows, opened, strict=True)
     }
 
 
-def claim_of_row(row: Any, session: int) -> Claim:
+def claim_of_row(row: Any, session: int, *, asked: Opened | None = None) -> Claim:
     """Return the claim that a row of ``live``, ``job`` and ``payload`` describes.
 
-    Its input is left out where it is sealed: who ends a job does not need it.
+    Args:
+        row: As it is stored.
+        session: The worker's.
+        asked: The payload, opened; who only ends a job does without the input.
     """
     return Claim(
         job_id=row.job_id,
@@ -91,7 +91,8 @@ def claim_of_row(row: Any, session: int) -> Claim:
         failures=row.failures,
         created_at=row.created_at,
         started_at=row.started_at,
-        input=row.body.get("input", {}),
+        input=(asked.body if asked else row.body).get("input", {}),
+        fault=asked.fault if asked else None,
         metadata=row.labels or {},
         tags=row.tags or (),
         retry_of=row.redrive_of,

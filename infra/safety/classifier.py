@@ -4,7 +4,7 @@ It knows English best; README.md says what it cannot tell.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -25,10 +25,17 @@ HARM: Final = "harm"
 # Held against exemplars that were not learnt from: of the benign ones, which were written to
 # look harmful, 1 in 100 scores 0.70, which blocks at the level standard, and 6 in 100 score
 # 0.45, which flags.
-_SLOPE: Final = 0.953
-_SHIFT: Final = -0.058
+SLOPE: Final = 0.953
+SHIFT: Final = -0.058
 # Where more evidence stops to count: else the second of two categories would score high too.
 _CERTAIN: Final = 3.0
+
+
+BAND: Final = (0.25, 0.80)
+"""Overall scores that leave doubt."""
+
+Second = Callable[[Sequence[str]], Sequence[Mapping[str, float]]]
+"""Whoever scores texts by other means; asked where there is doubt."""
 
 
 class TextClassifier:
@@ -44,18 +51,30 @@ class TextClassifier:
         encoder: StaticEncoder,
         heads: Heads,
         folder: Path,
+        *,
         own: Mapping[str, OwnHead] = MappingProxyType({}),
+        second: Second | None = None,
+        second_version: str = "",
     ) -> None:
-        self.version = _version(heads, own)
+        self.version = _version(heads, own) + second_version
         self.categories = (*heads.categories, *own)
         self._encoder = encoder
         self._heads = heads
         self._folder = folder
         self._own = own
+        self._second = second
+        self._second_version = second_version
 
     def scores(self, texts: Sequence[str]) -> list[Mapping[str, float]]:
         """Return, for each text, a score per category and the overall one under ``harm``."""
-        return [self._scores(self._encoder.encode(text)) for text in texts]
+        found = [self._scores(self._encoder.encode(text)) for text in texts]
+        doubtful = [number for number, scores in enumerate(found) if is_in_doubt(scores)]
+        if self._second is None or not doubtful:
+            return found
+        opinions = self._second([texts[number] for number in doubtful])
+        for number, opinion in zip(doubtful, opinions, strict=True):
+            found[number] = settle(found[number], opinion)
+        return found
 
     def vector(self, text: str) -> Floats:
         """Return the text's unit vector, shape (256,): near texts have near vectors."""
@@ -73,7 +92,23 @@ class TextClassifier:
         others = self._vectors([exemplar.text for exemplar in read_exemplars(self._folder)])
         learnt = {name: learn(self._vectors(texts), others) for name, texts in extra.items()}
         own = {**self._own, **learnt}
-        return TextClassifier(self._encoder, self._heads, self._folder, own)
+        return self._with(own, self._second, self._second_version)
+
+    def with_second(self, second: Second, version: str) -> "TextClassifier":
+        """Return a classifier that asks somebody else too where it is in doubt."""
+        return self._with(self._own, second, f"+{version}")
+
+    def _with(
+        self, own: Mapping[str, OwnHead], second: Second | None, version: str
+    ) -> "TextClassifier":
+        return TextClassifier(
+            self._encoder,
+            self._heads,
+            self._folder,
+            own=own,
+            second=second,
+            second_version=version,
+        )
 
     def _vectors(self, texts: Sequence[str]) -> Floats:
         return np.stack([self._encoder.vector(text) for text in texts])
@@ -84,11 +119,24 @@ class TextClassifier:
         return {**found, **own}
 
 
-def scores_of(logits: Floats, categories: tuple[str, ...]) -> Mapping[str, float]:
+def scores_of(
+    logits: Floats, categories: tuple[str, ...], slope: float = SLOPE, shift: float = SHIFT
+) -> Mapping[str, float]:
     """Return the scores of a text's worst parts from the logits of the heads."""
     combined = combine(logits.astype(np.float64)).max(0)
-    scores: list[float] = sigmoid(_SLOPE * combined + _SHIFT).tolist()
+    scores: list[float] = sigmoid(slope * combined + shift).tolist()
     return {**dict(zip(categories, scores, strict=True)), HARM: max(scores)}
+
+
+def is_in_doubt(scores: Mapping[str, float]) -> bool:
+    """Whether a second opinion is worth its time."""
+    least, most = BAND
+    return least <= scores[HARM] <= most
+
+
+def settle(first: Mapping[str, float], second: Mapping[str, float]) -> Mapping[str, float]:
+    """Return the mean of two opinions, for what both of them know; the rest stays."""
+    return {name: (score + second.get(name, score)) / 2 for name, score in first.items()}
 
 
 def combine(logits: Doubles) -> Doubles:

@@ -7,7 +7,6 @@ from typing import Final, cast
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from infra.clock import Clock, SystemClock
-from infra.safety.classifier import load_classifier
 from infra.safety.detector import LocalDetector, RemoteDetector
 from infra.safety.detectors.floor import open_floor_detector
 from infra.safety.detectors.hash_list import HashListDetector
@@ -26,6 +25,7 @@ from infra.safety.moderator import Moderator
 from infra.safety.own_categories import OwnCategories
 from infra.safety.policies import Policies
 from infra.safety.reading import Reader
+from infra.safety.second_opinion import open_classifier
 from infra.settings import Settings
 
 
@@ -48,13 +48,13 @@ def open_moderator(
             floors=(_floors(),),
             lists=lists,
             rules=_rules(),
-            models=(ToxicityFilter(_classifier()),),
+            models=(ToxicityFilter(_classifier(settings.safety_minilm)),),
             remote=_remote(settings, clock),
         ),
         clock,
         reader=Reader(None, _lexicon()),
         foreign=Reader(_languages(), _lexicon()),
-        own=OwnCategories(_classifier()),
+        own=OwnCategories(_classifier(settings.safety_minilm)),
     )
 
 
@@ -66,11 +66,11 @@ def open_moderation(
     known = cast("LocalDetector", HashListDetector(lists))
     moderator = open_moderator(settings, clock, lists=(known,))
     listed = ListedPolicies(policies or Policies(engine, clock), lists)
-    return Moderation(moderator, listed, _classifier().vector)
+    return Moderation(moderator, listed, _classifier(settings.safety_minilm).vector)
 
 
 # Files of the package: they never change while a process runs, and nor does what is read.
-_classifier: Final = lru_cache(maxsize=1)(load_classifier)
+_classifier: Final = lru_cache(maxsize=1)(open_classifier)
 _languages: Final = lru_cache(maxsize=1)(LanguageDetector)
 _lexicon: Final = lru_cache(maxsize=1)(read_lexicon)
 

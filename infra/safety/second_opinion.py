@@ -10,16 +10,17 @@ from typing import Final
 
 import numpy as np
 
-from infra.safety.classifier import HARM, scores_of
+from infra.safety.classifier import TextClassifier, load_classifier, scores_of
 from infra.safety.encoder import Floats
 from infra.safety.minilm import MiniLM, load_minilm
 from infra.safety.minilm_fetch import VOCABULARY, WEIGHTS, is_fetched
-from infra.safety.package_data import PACKAGE_DATA, checked
+from infra.safety.package_data import PACKAGE_DATA, checked, digest_of
 from schemas.errors import SettingsError
 
 TRAINED: Final = "second_heads.npz"
-BAND: Final = (0.25, 0.80)
-"""Overall scores of the first look that leave doubt."""
+# So that as many benign exemplars score 0.45 and 0.70 as in the first look.
+_SLOPE: Final = 0.853
+_SHIFT: Final = -1.36
 
 
 class SecondOpinion:
@@ -30,9 +31,14 @@ class SecondOpinion:
     """
 
     def __init__(
-        self, encoder: MiniLM, weights: Floats, bias: Floats, categories: tuple[str, ...]
+        self,
+        encoder: MiniLM,
+        weights: Floats,
+        bias: Floats,
+        categories: tuple[str, ...],
+        version: str,
     ) -> None:
-        self.version = "1"
+        self.version = version
         self._encoder = encoder
         self._weights = weights
         self._bias = bias
@@ -44,18 +50,7 @@ class SecondOpinion:
         Some 10 ms a text; of a long one the first 254 tokens count.
         """
         logits = self._encoder.vectors(texts) @ self._weights + self._bias
-        return [scores_of(row[None], self._categories) for row in logits]
-
-
-def is_in_doubt(scores: Mapping[str, float]) -> bool:
-    """Whether the first look leaves doubt, so that a second one is worth its time."""
-    least, most = BAND
-    return least <= scores[HARM] <= most
-
-
-def settle(first: Mapping[str, float], second: Mapping[str, float]) -> Mapping[str, float]:
-    """Return the mean of two looks, for what both of them know; the rest stays."""
-    return {name: (score + second.get(name, score)) / 2 for name, score in first.items()}
+        return [scores_of(row[None], self._categories, _SLOPE, _SHIFT) for row in logits]
 
 
 def open_second_opinion(encoder: Path, folder: Path | None = None) -> SecondOpinion:
@@ -69,7 +64,24 @@ def open_second_opinion(encoder: Path, folder: Path | None = None) -> SecondOpin
         raise SettingsError(
             f"{encoder}: all-MiniLM-L6-v2 is not there; genq models fetch minilm brings it"
         )
-    with np.load(checked(folder or PACKAGE_DATA, TRAINED), allow_pickle=False) as arrays:
+    heads = checked(folder or PACKAGE_DATA, TRAINED)
+    with np.load(heads, allow_pickle=False) as arrays:
         categories = tuple(str(name) for name in arrays["categories"])
         model = load_minilm(encoder / WEIGHTS, encoder / VOCABULARY)
-        return SecondOpinion(model, arrays["weights"], arrays["bias"], categories)
+        return SecondOpinion(
+            model, arrays["weights"], arrays["bias"], categories, digest_of(heads)[:12]
+        )
+
+
+def open_classifier(encoder: Path | None) -> TextClassifier:
+    """Return the classifier that comes with genq, with a second opinion if there is an encoder.
+
+    Raises:
+        SettingsError: The encoder is not there, or not whole.
+        DamagedDataError: A file of the package is missing or damaged.
+    """
+    classifier = load_classifier()
+    if encoder is None:
+        return classifier
+    opinion = open_second_opinion(encoder)
+    return classifier.with_second(opinion.scores, opinion.version)

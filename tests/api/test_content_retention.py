@@ -21,6 +21,7 @@ from tests.api.people import (
     ended,
     hold,
     shown,
+    sql,
     submitted,
 )
 from tests.api.served import Served, run
@@ -99,6 +100,38 @@ def test_a_job_on_hold_is_kept_however_old_it_is(settings: Settings) -> None:
         assert released.status_code == 204
         await janitor_of(api).sweep()
         assert await contents(api, held) == ["erased"]
+
+    run(settings, scenario)
+
+
+def test_evidence_goes_when_its_time_is_over_unless_it_is_held(settings: Settings) -> None:
+    async def scenario(api: Served) -> None:
+        admin = await as_admin(api)
+        on_hold, free = await submitted(api), await submitted(api)
+        await hold(api, admin, job_id=on_hold)
+        for of, hours, held in (
+            (free, -1, False),
+            (free, 1, False),
+            (free, -1, True),
+            (on_hold, -1, False),
+        ):
+            await sql(
+                api,
+                "INSERT INTO safety_evidence"
+                " (tenant_id, job_id, stage, digest, body, verdict, expires_at, held)"
+                " SELECT tenant_id, id, 'prompt', '', 'x', '{}',"
+                " now() + make_interval(hours => :hours), :held FROM job WHERE id = :id",
+                id=parse_id("job", of),
+                hours=hours,
+                held=held,
+            )
+        await janitor_of(api).forget_evidence()
+        ((left, lasting),) = await sql(
+            api,
+            "SELECT count(*), count(*) FILTER (WHERE expires_at > now() AND NOT held)"
+            " FROM safety_evidence",
+        )
+        assert (left, lasting) == (3, 1)
 
     run(settings, scenario)
 

@@ -9,6 +9,7 @@ from genq import AsyncGenq
 from infra.postgres.engine import transaction
 from infra.settings import Settings
 from tests.api.served import Served, run
+from tests.api.test_budgets import set_budget
 
 NEVER: dict[str, Any] = {
     "kind": "image",
@@ -77,6 +78,24 @@ def test_no_door_lets_in_what_no_policy_allows(settings: Settings) -> None:
         assert [row.state for row in await _rows(api, "SELECT state FROM live")] == [2, 2]
         events = await _rows(api, "SELECT type FROM outbox")
         assert [row.type for row in events] == ["job.blocked"] * len(blocked)
+
+    run(settings, scenario)
+
+
+def test_what_is_blocked_costs_nothing(settings: Settings) -> None:
+    """It takes no room of a budget, and is answered even where none is left."""
+
+    async def scenario(api: Served) -> None:
+        made = await set_budget(api, unit="images", period="day", amount=1)
+        assert made.status_code == 200, made.text
+        bodies = (NEVER, FINE, NEVER)
+        answers = [await api.http.post("/v1/jobs", json=body) for body in bodies]
+        assert [answer.json()["status"] for answer in answers] == [
+            "blocked",
+            "queued",
+            "blocked",
+        ]
+        assert len(await _rows(api, "SELECT 1 FROM reservation")) == 1
 
     run(settings, scenario)
 

@@ -126,6 +126,26 @@ def test_a_week_with_an_unfinished_job_is_kept_and_the_others_are_not(genq: Harn
     )
 
 
+def test_a_week_under_a_legal_hold_is_kept_until_it_is_released(genq: Harness) -> None:
+    keep(genq)
+    tenant = genq.tenant("acme").id
+    genq.sql(
+        "INSERT INTO legal_hold (tenant_id, job_id, reason, placed_by)"
+        " VALUES (:tenant, :job, 'case 1', 'ann')",
+        tenant=tenant,
+        job=first_key(THEN),
+    )
+    later = THEN + genq.settings.retention + 5 * WEEK
+    keep(genq, later)
+    held = {partition_name(table, week_of(THEN)) for table in PARTITIONED}
+    assert held <= old_partitions(genq)
+    assert partition_name("job", week_of(THEN) - WEEK) not in old_partitions(genq)
+
+    genq.sql("UPDATE legal_hold SET released_at = now()")
+    keep(genq, later)
+    assert held & old_partitions(genq) == set()
+
+
 def test_idempotency_keys_are_forgotten_when_their_time_is_over(genq: Harness) -> None:
     genq.submit(key="old")
     genq.advance(genq.settings.idempotency_ttl + timedelta(seconds=1))
