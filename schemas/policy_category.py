@@ -43,9 +43,11 @@ class LevelRule(ThresholdLayer):
 
 _LevelRule = Annotated[LevelRule, BeforeValidator(_action_alone)]
 _Sentence = Annotated[
-    str, Field(min_length=1, max_length=1_000, pattern=r"^[^\x00]*\S[^\x00]*$")
+    str, Field(min_length=1, max_length=1_000, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$")
 ]
-_Word = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00]*\S[^\x00]*$")]
+_Word = Annotated[
+    str, Field(min_length=1, max_length=64, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$")
+]
 _Exemplars = Annotated[
     tuple[_Sentence, ...], Field(min_length=FEWEST_EXEMPLARS, max_length=_MOST_EXEMPLARS)
 ]

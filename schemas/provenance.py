@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 AI_SOURCE: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 """IPTC's word for what a trained model made."""
@@ -123,6 +123,8 @@ class VerificationView(BaseModel):
 
 class VerifyRequest(BaseModel):
     """The JSON body of ``POST /v1/verify``, where no file is sent: one of the two."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     sha256: str | None = None
     text: str | None = None

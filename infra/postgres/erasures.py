@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -10,7 +10,11 @@ import orjson
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from infra.postgres.partitions import first_key
 from schemas.privacy import Erasure, ErasureState
+
+_SLACK: Final = timedelta(hours=1)
+_LAST: Final = UUID(int=(1 << 128) - 1)
 
 _COLUMNS: Final = "id, tenant_id, subject, state, after, counts, asked_by, asked_at, done_at"
 
@@ -45,7 +49,7 @@ WHERE tenant_id = :tenant_id AND id = :id
 
 _NAMED: Final = text("""
 SELECT id, end_user, final_state IS NOT NULL AS ended FROM job
-WHERE tenant_id = :tenant_id AND id > :after AND end_user IS NOT NULL
+WHERE tenant_id = :tenant_id AND id > :after AND id < :beyond
   AND created_at < COALESCE(CAST(:until AS timestamptz), 'infinity')
 ORDER BY id LIMIT :limit
 """)
@@ -90,10 +94,10 @@ WHERE tenant_id = :tenant_id AND reporter = :subject
 
 @dataclass(frozen=True, slots=True)
 class NamedJob:
-    """A job that names a person."""
+    """A job, and whom it names."""
 
     id: UUID
-    end_user: str
+    end_user: str | None
     ended: bool
 
 
@@ -182,8 +186,16 @@ async def jobs_with_names(
     until: datetime | None = None,
     limit: int,
 ) -> list[NamedJob]:
-    """Return a tenant's jobs that name somebody, made before ``until``, oldest first."""
-    values = {"tenant_id": tenant_id, "after": after, "until": until, "limit": limit}
+    """Return a tenant's jobs with the people they name, made before ``until``, oldest first."""
+    # The API's clock makes the ids, PostgreSQL's the instants.
+    beyond = first_key(until + _SLACK) if until else _LAST
+    values = {
+        "tenant_id": tenant_id,
+        "after": after,
+        "until": until,
+        "beyond": beyond,
+        "limit": limit,
+    }
     rows = await connection.execute(_NAMED, values)
     return [NamedJob(row.id, row.end_user, row.ended) for row in rows]
 

@@ -38,18 +38,21 @@ FROM retention_rule WHERE tenant_id > :after GROUP BY tenant_id ORDER BY tenant_
 """)
 
 # What ended and is over, what is not over yet, and what still has something to deliver: the
-# caller looks at those again. The most particular rule counts.
+# caller looks at those again. The most particular rule counts. So many jobs are looked at, and
+# not so many found: most may have been erased long ago.
 _LOOK: Final = """
-SELECT j.id, j.end_user,
+WITH j AS MATERIALIZED (
+  SELECT id, tenant_id, end_user, lane, kind, final_state, finished_at, erased_at FROM job j
+  WHERE j.tenant_id = :tenant_id AND {which} ORDER BY j.id LIMIT :limit)
+SELECT j.id, j.end_user, j.erased_at IS NULL AND {kept} AS there,
   j.final_state IS NOT NULL AND j.finished_at + make_interval(hours => r.hours) <= now()
     AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.job_id = j.id) AS over
-FROM job j
-CROSS JOIN LATERAL (
+FROM j
+LEFT JOIN LATERAL (
   SELECT {hours} AS hours FROM retention_rule r
   WHERE r.tenant_id = j.tenant_id AND r.lane IN (0, j.lane) AND r.kind IN (0, j.kind)
-  ORDER BY r.lane <> 0 DESC, r.kind <> 0 DESC LIMIT 1) r
-WHERE j.tenant_id = :tenant_id AND {which} AND j.erased_at IS NULL AND {kept}
-ORDER BY j.id LIMIT :limit
+  ORDER BY r.lane <> 0 DESC, r.kind <> 0 DESC LIMIT 1) r ON true
+ORDER BY j.id
 """
 _PROMPT_KEPT: Final = f"""EXISTS (
   SELECT 1 FROM payload p WHERE p.job_id = j.id AND p.body -> '{ERASED}' IS NULL)"""
@@ -92,10 +95,16 @@ class Ruled:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A job whose content is still there; ``over``: and whose time is over."""
+    """A job that was looked at.
+
+    Attributes:
+        there: Its content is still there, and a rule is for it.
+        over: And its time is over.
+    """
 
     id: UUID
     end_user: str | None
+    there: bool
     over: bool
 
 
@@ -150,7 +159,7 @@ async def look_at_new(
     until: UUID,
     limit: int,
 ) -> list[Kept]:
-    """Return a tenant's jobs whose prompts, or else results, are there, oldest first."""
+    """Return a tenant's jobs, oldest first, and whether their prompts (else results) go."""
     values = {"tenant_id": tenant_id, "after": after, "until": until, "limit": limit}
     return _kept(await connection.execute(_STATEMENTS[prompts, False], values))
 
@@ -158,7 +167,7 @@ async def look_at_new(
 async def look_again(
     connection: AsyncConnection, tenant_id: int, job_ids: Collection[UUID], *, prompts: bool
 ) -> list[Kept]:
-    """Return those of these jobs whose prompts, or else results, are still there."""
+    """Return the same of these jobs."""
     ids = list(job_ids)
     values = {"tenant_id": tenant_id, "ids": ids, "limit": len(ids)}
     return _kept(await connection.execute(_STATEMENTS[prompts, True], values))
@@ -170,7 +179,15 @@ async def forget_old_evidence(connection: AsyncConnection, *, limit: int) -> int
 
 
 def _kept(rows: Any) -> list[Kept]:
-    return [Kept(row.id, row.end_user, bool(row.over)) for row in rows]
+    return [
+        Kept(
+            row.id,
+            row.end_user,
+            row.there and row.over is not None,
+            bool(row.there and row.over),
+        )
+        for row in rows
+    ]
 
 
 def _rule(row: Row[Any]) -> RetentionRule:

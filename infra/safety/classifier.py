@@ -18,15 +18,18 @@ from infra.safety.heads import Heads, load_heads
 from infra.safety.own_heads import OwnHead, learn
 from infra.safety.package_data import PACKAGE_DATA
 from infra.safety.token_table import load_table
+from schemas.safety import FLOORS
 
 HARM: Final = "harm"
 """The key of the overall score, the highest of those of the categories that come with genq."""
 
-# Held against exemplars that were not learnt from: of the benign ones, which were written to
-# look harmful, 1 in 100 scores 0.70, which blocks at the level standard, and 6 in 100 score
+# Held against prompts that were not learnt from, by two authors (tests/eval_safety): of the
+# benign ones about 2 in 100 score 0.70, which blocks at the level standard, and 8 in 100 score
 # 0.45, which flags.
-SLOPE: Final = 0.953
-SHIFT: Final = -0.058
+SLOPE: Final = 0.918
+SHIFT: Final = -0.372
+# What no policy lets pass is better asked about once too often.
+_FLOOR_SHIFT: Final = 0.3
 # Where more evidence stops to count: else the second of two categories would score high too.
 _CERTAIN: Final = 3.0
 
@@ -124,7 +127,8 @@ def scores_of(
 ) -> Mapping[str, float]:
     """Return the scores of a text's worst parts from the logits of the heads."""
     combined = combine(logits.astype(np.float64)).max(0)
-    scores: list[float] = sigmoid(slope * combined + shift).tolist()
+    floors = np.array([name in FLOORS for name in categories])
+    scores: list[float] = sigmoid(slope * combined + shift + _FLOOR_SHIFT * floors).tolist()
     return {**dict(zip(categories, scores, strict=True)), HARM: max(scores)}
 
 

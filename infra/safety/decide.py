@@ -29,6 +29,9 @@ LIMIT: Final = "limits."
 """What the categories of findings begin with that a limit of the policy made."""
 HASH_LISTS: Final = "HashListDetector"
 _CERTAIN_ENOUGH: Final = 0.5
+# What a tenant calls a category of its own would be words in a prompt that nobody judged.
+_NAMED: Final = frozenset({"card", "email", "gov_id", "iban", "ip", "phone", "secret"})
+_UNNAMED: Final = "[REDACTED]"
 _UNANSWERED: Final = frozenset({"timeout", "failed", "open"})
 
 _OF_DATA: Final[Mapping[DataAction, Action]] = MappingProxyType(
@@ -200,7 +203,9 @@ def _redactions(findings: Sequence[Finding], policy: Policy) -> Sequence[Redacti
 
 
 def _placeholder(category: str) -> str:
-    return f"[{category.rpartition('.')[2].upper()}]"
+    """Return what stands instead: a word of genq's own, for the model reads it."""
+    name = category.rpartition(".")[2]
+    return f"[{name.upper()}]" if name in _NAMED else _UNNAMED
 
 
 def _confidence(

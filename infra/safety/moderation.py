@@ -26,6 +26,10 @@ from schemas.tenant_plan import SafetyLevel
 
 # Of a longer text, its beginning says where it lies.
 _LONGEST_PLACED: Final = 8_000
+# What is refused if it is too long; all else is judged in pieces.
+_WHOLE: Final = frozenset({"prompt", "extra_body"})
+# However little a policy lets in: of words in pieces nobody can tell what they say.
+_SHORTEST_PIECE: Final = 1_000
 
 
 class PolicySource(Protocol):
@@ -172,16 +176,17 @@ def _cut(parts: Sequence[Part], policy: Policy) -> list[Part]:
     found = [
         piece
         for part in parts
-        for piece in (cut(part, longest) if part.place[0] == "messages" else (part,))
+        for piece in ((part,) if part.place[0] in _WHOLE else cut(part, longest))
     ]
     # There is always something to judge, if only nothing.
     return found or [Part(())]
 
 
 def _longest(policy: Policy) -> int:
-    """Return how many characters pass every limit, whatever they are."""
+    """Return how many characters pass every limit, whatever they are, if so few make sense."""
     # A token has a character at least.
-    return min(policy.limits.prompt_chars, policy.limits.prompt_tokens)
+    longest = min(policy.limits.prompt_chars, policy.limits.prompt_tokens)
+    return max(longest, _SHORTEST_PIECE)
 
 
 def _changed(
@@ -190,7 +195,7 @@ def _changed(
     """Return the texts that the model is to see in another form, by their places."""
     wanted: dict[Place, list[Redaction]] = {}
     for part, verdict in zip(parts, verdicts, strict=True):
-        for one in verdict.redactions:
+        for one in () if part.joined else verdict.redactions:
             span = Span(one.span.start + part.start, one.span.end + part.start)
             wanted.setdefault(part.place, []).append(replace(one, span=span))
     return {

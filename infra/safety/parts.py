@@ -24,6 +24,10 @@ _RETRIEVED: Final = frozenset(
     {"context", "document", "documents", "retrieved", "search_result", "tool_result", "file"}
 )
 _OVERLAP: Final = 200
+_JUDGED_ABOVE: Final = frozenset({"prompt", "messages"})
+# Where words stand, and no picture, whatever they begin with.
+_WORDS: Final = frozenset({"content", "prompt", "text"})
+_LONGEST_WIRE_WORD: Final = 64
 # Words of a model server's own that say how, not what: a sampler's name is no prompt.
 _SHORTEST_EXTRA: Final = 16
 
@@ -46,6 +50,7 @@ class Part:
         trusted: The tenant's own words.
         negative: See ``Subject``.
         start: Of a piece of a longer text: where it begins there.
+        joined: It stands at no one place: names, and words of several places together.
     """
 
     place: Place
@@ -55,6 +60,7 @@ class Part:
     trusted: bool = False
     negative: bool = False
     start: int = 0
+    joined: bool = False
 
     def subject(self, whose: Whose) -> Subject:
         """Return what detectors are given."""
@@ -82,11 +88,14 @@ def input_parts(parameters: Mapping[str, Any], *, pictures: bool) -> list[Part]:
     prompt = parameters.get("prompt")
     if isinstance(prompt, str):
         found.append(Part(("prompt",), prompt))
-    for n, message in enumerate(parameters.get("messages") or ()):
-        found += _of_message(("messages", n), message)
-    extra = parameters.get("extra_body")
-    if extra:
-        found += _of_extra(("extra_body",), extra)
+    found += _of_messages(parameters.get("messages") or ())
+    for name, value in parameters.items():
+        if name == "extra_body":
+            found += _of_extra((name,), value)
+        elif name not in _JUDGED_ABOVE:
+            # Tools and shapes of answers are told to the model as all else.
+            told = filter(_says_something, _leaves((name,), value))
+            found += (replace(one, trusted=True) for one in (*told, *_together((name,), value)))
     return [
         with_picture(part) if _is_picture(part) else part
         for part in found
@@ -145,6 +154,27 @@ def _replaced(value: object, texts: Mapping[Place, str], place: Place) -> object
     return value
 
 
+def _of_messages(messages: Sequence[Mapping[str, Any]]) -> Iterator[Part]:
+    """Yield what each says, and what those say together that one speaker says in a row."""
+    row: list[Part] = []
+    speaker: object = None
+    for n, message in enumerate(messages):
+        parts = list(_of_message(("messages", n), message))
+        yield from parts
+        if message.get("role") != speaker:
+            yield from _row(row)
+            row, speaker = [], message.get("role")
+        row += [part for part in parts if not part.joined and not _is_picture(part)]
+    yield from _row(row)
+
+
+def _row(parts: Sequence[Part]) -> Iterator[Part]:
+    told = [part for part in parts if part.text.strip()]
+    if len(told) > 1:
+        text = "\n".join(part.text for part in told)
+        yield replace(told[0], place=("messages",), text=text, joined=True)
+
+
 def _of_message(place: Place, message: Mapping[str, Any]) -> Iterator[Part]:
     role = message.get("role")
     context = role in _TOOLS or message.get("name") in _RETRIEVED
@@ -160,6 +190,11 @@ def _of_message(place: Place, message: Mapping[str, Any]) -> Iterator[Part]:
     for part, retrieved in (*told, *((call, context) for call in calls)):
         stage = Stage.CONTEXT if retrieved else Stage.PROMPT
         yield Part(part.place, part.text, stage, trusted=role in _TENANTS and not retrieved)
+    if isinstance(content, list) or message.get("tool_calls") or message.get("name"):
+        names = [*_names(message.get("content")), *_names(message.get("tool_calls"))]
+        said = " ".join([str(message.get("name") or ""), *names]).strip()
+        if said:
+            yield Part(place, said, trusted=role in _TENANTS, joined=True)
 
 
 def _is_retrieved(item: object) -> bool:
@@ -170,18 +205,61 @@ def _is_retrieved(item: object) -> bool:
 
 
 def _of_extra(place: Place, extra: Mapping[str, Any]) -> Iterator[Part]:
+    # What a scale below nothing turns round is asked for, whatever it is called.
+    turned = any(scale < 0 for scale in _scales(extra))
+    yield from _together(place, extra)
     for part in _leaves(place, extra):
-        negative = any("negative" in str(step).lower() for step in part.place[1:])
+        negative = not turned and any("negative" in str(s).lower() for s in part.place[1:])
         retrieved = any(step in _RETRIEVED for step in part.place[1:])
-        if negative or " " in part.text or len(part.text) >= _SHORTEST_EXTRA:
+        if negative or _says_something(part):
             stage = Stage.CONTEXT if retrieved else Stage.PROMPT
             yield Part(part.place, part.text, stage, negative=negative)
+
+
+def _says_something(part: Part) -> bool:
+    return " " in part.text or len(part.text) >= _SHORTEST_EXTRA
+
+
+def _together(place: Place, value: object) -> Iterator[Part]:
+    """Yield the names in JSON and its short words as one text: nothing hides in pieces."""
+    short = [
+        part.text
+        for part in _leaves(place, value)
+        if len(part.text) < _SHORTEST_EXTRA
+        and not any("negative" in str(step).lower() for step in part.place)
+    ]
+    for words in (_names(value), short):
+        text = " ".join(words)
+        if len(text) >= _SHORTEST_EXTRA:
+            yield Part(place, text, joined=True)
+
+
+def _names(value: object) -> list[str]:
+    """Return the names of members, wherever they are, that may be more than names."""
+    if isinstance(value, Mapping):
+        members = cast("Mapping[str, object]", value)
+        own = [name for name in members if name not in _WIRE_WORDS]
+        return own + [name for member in members.values() for name in _names(member)]
+    if isinstance(value, list | tuple):
+        return [name for item in cast("Sequence[object]", value) for name in _names(item)]
+    return []
+
+
+def _scales(value: object) -> Iterator[float]:
+    if isinstance(value, Mapping):
+        for member in cast("Mapping[str, object]", value).values():
+            yield from _scales(member)
+    elif isinstance(value, list | tuple):
+        for item in cast("Sequence[object]", value):
+            yield from _scales(item)
+    elif isinstance(value, int | float):
+        yield value
 
 
 def _leaves(place: Place, value: object) -> Iterator[Part]:
     """Yield every text of JSON; what is only a word of the wire's own is among them."""
     if isinstance(value, str):
-        if place[-1] not in _WIRE_WORDS:
+        if place[-1] not in _WIRE_WORDS or " " in value or len(value) > _LONGEST_WIRE_WORD:
             yield Part(place, value)
     elif isinstance(value, Mapping):
         for name, member in cast("Mapping[str, object]", value).items():
@@ -198,15 +276,19 @@ _WIRE_WORDS: Final = frozenset(
 
 
 def with_picture(part: Part) -> Part:
-    """Return the picture that a text is."""
+    """Return the picture that a text is; of one with anything else in it, an empty one."""
     kind, _, body = part.text.partition(",")
     media_type = kind.removeprefix("data:").partition(";")[0]
     try:
-        data = base64.b64decode(body, validate=False)
+        # Whoever reads less strictly does not see what stands behind the picture.
+        data = base64.b64decode("".join(body.splitlines()), validate=True)
     except (binascii.Error, ValueError):
         data = b""
     return Part(part.place, stage=part.stage, picture=Picture(data, media_type))
 
 
 def _is_picture(part: Part) -> bool:
+    last = str(part.place[-1]).lower() if part.place else ""
+    if part.joined or last in _WORDS:
+        return False
     return part.text[: len(_INLINE)].lower() == _INLINE

@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any, Final, cast
@@ -16,6 +16,9 @@ from schemas.policy_document import PolicyDocument, merged
 LARGEST: Final = 1 << 20
 """Bytes of a document."""
 _DEEPEST: Final = 20
+_MOST_NODES: Final = 40_000
+_LONGEST_NUMBER: Final = 40
+_NUMBERS: Final = frozenset({"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"})
 _DEFAULT: Final = "default_policy.yaml"
 _MERGE: Final = "<<"
 
@@ -81,6 +84,17 @@ class Lines:
 class _Loader(yaml.SafeLoader):
     """YAML 1.2's booleans, ``true`` and ``false``: ``on`` is a word, as policies use it."""
 
+    _left = _MOST_NODES
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Return the next node, of so many as a policy may have."""
+        self._left -= 1
+        if self._left < 0:
+            raise FaultyDocumentError([DocumentFault((), _TOO_MANY, 1)])
+        return super().compose_node(parent, index)
+
+
+_TOO_MANY: Final = f"has more than {_MOST_NODES} values"
 
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in rules if tag != "tag:yaml.org,2002:bool"]
@@ -139,7 +153,7 @@ def _parsed(text: str) -> tuple[object, Lines]:
         root = loader.get_single_node()
         if root is None:
             raise FaultyDocumentError([DocumentFault((), "the file is empty", 1)])
-        _refuse_oddities(root, (), ())
+        _refuse_oddities(root, (), (), iter(range(_MOST_NODES)))
         return _constructed(loader, root), Lines(root)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -147,7 +161,7 @@ def _parsed(text: str) -> tuple[object, Lines]:
         raise FaultyDocumentError(
             [DocumentFault((), f"no YAML: {error.problem or error.context}", line)]
         ) from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except _UNREADABLE as error:
         if isinstance(error, FaultyDocumentError):
             raise
         raise FaultyDocumentError([DocumentFault((), f"no YAML: {error}", 1)]) from None
@@ -156,19 +170,38 @@ def _parsed(text: str) -> tuple[object, Lines]:
             loader.dispose()
 
 
+# The last four come of tags: ``!!bool maybe``, ``!!timestamp soon``.
+_UNREADABLE: Final = (
+    yaml.YAMLError,
+    ValueError,
+    RecursionError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    TypeError,
+)
+
+
 def _constructed(loader: Any, root: yaml.Node) -> object:
     # PyYAML's types leave the argument out.
     return loader.construct_document(root)
 
 
-def _refuse_oddities(node: yaml.Node, path: tuple[str, ...], above: tuple[int, ...]) -> None:
+def _refuse_oddities(
+    node: yaml.Node, path: tuple[str, ...], above: tuple[int, ...], room: Iterator[int]
+) -> None:
     """Refuse names that are given twice, and what makes a small file a large document."""
     line = node.start_mark.line + 1
+    if next(room, None) is None:
+        # By its aliases: what is written once may count a million times.
+        raise FaultyDocumentError([DocumentFault((), _TOO_MANY, line)])
+    if node.tag in _NUMBERS and not _is_short_number(str(node.value)):
+        raise FaultyDocumentError([DocumentFault(path, "is no number of a policy", line)])
     if id(node) in above or len(path) > _DEEPEST:
         raise FaultyDocumentError([DocumentFault(path, "is nested too deep", line)])
     if isinstance(node, yaml.SequenceNode):
         for index, inner in enumerate(cast("list[yaml.Node]", node.value)):
-            _refuse_oddities(inner, (*path, str(index)), (*above, id(node)))
+            _refuse_oddities(inner, (*path, str(index)), (*above, id(node)), room)
     elif isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key, inner in cast("list[tuple[yaml.Node, yaml.Node]]", node.value):
@@ -178,7 +211,12 @@ def _refuse_oddities(node: yaml.Node, path: tuple[str, ...], above: tuple[int, .
                 wrong = "YAML merges are not read" if name == _MERGE else "stands here twice"
                 raise FaultyDocumentError([DocumentFault((*path, name), wrong, here)])
             seen.add(name)
-            _refuse_oddities(inner, (*path, name), (*above, id(node)))
+            _refuse_oddities(inner, (*path, name), (*above, id(node)), room)
+
+
+def _is_short_number(written: str) -> bool:
+    """Tell whether it takes no time to read; YAML 1.1 has numbers to the base of 60."""
+    return len(written) <= _LONGEST_NUMBER and ":" not in written
 
 
 def _step(node: yaml.Node, step: str) -> tuple[int, yaml.Node] | None:

@@ -15,7 +15,7 @@ from producer.api.bodies import check, encode, read_json
 from producer.api.jobs import find_job
 from producer.api.keyset import PRIVATE, page, read_query
 from producer.api.pages import DEFAULT_LIMIT, LARGEST_LIMIT
-from producer.api.reviews import appeals_of, reach_of
+from producer.api.reviews import Word, appeals_of, reach_of
 from producer.api.services import Services
 from producer.reviews.reports import Reports
 from producer.reviews.shown import appeal_view
@@ -31,7 +31,7 @@ class AppealsQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    tenant: Annotated[str, Field(min_length=1, max_length=128)] | None = None
+    tenant: Word | None = None
     state: Literal["open", "upheld", "overturned"] | None = None
     limit: Annotated[int, Field(ge=1, le=LARGEST_LIMIT)] = DEFAULT_LIMIT
     after: Annotated[str, Field(max_length=40)] | None = None

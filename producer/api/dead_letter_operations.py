@@ -54,6 +54,7 @@ REDRIVE_DEAD_LETTERS: Final = Operation(
         _402="A budget has no room for one of the jobs.",
         _404="This tenant has no such job.",
         _409="The job is not dead.",
+        _410="Retention or an erasure took its input.",
         _413="The body is too large.",
         _415="The body is not JSON.",
     ),

@@ -12,6 +12,8 @@ from producer.api.request_examples import (
     ENDPOINT_REQUEST,
     ENDPOINT_TEST,
     ERASURE_REQUEST,
+    HASH_ENTRIES_REQUEST,
+    HASH_LIST_REQUEST,
     HOLD_REQUEST,
     JOB_ACTION_REQUEST,
     KEY_REQUEST,
@@ -30,6 +32,7 @@ from producer.api.request_examples import (
     SECRET_ROTATION,
     SIMULATION_REQUEST,
     TENANT_REQUEST,
+    VERIFY_REQUEST,
 )
 
 JOB_ID_SHOWN: Final = "job_01kb0q5v3mf0t8w2c7d4e9g6hj"
@@ -113,6 +116,9 @@ HAND_MADE: Final[dict[str, Any]] = {
     "PolicyDocument": POLICY_DOCUMENT,
     "SimulationRequest": SIMULATION_REQUEST,
     "LiftRequest": LIFT_REQUEST,
+    "HashListRequest": HASH_LIST_REQUEST,
+    "HashEntriesRequest": HASH_ENTRIES_REQUEST,
+    "VerifyRequest": VERIFY_REQUEST,
     "ReviewChoice": REVIEW_CHOICE,
     "ReviewDecision": REVIEW_DECISION,
     "AppealRequest": APPEAL_REQUEST,

@@ -175,6 +175,7 @@ SEND_ARTIFACT: Final = Operation(
     | problems(
         _404="No such job, or it has fewer artifacts.",
         _409="The job has not ended, or has not succeeded.",
+        _410="Retention or an erasure took it.",
         _416="The Range begins past the end.",
     ),
 )

@@ -42,6 +42,21 @@ POLICY_DOCUMENT: Final[dict[str, Any]] = {
 }
 SIMULATION_REQUEST: Final[dict[str, Any]] = {"document": POLICY_DOCUMENT, "since": "7d"}
 LIFT_REQUEST: Final[dict[str, Any]] = {"end_user": "user-42"}
+HASH_LIST_REQUEST: Final[dict[str, Any]] = {
+    "name": "logos",
+    "category": "brand",
+    "action": "review",
+}
+HASH_ENTRIES_REQUEST: Final[dict[str, Any]] = {
+    "lines": [
+        "phash256:541f2df0863f6c87a5da1e7fb4e281f436587c622fee902bed5e4abd927fe007 a kite",
+        "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    ],
+    "remove": False,
+}
+VERIFY_REQUEST: Final[dict[str, Any]] = {
+    "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+}
 RETENTION_REQUEST: Final[dict[str, Any]] = {
     "lane": "turbo",
     "prompt_hours": 0,

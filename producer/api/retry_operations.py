@@ -31,6 +31,7 @@ RETRY_JOB: Final = Operation(
         _402="A budget has no room for a new job.",
         _404="This tenant has no such job, or no model server offers its model any more.",
         _409="The job's state does not allow it; the message says what it allows.",
+        _410="Retention or an erasure took its input.",
         _413="The body is too large.",
         _415="The body is not JSON.",
         _422="The Idempotency-Key was used with another body.",

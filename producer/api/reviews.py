@@ -36,7 +36,8 @@ _SAFETY: Final = {
     "cache-control": "private, no-store",
 }
 
-_Word = Annotated[str, Field(min_length=1, max_length=128)]
+# PostgreSQL's text cannot hold U+0000.
+Word = Annotated[str, Field(min_length=1, max_length=128, pattern="^[^\\x00]+$")]
 
 
 class _OfTenant(BaseModel):
@@ -44,14 +45,14 @@ class _OfTenant(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    tenant: _Word | None = None
+    tenant: Word | None = None
 
 
 class ReviewsQuery(_OfTenant):
     """Which items, and which page; ``after`` is the last item of the page before."""
 
     state: Literal["open", "decided", "timed_out", "withdrawn"] | None = None
-    category: _Word | None = None
+    category: Word | None = None
     origin: Origin | None = None
     limit: Annotated[int, Field(ge=1, le=LARGEST_LIMIT)] = DEFAULT_LIMIT
     after: Annotated[str, Field(max_length=40)] | None = None

@@ -8,6 +8,7 @@ from sqlalchemy.exc import DBAPIError
 
 from producer.doctor.database import look_at_database, look_at_partitions
 from producer.doctor.finding import Finding, wrong
+from producer.doctor.provenance import look_at_provenance
 from producer.doctor.receivers import look_at_receivers
 from producer.doctor.reviews import look_at_reviews
 from producer.doctor.safety import look_at_safety
@@ -43,6 +44,7 @@ LOOKS: Final[dict[str, Look]] = {
     "receivers": look_at_receivers,
     "paused": look_at_pauses,
     "safety": look_at_safety,
+    "provenance": look_at_provenance,
     "reviews": look_at_reviews,
     "audit": look_at_promises,
 }
@@ -52,6 +54,7 @@ _ACTIONS: Final = {
     "valkey": "is it running, and does GENQ_VALKEY_URL (or GENQ_BROKER_URL) name it?",
     "object_store": "do GENQ_OBJECT_STORE and its keys name a place that may be written to?",
     "safety": "install genq again, of the same version as everywhere",
+    "provenance": "do GENQ_C2PA_CERTIFICATE_FILE and GENQ_C2PA_KEY_FILE name PEM files?",
     "audit": "look at fewer jobs: --hours",
     "model_servers": "are they running, and does GENQ_MODEL_SERVERS name them?",
 }

@@ -34,7 +34,7 @@ from schemas.privacy import Erasure, ErasureState, person_of
 # Processes forget a deleted salt within two seconds.
 GRACE: Final = timedelta(seconds=3)
 _AT_ONCE: Final = 10
-_PAGE: Final = 500
+_PAGE: Final = 1_000
 _CANCELLED_AT_ONCE: Final = 200
 _FIRST: Final = UUID(int=0)
 
@@ -106,6 +106,8 @@ class ErasureWalk:
         return await self._erase(erasure, ready, last, held) and not still
 
     def _is_theirs(self, erasure: Erasure, job: NamedJob) -> bool:
+        if job.end_user is None:
+            return False
         subject = subject_of(self._settings, erasure.tenant_id, job.end_user)
         return subject == erasure.subject
 

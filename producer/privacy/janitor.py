@@ -28,7 +28,7 @@ from infra.settings import Settings
 from producer.privacy.objects import delete_objects, keys_of
 from producer.privacy.people import is_kept
 
-_PAGE: Final = 500
+_PAGE: Final = 1_000
 _TENANTS: Final = 100
 _MOST_WATCHED: Final = 20_000
 # From time to time everything is looked at from the beginning: holds are released, and not
@@ -119,7 +119,7 @@ class Janitor:
         for job_id in watched:
             del place.watched[job_id]
         # At the end, so that each has its turn.
-        waiting = [job.id for job in [*again, *new] if not job.over]
+        waiting = [job.id for job in [*again, *new] if job.there and not job.over]
         place.watched |= dict.fromkeys(waiting[: _MOST_WATCHED - len(place.watched)])
         if new:
             place.cursor = new[-1].id

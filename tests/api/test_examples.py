@@ -88,7 +88,9 @@ def test_every_request_example_is_taken_by_the_api(settings: Settings) -> None:
         headers = {"Authorization": f"Bearer {operator}"}
         for path, methods in told["paths"].items():
             for method, operation in methods.items():
-                for content in operation.get("requestBody", {}).get("content", {}).values():
+                contents = operation.get("requestBody", {}).get("content", {})
+                # A picture is no JSON; other tests send some.
+                for content in (contents[one] for one in contents if one.endswith("json")):
                     for example in examples(told, content):
                         answer = await api.http.request(
                             method, path, json=example, headers=headers

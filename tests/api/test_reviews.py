@@ -134,6 +134,8 @@ def test_reviewers_see_what_is_theirs(settings: Settings) -> None:
             ("/v1/reviews?tenant=acme", other, 403),
             ("/v1/reviews?tenant=nobody", operator, 404),
             ("/v1/reviews?state=closed", reader, 400),
+            ("/v1/reviews?category=%00", reader, 400),
+            ("/v1/appeals?tenant=%00", operator, 400),
             ("/v1/reviews", reviewer, 403),
             ("/v1/reviews/rev_x", reader, 404),
             (f"/v1/reviews/rev_{'0' * 26}", reader, 404),

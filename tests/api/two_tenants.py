@@ -33,6 +33,9 @@ _IDS: Final[Mapping[str, Prefix]] = {
     "delivery_id": "whd",
     "event_id": "evt",
     "recovery_id": "whr",
+    "erasure_id": "ers",
+    "hold_id": "hold",
+    "review_id": "rev",
 }
 _PLACE: Final = re.compile(r"\{(\w+)\}")
 
@@ -43,13 +46,15 @@ _WORDS: Final[Mapping[str, Sequence[str]]] = {
     "metadata": (CANARY,),
     "prefix": (CANARY[:3],),
     "batch_id": ("batch_01kb0q5v3mf0t8w2c7d4e9g6hj",),
+    "category": (CANARY,),
+    "tenant": ("acme",),
 }
 _NEUTRAL: Final = frozenset(
     {
         "limit", "count", "status", "lane", "kind", "model", "error_code", "attempts_min",
         "created_after", "created_before", "type", "wait", "last_event_id", "at", "code",
         "since", "until", "event_type", "outcome", "status_code", "trigger", "started_after",
-        "started_before",
+        "started_before", "state", "origin",
     }
 )  # fmt: skip
 
@@ -79,6 +84,16 @@ _BODIES: Final[Mapping[str, Sequence[Any]]] = {
     "rotate_own_webhook_secret": ({},),
     "recover_webhook_endpoint": ({"since": "2026-01-01T00:00:00Z", "only": "all"},),
     "rotate_key": ({}, {"overlap": 0}),
+    "set_retention": ({"prompt_hours": 100, "result_hours": 100},),
+    "claim_next_review": ({}, {"category": CANARY}),
+    "decide_review": ({"decision": "approve", "reason": "harmless"},),
+    "appeal_job": ({"text": "mine"},),
+    "report_job": ({"category": "other"},),
+    "erase_person": ({"end_user": CANARY},),
+    "create_moderation": ({"input": CANARY},),
+    "verify": ({"text": CANARY}, {"sha256": "00" * 32}),
+    "create_own_hash_list": ({"name": "mine"},),
+    "change_own_hash_entries": ({"lines": ["00" * 32]},),
 }
 
 
@@ -133,7 +148,6 @@ async def settle(api: Served) -> Estate:
     made = await api.http.post(
         "/v1/schedules", json={"name": CANARY, "cron": "@daily", "request": body}
     )
-    key = await api.http.post("/v1/keys", json={"name": CANARY})
     sent = (await history.get("/webhook_deliveries"))["data"]
     recovery = await api.http.post(
         f"/v1/webhook_endpoints/{endpoint}/recover", json={"since": "2026-01-01T00:00:00Z"}
@@ -142,15 +156,40 @@ async def settle(api: Served) -> Estate:
     ids = {
         "job_id": list(jobs.values()),
         "schedule_id": [made.json()["id"]],
-        "key_id": [key.json()["id"]],
+        "key_id": [(await api.http.post("/v1/keys", json={"name": CANARY})).json()["id"]],
         "endpoint_id": [endpoint],
         "delivery_id": [sent[0]["id"]],
         "event_id": [sent[0]["event_id"]],
         "recovery_id": [recovery.json()["id"]],
+        "review_id": [await _reported(api, done["id"])],
+        **await _of_people(api),
+        "list": [await _listed(api)],
         "index": ["0"],
         "tenant": ["acme"],
     }
     return Estate(ids, jobs)
+
+
+async def _listed(api: Served) -> str:
+    await api.http.post("/v1/safety/hash_lists", json={"name": "theirs", "category": "canary"})
+    body = {"lines": [f"{'ab' * 32} {CANARY}"]}
+    await api.http.post("/v1/safety/hash_lists/theirs/entries", json=body)
+    return "theirs"
+
+
+async def _reported(api: Served, job_id: str) -> str:
+    body = {"category": "other", "note": CANARY}
+    report = await api.http.post(f"/v1/jobs/{job_id}/report", json=body)
+    return report.json()["review"]
+
+
+async def _of_people(api: Served) -> dict[str, list[str]]:
+    asked = await api.http.post("/v1/privacy/erasures", json={"end_user": "nobody"})
+    # Holds are the operators'.
+    return {
+        "erasure_id": [asked.json()["id"]],
+        "hold_id": ["hold_01kb0q5v3mf0t8w2c7d4e9g6hj"],
+    }
 
 
 async def stranger(api: Served) -> dict[str, str]:

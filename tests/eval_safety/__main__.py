@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from schemas.safety import Action
-from tests.eval_safety.cases import BLOCK, HELD_OUT, Case, read_cases
+from tests.eval_safety.cases import BLOCK, HELD_OUT, UNSEEN, Case, read_cases
 from tests.eval_safety.figures import LABELS, Figures, figures
 from tests.eval_safety.goals import GAP, JUDGEMENT, SHARES, SPEED, Goal, missed
 from tests.eval_safety.pipeline import judge
@@ -27,27 +27,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("cases", type=Path, nargs="?", default=_DEVELOPMENT)
     parser.add_argument("--no-speed", action="store_true", help="judge only")
     told = parser.parse_args(arguments)
-    faults: list[str] = []
-    for path in (told.cases, HELD_OUT):
-        if path.exists():
-            faults += _judge(path, held=path == HELD_OUT)
-        else:
-            _say(f"\n{path.name}: not there, left out")
+    if told.cases.exists():
+        _judge(told.cases.name, read_cases(told.cases))
+    else:
+        _say(f"\n{told.cases.name}: not there, left out")
+    both: list[Case] = []
+    for path in (HELD_OUT, UNSEEN):
+        _judge(path.name, read_cases(path))
+        both += read_cases(path)
+    faults = _hold("both held-out sets together", both)
     if not told.no_speed:
         faults += _compare("speed, on this machine", measure(), SPEED)
     _say("\n" + ("\n".join(f"MISSED: {fault}" for fault in faults) or "every goal is met"))
     return 1 if faults else 0
 
 
-def _judge(path: Path, *, held: bool) -> list[str]:
-    cases = read_cases(path)
+def _judge(name: str, cases: Sequence[Case]) -> Figures:
+    """Print how one set is judged. Alone it is too small for its rates to be held to goals."""
     found = figures(cases, judge([case.text for case in cases]))
-    _say(f"\n{path.name}: {len(cases)} prompts, level standard, offline")
+    _say(f"\n{name}: {len(cases)} prompts, level standard, offline")
     _confusion(found)
     _say("  not allowed, of the harmful: " + _by_category(found))
-    rates = {**found.rates, GAP: _gap(cases)} if held else found.rates
-    # Twenty prompts of a kind are too few for rates to be held against goals.
-    return _compare(f"goals, over {path.name}", rates, JUDGEMENT if held else {})
+    _compare(f"rates, over {name}", found.rates, {})
+    return found
+
+
+def _hold(name: str, cases: Sequence[Case]) -> list[str]:
+    found = _judge(name, cases)
+    return _compare(f"goals, over {name}", {**found.rates, GAP: _gap(cases)}, JUDGEMENT)
 
 
 def _confusion(found: Figures) -> None:

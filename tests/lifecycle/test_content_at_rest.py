@@ -1,6 +1,7 @@
 """What people asked for and what was made of it lies sealed, and opens for its owner alone."""
 
 import base64
+from typing import Any
 
 import orjson
 import psycopg
@@ -45,7 +46,7 @@ def dump(database_url: str) -> bytes:
     return b"".join(parts)
 
 
-def started(genq: Harness, **request: object) -> Claim:
+def started(genq: Harness, **request: Any) -> Claim:
     genq.submit(MARK, **request)
     genq.release()
     return genq.claim_one()

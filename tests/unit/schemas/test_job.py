@@ -255,6 +255,7 @@ def test_an_ended_job_shows_where_its_artifacts_are_and_not_their_place_in_the_s
             }
         ],
         "text": "a kite",
+        "ai_generated": True,
     }
     assert "secret/place" not in str(view)
     assert view["finished_at"] == "2026-11-20T10:00:02.123Z"

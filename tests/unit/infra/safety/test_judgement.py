@@ -3,7 +3,7 @@
 import pytest
 
 from schemas.safety import Action
-from tests.eval_safety.cases import BLOCK, HELD_OUT, Case, read_cases
+from tests.eval_safety.cases import BLOCK, HELD_OUT, UNSEEN, Case, read_cases
 from tests.eval_safety.figures import Figures, figures
 from tests.eval_safety.goals import JUDGEMENT, missed
 from tests.eval_safety.pipeline import judge
@@ -14,7 +14,7 @@ _POINTS = 5
 
 @pytest.fixture(scope="module")
 def cases() -> list[Case]:
-    return read_cases(HELD_OUT)
+    return [*read_cases(HELD_OUT), *read_cases(UNSEEN)]
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def test_no_category_is_overlooked(judged: Figures) -> None:
 
 
 def test_disguises_gain_little(cases: list[Case], judged: Figures) -> None:
-    harmful = [case.text for case in cases if case.label == BLOCK][::3]
+    harmful = [case.text for case in cases if case.label == BLOCK][::6]
     plain = judged.rates["harmful not allowed"]
 
     for name, trick in TRICKS.items():

@@ -32,7 +32,8 @@ CHAT: dict[str, Any] = {
 
 
 def _told(parts: list[Part]) -> list[tuple[str, str]]:
-    return [(part.text, part.stage.value + "!" * part.trusted) for part in parts]
+    alone = [part for part in parts if not part.joined]
+    return [(part.text, part.stage.value + "!" * part.trusted) for part in alone]
 
 
 def test_words_of_people_are_prompts_what_tools_say_is_context() -> None:
@@ -62,13 +63,14 @@ def test_a_servers_own_words_are_judged_and_negative_ones_by_themselves() -> Non
         "context": ["found somewhere else"],
     }
     found = input_parts({"prompt": "a kite", "extra_body": extra}, pictures=False)
-    assert [(part.text, part.stage, part.negative) for part in found] == [
+    alone = [part for part in found if not part.joined]
+    assert [(part.text, part.stage, part.negative) for part in alone] == [
         ("a kite", Stage.PROMPT, False),
         ("a second prompt", Stage.PROMPT, False),
         ("ugly, nude", Stage.PROMPT, True),
         ("found somewhere else", Stage.CONTEXT, False),
     ]
-    assert found[2].subject(Whose(1)).negative
+    assert alone[2].subject(Whose(1)).negative
 
 
 def test_of_an_answer_the_tool_calls_are_judged_too() -> None:

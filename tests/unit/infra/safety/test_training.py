@@ -14,7 +14,7 @@ from infra.safety.patterns import read_patterns, sentences
 from infra.safety.token_table import load_table
 from infra.safety.training import material, tasks
 from schemas.safety import CATEGORIES
-from tests.eval_safety.cases import HELD_OUT, read_cases
+from tests.eval_safety.cases import HELD_OUT, UNSEEN, read_cases
 
 # The heads are stored with three digits, and the search for the minimum ends somewhere.
 _AT_THE_MINIMUM = 4e-3
@@ -63,7 +63,7 @@ def test_every_category_has_exemplars_and_so_has_what_only_looks_like_them() -> 
 
 def test_the_held_out_prompts_were_not_learnt_from() -> None:
     """It tells how many, and not which: nobody should read them on a failing test."""
-    held = {case.text.lower() for case in read_cases(HELD_OUT)}
+    held = {case.text.lower() for case in (*read_cases(HELD_OUT), *read_cases(UNSEEN))}
     learnt = {exemplar.text.lower() for exemplar, _ in material(PACKAGE_DATA)}
 
     shared = len(held & learnt)
