@@ -121,7 +121,8 @@ class Credentials:
                         json.dumps(part.definition), part.media_type, io.BytesIO(part.data)
                     )
                 written = builder.sign(own.signer, media_type, io.BytesIO(data), made)
-        except own.library.C2paError as error:
+        except Exception as error:
+            # Whatever it is: who signs goes on without.
             raise CredentialsError(str(error)) from error
         return Signed(made.getvalue(), _name_in(written))
 

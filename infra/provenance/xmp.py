@@ -5,6 +5,8 @@ Written between the file's parts as they are: no pixel is unpacked, and nothing 
 
 import struct
 import zlib
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Final
 
 from schemas.provenance import AI_SOURCE
@@ -37,11 +39,12 @@ def with_xmp(data: bytes, media_type: str) -> bytes:
         data: A whole file that is known to be what ``media_type`` says.
         media_type: Of the three: ``image/png``, ``image/jpeg``, ``image/webp``.
     """
-    if media_type == "image/png":
-        return _in_png(data)
-    if media_type == "image/jpeg":
-        return _in_jpeg(data)
-    return _in_webp(data) if media_type == "image/webp" else data
+    into = _WRITERS.get(media_type)
+    try:
+        return into(data) if into else data
+    except (IndexError, struct.error):
+        # Cut off within its header.
+        return data
 
 
 def says_ai(data: bytes) -> bool:
@@ -103,3 +106,8 @@ def _riff(chunks: bytes) -> bytes:
     # A file whose last chunk lacks its padding is mended on the way.
     chunks += b"\x00" * (len(chunks) & 1)
     return b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WEBP" + chunks
+
+
+_WRITERS: Final[Mapping[str, Callable[[bytes], bytes]]] = MappingProxyType(
+    {"image/png": _in_png, "image/jpeg": _in_jpeg, "image/webp": _in_webp}
+)

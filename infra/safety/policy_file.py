@@ -4,11 +4,12 @@ import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import resources
 from typing import Any, Final, cast
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from schemas.policy_detectors import ALIASES
 from schemas.policy_document import PolicyDocument, merged
@@ -17,6 +18,8 @@ LARGEST: Final = 1 << 20
 """Bytes of a document."""
 _DEEPEST: Final = 20
 _MOST_NODES: Final = 40_000
+# No more are told: a document may have as many as it has names.
+_MOST_FAULTS: Final = 50
 _LONGEST_NUMBER: Final = 40
 _NUMBERS: Final = frozenset({"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"})
 _DEFAULT: Final = "default_policy.yaml"
@@ -233,7 +236,7 @@ def _step(node: yaml.Node, step: str) -> tuple[int, yaml.Node] | None:
 
 def _faults(error: ValidationError, lines: Lines) -> list[DocumentFault]:
     found: list[DocumentFault] = []
-    for fault in error.errors(include_input=False, include_url=False):
+    for fault in error.errors(include_input=False, include_url=False)[:_MOST_FAULTS]:
         path = tuple(str(step) for step in fault["loc"] if step != "[key]")
         found.append(
             DocumentFault(path, _message(cast("dict[str, Any]", fault)), lines.of(path))
@@ -244,15 +247,16 @@ def _faults(error: ValidationError, lines: Lines) -> list[DocumentFault]:
 def _message(fault: dict[str, Any]) -> str:
     if fault["type"] == "extra_forbidden":
         name = str(fault["loc"][-1])
-        close = difflib.get_close_matches(name, set(_names(PolicyDocument)) - {name}, n=1)
+        close = difflib.get_close_matches(name[:64], _names() - {name}, n=1)
         return "is unknown" + (f"; did you mean {close[0]}?" if close else "")
     message = str(fault["msg"]).removeprefix("Value error, ")
     return message[0].lower() + message[1:]
 
 
-def _names(model: type[BaseModel]) -> list[str]:
+@lru_cache(maxsize=1)
+def _names() -> frozenset[str]:
     """Return every name that may stand anywhere in a policy."""
-    found = list(model.model_fields)
-    for definition in model.model_json_schema().get("$defs", {}).values():
-        found += definition.get("properties", ())
-    return found
+    found = set(PolicyDocument.model_fields)
+    for definition in PolicyDocument.model_json_schema().get("$defs", {}).values():
+        found.update(definition.get("properties", ()))
+    return frozenset(found)

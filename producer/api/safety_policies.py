@@ -154,7 +154,7 @@ async def _document(services: Services, request: Request) -> object:
     """Return the body: parsed JSON, or YAML as text."""
     declared = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if declared not in _YAML:
-        return await read_json(request, services.settings.max_body_bytes)
+        return await read_json(request, min(LARGEST, services.settings.max_body_bytes))
     body = await read_body(request, min(LARGEST, services.settings.max_body_bytes))
     try:
         text = body.decode()

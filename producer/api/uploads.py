@@ -12,6 +12,7 @@ from schemas.errors import FieldError, InputError
 _BOUNDARY: Final = re.compile(r"(?i)boundary=(?:\"([^\"]{1,70})\"|([^\s;,\"]{1,70}))")
 _FILE: Final = "file"
 _HEADERS: Final = 4_096
+_PARTS: Final = 20
 _PICTURES: Final = frozenset(
     {"image/png", "image/jpeg", "image/webp", "application/octet-stream"}
 )
@@ -54,7 +55,7 @@ async def read_file(request: Request, limit: int) -> bytes:
 def _part(body: bytes, boundary: bytes) -> bytes | None:
     """Return the content of the part named ``file``, or of the only one there is."""
     mark = b"--" + boundary
-    pieces = (b"\r\n" + body).split(b"\r\n" + mark)[1:]
+    pieces = (b"\r\n" + body).split(b"\r\n" + mark, _PARTS)[1:]
     contents: list[bytes] = []
     for piece in pieces:
         if piece.startswith(b"--"):

@@ -1,5 +1,6 @@
 """The life of a policy: written, approved by another, activated. Every step is audited."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -154,7 +155,8 @@ class PolicyBook:
             return resolve(installation, own, self._owner.level)
 
     async def _checked(self, connection: AsyncConnection, written: object) -> PolicyDocument:
-        document, lines = _read(written)
+        # A large one takes a second or two.
+        document, lines = await asyncio.to_thread(_read, written)
         alone = self._owner.is_installation
         installation = None if alone else await installation_policy(connection)
         whole = whole_policy(document) if installation is None else document
