@@ -218,7 +218,8 @@ REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
         ),
         "review_barred": (
             "Leave the item to somebody else: genq review next shows what is yours to decide. "
-            "Escalated items need a key with the scope review:lead."
+            "Escalated items need a key with the scope review:lead, those about what is never "
+            "made one with the scope admin."
         ),
         "review_not_yours": (
             "Claim the item, decide within ten minutes, or claim it again: POST "

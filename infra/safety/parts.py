@@ -171,7 +171,7 @@ def _of_messages(messages: Sequence[Mapping[str, Any]]) -> Iterator[Part]:
 def _row(parts: Sequence[Part]) -> Iterator[Part]:
     told = [part for part in parts if part.text.strip()]
     if len(told) > 1:
-        text = "\n".join(part.text for part in told)
+        text = " ".join(part.text for part in told)
         yield replace(told[0], place=("messages",), text=text, joined=True)
 
 

@@ -14,7 +14,7 @@ from producer.api.services import Services
 from producer.api.uploads import read_file, sends_file
 from producer.api.verify import FORM, LARGEST
 from producer.hash_lists import HashListKeeper, Imported, entries_in, entry_of
-from schemas.errors import FieldError, InputError
+from schemas.errors import FieldError, InputError, NotFoundError
 from schemas.hash_list import (
     MAX_LINES,
     HashEntriesRequest,
@@ -99,7 +99,11 @@ def _keeper(services: Services, tenant: Tenant, request: Request) -> HashListKee
 
 
 def _name(request: Request) -> str:
-    return str(request.path_params["list"])
+    name = str(request.path_params["list"])
+    if "\x00" in name:
+        # PostgreSQL's text cannot hold it.
+        raise NotFoundError("there is no hash list of this name: it contains U+0000")
+    return name
 
 
 def _after(line: str) -> HashEntry | None:

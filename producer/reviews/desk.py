@@ -40,11 +40,15 @@ from schemas.review import (
     outcome_of,
 )
 from schemas.review_errors import ReviewBarredError, ReviewOverError, ReviewTakenError
-from schemas.safety import Stage
+from schemas.safety import FLOORS, Stage
 
 _BARRED: Final = (
     "you decided about this job before, so somebody else has to decide now; "
     "genq review next shows what is yours to decide"
+)
+_FOR_OPERATORS: Final = (
+    "what is never made is not its tenant's to let pass: "
+    "a key with the scope admin has to decide"
 )
 _FOR_LEADS: Final = "it was handed on: a key with the scope review:lead has to settle it"
 
@@ -242,10 +246,20 @@ def _require_free(item: ReviewItem, reviewer: Reviewer) -> None:
     _require_open(item)
     if reviewer.name in item.barred or any(o.reviewer == reviewer.name for o in item.said):
         raise ReviewBarredError(f"{_name(item)}: {_BARRED}")
+    if reviewer.tenant_id is not None and _is_floor(item):
+        raise ReviewBarredError(f"{_name(item)}: {_FOR_OPERATORS}")
     if item.escalated and not reviewer.lead:
         raise ReviewBarredError(f"{_name(item)}: {_FOR_LEADS}")
     if item.claimed and item.claimed_by != reviewer.name:
         raise _taken(item)
+
+
+def _is_floor(item: ReviewItem) -> bool:
+    """Tell whether letting an item pass would let a floor pass."""
+    if not item.holds and item.origin is not Origin.APPEAL:
+        return False
+    named = {item.category, *(item.verdict.get("violations") or ())}
+    return any(category in named for category in FLOORS)
 
 
 def _require_yours(item: ReviewItem, reviewer: Reviewer) -> None:

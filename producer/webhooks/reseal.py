@@ -52,9 +52,7 @@ async def reseal(engine: AsyncEngine, sealer: Sealer) -> Resealed:
     return done
 
 
-async def _walk_table(
-    engine: AsyncEngine, sealer: Sealer, done: Resealed, table: str
-) -> None:
+async def _walk_table(engine: AsyncEngine, sealer: Sealer, done: Resealed, table: str) -> None:
     after: dict[str, Any] | None = None
     while True:
         async with transaction(engine) as connection:

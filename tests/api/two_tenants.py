@@ -92,6 +92,11 @@ _BODIES: Final[Mapping[str, Sequence[Any]]] = {
     "erase_person": ({"end_user": CANARY},),
     "create_moderation": ({"input": CANARY},),
     "verify": ({"text": CANARY}, {"sha256": "00" * 32}),
+    "create_own_policy": ({"policy": "mine", "categories": {"violence": {"block": 0.5}}},),
+    "simulate_own_policy": (
+        {"document": {"policy": "mine", "categories": {"violence": {"block": 0.5}}}},
+        {"version": 4},
+    ),
     "create_own_hash_list": ({"name": "mine"},),
     "change_own_hash_entries": ({"lines": ["00" * 32]},),
 }
@@ -164,10 +169,18 @@ async def settle(api: Served) -> Estate:
         "review_id": [await _reported(api, done["id"])],
         **await _of_people(api),
         "list": [await _listed(api)],
+        "version": [await _policy(api)],
         "index": ["0"],
         "tenant": ["acme"],
     }
     return Estate(ids, jobs)
+
+
+async def _policy(api: Served) -> str:
+    """Make more versions than the stranger will: each tenant counts its own."""
+    document = {"policy": CANARY, "categories": {"violence": {"block": 0.5}}}
+    made = [await api.http.post("/v1/safety/policies", json=document) for _ in range(4)]
+    return str(made[-1].json()["version"])
 
 
 async def _listed(api: Served) -> str:

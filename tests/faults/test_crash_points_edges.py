@@ -126,6 +126,9 @@ class FlawedStore:
     async def presign(self, key: str, *, filename: str, content_type: str) -> None:
         return await self._inner.presign(key, filename=filename, content_type=content_type)
 
+    async def delete(self, key: str) -> None:
+        await self._inner.delete(key)
+
     async def close(self) -> None:
         await self._inner.close()
 

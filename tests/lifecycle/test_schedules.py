@@ -222,7 +222,7 @@ def test_a_fault_of_genq_costs_its_slot_alone(clockwork: Clockwork) -> None:
     clockwork.create("b-good")
     clockwork.make_due()
     clockwork.genq.sql(
-        "UPDATE schedule SET request = request || '{\"tags\": [\"odd\"]}' WHERE id = :id",
+        'UPDATE schedule SET request = request || \'{"tags": ["odd"]}\' WHERE id = :id',
         id=broken.id,
     )
 

@@ -1,5 +1,6 @@
 """Ways around the floors that were tried: what is never made is found wherever it stands."""
 
+import asyncio
 import base64
 from collections.abc import Sequence
 from typing import Any, Final
@@ -55,7 +56,7 @@ def moderator() -> Moderator:
         "_env_file": None,
         "database_url": "postgresql://unused",
         "broker_url": "redis://unused",
-        "object_store": "unused",
+        "object_store": "file:///unused",
         "key_pepper": "only-for-tests-0123456789",
     }
     # The detector's names are constants, which the type checker takes for class variables.
@@ -63,14 +64,18 @@ def moderator() -> Moderator:
     return open_moderator(Settings(**values), SystemClock(), lists=lists)
 
 
-async def _judged(
+def _judged(
     moderator: Moderator, input_: dict[str, Any], own: str | None = None
 ) -> tuple[Judged, Judged]:
     document = read_policy(own)[0] if own else None
     moderation = Moderation(moderator, _One(document))
     level = SafetyLevel.STANDARD if own else SafetyLevel.OFF
-    submit = await moderation.judge_floor(input_, Whose(1), level)
-    return submit, await moderation.judge_input(input_, Whose(1), level)
+
+    async def both() -> tuple[Judged, Judged]:
+        submit = await moderation.judge_floor(input_, Whose(1), level)
+        return submit, await moderation.judge_input(input_, Whose(1), level)
+
+    return asyncio.run(both())
 
 
 def _chat(*contents: Any, **more: Any) -> dict[str, Any]:
@@ -102,28 +107,26 @@ AROUND: Final[dict[str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("way", AROUND)
-async def test_what_is_never_made_is_found_wherever_it_stands(
-    moderator: Moderator, way: str
-) -> None:
-    submit, worker = await _judged(moderator, AROUND[way])
+def test_what_is_never_made_is_found_wherever_it_stands(moderator: Moderator, way: str) -> None:
+    submit, worker = _judged(moderator, AROUND[way])
     assert (submit.verdict.action, worker.verdict.action) == (Action.BLOCK, Action.BLOCK)
     assert SEXUAL_MINORS in submit.verdict.violations
 
 
-async def test_no_limit_of_a_tenant_is_so_small_that_words_are_not_seen(
+def test_no_limit_of_a_tenant_is_so_small_that_words_are_not_seen(
     moderator: Moderator,
 ) -> None:
     for limit in ("prompt_chars: 1", "prompt_tokens: 3"):
         own = f"{HEAD}limits: {{{limit}}}\n"
-        for judged in await _judged(moderator, _chat(NEVER), own):
+        for judged in _judged(moderator, _chat(NEVER), own):
             assert judged.verdict.action is Action.BLOCK
 
 
-async def test_the_name_of_a_tenants_category_never_gets_into_a_prompt(
+def test_the_name_of_a_tenants_category_never_gets_into_a_prompt(
     moderator: Moderator,
 ) -> None:
     own = f"{HEAD}categories: {{pii.naked: {{action: redact, words: [foo]}}}}\n"
-    _, worker = await _judged(moderator, {"prompt": "a foo bar at a@b.example.org"}, own)
+    _, worker = _judged(moderator, {"prompt": "a foo bar at a@b.example.org"}, own)
     assert worker.told == {"prompt": "a [REDACTED] bar at [EMAIL]"}
 
 
@@ -136,10 +139,8 @@ async def test_the_name_of_a_tenants_category_never_gets_into_a_prompt(
         _image(negative_prompt=NEVER),
     ],
 )
-async def test_what_is_in_order_goes_its_way(
-    moderator: Moderator, prompt: dict[str, Any]
-) -> None:
-    for judged in await _judged(moderator, prompt, HEAD):
+def test_what_is_in_order_goes_its_way(moderator: Moderator, prompt: dict[str, Any]) -> None:
+    for judged in _judged(moderator, prompt, HEAD):
         assert judged.verdict.action is Action.ALLOW, judged.verdict.reasons
 
 

@@ -69,6 +69,9 @@ class MemoryStore:
     async def presign(self, key: str, *, filename: str, content_type: str) -> str | None:
         return None
 
+    async def delete(self, key: str) -> None:
+        raise AssertionError(f"no stage deletes: {key}")
+
     async def close(self) -> None:
         return None
 
@@ -138,7 +141,9 @@ def test_the_first_exception_ends_the_attempt() -> None:
             raise AssertionError("a later stage ran")
 
     with pytest.raises(JobCancelledError):
-        asyncio.run(run_stages(Trail(JobRun(image_claim(cancel=True))), [Admit(), Unreachable()]))
+        asyncio.run(
+            run_stages(Trail(JobRun(image_claim(cancel=True))), [Admit(), Unreachable()])
+        )
 
 
 def test_a_fault_of_a_stage_travels_on_as_it_is() -> None:
