@@ -23,6 +23,8 @@ MAX_DEPTH: Final = 32
 """How many objects and arrays may stand inside each other."""
 MAX_MEMBERS: Final = 200_000
 """How many values one request may hold, wherever they stand."""
+MAX_TEXTS: Final = 8_000
+"""How many texts one parameter may hold: each is judged by itself."""
 MOST_FAULTS: Final = 20
 """No more are looked for: a body may hold as many as it has values, and an answer tells few."""
 _LONGEST_STEP: Final = 128
@@ -70,6 +72,7 @@ def check_rules(
     found = chain(
         _control_characters(request, parameters),
         _length(parameters, max_prompt_chars),
+        _number_of_texts(parameters),
         _urls(request, parameters, policy),
     )
     faults = list(islice(found, MOST_FAULTS))
@@ -142,6 +145,26 @@ def _length(parameters: Mapping[str, Any], most: int) -> Iterator[FieldError]:
         yield FieldError(
             f"/input/{name}", f"has {total} characters; at most {most} may be", PROMPT_LENGTH
         )
+
+
+def _number_of_texts(parameters: Mapping[str, Any]) -> Iterator[FieldError]:
+    """Hold what is judged text by text to a number that takes seconds, not minutes."""
+    for name, value in parameters.items():
+        total = sum(1 for _ in islice(_strings(value), MAX_TEXTS + 1))
+        if total > MAX_TEXTS:
+            message = f"must not hold more than {MAX_TEXTS} texts"
+            yield FieldError(pointer_to(("input", name)), message, JSON_MEMBERS)
+
+
+def _strings(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for member in cast("Mapping[str, object]", value).values():
+            yield from _strings(member)
+    elif isinstance(value, list):
+        for item in cast("list[object]", value):
+            yield from _strings(item)
 
 
 def _urls(

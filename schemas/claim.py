@@ -1,6 +1,6 @@
 """The right to run, and to finish, one attempt of one job."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -44,7 +44,8 @@ class Claim:
         channels: Words by which endpoints choose what they are told.
         hears: What somebody wants to hear of it before its end.
         safety_level: How strictly its tenant is judged.
-        reviewed: People have let its prompt pass: it is not held again.
+        reviewed: People have let its prompt pass, which was stopped for these categories: it
+            is not held again. ``None``: nobody has.
         fault: Why ``input`` is empty, if its content was erased or does not open.
     """
 
@@ -74,5 +75,5 @@ class Claim:
     channels: Sequence[str] = ()
     hears: Hears = HEARS_NOTHING
     safety_level: SafetyLevel = SafetyLevel.STANDARD
-    reviewed: bool = False
+    reviewed: Collection[str] | None = None
     fault: GenqError | None = None

@@ -17,10 +17,12 @@ import structlog
 from infra.clock import Clock, SystemClock
 from infra.doorbells import Doorbells
 from infra.progress import WATCHED, News, ProgressLine, decode_watched
+from infra.safety.opening import asks_others
 from infra.settings import Settings
 from schemas.claim import Claim
 from schemas.job import iso_ms
 from schemas.progress import Progress
+from schemas.tenant_plan import SafetyLevel
 
 _EVERY_SECONDS: Final = 0.5
 # APIs say it again every ten seconds.
@@ -52,9 +54,11 @@ class LiveNews:
     Args:
         line: Where it goes.
         clock: For the time of a report.
+        previews: Whether anything may be shown of a picture before it is done.
     """
 
-    def __init__(self, line: ProgressLine, clock: Clock) -> None:
+    def __init__(self, line: ProgressLine, clock: Clock, *, previews: bool = True) -> None:
+        self._previews = previews
         self._line = line
         self._clock = clock
         # Job to channel to the time until which that one wants news.
@@ -88,7 +92,12 @@ class LiveNews:
                 self._tell(job_id)
 
     def is_watched(self, claim: Claim) -> bool:
-        """Return whether anybody watches the job: only then is a preview worth its making."""
+        """Return whether anybody watches the job: only then is a preview worth its making.
+
+        Where somebody judges what pictures show, nothing is shown that was not judged.
+        """
+        if not self._previews or claim.safety_level is SafetyLevel.STRICT:
+            return False
         return claim.job_id in self._watched
 
     def progressed(
@@ -209,7 +218,8 @@ class LiveNews:
 @asynccontextmanager
 async def open_news(settings: Settings, doorbells: Doorbells) -> AsyncGenerator[LiveNews]:
     """Give the news of a worker, which hears what is watched until the block ends."""
-    news = LiveNews(ProgressLine(settings.doorbell_url()), SystemClock())
+    line = ProgressLine(settings.doorbell_url())
+    news = LiveNews(line, SystemClock(), previews=not asks_others(settings))
     listener = asyncio.create_task(news.listen(doorbells))
     try:
         yield news

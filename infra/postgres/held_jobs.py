@@ -37,7 +37,8 @@ WITH u AS (
     AND live.state = 0 AND live.hold = :hold
   RETURNING live.job_id, live.lane, live.tenant_id, live.state, live.deadline),
 p AS (
-  UPDATE payload SET body = payload.body || '{"reviewed": true}' FROM u
+  UPDATE payload SET
+    body = payload.body || jsonb_build_object('reviewed', CAST(:reviewed AS jsonb)) FROM u
   WHERE payload.job_id = u.job_id),
 j AS (
   UPDATE job SET deadline = u.deadline, verdict = CAST(:verdict AS jsonb) FROM u
@@ -57,7 +58,12 @@ async def lock_held(
 
 
 async def admit_held(
-    connection: AsyncConnection, waiting: WaitingJob, *, since: datetime, verdict: str
+    connection: AsyncConnection,
+    waiting: WaitingJob,
+    *,
+    since: datetime,
+    verdict: str,
+    reviewed: str,
 ) -> bool:
     """Let a job go on whose prompt people have let pass, at its old place.
 
@@ -68,6 +74,7 @@ async def admit_held(
         waiting: The job.
         since: When it began to wait.
         verdict: What is kept with it, as JSON.
+        reviewed: The categories that people let pass, as a JSON array.
 
     Returns:
         Whether it waited.
@@ -77,6 +84,7 @@ async def admit_held(
         "tenant_id": waiting.job.tenant_id,
         "since": since,
         "verdict": verdict,
+        "reviewed": reviewed,
         "hold": int(Hold.REVIEW),
     }
     rows = (await connection.execute(_ADMIT, values)).all()

@@ -70,6 +70,11 @@ class ReviewItem:
         """Whether it is somebody's now."""
         return self.claimed_until is not None and self.claimed_until > self.found_at
 
+    @property
+    def stopped_for(self) -> list[str]:
+        """The categories that those who let it pass know of."""
+        return sorted({self.category, *(self.verdict.get("violations") or ())})
+
 
 @dataclass(frozen=True, slots=True)
 class Reviewer:

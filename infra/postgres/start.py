@@ -107,5 +107,5 @@ def claim_of_row(row: Any, session: int, *, asked: Opened | None = None) -> Clai
         cost=Cost(row.cost, row.images, row.tokens),
         # Who only ends what runs does not ask for it.
         safety_level=SafetyLevel(getattr(row, "safety_level", None) or SafetyLevel.STANDARD),
-        reviewed=bool(row.body.get("reviewed")),
+        reviewed=row.body.get("reviewed"),
     )

@@ -1,6 +1,6 @@
 """What of a job is judged, and what follows: the one way in for the API and the workers."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
@@ -21,7 +21,7 @@ from infra.safety.parts import (
     replaced,
 )
 from schemas.policy import Policy
-from schemas.safety import Action, Picture, Redaction, Span, Stage, Verdict
+from schemas.safety import FLOORS, Action, Picture, Redaction, Span, Stage, Verdict
 from schemas.tenant_plan import SafetyLevel
 
 # Of a longer text, its beginning says where it lies.
@@ -99,7 +99,7 @@ class Moderation:
         whose: Whose,
         level: SafetyLevel,
         *,
-        reviewed: bool = False,
+        reviewed: Collection[str] | None = None,
     ) -> Judged:
         """Return what is to happen to a job's input, and how the model is to see it.
 
@@ -107,8 +107,9 @@ class Moderation:
             parameters: The input, as it was accepted.
             whose: Who asked.
             level: How strictly the tenant is judged.
-            reviewed: People have let it pass: their word stands, whatever detectors say, but
-                for what a list of known material names.
+            reviewed: The categories for which it was stopped when people let it pass: their
+                word stands, whatever detectors say, but for what a list of known material
+                names, and for what is never made and they were not asked about.
         """
         policy = await self.policies.of(whose.tenant_id, level)
         pictures = self.moderator.detectors.see_pictures
@@ -116,7 +117,7 @@ class Moderation:
         subjects = [part.subject(whose) for part in parts]
         verdicts = await self.moderator.evaluate_all(subjects, policy)
         verdict = joined(verdicts)
-        if reviewed and not any(reason.detector == HASH_LISTS for reason in verdict.reasons):
+        if reviewed is not None and not _is_new(verdict, reviewed):
             verdict = replace(verdict, action=min(verdict.action, Action.FLAG))
         changed = _changed(parameters, parts, verdicts)
         told = replaced(parameters, changed) if changed else None
@@ -164,6 +165,16 @@ class Moderation:
         pairs = zip(parts, verdicts, strict=True)
         worst = max(pairs, key=lambda pair: (pair[1].action, pair[1].confidence))[0]
         return self._vector_of(worst.text[:_LONGEST_PLACED]) if worst.text else None
+
+
+def _is_new(verdict: Verdict, reviewed: Collection[str]) -> bool:
+    """Return whether people who let it pass cannot have known why it is stopped."""
+    return any(
+        reason.detector == HASH_LISTS
+        or (reason.category in FLOORS and reason.category not in reviewed)
+        for reason in verdict.reasons
+        if reason.action > Action.FLAG
+    )
 
 
 def _cut(parts: Sequence[Part], policy: Policy) -> list[Part]:

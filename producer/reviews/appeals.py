@@ -158,7 +158,7 @@ class Appeals:
             if not is_refusal(error):
                 raise
             return Requeue(None, error.code)
-        payload = {**orjson.loads(new.payload), "reviewed": True}
+        payload = {**orjson.loads(new.payload), "reviewed": item.stopped_for}
         text = orjson.dumps(payload).decode()
         return Requeue(replace(new, redrive_of=item.job_id, payload=text, stop=None))
 

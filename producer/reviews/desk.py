@@ -258,8 +258,7 @@ def _is_floor(item: ReviewItem) -> bool:
     """Tell whether letting an item pass would let a floor pass."""
     if not item.holds and item.origin is not Origin.APPEAL:
         return False
-    named = {item.category, *(item.verdict.get("violations") or ())}
-    return any(category in named for category in FLOORS)
+    return any(category in FLOORS for category in item.stopped_for)
 
 
 def _require_yours(item: ReviewItem, reviewer: Reviewer) -> None:

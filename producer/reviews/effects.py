@@ -133,7 +133,10 @@ class Effects:
             await _remember(connection, item, pending)
             return Effect(_rings(shown, owed=done.owed), waiting, JobState.SUCCEEDED)
         told = orjson.dumps(verdict).decode()
-        await admit_held(connection, waiting, since=item.created_at, verdict=told)
+        passed = orjson.dumps(item.stopped_for).decode()
+        await admit_held(
+            connection, waiting, since=item.created_at, verdict=told, reviewed=passed
+        )
         return Effect([Ring(WAKE, READY)], waiting)
 
     async def clear(self, pending: PendingOutput, *, kept: bool) -> None:

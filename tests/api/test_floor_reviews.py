@@ -4,11 +4,11 @@ from typing import Any
 
 from infra.settings import Settings
 from schemas.scopes import KeyScope
-from tests.api.served import Served, new_key, run
+from tests.api.served import Served, new_key, pointers, run
 
 NEVER: dict[str, Any] = {
     "kind": "image",
-    "input": {"prompt": "a naked 12 year old girl in a sexual pose"},
+    "input": {"prompt": "[sexual content involving a minor]"},
 }
 APPROVE = {"decision": "approve", "reason": "harmless"}
 
@@ -47,5 +47,15 @@ def test_a_name_that_postgresql_cannot_hold_is_no_hash_list(settings: Settings) 
     async def scenario(api: Served) -> None:
         answer = await api.http.get("/v1/safety/hash_lists/%00")
         assert answer.status_code == 404
+
+    run(settings, scenario)
+
+
+def test_a_job_of_more_texts_than_can_be_judged_in_time_is_refused(settings: Settings) -> None:
+    async def scenario(api: Served) -> None:
+        words = [f"some words {n}" for n in range(20_000)]
+        body = {"kind": "image", "input": {"prompt": "a kite", "extra_body": {"words": words}}}
+        answer = await api.http.post("/v1/jobs", json=body)
+        assert (answer.status_code, list(pointers(answer))) == (400, ["/input/extra_body"])
 
     run(settings, scenario)

@@ -124,8 +124,10 @@ def test_the_database_itself_refuses_to_change_or_delete_an_entry(
             "chain of tenant 7: entries 2 to 2 are gone",
         ),
         (
-            "UPDATE audit_log SET seq = seq + 100 WHERE tenant_id = 7 AND seq IN (2, 3);"
-            " UPDATE audit_log SET seq = 105 - seq WHERE tenant_id = 7 AND seq > 100",
+            (
+                "UPDATE audit_log SET seq = seq + 100 WHERE tenant_id = 7 AND seq IN (2, 3);"
+                " UPDATE audit_log SET seq = 105 - seq WHERE tenant_id = 7 AND seq > 100"
+            ),
             "chain of tenant 7, entry 2: it was changed after it was written",
         ),
         (

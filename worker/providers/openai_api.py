@@ -19,7 +19,6 @@ from schemas.errors import ModelBadAnswerError, ModelRefusedError
 from schemas.generation import Kind
 from schemas.ids import format_id
 from schemas.model_catalog import ModelServer
-from schemas.tenant_plan import SafetyLevel
 from worker.progress import LiveNews
 from worker.providers.answers import (
     ChatAnswer,
@@ -133,9 +132,7 @@ class OpenAIProvider:
             return await self._ask(_IMAGES, claim, ImageAnswer)
 
         async def partial(index: int, data: bytes) -> None:
-            # Where all is judged strictly, nothing is shown before it was judged.
-            open_eyed = claim.safety_level is not SafetyLevel.STRICT
-            watched = open_eyed and news.is_watched(claim)
+            watched = news.is_watched(claim)
             small = await preview_of(data, server=self._server.name) if watched else None
             # The picture itself is the last step.
             news.progressed(claim, step=index + 1, steps=PARTIAL_IMAGES + 1, preview=small)
