@@ -10,7 +10,7 @@ REVIEW_DECISIONS: Final = Counter(
     "genq_review_decisions",
     "What people decided: approve, reject, escalate; or what time did: timed_out_allow, "
     "timed_out_block.",
-    ["origin", "outcome"],
+    ["cause", "outcome"],
 )
 
 

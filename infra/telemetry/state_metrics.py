@@ -83,12 +83,12 @@ BUDGETS_NEAR_LIMIT: Final = StateGauge(
     ("percent",),
 )
 REVIEWS_OPEN: Final = StateGauge(
-    "genq_reviews_open", "What waits for a person to decide, by why it does.", ("origin",)
+    "genq_reviews_open", "What waits for a person to decide, by why it does.", ("cause",)
 )
 REVIEWS_OLDEST_AGE_SECONDS: Final = StateGauge(
     "genq_reviews_oldest_age_seconds",
     "Age of the oldest item that a person is to decide.",
-    ("origin",),
+    ("cause",),
 )
 DEPENDENCY_UP: Final = StateGauge(
     "genq_dependency_up",

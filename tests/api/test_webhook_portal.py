@@ -38,6 +38,11 @@ NOBODYS: Final = {
     "event_id": "evt_01kb0q5v3mf0t8w2c7d4e9g6hj",
     "recovery_id": "whr_01kb0q5v3mf0t8w2c7d4e9g6hj",
     "schedule_id": "sched_01kb0q5v3mf0t8w2c7d4e9g6hj",
+    "review_id": "rev_01kb0q5v3mf0t8w2c7d4e9g6hj",
+    "erasure_id": "ers_01kb0q5v3mf0t8w2c7d4e9g6hj",
+    "hold_id": "hold_01kb0q5v3mf0t8w2c7d4e9g6hj",
+    "list": "logos",
+    "version": "1",
     "index": "0",
     "tenant": "acme",
 }
