@@ -66,7 +66,7 @@ class _Handles:
         import c2pa  # noqa: PLC0415 - most processes sign nothing; it takes 70 ms and 20 MB
 
         self.pid = os.getpid()
-        self.library = c2pa
+        self.c2pa = c2pa
         self.signing = c2pa.Context.from_json(
             json.dumps(
                 {
@@ -114,7 +114,7 @@ class Credentials:
         own = self._handles()
         made = io.BytesIO()
         try:
-            builder = own.library.Builder(json.dumps(definition), context=own.signing)
+            builder = own.c2pa.Builder(json.dumps(definition), context=own.signing)
             with builder:
                 for part in parts:
                     builder.add_ingredient_from_stream(  # pyright: ignore[reportUnknownMemberType] - a dict of anything would do as well
@@ -134,11 +134,11 @@ class Credentials:
         """
         own = self._handles()
         try:
-            with own.library.Reader(
+            with own.c2pa.Reader(
                 media_type, io.BytesIO(data), context=own.reading
             ) as reader:
                 told: dict[str, Any] = json.loads(reader.json())
-        except own.library.C2paError as error:
+        except own.c2pa.C2paError as error:
             if _NOT_FOUND in type(error).__name__ or str(error).startswith(_NOT_FOUND):
                 return None
             raise CredentialsError(str(error)) from error
