@@ -3,6 +3,7 @@
 from typing import Final
 
 from producer.api.document import LISTING, answer, parameter, problems
+from producer.api.json_body import JSON_BODY
 from producer.api.key_operations import TENANT
 from producer.api.operations import Operation
 from schemas.scopes import KeyScope
@@ -15,11 +16,6 @@ _LIMIT: Final = next(told for told in LISTING if told["name"] == "limit") | {
 _AFTER: Final = parameter("query", "after", "The 'next' of the page before.")
 _PREFIX: Final = parameter("query", "prefix", "Only names that begin so.")
 _UNKNOWN: Final = problems(_404="There is no such tenant.")
-_BODY: Final = problems(
-    _400="The body is wrong; errors[] says where.",
-    _413="The body is too large.",
-    _415="The body is not JSON.",
-)
 
 SHOW_OWN_TENANT: Final = Operation(
     name="get_own_tenant",
@@ -51,7 +47,7 @@ CREATE_TENANT: Final = Operation(
     scope=KeyScope.ADMIN,
     body="TenantRequest",
     answers={201: answer("The tenant.", "NewTenantView", headers=("Location",))}
-    | _BODY
+    | JSON_BODY
     | problems(_409="There is a tenant of this name."),
 )
 SHOW_TENANT: Final = Operation(
@@ -74,7 +70,7 @@ CHANGE_TENANT: Final = Operation(
     scope=KeyScope.ADMIN,
     parameters=[TENANT],
     body="PlanChange",
-    answers={200: answer("The tenant.", "TenantView")} | _BODY | _UNKNOWN,
+    answers={200: answer("The tenant.", "TenantView")} | JSON_BODY | _UNKNOWN,
 )
 SUSPEND_TENANT: Final = Operation(
     name="suspend_tenant",
@@ -113,11 +109,5 @@ ROTATE_WEBHOOK_SECRET: Final = Operation(
     parameters=[TENANT],
     body="TenantSecretRotation",
     body_required=False,
-    answers={200: answer("The secret.", "WebhookSecretView")}
-    | _UNKNOWN
-    | problems(
-        _400="The body is wrong; errors[] says where.",
-        _413="The body is too large.",
-        _415="The body is not JSON.",
-    ),
+    answers={200: answer("The secret.", "WebhookSecretView")} | _UNKNOWN | JSON_BODY,
 )

@@ -10,6 +10,7 @@ from infra.postgres.tenants import Tenant
 from producer.api.budgets import delete_budget, set_budget, show_budgets, show_own_budgets
 from producer.api.document import answer, parameter, problems
 from producer.api.estimate import show_estimate
+from producer.api.json_body import JSON_BODY
 from producer.api.key_operations import TENANT
 from producer.api.operations import Operation
 from producer.api.services import Services
@@ -71,13 +72,7 @@ SET_BUDGET: Final = Operation(
     scope=KeyScope.ADMIN,
     parameters=[TENANT],
     body="BudgetBody",
-    answers=_LIST
-    | _UNKNOWN
-    | problems(
-        _400="The body is wrong; errors[] says where.",
-        _413="The body is too large.",
-        _415="The body is not JSON.",
-    ),
+    answers=_LIST | _UNKNOWN | JSON_BODY,
 )
 DELETE_BUDGET: Final = Operation(
     name="delete_budget",

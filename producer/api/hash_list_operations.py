@@ -17,6 +17,7 @@ from producer.api.hash_lists import (
     show_entries,
     show_hash_list,
 )
+from producer.api.json_body import JSON_BODY
 from producer.api.operations import Operation
 from producer.api.services import Services
 from schemas.hash_list import MAX_LINES
@@ -40,11 +41,6 @@ _PAGING: Final = [
     parameter("query", "after", "The 'next' of the page before.", maxLength=200),
 ]
 _UNKNOWN: Final = problems(_404="There is no such list.")
-_BODY: Final = problems(
-    _400="The body is wrong; errors[] says where.",
-    _413="The body is too large.",
-    _415="The body is not JSON.",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +84,7 @@ class _Door:
             scope=self.writes,
             body="HashListRequest",
             answers={201: answer("The list.", "HashListView", headers=("Location",))}
-            | _BODY
+            | JSON_BODY
             | problems(_409="There is a list of this name."),
         )
 
@@ -131,7 +127,7 @@ class _Door:
             parameters=[_NAME],
             body="HashEntriesRequest",
             takes_picture=True,
-            answers={200: answer("What changed.", "HashEntriesView")} | _BODY | _UNKNOWN,
+            answers={200: answer("What changed.", "HashEntriesView")} | JSON_BODY | _UNKNOWN,
         )
 
     def _entries(self) -> Operation:

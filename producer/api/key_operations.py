@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from producer.api.document import LISTING, answer, parameter, problems
+from producer.api.json_body import JSON_BODY
 from producer.api.operations import Operation
 from schemas.scopes import KeyScope
 
@@ -16,11 +17,6 @@ _LIMIT: Final = next(told for told in LISTING if told["name"] == "limit") | {
 }
 _AFTER: Final = parameter("query", "after", "The 'next' of the page before.")
 _QUERY: Final = problems(_400="A query parameter is wrong.")
-_BODY: Final = problems(
-    _400="The body is wrong; errors[] says where.",
-    _413="The body is too large.",
-    _415="The body is not JSON.",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +58,7 @@ class _Door:
             parameters=[*self.parameters],
             body="KeyRequest",
             answers={201: answer("The key.", "NewKeyView", headers=("Location",))}
-            | _BODY
+            | JSON_BODY
             | self.no_owner,
         )
 
@@ -92,7 +88,7 @@ class _Door:
             body="KeyRotation",
             body_required=False,
             answers={201: answer("The new key.", "NewKeyView", headers=("Location",))}
-            | _BODY
+            | JSON_BODY
             | problems(
                 _404=self.unknown,
                 _409="It has ended, or was rotated before.",

@@ -7,7 +7,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from infra.postgres.tenants import Tenant
-from producer.api.document import answer, problems
+from producer.api.document import answer
+from producer.api.json_body import JSON_BODY
 from producer.api.moderations import moderate
 from producer.api.operations import Operation
 from producer.api.services import Services
@@ -25,12 +26,7 @@ CREATE_MODERATION: Final = Operation(
     tag="safety",
     body="ModerationRequest",
     scope=KeyScope.JOBS_READ,
-    answers={200: answer("A verdict on each input.", "ModerationView")}
-    | problems(
-        _400="The body is wrong; errors[] says where.",
-        _413="The body is too large.",
-        _415="The body is not JSON.",
-    ),
+    answers={200: answer("A verdict on each input.", "ModerationView")} | JSON_BODY,
 )
 
 MODERATION_ROUTES: Final[tuple[tuple[Operation, _Route], ...]] = (

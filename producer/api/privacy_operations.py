@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from infra.postgres.tenants import Tenant
 from producer.api.document import answer, parameter, problems
+from producer.api.json_body import JSON_BODY
 from producer.api.operations import Operation
 from producer.api.privacy import (
     erase_person,
@@ -32,11 +33,6 @@ _RETENTION: Final = "/v1/privacy/retention"
 _ERASURES: Final = "/v1/privacy/erasures"
 _HOLDS: Final = "/v1/admin/legal_holds"
 _TAG: Final = "privacy"
-_BODY: Final = problems(
-    _400="The body is wrong; errors[] says where.",
-    _413="The body is too large.",
-    _415="The body is not JSON.",
-)
 _QUERY: Final = problems(_400="A query parameter is wrong.")
 
 PRIVACY_ROUTES: Final[tuple[tuple[Operation, _Route], ...]] = (
@@ -65,7 +61,7 @@ PRIVACY_ROUTES: Final[tuple[tuple[Operation, _Route], ...]] = (
             tag=_TAG,
             scope=KeyScope.PRIVACY,
             body="RetentionRequest",
-            answers={200: answer("The rule.", "RetentionRuleView")} | _BODY,
+            answers={200: answer("The rule.", "RetentionRuleView")} | JSON_BODY,
         ),
         set_retention,
     ),
@@ -101,7 +97,7 @@ PRIVACY_ROUTES: Final[tuple[tuple[Operation, _Route], ...]] = (
             scope=KeyScope.PRIVACY,
             body="ErasureRequest",
             answers={202: answer("The erasure.", "ErasureView")}
-            | _BODY
+            | JSON_BODY
             | problems(_409="A legal hold keeps all of the person."),
         ),
         erase_person,
@@ -187,7 +183,7 @@ PRIVACY_ROUTES: Final[tuple[tuple[Operation, _Route], ...]] = (
             scope=KeyScope.ADMIN,
             body="HoldRequest",
             answers={201: answer("The hold.", "LegalHoldView")}
-            | _BODY
+            | JSON_BODY
             | problems(_404="There is no such tenant, or it has no such job."),
         ),
         place_legal_hold,

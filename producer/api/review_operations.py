@@ -9,6 +9,7 @@ from starlette.responses import Response
 from infra.postgres.tenants import Tenant
 from producer.api.appeals import list_appeals, make_appeal, report_job, show_appeal
 from producer.api.document import JOB_ID, answer, parameter, problems
+from producer.api.json_body import JSON_BODY
 from producer.api.operations import Operation
 from producer.api.pages import DEFAULT_LIMIT, LARGEST_LIMIT
 from producer.api.reviews import (
@@ -52,11 +53,6 @@ _PAGING: Final = [
 _VIEW: Final = {200: answer("The item.", "ReviewView")}
 _QUERY: Final = problems(
     _400="A query parameter is wrong.", _404="There is no such tenant, or no such page."
-)
-_BODY: Final = problems(
-    _400="The body is wrong; errors[] says where.",
-    _413="The body is too large.",
-    _415="The body is not JSON.",
 )
 _MISSING: Final = problems(_404="There is no such item that this key may see.")
 _NOT_YOURS: Final = problems(
@@ -130,7 +126,7 @@ CLAIM_NEXT_REVIEW: Final = Operation(
     scope=KeyScope.REVIEW,
     body="ReviewChoice",
     body_required=False,
-    answers=_VIEW | {204: {"description": "There is nothing to decide."}} | _BODY,
+    answers=_VIEW | {204: {"description": "There is nothing to decide."}} | JSON_BODY,
 )
 CLAIM_REVIEW: Final = Operation(
     name="claim_review",
@@ -168,7 +164,7 @@ DECIDE_REVIEW: Final = Operation(
     scope=KeyScope.REVIEW,
     parameters=[_REVIEW_ID],
     body="ReviewDecision",
-    answers=_VIEW | _BODY | _MISSING | _NOT_YOURS,
+    answers=_VIEW | JSON_BODY | _MISSING | _NOT_YOURS,
 )
 LIST_APPEALS: Final = Operation(
     name="list_appeals",
@@ -209,7 +205,7 @@ MAKE_APPEAL: Final = Operation(
         201: answer("The appeal.", "AppealView"),
         200: answer("The appeal that was made before.", "AppealView"),
     }
-    | _BODY
+    | JSON_BODY
     | problems(
         _404="This tenant has no such job.",
         _409="The job was not blocked, or the time to appeal is over.",
@@ -226,7 +222,7 @@ REPORT_JOB: Final = Operation(
     parameters=[JOB_ID],
     body="ReportRequest",
     answers={201: answer("The report.", "ReportView")}
-    | _BODY
+    | JSON_BODY
     | problems(_404="This tenant has no such job."),
 )
 

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from infra.postgres.tenants import Tenant
 from producer.api.document import answer, parameter, problems
+from producer.api.json_body import JSON_BODY
 from producer.api.key_operations import TENANT
 from producer.api.operations import Answers, Operation
 from producer.api.pages import DEFAULT_LIMIT, LARGEST_LIMIT
@@ -44,11 +45,6 @@ _PAGING: Final = [
     parameter("query", "after", "The 'next' of the page before.", maxLength=10),
 ]
 _QUERY: Final = problems(_400="A query parameter is wrong.")
-_BODY: Final = problems(
-    _400="The body is wrong; errors[] says where.",
-    _413="The body is too large.",
-    _415="The body is not JSON.",
-)
 _REFUSED: Final = problems(
     _422="The policy is refused: errors[] names each fault by its JSON pointer.",
 )
@@ -107,7 +103,7 @@ class _Door:
             parameters=[*self.parameters],
             body="PolicyDocument",
             answers={201: answer("The version.", "PolicyView", headers=("Location",))}
-            | _BODY
+            | JSON_BODY
             | _REFUSED
             | self._missing,
         )
@@ -185,7 +181,7 @@ class _Door:
             parameters=[*self.parameters],
             body="SimulationRequest",
             answers={200: answer("What would change.", "SimulationView")}
-            | _BODY
+            | JSON_BODY
             | _REFUSED
             | problems(_404="There is no such tenant, or no such version."),
         )
@@ -247,7 +243,7 @@ LIFT_SANCTION: Final = Operation(
     parameters=[TENANT],
     body="LiftRequest",
     answers={200: answer("It is done.", "LiftView")}
-    | _BODY
+    | JSON_BODY
     | problems(_404="There is no such tenant."),
 )
 

@@ -3,6 +3,7 @@
 from typing import Final
 
 from producer.api.document import LISTING, answer, parameter, problems
+from producer.api.json_body import JSON_BODY
 from producer.api.operations import Operation
 from schemas.scopes import KeyScope
 
@@ -17,11 +18,6 @@ _LIMIT: Final = next(told for told in LISTING if told["name"] == "limit") | {
     "description": "How many endpoints."
 }
 _AFTER: Final = parameter("query", "after", "The last endpoint of the page before.")
-_BODY: Final = problems(
-    _400="The body is wrong; errors[] says where.",
-    _413="The body is too large.",
-    _415="The body is not JSON.",
-)
 _UNKNOWN: Final = problems(_404="This tenant has no such endpoint.")
 _ENDPOINT: Final = {200: answer("The endpoint.", "WebhookEndpointView")}
 
@@ -42,7 +38,7 @@ CREATE_ENDPOINT: Final = Operation(
     answers={
         201: answer("The endpoint.", "WebhookEndpointWithSecretView", headers=("Location",))
     }
-    | _BODY
+    | JSON_BODY
     | problems(_409="The tenant has as many endpoints as it may have."),
 )
 LIST_ENDPOINTS: Final = Operation(
@@ -80,7 +76,7 @@ CHANGE_ENDPOINT: Final = Operation(
     scope=KeyScope.WEBHOOKS_WRITE,
     parameters=[_ENDPOINT_ID],
     body="EndpointChange",
-    answers=_ENDPOINT | _BODY | _UNKNOWN,
+    answers=_ENDPOINT | JSON_BODY | _UNKNOWN,
 )
 DELETE_ENDPOINT: Final = Operation(
     name="delete_webhook_endpoint",
@@ -109,7 +105,9 @@ ROTATE_SECRET: Final = Operation(
     parameters=[_ENDPOINT_ID],
     body="SecretRotation",
     body_required=False,
-    answers={200: answer("The endpoint.", "WebhookEndpointWithSecretView")} | _BODY | _UNKNOWN,
+    answers={200: answer("The endpoint.", "WebhookEndpointWithSecretView")}
+    | JSON_BODY
+    | _UNKNOWN,
 )
 TEST_ENDPOINT: Final = Operation(
     name="test_webhook_endpoint",
@@ -127,7 +125,7 @@ TEST_ENDPOINT: Final = Operation(
     body="EndpointTest",
     body_required=False,
     answers={200: answer("What was answered.", "EndpointTestView")}
-    | _BODY
+    | JSON_BODY
     | _UNKNOWN
     | problems(
         _424="The endpoint did not answer.",
@@ -148,7 +146,7 @@ DISABLE_ENDPOINT: Final = Operation(
     parameters=[_ENDPOINT_ID],
     body="EndpointDisabling",
     body_required=False,
-    answers=_ENDPOINT | _BODY | _UNKNOWN,
+    answers=_ENDPOINT | JSON_BODY | _UNKNOWN,
 )
 ENABLE_ENDPOINT: Final = Operation(
     name="enable_webhook_endpoint",
@@ -176,7 +174,7 @@ MAKE_PORTAL_LINK: Final = Operation(
     parameters=[_ENDPOINT_ID],
     body="PortalLinkRequest",
     body_required=False,
-    answers={201: answer("The link.", "PortalLinkView")} | _BODY | _UNKNOWN,
+    answers={201: answer("The link.", "PortalLinkView")} | JSON_BODY | _UNKNOWN,
 )
 REVOKE_PORTAL_LINKS: Final = Operation(
     name="revoke_webhook_portal_links",
@@ -220,7 +218,7 @@ ROTATE_TENANT_SECRET: Final = Operation(
     scope=KeyScope.WEBHOOKS_WRITE,
     body="TenantSecretRotation",
     body_required=False,
-    answers={200: answer("The secret.", "TenantSecretRotatedView")} | _BODY,
+    answers={200: answer("The secret.", "TenantSecretRotatedView")} | JSON_BODY,
 )
 SHOW_JWKS: Final = Operation(
     name="get_webhook_jwks",
