@@ -134,9 +134,7 @@ class Credentials:
         """
         own = self._handles()
         try:
-            with own.c2pa.Reader(
-                media_type, io.BytesIO(data), context=own.reading
-            ) as reader:
+            with own.c2pa.Reader(media_type, io.BytesIO(data), context=own.reading) as reader:
                 told: dict[str, Any] = json.loads(reader.json())
         except own.c2pa.C2paError as error:
             if _NOT_FOUND in type(error).__name__ or str(error).startswith(_NOT_FOUND):
