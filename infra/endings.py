@@ -64,6 +64,7 @@ def ending_of(
         error=error,
         artifacts=artifacts,
         text=(result or {}).get("text"),
+        made=result or {},
         verdict=verdict,
     )
     return Ending(

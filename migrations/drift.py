@@ -12,6 +12,7 @@ from sqlalchemy import Connection, text
 
 from schemas.tables import (
     audit,
+    batches,
     budgets,
     delivery,
     ledger,
@@ -28,6 +29,7 @@ from schemas.tables.metadata import metadata
 # A module puts its tables into the metadata when it is imported.
 TABLE_MODULES: Final = (
     audit,
+    batches,
     budgets,
     delivery,
     ledger,

@@ -41,6 +41,7 @@ def accepted_record(
         waiting_on="schedule" if scheduled else "lane",
         run_at=new.run_at if scheduled else None,
         deadline=new.deadline,
+        batch_id=new.batch_id,
     )
     return record if new.stop is None else _stopped(record, new.stop)
 

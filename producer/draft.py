@@ -26,7 +26,7 @@ from producer.permission import check_permitted
 from schemas.cost import estimate, money
 from schemas.errors import FieldError, InputError, UnknownModelError
 from schemas.events import hears
-from schemas.job import JobRequest
+from schemas.job import NATIVE, JobRequest
 from schemas.lanes import Lane
 from schemas.model_catalog import default_model, prices_of, servers_of
 
@@ -51,9 +51,14 @@ class Drafter:
         self._asked: dict[str, asyncio.Task[int]] = {}
 
     async def draft(
-        self, tenant: Tenant, request: JobRequest
+        self, tenant: Tenant, request: JobRequest, *, face: str = NATIVE
     ) -> tuple[NewJob, Mapping[str, Any]]:
         """Return the job to insert, and its model parameters as they were checked.
+
+        Args:
+            tenant: Whose job it is.
+            request: What was asked for, of the right shape.
+            face: The door that it comes in by.
 
         Raises:
             InputError: Something in the request is wrong; each fault has its JSON pointer.
@@ -67,7 +72,10 @@ class Drafter:
         model = self._model(request)
         check_permitted(tenant, request, model)
         pool = await self._pool(model)
-        new = self._new_job(tenant, request, model=model, pool=pool, parameters=parameters)
+        payload = _payload(tenant, request, parameters, face)
+        new = self._new_job(
+            tenant, request, model=model, pool=pool, parameters=parameters, payload=payload
+        )
         if tenant.budgeted:
             new = self._priced(new, tenant, request, parameters)
         if self._checks is not None:
@@ -101,8 +109,8 @@ class Drafter:
         model: str,
         pool: int,
         parameters: Mapping[str, Any],
+        payload: Mapping[str, Any],
     ) -> NewJob:
-        payload = _payload(tenant, request, parameters)
         cost = estimate(request.kind, parameters)
         run_at = self._instant(request.run_at)
         return NewJob(
@@ -180,11 +188,13 @@ class Drafter:
 
 
 def _payload(
-    tenant: Tenant, request: JobRequest, parameters: Mapping[str, Any]
+    tenant: Tenant, request: JobRequest, parameters: Mapping[str, Any], face: str
 ) -> dict[str, Any]:
     """Return what is kept of a job until it ends; what most jobs do not have is left out."""
     webhook = request.webhook
     payload: dict[str, Any] = {"input": parameters}
+    if face != NATIVE:
+        payload["face"] = face
     if webhook is not None:
         payload["webhook"] = {"url": webhook.url, "events": list(webhook.events)}
     heard = tenant.hears | hears(webhook.events if webhook else ())

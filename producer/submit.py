@@ -30,7 +30,7 @@ from producer.rings import rings_of
 from producer.submit_many import BulkInserts
 from producer.unique_submit import UniqueInserts
 from schemas.errors import GenqError
-from schemas.job import JobRecord, JobRequest
+from schemas.job import NATIVE, JobRecord, JobRequest
 
 _PATIENCE: Final = timedelta(seconds=2)
 
@@ -82,6 +82,7 @@ class Submitter:
         idempotency_key: str | None = None,
         body_hash: bytes = b"",
         schedule_id: UUID | None = None,
+        face: str = NATIVE,
     ) -> Submitted:
         """Accept a job: when this returns, it is durable.
 
@@ -91,6 +92,7 @@ class Submitter:
             idempotency_key: The same key with the same body is the same job.
             body_hash: A digest of the body, to tell another body under the same key.
             schedule_id: The schedule that the job is one of.
+            face: The door that it comes in by.
 
         Raises:
             InputError: ``input`` is wrong; each fault is named by its JSON pointer.
@@ -101,7 +103,7 @@ class Submitter:
             DatabaseUnavailableError: PostgreSQL cannot be reached; nothing was accepted, or,
                 with an idempotency key, the same request can be sent again.
         """
-        new, parameters = await self._drafter.draft(tenant, request)
+        new, parameters = await self._drafter.draft(tenant, request, face=face)
         if idempotency_key is not None or schedule_id is not None:
             new = replace(
                 new,

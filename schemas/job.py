@@ -29,6 +29,9 @@ MAX_METADATA_KEYS: Final = 16
 MAX_TAGS: Final = 16
 MAX_TAG_CHARACTERS: Final = 64
 
+NATIVE: Final = "native"
+"""The door of ``/v1/jobs``, and of whatever has no name of its own."""
+
 
 class JobRequest(BaseModel):
     """The body of ``POST /v1/jobs``; ``input`` is checked by kind in ``schemas.generation``."""
@@ -89,7 +92,14 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True)
 class JobRecord:
-    """Everything that is known of a job, whoever read it; every view is made of it."""
+    """Everything that is known of a job, whoever read it; every view is made of it.
+
+    Attributes:
+        made: What the model answered beside pictures, as it is kept: ``text``, ``usage``,
+            ``finish_reason`` and the rest of a message.
+        face: The door that it came in by.
+        batch_id: The batch that it is a line of.
+    """
 
     id: UUID
     tenant_id: int
@@ -108,6 +118,7 @@ class JobRecord:
     error: ErrorRecord | None = None
     artifacts: Sequence[Artifact] = ()
     text: str | None = None
+    made: Mapping[str, Any] = field(default_factory=dict[str, Any])
     waiting_on: str | None = None
     run_at: datetime | None = None
     deadline: datetime | None = None
@@ -117,6 +128,8 @@ class JobRecord:
     verdict: Mapping[str, Any] | None = None
     input_erased: bool = False
     output_erased: bool = False
+    face: str = NATIVE
+    batch_id: UUID | None = None
 
     @property
     def content(self) -> str:

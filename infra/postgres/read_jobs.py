@@ -15,8 +15,8 @@ from schemas.job_states import JobState
 from schemas.position import WaitingOn
 
 JOB_COLUMNS: Final = """
-SELECT j.id, j.tenant_id, j.kind, j.model, j.lane, j.priority, j.created_at, j.end_user,
-  j.metadata AS labels, j.tags, j.redrive_of, j.final_state, j.finished_at, j.error, j.deadline,
+SELECT j.id, j.tenant_id, j.kind, j.model, j.batch_id, j.lane, j.priority, j.created_at,
+  j.end_user, j.metadata AS labels, j.tags, j.redrive_of, j.final_state, j.finished_at, j.error, j.deadline,
   j.verdict,
   CASE l.state WHEN 1 THEN l.run_at END AS run_at,
   COALESCE(j.started_at, l.started_at) AS started_at,
@@ -126,12 +126,15 @@ def _job(row: Row[Any], asked: Opened, made: Opened) -> JobRecord:
         error=row.error,
         artifacts=[Artifact(**artifact) for artifact in row.artifacts or ()],
         text=result.get("text"),
+        made=result,
         waiting_on=waiting.value if (waiting := _waiting_on(row, state)) else None,
         run_at=row.run_at,
         deadline=row.deadline,
         verdict=row.verdict,
         input_erased=asked.erased,
         output_erased=made.erased,
+        face=payload.get("face", "native"),
+        batch_id=row.batch_id,
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from schemas.tables import (
     audit,
+    batches,
     budgets,
     delivery,
     ledger,
@@ -26,6 +27,7 @@ from tests.architecture.source import ROOT, Source, dotted, python_files, refuse
 
 TABLE_MODULES = (
     audit,
+    batches,
     budgets,
     delivery,
     ledger,

@@ -225,15 +225,21 @@ def test_a_second_ctrl_c_hastens(tmp_path: Path) -> None:
 def _submitted(up: UpProcess) -> str:
     """The id of a job that was accepted, as soon as one is."""
     accepted: list[str] = []
+    refusals: list[str] = []
 
     def accept() -> bool:
         try:
             accepted.append(up.submit())
-        except (AssertionError, httpx2.HTTPError):
-            return False
-        return True
+        except (AssertionError, httpx2.HTTPError) as refusal:
+            refusals.append(f"{type(refusal).__name__}: {refusal}")
+        return bool(accepted)
 
-    wait_until(accept, "no job is accepted", 30)
+    try:
+        wait_until(accept, "no job is accepted", 30)
+    except AssertionError as error:
+        error.add_note("the last refusal: " + refusals[-1])
+        error.add_note(up.log.read_text()[-8_000:])
+        raise
     return accepted[0]
 
 
