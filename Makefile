@@ -34,7 +34,7 @@ up: setup ## Run all of genq on this machine until Ctrl-C
 	$(BIN)/genq up
 
 test: setup ## Run every test, against real servers (WORKERS=2)
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal --ignore tests/architecture
 
 check: setup ## Check format, lint, imports, types, dependencies, architecture
 	$(BIN)/ruff format --check

@@ -6,8 +6,13 @@ architecture (the source itself).
 """
 
 import os
+import shutil
 import sys
 from pathlib import Path
+
+import pytest
+
+from tests.fixtures.memory_folder import take_memory_folder
 
 # Where bytecode is not written, every process of a test run compiles all of our modules and
 # tests anew: eight seconds for each that collects, a quarter for each that is started.
@@ -19,3 +24,11 @@ pytest_plugins = [
     for file in sorted((Path(__file__).parent / "fixtures").glob("*.py"))
     if "@pytest.fixture" in file.read_text(encoding="utf-8")
 ]
+
+_memory = take_memory_folder()
+
+
+def pytest_sessionfinish(exitstatus: int) -> None:
+    """Give the memory back; what a failed run left is worth a look."""
+    if _memory is not None and exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.INTERRUPTED):
+        shutil.rmtree(_memory, ignore_errors=True)
