@@ -10,7 +10,7 @@ from genq.safety_models import Safety
 
 FINAL_STATUSES: Final = ("succeeded", "failed", "cancelled", "expired", "blocked")
 STATUSES: Final = ("queued", "running", *FINAL_STATUSES)
-KINDS: Final = ("image", "chat")
+KINDS: Final = ("image", "chat", "embedding", "completion", "image_edit")
 LANES: Final = ("turbo", "fast", "relax", "batch")
 
 Json = Mapping[str, object]

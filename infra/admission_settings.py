@@ -13,3 +13,6 @@ class AdmissionSettings(BaseSettings):
     max_prompt_chars: int = Field(
         1_000_000, ge=1, description="text of one job: its prompt, or all of its messages"
     )
+    max_open_batches: int = Field(
+        100, ge=1, description="of one tenant under way at once; more are refused with 429"
+    )

@@ -13,6 +13,7 @@ from infra.job_events import labels_of, own_receiver, running_record
 from infra.new_ids import new_key
 from infra.postgres.finish import Ending, Event
 from infra.postgres.withdraw import WaitingJob, Withdrawal
+from infra.response_events import response_ended
 from schemas.checks import check_facts, gravest, job_verdict
 from schemas.claim import Claim
 from schemas.cost import Cost
@@ -175,5 +176,6 @@ def _event(
         thin=bodies.thin,
         channels=channels,
         labels=labels_of(record),
+        besides=response_ended(record, at, fence=fence, webhook=webhook, channels=channels),
         **own_receiver(webhook, event_type),
     )

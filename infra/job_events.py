@@ -163,6 +163,7 @@ def running_record(claim: Claim) -> JobRecord:
         deadline=claim.deadline,
         tags=claim.tags,
         retry_of=claim.retry_of,
+        face=claim.face,
     )
 
 

@@ -5,7 +5,7 @@ and its owner is told as of every other end.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -32,6 +32,7 @@ from schemas import generation, lanes
 from schemas.checks import job_verdict
 from schemas.errors import ErrorRecord, InternalError
 from schemas.ids import format_id
+from schemas.job import NATIVE
 from schemas.job_states import JobState, JobStatus
 from schemas.review_terms import review_terms
 from schemas.safety import Action, Stage, Verdict
@@ -106,7 +107,7 @@ class JobStops:
         error, facts = _error(new), new.stop.verdict if new.stop else None
         payload = orjson.loads(new.payload)
         waiting = WaitingJob(
-            queued_record(new, at),
+            replace(queued_record(new, at), face=payload.get("face", NATIVE)),
             0,
             payload.get("webhook"),
             None,

@@ -82,4 +82,4 @@ class QueueSettings(BaseSettings):
 
     def attempt_timeout(self, kind: Kind) -> timedelta:
         """Return the wall time of one attempt of ``kind``."""
-        return {Kind.IMAGE: self.image_timeout, Kind.CHAT: self.chat_timeout}[kind]
+        return self.image_timeout if kind.pictures else self.chat_timeout

@@ -15,6 +15,7 @@ from infra.pending import PendingOutput
 from infra.postgres.approve import Approval
 from infra.postgres.finish import Event
 from infra.postgres.withdraw import WaitingJob, Withdrawal
+from infra.response_events import response_ended
 from schemas.errors import BlockedContentError, ErrorRecord
 from schemas.events import LAST_STEP, sequence, terminal_type
 from schemas.ids import format_id
@@ -108,6 +109,7 @@ def approval_of(
         finished_at=waiting.found_at,
         artifacts=artifacts,
         text=pending.result.get("text"),
+        made=pending.result,
         verdict=verdict,
         waiting_on=None,
     )
@@ -153,6 +155,13 @@ def _success(record: JobRecord, waiting: WaitingJob, public_url: str) -> Event:
         thin=bodies.thin,
         channels=waiting.channels,
         labels=labels_of(record),
+        besides=response_ended(
+            record,
+            waiting.found_at,
+            fence=waiting.fence,
+            webhook=waiting.webhook,
+            channels=waiting.channels,
+        ),
         **own_receiver(waiting.webhook, event_type),
     )
 

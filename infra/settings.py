@@ -24,6 +24,7 @@ from pydantic_settings import (
 from pydantic_settings import SettingsError as UnparsedError
 
 from infra.admission_settings import AdmissionSettings
+from infra.file_settings import FileSettings
 from infra.http_settings import HttpSettings
 from infra.installation_settings import InstallationSettings
 from infra.production import leftovers
@@ -82,6 +83,7 @@ class Settings(
     WebhookSettings,
     SafetySettings,
     ProvenanceSettings,
+    FileSettings,
     _DatabaseSettings,
 ):
     """Everything an operator can decide. Each field is the variable ``GENQ_<NAME>``."""

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 import orjson
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -30,6 +31,8 @@ from schemas.job import NATIVE, JobRequest
 from schemas.lanes import Lane
 from schemas.model_catalog import default_model, prices_of, servers_of
 
+NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+
 
 class Drafter:
     """Makes jobs of requests, by the same rules for every door."""
@@ -51,7 +54,12 @@ class Drafter:
         self._asked: dict[str, asyncio.Task[int]] = {}
 
     async def draft(
-        self, tenant: Tenant, request: JobRequest, *, face: str = NATIVE
+        self,
+        tenant: Tenant,
+        request: JobRequest,
+        *,
+        face: str = NATIVE,
+        aside: Mapping[str, Any] = NOTHING,
     ) -> tuple[NewJob, Mapping[str, Any]]:
         """Return the job to insert, and its model parameters as they were checked.
 
@@ -59,6 +67,7 @@ class Drafter:
             tenant: Whose job it is.
             request: What was asked for, of the right shape.
             face: The door that it comes in by.
+            aside: What that door keeps with it, in the clear.
 
         Raises:
             InputError: Something in the request is wrong; each fault has its JSON pointer.
@@ -72,7 +81,7 @@ class Drafter:
         model = self._model(request)
         check_permitted(tenant, request, model)
         pool = await self._pool(model)
-        payload = _payload(tenant, request, parameters, face)
+        payload = _payload(tenant, request, parameters, face, aside)
         new = self._new_job(
             tenant, request, model=model, pool=pool, parameters=parameters, payload=payload
         )
@@ -188,13 +197,19 @@ class Drafter:
 
 
 def _payload(
-    tenant: Tenant, request: JobRequest, parameters: Mapping[str, Any], face: str
+    tenant: Tenant,
+    request: JobRequest,
+    parameters: Mapping[str, Any],
+    face: str,
+    aside: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return what is kept of a job until it ends; what most jobs do not have is left out."""
     webhook = request.webhook
     payload: dict[str, Any] = {"input": parameters}
     if face != NATIVE:
         payload["face"] = face
+    if aside:
+        payload["aside"] = aside
     if webhook is not None:
         payload["webhook"] = {"url": webhook.url, "events": list(webhook.events)}
     heard = tenant.hears | hears(webhook.events if webhook else ())

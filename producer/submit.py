@@ -1,10 +1,10 @@
 """The one way in: every door hands its request to ``Submitter.submit``."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -23,7 +23,7 @@ from producer.accepted import accepted_record
 from producer.budget_verdict import lane_of
 from producer.budgets import BudgetedInserts, BudgetedJob
 from producer.bulk_items import SubmittedMany
-from producer.draft import Drafter
+from producer.draft import NOTHING, Drafter
 from producer.idempotency import refuse_other_body
 from producer.moderation import SubmitChecks
 from producer.rings import rings_of
@@ -83,6 +83,7 @@ class Submitter:
         body_hash: bytes = b"",
         schedule_id: UUID | None = None,
         face: str = NATIVE,
+        aside: Mapping[str, Any] = NOTHING,
     ) -> Submitted:
         """Accept a job: when this returns, it is durable.
 
@@ -93,6 +94,7 @@ class Submitter:
             body_hash: A digest of the body, to tell another body under the same key.
             schedule_id: The schedule that the job is one of.
             face: The door that it comes in by.
+            aside: What that door keeps with it, in the clear: flags, nothing of the content.
 
         Raises:
             InputError: ``input`` is wrong; each fault is named by its JSON pointer.
@@ -103,7 +105,7 @@ class Submitter:
             DatabaseUnavailableError: PostgreSQL cannot be reached; nothing was accepted, or,
                 with an idempotency key, the same request can be sent again.
         """
-        new, parameters = await self._drafter.draft(tenant, request, face=face)
+        new, parameters = await self._drafter.draft(tenant, request, face=face, aside=aside)
         if idempotency_key is not None or schedule_id is not None:
             new = replace(
                 new,

@@ -18,6 +18,9 @@ ORDINARY: Final = 1000
 _MEGAPIXEL: Final = 1024 * 1024
 # A thousand tokens take about as long as a quarter of an ordinary image.
 _PER_TOKEN: Final = ORDINARY // 4 / 1000
+# To read is cheaper than to write, by as much as servers bill the one below the other and more.
+_PER_READ_TOKEN: Final = _PER_TOKEN / 20
+_READ: Final = ("messages", "prompt", "suffix", "input")
 # English text has about four characters a token; an answer of unstated length counts as this.
 _CHARACTERS_PER_TOKEN: Final = 4
 _USUAL_ANSWER: Final = 512
@@ -42,17 +45,21 @@ ORDINARY_COST: Final = Cost()
 
 def estimate(kind: Kind, parameters: Mapping[str, Any]) -> Cost:
     """Return what a job with these parameters will probably take."""
-    if kind is Kind.IMAGE:
+    if kind.pictures:
         images = int(parameters.get("n") or 1)
         return Cost(_clamp(images * ORDINARY * _megapixels(parameters.get("size"))), images)
-    answer = parameters.get("max_completion_tokens") or parameters.get("max_tokens")
-    tokens = min(_MOST_TOKENS, asked_tokens(parameters) + int(answer or _USUAL_ANSWER))
+    asked = asked_tokens(parameters)
+    if kind is Kind.EMBEDDING:
+        tokens = min(_MOST_TOKENS, asked)
+        return Cost(_clamp(tokens * _PER_READ_TOKEN), tokens=tokens)
+    tokens = min(_MOST_TOKENS, asked + _answers(parameters) * _longest_answer(parameters))
     return Cost(_clamp(tokens * _PER_TOKEN), tokens=tokens)
 
 
 def asked_tokens(parameters: Mapping[str, Any]) -> int:
-    """Return how many tokens a conversation has before the model says anything."""
-    return _characters(parameters.get("messages")) // _CHARACTERS_PER_TOKEN + 1
+    """Return how many tokens a model reads before it says anything."""
+    read = (parameters.get(name) for name in _READ)
+    return sum(map(_quarters, read)) // _CHARACTERS_PER_TOKEN + 1
 
 
 def money(
@@ -81,8 +88,21 @@ def actual(estimated: Cost, usage: Usage) -> Cost:
         return Cost(_clamp(each * usage.images), usage.images, estimated.tokens)
     if estimated.tokens and (usage.input_tokens is not None or usage.output_tokens is not None):
         tokens = (usage.input_tokens or 0) + (usage.output_tokens or 0)
-        return Cost(_clamp(tokens * _PER_TOKEN), estimated.images, tokens)
+        each = _PER_TOKEN if usage.output_tokens is not None else _PER_READ_TOKEN
+        return Cost(_clamp(tokens * each), estimated.images, tokens)
     return estimated
+
+
+def _answers(parameters: Mapping[str, Any]) -> int:
+    """Return how many texts a model writes; of legacy completions, for all prompts."""
+    prompts = parameters.get("prompt")
+    each = max(int(parameters.get("n") or 1), int(parameters.get("best_of") or 1))
+    return each * (len(cast("list[object]", prompts)) if isinstance(prompts, list) else 1)
+
+
+def _longest_answer(parameters: Mapping[str, Any]) -> int:
+    given = parameters.get("max_completion_tokens") or parameters.get("max_tokens")
+    return int(given or _USUAL_ANSWER)
 
 
 def _megapixels(size: object) -> float:
@@ -90,15 +110,19 @@ def _megapixels(size: object) -> float:
     return int(found[1]) * int(found[2]) / _MEGAPIXEL if found else 1.0
 
 
-def _characters(value: object) -> int:
-    """Return how much text a conversation holds, wherever it stands."""
+def _quarters(value: object) -> int:
+    """Return how much is to be read, wherever it stands, in characters of text."""
     if isinstance(value, str):
         return len(value)
     if isinstance(value, dict):
         members = cast("dict[str, object]", value)
-        return sum(_characters(member) for member in members.values())
+        return sum(_quarters(member) for member in members.values())
     if isinstance(value, list):
-        return sum(_characters(member) for member in cast("list[object]", value))
+        items = cast("list[object]", value)
+        if items and type(items[0]) is int:
+            # Already tokens.
+            return len(items) * _CHARACTERS_PER_TOKEN
+        return sum(_quarters(member) for member in items)
     return 0
 
 

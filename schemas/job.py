@@ -98,6 +98,7 @@ class JobRecord:
         made: What the model answered beside pictures, as it is kept: ``text``, ``usage``,
             ``finish_reason`` and the rest of a message.
         face: The door that it came in by.
+        aside: What that door keeps with it.
         batch_id: The batch that it is a line of.
     """
 
@@ -129,6 +130,7 @@ class JobRecord:
     input_erased: bool = False
     output_erased: bool = False
     face: str = NATIVE
+    aside: Mapping[str, Any] = field(default_factory=dict[str, Any])
     batch_id: UUID | None = None
 
     @property

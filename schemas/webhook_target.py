@@ -11,7 +11,6 @@ from pydantic import (
     ConfigDict,
     Field,
     WithJsonSchema,
-    field_validator,
 )
 
 from schemas.events import JOB_TYPES, TERMINAL_TYPES, EventType
@@ -60,33 +59,35 @@ Channels = Annotated[
 ]
 
 
+def _readable(url: str) -> str:
+    # The end of what it is told of takes it apart, and must not fail over it.
+    try:
+        parts = urlsplit(url)
+        readable = (
+            parts.scheme in {"http", "https"}
+            and url.isprintable()
+            and " " not in url
+            and bool(parts.hostname)
+        )
+        readable = readable and parts.port != 0 and len(url.encode()) <= MAX_URL_BYTES
+        readable = readable and len(parts.netloc.encode()) <= MAX_HOST_BYTES
+    except ValueError:
+        readable = False
+    if not readable:
+        raise ValueError(
+            "must be a URL such as https://host/path, its spaces escaped, in at most"
+            f" {MAX_URL_BYTES} bytes and its host in at most {MAX_HOST_BYTES}"
+        )
+    return url
+
+
+WebhookUrl = Annotated[str, Field(max_length=MAX_URL_BYTES), AfterValidator(_readable)]
+
+
 class WebhookTarget(BaseModel):
     """Where the job's events go."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    url: Annotated[str, Field(max_length=MAX_URL_BYTES)]
+    url: WebhookUrl
     events: JobEventTypes = TERMINAL_TYPES
-
-    @field_validator("url", mode="after")
-    @classmethod
-    def _readable(cls, url: str) -> str:
-        # The job's end takes it apart, and must not fail over it.
-        try:
-            parts = urlsplit(url)
-            readable = (
-                parts.scheme in {"http", "https"}
-                and url.isprintable()
-                and " " not in url
-                and bool(parts.hostname)
-            )
-            readable = readable and parts.port != 0 and len(url.encode()) <= MAX_URL_BYTES
-            readable = readable and len(parts.netloc.encode()) <= MAX_HOST_BYTES
-        except ValueError:
-            readable = False
-        if not readable:
-            raise ValueError(
-                "must be a URL such as https://host/path, its spaces escaped, in at most"
-                f" {MAX_URL_BYTES} bytes and its host in at most {MAX_HOST_BYTES}"
-            )
-        return url

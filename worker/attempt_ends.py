@@ -132,7 +132,8 @@ class AttemptEnds:
         )
 
     async def _finish(self, endings: Sequence[Ending]) -> Sequence[bool]:
-        async with transaction(self._statements) as connection:
+        whole = any(ending.event.besides for ending in endings)
+        async with transaction(self._engine if whole else self._statements) as connection:
             finished = await finish_jobs(connection, endings)
             ended = [e for e in endings if e.claim.job_id in finished.jobs]
             await correct(connection, overspent(ended, self._accounts))

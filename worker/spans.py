@@ -23,6 +23,9 @@ from schemas.model_catalog import ModelServer
 _OPERATIONS: Final[Mapping[Kind, tuple[str, str]]] = {
     Kind.IMAGE: ("generate_content", "image"),
     Kind.CHAT: ("chat", "text"),
+    Kind.EMBEDDING: ("embeddings", "embedding"),
+    Kind.COMPLETION: ("text_completion", "text"),
+    Kind.IMAGE_EDIT: ("generate_content", "image"),
 }
 _REQUEST: Final[Mapping[str, str]] = {
     "n": "gen_ai.request.choice.count",

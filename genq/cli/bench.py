@@ -11,10 +11,11 @@ import typer
 
 from genq.cli import options
 from genq.cli.examples import one_of
+from genq.cli.kind_input import kind_input
 from genq.cli.screen import confirm, count_of, print_data, print_json, tell
 from genq.client import Genq
 from genq.errors import GenqError
-from genq.models import KINDS, LANES
+from genq.models import LANES
 
 Jobs = Annotated[int, typer.Option("--jobs", metavar="COUNT", min=1, max=100_000)]
 Concurrency = Annotated[
@@ -22,7 +23,12 @@ Concurrency = Annotated[
 ]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Measure submitting alone.")]
 
-_MODELS: Final = {"image": "sim-image-1", "chat": "sim-chat-1"}
+_MODELS: Final = {
+    "image": "sim-image-1",
+    "chat": "sim-chat-1",
+    "embedding": "sim-embedding-1",
+    "completion": "sim-chat-1",
+}
 _SIMULATED: Final = "sim-"
 _SMALL: Final = "64x64"
 _SHOWN: Final = ("p50", "p95", "p99", "max")
@@ -55,7 +61,7 @@ def bench(
     They go to the simulator's models; any other costs, and is asked about or needs --yes.
     Exit code 1: a job failed.
     """
-    one_of(kind, KINDS, "--kind")
+    one_of(kind, tuple(_MODELS), "--kind")
     one_of(lane, LANES, "--lane")
     chosen = model or _MODELS[kind]
     if not chosen.startswith(_SIMULATED):
@@ -76,11 +82,9 @@ def _one(
     client: Genq, asked: Mapping[str, Any], seen: _Seen, number: int, *, wait: bool
 ) -> None:
     text = f"bench picture {number}"
-    content: Mapping[str, object] = (
-        {"prompt": text, "size": _SMALL, "seed": number}
-        if asked["kind"] == "image"
-        else {"messages": [{"role": "user", "content": text}]}
-    )
+    kind = asked["kind"]
+    small = {"size": _SMALL, "seed": number} if kind == "image" else {}
+    content = kind_input(kind, text, small)
     begun = time.monotonic()
     job = client.jobs.create(**asked, input=content)
     seen.submits.append(time.monotonic() - begun)

@@ -16,7 +16,9 @@ from genq.client import Genq
 from genq.models import KINDS, LANES, CancelReport, Job
 
 Ids = Annotated[list[str] | None, typer.Argument(metavar="ID…", help="job_…")]
-OfKind = Annotated[str | None, typer.Option("--kind", metavar="KIND", help="image or chat.")]
+OfKind = Annotated[
+    str | None, typer.Option("--kind", metavar="KIND", help="Such as image, chat or embedding.")
+]
 OfModel = Annotated[
     str | None, typer.Option("--model", metavar="NAME", help="Those that it is to make.")
 ]

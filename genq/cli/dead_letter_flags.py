@@ -12,7 +12,9 @@ from genq.models import KINDS, LANES
 
 Code = Annotated[str | None, typer.Option("--code", metavar="CODE", help="Died of this error.")]
 OfModel = Annotated[str | None, typer.Option("--model", metavar="NAME", help="Of this model.")]
-OfKind = Annotated[str | None, typer.Option("--kind", metavar="KIND", help="image or chat.")]
+OfKind = Annotated[
+    str | None, typer.Option("--kind", metavar="KIND", help="Such as image, chat or embedding.")
+]
 Since = Annotated[
     str | None,
     typer.Option(

@@ -25,7 +25,9 @@ Status = Annotated[
     str | None,
     typer.Option("--status", metavar="STATUS", help="Such as queued, or failed,blocked."),
 ]
-OfKind = Annotated[str | None, typer.Option("--kind", metavar="KIND", help="image or chat.")]
+OfKind = Annotated[
+    str | None, typer.Option("--kind", metavar="KIND", help="Such as image, chat or embedding.")
+]
 JobId = Annotated[str, typer.Argument(metavar="ID", help="job_…")]
 
 

@@ -19,7 +19,12 @@ Quiet = Annotated[
 NoColor = Annotated[bool, typer.Option("--no-color", help="No colours; as NO_COLOR does.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask whether you mean it.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only count them; change nothing.")]
-Kind = Annotated[str, typer.Option("--kind", metavar="KIND", help="image or chat.")]
+Kind = Annotated[
+    str,
+    typer.Option(
+        "--kind", metavar="KIND", help="image, chat, embedding, completion or image_edit."
+    ),
+]
 Model = Annotated[
     str | None, typer.Option("--model", metavar="NAME", help="Else the server's default.")
 ]

@@ -18,7 +18,9 @@ Ids = Annotated[list[str] | None, typer.Argument(metavar="ID…", help="job_…"
 Status = Annotated[
     str | None, typer.Option("--status", metavar="STATUS", help="Such as failed,expired.")
 ]
-OfKind = Annotated[str | None, typer.Option("--kind", metavar="KIND", help="image or chat.")]
+OfKind = Annotated[
+    str | None, typer.Option("--kind", metavar="KIND", help="Such as image, chat or embedding.")
+]
 Now = Annotated[
     bool,
     typer.Option("--now", help="Of a job that waits to be tried again: have it tried now."),

@@ -10,10 +10,11 @@ import typer
 
 from genq.cli import options
 from genq.cli.examples import one_of
+from genq.cli.kind_input import kind_input
 from genq.cli.schedule_names import Named, id_of
 from genq.cli.screen import confirm, print_data, print_json, print_table, tell
 from genq.client import Genq
-from genq.models import KINDS, LANES
+from genq.models import LANES
 from genq.schedule_models import Schedule, ScheduleRun
 
 _CATCH_UP: Final = ("once", "skip")
@@ -223,12 +224,7 @@ def _request(
         raise typer.BadParameter("give either a PROMPT or --file.", param_hint="PROMPT")
     if file is not None:
         return _read(file)
-    one_of(kind, KINDS, "--kind")
-    asked: dict[str, object] = (
-        {"prompt": prompt}
-        if kind == "image"
-        else {"messages": [{"role": "user", "content": prompt}]}
-    )
+    asked = kind_input(kind, prompt or "")
     given: dict[str, object] = {"kind": kind, "input": asked, "model": model, "lane": lane}
     return {name: value for name, value in given.items() if value is not None}
 

@@ -73,7 +73,8 @@ Models = Annotated[
     typer.Option("--allowed-models", metavar="A,B|any", help="What its jobs may name."),
 ]
 Kinds = Annotated[
-    str | None, typer.Option("--allowed-kinds", metavar="A,B|any", help="Of image and chat.")
+    str | None,
+    typer.Option("--allowed-kinds", metavar="A,B|any", help="Such as image,image_edit."),
 ]
 Lanes = Annotated[
     str | None,

@@ -13,6 +13,9 @@ from infra.settings import CLI_VARIABLES, CONFIG_VARIABLE, PREFIX, Settings, rea
 SIMULATOR_MODELS: Final = (
     {"name": "sim-image-1", "kind": "image"},
     {"name": "sim-chat-1", "kind": "chat"},
+    {"name": "sim-embedding-1", "kind": "embedding"},
+    {"name": "sim-chat-1", "kind": "completion"},
+    {"name": "sim-image-1", "kind": "image_edit"},
 )
 LOOPBACK: Final = "127.0.0.0/8"
 _DRAIN_SECONDS: Final = 5

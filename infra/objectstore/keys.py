@@ -3,6 +3,8 @@
 ``t7/2026/11/20/10/job_01kb….3.0.png``: tenant, hour of submission, job, fence, index. The fence
 keeps a stalled worker from overwriting the result of the attempt that replaced it. The hour is
 the last folder, because a folder per job would cost as much as the write itself.
+
+``files/t7/2026/11/21/file-01kb….jsonl``: what was uploaded, or made by a batch.
 """
 
 import re
@@ -35,6 +37,8 @@ EXTENSIONS: Final[Mapping[str, str]] = MappingProxyType(
 )
 QUARANTINE: Final = "quarantine/"
 """What the keys of pictures begin with that no route serves."""
+FILES: Final = "files/"
+"""What the keys of uploaded files begin with, and of the files that batches make."""
 
 _MEDIA_TYPES: Final = {extension: media_type for media_type, extension in EXTENSIONS.items()}
 _MAX_KEY: Final = 1024
@@ -65,6 +69,23 @@ def object_key(
     """
     hour = created_at.astimezone(UTC).strftime("%Y/%m/%d/%H")
     return f"t{tenant_id}/{hour}/{format_id('job', job_id)}.{fence}.{index}.{extension}"
+
+
+def file_key(
+    *, tenant_id: int, created_at: datetime, file_id: UUID, content_type: str
+) -> tuple[str, str]:
+    """Return the key of one file, and the media type that the store is told.
+
+    Args:
+        tenant_id: Whose it is.
+        created_at: Aware time.
+        file_id: The file; whoever makes a file again takes another id.
+        content_type: A bare media type; one not in ``EXTENSIONS`` is kept as bytes.
+    """
+    day = created_at.astimezone(UTC).strftime("%Y/%m/%d")
+    extension = extension_of(content_type)
+    key = f"{FILES}t{tenant_id}/{day}/{format_id('file', file_id)}.{extension}"
+    return key, content_type_of(key)
 
 
 def extension_of(content_type: str) -> str:

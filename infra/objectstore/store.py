@@ -7,7 +7,8 @@ bytes, or ``ObjectMissingError``, but never a part.
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final, Protocol
+from pathlib import Path
+from typing import BinaryIO, Final, Protocol
 
 CHUNK_BYTES: Final = 256 * 1024
 # Long enough for a slow download to begin, short enough for a leaked link to be harmless.
@@ -55,8 +56,25 @@ class ObjectStore(Protocol):
         """
         ...
 
-    async def get(self, key: str) -> StoredObject:
-        """Open an object for reading.
+    async def put_file(self, key: str, source: Path | BinaryIO, content_type: str) -> None:
+        """Store what a file holds, of any size, in bounded memory; else as ``put``.
+
+        What is left where the process dies meanwhile goes with ``delete`` of the key.
+
+        Args:
+            key: Ends in the extension of ``content_type``.
+            source: Read from its beginning. An open one may be closed afterwards.
+            content_type: One of ``infra.objectstore.keys.EXTENSIONS``.
+        """
+        ...
+
+    async def get(self, key: str, *, start: int = 0, end: int | None = None) -> StoredObject:
+        """Open an object, or a part of it, for reading.
+
+        Args:
+            key: The object.
+            start: The first byte wanted. From the object's end on there are none.
+            end: The byte past the last one wanted; ``None``, or past the object's end: all.
 
         Raises:
             ObjectMissingError: Nothing is stored under ``key``.
@@ -79,7 +97,10 @@ class ObjectStore(Protocol):
         ...
 
     async def delete(self, key: str) -> None:
-        """Delete an object; one that is not there is deleted already."""
+        """Delete an object; one that is not there is deleted already.
+
+        What a ``put_file`` left half-way when its process died goes as well.
+        """
         ...
 
     async def close(self) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from infra.postgres.fan_out import DUE_OF_ENDS, FAN_OUT, LISTENING, THIN_IF_WANTED
 from infra.postgres.finish import Event, Finished
 from infra.postgres.provenance import RECORDS_OF_ENDS
+from infra.postgres.publish import publish_events
 from infra.postgres.sealed_content import Made, seal_made
 from schemas.cost import Cost
 from schemas.events import OutboxKind
@@ -130,9 +131,9 @@ async def approve_output(connection: AsyncConnection, approval: Approval) -> Fin
         },
     )
     ended: Sequence[tuple[UUID, bool]] = [(row.job_id, row.owed) for row in rows]
-    return Finished(
-        {job_id for job_id, _ in ended}, unparked=False, owed=any(owed for _, owed in ended)
-    )
+    told = await publish_events(connection, [event.besides] if ended and event.besides else [])
+    owed = told > 0 or any(owed for _, owed in ended)
+    return Finished({job_id for job_id, _ in ended}, unparked=False, owed=owed)
 
 
 async def _sealed(connection: AsyncConnection, approval: Approval) -> Approval:

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from infra.postgres.fan_out import DUE_OF_ENDS, FAN_OUT, LISTENING, THIN_IF_WANTED
 from infra.postgres.hot import HotStatement
 from infra.postgres.provenance import RECORDS_OF_ENDS
+from infra.postgres.publish import Publication, publish_events
 from infra.postgres.release import VTIME_SCALE
 from infra.postgres.sealed_content import Made, seal_made
 from schemas.claim import Claim
@@ -35,6 +36,7 @@ class Event:
         delivery_id: Of the delivery to ``url``, if there is one.
         url: What came with the job.
         origin: ``url``'s ``scheme://host:port``.
+        besides: What else is told of the end; it is then part of a whole transaction.
     """
 
     id: UUID
@@ -46,6 +48,7 @@ class Event:
     delivery_id: UUID | None = None
     url: str | None = None
     origin: str | None = None
+    besides: Publication | None = None
 
     @property
     def joined_channels(self) -> str | None:
@@ -207,11 +210,14 @@ async def finish_jobs(connection: AsyncConnection, endings: Sequence[Ending]) ->
     ids = [ending.claim.job_id for ending in endings]
     rows = await _FINISH.run(connection, _columns(await _sealed(connection, endings)))
     ended = {row.job_id for row in rows}
+    # What an earlier commit ended was told of by that commit.
+    besides = [e.event.besides for e in endings if e.event.besides and e.claim.job_id in ended]
+    told = await publish_events(connection, besides)
     if len(ended) < len(ids):
         missing = [ending for ending in endings if ending.claim.job_id not in ended]
         ended |= await ended_before(connection, missing)
     # Of an answer that was lost nobody knows what it said.
-    owed = any(row.owed for row in rows) or len(ended) > len(rows)
+    owed = any(row.owed for row in rows) or len(ended) > len(rows) or told > 0
     return Finished(ended, any(row.unparked for row in rows), owed)
 
 

@@ -134,6 +134,7 @@ def _job(row: Row[Any], asked: Opened, made: Opened) -> JobRecord:
         input_erased=asked.erased,
         output_erased=made.erased,
         face=payload.get("face", "native"),
+        aside=payload.get("aside") or {},
         batch_id=row.batch_id,
     )
 

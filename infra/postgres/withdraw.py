@@ -15,9 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.postgres.fan_out import DUE_OF_ENDS, FAN_OUT, LISTENING, THIN_IF_WANTED
 from infra.postgres.finish import Event, Finished
+from infra.postgres.publish import publish_events
 from schemas import generation, lanes
 from schemas.events import OutboxKind
-from schemas.job import JobRecord
+from schemas.job import NATIVE, JobRecord
 from schemas.job_states import JobState
 
 
@@ -111,7 +112,10 @@ async def withdraw_jobs(
         return Finished(set(), unparked=False)
     rows = (await connection.execute(_WITHDRAW, _columns(withdrawals))).all()
     ended = {row.job_id for row in rows}
-    return Finished(ended, any(row.unparked for row in rows), any(row.owed for row in rows))
+    besides = [w.event.besides for w in withdrawals if w.event.besides and w.job_id in ended]
+    told = await publish_events(connection, besides)
+    owed = told > 0 or any(row.owed for row in rows)
+    return Finished(ended, any(row.unparked for row in rows), owed)
 
 
 def waiting_of_row(row: Row[Any]) -> WaitingJob:
@@ -132,6 +136,7 @@ def waiting_of_row(row: Row[Any]) -> WaitingJob:
         retry_of=row.redrive_of,
         end_user=row.end_user,
         deadline=row.deadline,
+        face=row.body.get("face", NATIVE),
     )
     return WaitingJob(
         record,

@@ -41,6 +41,7 @@ _SECRETS: Final = (
     ),
     (b"gq_", re.compile(rb"(?<![A-Za-z0-9])gq_[\w-]{8,}"), b"gq_[redacted]"),
     (b"gqp_", re.compile(rb"gqp_[\w-]{8,}"), b"gqp_[redacted]"),
+    (b"gqa_", re.compile(rb"gqa_[\w-]{8,}"), b"gqa_[redacted]"),
     (b"sk-", re.compile(rb"(?<![A-Za-z0-9])sk-[\w-]{8,}"), b"sk-[redacted]"),
     (b"earer ", re.compile(rb"(?<=earer ) *[^\s,'\"\\]+"), b"[redacted]"),
     (b"://", re.compile(rb"(?<=://)([^/\s:@\"\\]*):[^/\s@\"\\]+@"), rb"\1:[redacted]@"),

@@ -106,6 +106,11 @@ _STATEMENTS: Final = (
     )
     """,
     """
+    CREATE INDEX IF NOT EXISTS ix_batch_line_failed
+      ON batch_line (batch_id, seq)
+      WHERE outcome > 1
+    """,
+    """
     CREATE INDEX IF NOT EXISTS ix_batch_line_open
       ON batch_line (batch_id, line)
       WHERE seq IS NULL

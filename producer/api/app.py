@@ -24,6 +24,7 @@ from producer.api import document
 from producer.api.access_log import AccessLog
 from producer.api.actions import act_on_jobs
 from producer.api.admin_routes import ADMIN_ROUTES
+from producer.api.artifact_links import send_linked_artifact
 from producer.api.artifacts import send_artifact
 from producer.api.audit import AUDIT_ROUTES
 from producer.api.auth import CALLER, keep_to_portal, require
@@ -61,6 +62,7 @@ from producer.api.operations import (
     METRICS,
     READYZ,
     SEND_ARTIFACT,
+    SEND_LINKED_ARTIFACT,
     SHOW_JOB,
     SUBMIT_JOB,
     Operation,
@@ -172,6 +174,7 @@ def create_app(services: Services) -> FastAPI:
     _add(app, METRICS, partial(show_metrics, services, states))
     _add(app, ERRORS, show_errors)
     _add(app, SHOW_JWKS, partial(show_jwks, services))
+    _add(app, SEND_LINKED_ARTIFACT, partial(send_linked_artifact, services))
     return app
 
 

@@ -27,6 +27,7 @@ _SAFETY: Final = {
     "x-content-type-options": "nosniff",
     "content-security-policy": "default-src 'none'; sandbox",
 }
+_FOR_EVER: Final = 31_536_000
 _MADE: Final = {"x-genq-ai-generated": "true"}
 
 
@@ -49,7 +50,31 @@ async def send_artifact(services: Services, tenant: Tenant, request: Request) ->
         ObjectStoreError: The store failed.
     """
     job = await find_job(services, tenant, request)
-    artifact = _artifact_of(job, request.path_params["index"])
+    artifact = artifact_of(job, request.path_params["index"])
+    return await send_bytes(services, job, artifact, request)
+
+
+async def send_bytes(
+    services: Services,
+    job: JobRecord,
+    artifact: Artifact,
+    request: Request,
+    *,
+    max_age: int = _FOR_EVER,
+) -> Response:
+    """Answer with an artifact's bytes, or with where they are for the next minutes.
+
+    Args:
+        services: The store among them.
+        job: Whose artifact it is.
+        artifact: The wanted one.
+        request: Says which part is wanted, and what its sender has already.
+        max_age: For how many seconds a browser may keep them.
+
+    Raises:
+        RangeNotSatisfiableError: The wanted range begins past the end.
+        ObjectStoreError: The store failed.
+    """
     name = f"{format_id('job', job.id)}-{artifact.index}{PurePosixPath(artifact.key).suffix}"
     signed = await services.store.presign(
         artifact.key, filename=name, content_type=artifact.content_type
@@ -60,7 +85,7 @@ async def send_artifact(services: Services, tenant: Tenant, request: Request) ->
     etag = f'"{artifact.sha256}"'
     headers = {
         "etag": etag,
-        "cache-control": "private, max-age=31536000, immutable",
+        "cache-control": f"private, max-age={max_age}, immutable",
         "content-disposition": f'inline; filename="{name}"',
         "accept-ranges": "bytes",
         **_SAFETY,
@@ -117,7 +142,14 @@ async def cut(stored: StoredObject, span: Span) -> AsyncIterator[bytes]:
         await stored.close()
 
 
-def _artifact_of(job: JobRecord, index: str) -> Artifact:
+def artifact_of(job: JobRecord, index: str) -> Artifact:
+    """Return the artifact that a path names.
+
+    Raises:
+        NotFoundError: The job has fewer.
+        NotReadyError: It has not ended, or has not succeeded.
+        ContentErasedError: Retention or an erasure took what it made.
+    """
     shown = format_id("job", job.id)
     if not job.state.final:
         raise NotReadyError(

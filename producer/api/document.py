@@ -27,7 +27,7 @@ from schemas.dead_letter_views import (
     RedriveView,
 )
 from schemas.estimate import EstimateView
-from schemas.generation import ChatInput, ImageInput, Kind
+from schemas.generation import INPUTS, Kind
 from schemas.job import JobRequest, JobView
 from schemas.job_action import JobActionReport, JobActionRequest
 from schemas.job_states import JobStatus
@@ -134,8 +134,7 @@ class Readiness(BaseModel):
 
 _MODELS: Final[list[tuple[type[BaseModel], JsonSchemaMode]]] = [
     (JobRequest, "validation"),
-    (ImageInput, "validation"),
-    (ChatInput, "validation"),
+    *((shape, "validation") for shape in INPUTS.values()),
     (JobView, "serialization"),
     (BulkRequest, "validation"),
     (BulkView, "serialization"),
@@ -181,7 +180,7 @@ def complete(document: dict[str, Any]) -> None:
     schemas: dict[str, Any] = schema["$defs"]
     schemas["JobRequest"]["properties"]["input"] = {
         "description": "The model's parameters, by kind.",
-        "anyOf": [reference("ImageInput"), reference("ChatInput")],
+        "anyOf": [reference(shape.__name__) for shape in INPUTS.values()],
     }
     schemas["BulkRequest"]["properties"]["jobs"]["items"] = reference("JobRequest")
     schemas["BulkItemView"]["properties"]["error"] = {

@@ -10,6 +10,7 @@ from producer.api.document import (
     PREFER,
     SECURITY_SCHEME,
     answer,
+    parameter,
     problems,
     reference,
 )
@@ -176,6 +177,25 @@ SEND_ARTIFACT: Final = Operation(
         _404="No such job, or it has fewer artifacts.",
         _409="The job has not ended, or has not succeeded.",
         _410="Retention or an erasure took it.",
+        _416="The Range begins past the end.",
+    ),
+)
+SEND_LINKED_ARTIFACT: Final = Operation(
+    name="get_linked_artifact",
+    path="/v1/artifacts/{token}",
+    tag="operations",
+    summary="Fetch an artifact by its link",
+    description="What OpenAI's image answers call url leads here. It works for an hour; what "
+    "was erased or withheld meanwhile is not served.",
+    parameters=[parameter("path", "token", "Of the link, gqa_….")],
+    answers={
+        200: answer("The bytes.", None, media_type="*/*", headers=("ETag",)),
+        206: answer("The bytes of one Range.", None, media_type="*/*", headers=("ETag",)),
+        302: {"description": "The bytes are at Location for the next minutes."},
+        304: {"description": "The caller has the bytes."},
+    }
+    | problems(
+        _404="The link is unknown or has expired, or the artifact is gone.",
         _416="The Range begins past the end.",
     ),
 )

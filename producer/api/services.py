@@ -22,6 +22,7 @@ from producer.api.feed_tails import FeedTails
 from producer.api.live import LiveJobs
 from producer.api.waiters import Waiters
 from producer.moderation import SubmitChecks, open_checks
+from producer.openai.links import ArtifactLinks
 from producer.search_places import SearchPlaces
 from producer.submit import Submitter
 from producer.verification import Verifier
@@ -47,6 +48,7 @@ class Services:
     progress: ProgressLine
     moderation: Moderation
     verifier: Verifier
+    links: ArtifactLinks
 
     @property
     def public_url(self) -> str:
@@ -99,6 +101,9 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
             progress=progress,
             moderation=checks.moderation,
             verifier=Verifier(engine, open_credentials(settings), Limits()),
+            links=ArtifactLinks(
+                settings.key_pepper.get_secret_value(), settings.public_url.rstrip("/"), clock
+            ),
         )
 
 

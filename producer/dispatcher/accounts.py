@@ -26,8 +26,8 @@ _SECONDS_AHEAD = 2
 _UNIT_KINDS: Mapping[str, frozenset[Kind]] = {
     "requests": frozenset(Kind),
     CALLS: frozenset(Kind),
-    "images": frozenset({Kind.IMAGE}),
-    "tokens": frozenset({Kind.CHAT}),
+    "images": frozenset(kind for kind in Kind if kind.pictures),
+    "tokens": frozenset(kind for kind in Kind if not kind.pictures),
 }
 
 

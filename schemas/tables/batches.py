@@ -123,6 +123,13 @@ Index(
     unique=True,
     postgresql_where=text("seq IS NOT NULL"),
 )
+# Those that did not succeed.
+Index(
+    "ix_batch_line_failed",
+    batch_line.c.batch_id,
+    batch_line.c.seq,
+    postgresql_where=text("outcome > 1"),
+)
 Index(
     "ix_batch_line_open",
     batch_line.c.batch_id,

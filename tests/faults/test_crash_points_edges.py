@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -120,8 +121,11 @@ class FlawedStore:
         if flaw:
             raise ObjectStoreError("as planned")
 
-    async def get(self, key: str) -> StoredObject:
-        return await self._inner.get(key)
+    async def put_file(self, key: str, source: Path | BinaryIO, content_type: str) -> None:
+        await self._inner.put_file(key, source, content_type)
+
+    async def get(self, key: str, *, start: int = 0, end: int | None = None) -> StoredObject:
+        return await self._inner.get(key, start=start, end=end)
 
     async def presign(self, key: str, *, filename: str, content_type: str) -> None:
         return await self._inner.presign(key, filename=filename, content_type=content_type)

@@ -2,7 +2,8 @@ import asyncio
 from collections.abc import Mapping
 from hashlib import sha256
 from io import BytesIO
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, BinaryIO, Final
 
 import pytest
 from PIL import Image
@@ -63,7 +64,10 @@ class MemoryStore:
                 self.cancelled += 1
         self.objects[key] = (data, content_type)
 
-    async def get(self, key: str) -> StoredObject:
+    async def put_file(self, key: str, source: Path | BinaryIO, content_type: str) -> None:
+        raise AssertionError(f"no stage puts files: {key}")
+
+    async def get(self, key: str, *, start: int = 0, end: int | None = None) -> StoredObject:
         raise NotImplementedError
 
     async def presign(self, key: str, *, filename: str, content_type: str) -> str | None:

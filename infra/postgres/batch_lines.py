@@ -1,0 +1,146 @@
+"""Lines of batches: those that have become jobs, or were answered without one."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from infra.postgres.hot import HotStatement
+from schemas.batch import LineOutcome
+from schemas.batch_record import BatchRecord
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLine:
+    """One line of a batch.
+
+    Attributes:
+        line: Its number in the file, from 1.
+        job_id: What became of it; ``None``: it is no job.
+        answer: Of a line that is no job: ``{"status_code", "body"}``. One that was not reached
+            before the batch ended has none.
+        seq: Its place among those that have ended, from 1.
+        outcome: What became of it, once it has ended.
+    """
+
+    line: int
+    custom_id: str
+    job_id: UUID | None = None
+    answer: Mapping[str, Any] | None = None
+    seq: int | None = None
+    outcome: LineOutcome | None = None
+
+
+_COLUMNS: Final = "l.line, l.custom_id, l.job_id, l.answer, l.seq, l.outcome"
+
+# By way of the batch, which says whose they are.
+_OF: Final = f"""
+SELECT {_COLUMNS} FROM batch b JOIN batch_line l ON l.batch_id = b.id
+WHERE b.id = :batch_id AND b.tenant_id = :tenant_id
+"""
+_ENDED: Final = text(_OF + " AND l.seq > :after ORDER BY l.seq LIMIT :limit")
+_IN_ORDER: Final = text(
+    _OF + " AND l.seq IS NOT NULL AND l.line > :after ORDER BY l.line LIMIT :limit"
+)
+
+_INSERT: Final = HotStatement("""
+INSERT INTO batch_line (batch_id, line, custom_id, job_id, answer, seq, outcome)
+SELECT :batch_id, line, custom_id, job_id, answer, seq, outcome
+FROM json_to_recordset(CAST(:rows AS json)) AS n(
+  line int, custom_id text, job_id uuid, answer jsonb, seq int, outcome smallint)
+""")
+
+_COUNT_OPEN: Final = text(
+    "SELECT count(*) FROM batch_line WHERE batch_id = :batch_id AND seq IS NULL"
+)
+
+_UNSUCCESSFUL: Final = text(f"""
+SELECT line FROM batch_line WHERE batch_id = :batch_id AND line BETWEEN :first AND :last
+  AND outcome > {LineOutcome.SUCCEEDED:d}
+""")
+
+_COUNT_UNSUCCESSFUL: Final = text(f"""
+SELECT count(*) FROM batch_line WHERE batch_id = :batch_id
+  AND outcome > {LineOutcome.SUCCEEDED:d}
+""")
+
+
+async def lines_of(
+    connection: AsyncConnection,
+    batch: BatchRecord,
+    *,
+    after: int = 0,
+    limit: int,
+    in_order: bool = False,
+) -> list[BatchLine]:
+    """Return lines that have ended.
+
+    Args:
+        connection: To read with.
+        batch: Whose lines they are.
+        after: The ``seq`` after which to go on; of ``in_order`` the ``line``.
+        limit: How many at the most.
+        in_order: In the order of the file, and not in that in which they ended.
+    """
+    values = {
+        "tenant_id": batch.tenant_id,
+        "batch_id": batch.id,
+        "after": after,
+        "limit": limit,
+    }
+    rows = await connection.execute(_IN_ORDER if in_order else _ENDED, values)
+    return [_line(row) for row in rows]
+
+
+async def insert_lines(
+    connection: AsyncConnection, batch_id: UUID, lines: Sequence[BatchLine]
+) -> None:
+    """Write lines; the caller holds the batch."""
+    if not lines:
+        return
+    rows = [
+        {
+            "line": one.line,
+            "custom_id": one.custom_id,
+            "job_id": one.job_id,
+            "answer": one.answer,
+            "seq": one.seq,
+            "outcome": None if one.outcome is None else int(one.outcome),
+        }
+        for one in lines
+    ]
+    await _INSERT.run(connection, {"batch_id": batch_id, "rows": orjson.dumps(rows).decode()})
+
+
+async def count_open(connection: AsyncConnection, batch_id: UUID) -> int:
+    """Return how many lines are jobs that have not ended, as far as was looked."""
+    return (await connection.execute(_COUNT_OPEN, {"batch_id": batch_id})).scalar_one()
+
+
+async def unsuccessful(
+    connection: AsyncConnection, batch_id: UUID, first: int, last: int
+) -> set[int]:
+    """Return which of the lines ``first`` to ``last`` have ended without success."""
+    values = {"batch_id": batch_id, "first": first, "last": last}
+    return set((await connection.execute(_UNSUCCESSFUL, values)).scalars())
+
+
+async def count_unsuccessful(connection: AsyncConnection, batch_id: UUID) -> int:
+    """Return how many lines have ended without success."""
+    found = await connection.execute(_COUNT_UNSUCCESSFUL, {"batch_id": batch_id})
+    return found.scalar_one()
+
+
+def _line(row: Row[Any]) -> BatchLine:
+    return BatchLine(
+        line=row.line,
+        custom_id=row.custom_id,
+        job_id=row.job_id,
+        answer=row.answer,
+        seq=row.seq,
+        outcome=None if row.outcome is None else LineOutcome(row.outcome),
+    )

@@ -1,0 +1,1 @@
+"""OpenAI's endpoints: one place for each, for calls and for lines of batches alike."""

@@ -1,0 +1,14 @@
+"""The endpoints that jobs come in by, by their path: for calls and for lines of batches."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from producer.openai.chat import ChatCompletions
+from producer.openai.endpoint import Endpoint
+
+_ALL: Final[tuple[Endpoint, ...]] = (ChatCompletions(),)
+
+ENDPOINTS: Final[Mapping[str, Endpoint]] = MappingProxyType(
+    {endpoint.path: endpoint for endpoint in _ALL}
+)

@@ -1,0 +1,102 @@
+"""Files: what was uploaded, and what batches make. In OpenAI's shape to callers."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final, Literal
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from schemas.ids import format_id
+
+
+class FilePurpose(StrEnum):
+    """What a file is for."""
+
+    BATCH = "batch"
+    BATCH_OUTPUT = "batch_output"
+    EVALS = "evals"
+    USER_DATA = "user_data"
+    VISION = "vision"
+
+
+UPLOADED: Final = (
+    FilePurpose.BATCH,
+    FilePurpose.EVALS,
+    FilePurpose.USER_DATA,
+    FilePurpose.VISION,
+)
+"""What callers may upload files for."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """A row of ``file``.
+
+    Attributes:
+        content_type: A bare media type, as the uploader said it.
+        size: In bytes.
+        object_key: Where its bytes lie in the object store.
+        expires_at: It is seen by nobody from then on; ``None``: until it is deleted.
+        batch_id: The batch that made it.
+    """
+
+    id: UUID
+    tenant_id: int
+    purpose: FilePurpose
+    filename: str
+    content_type: str
+    size: int
+    sha256: bytes
+    object_key: str
+    created_at: datetime
+    expires_at: datetime | None = None
+    batch_id: UUID | None = None
+
+
+class FileView(BaseModel):
+    """A file as it is shown; times are Unix seconds."""
+
+    id: str
+    object: Literal["file"]
+    bytes: int
+    created_at: int
+    expires_at: int | None
+    filename: str
+    purpose: FilePurpose
+    status: Literal["processed"]
+    status_details: None
+
+
+class FilePage(BaseModel):
+    """One page of files; ``last_id`` goes into ``after``."""
+
+    object: Literal["list"]
+    data: list[FileView]
+    has_more: bool
+    first_id: str | None
+    last_id: str | None
+
+
+class FileDeletedView(BaseModel):
+    """A file that is deleted."""
+
+    id: str
+    object: Literal["file"]
+    deleted: Literal[True]
+
+
+def file_view(file: FileRecord) -> dict[str, Any]:
+    """Return a file in OpenAI's shape; it can be used as soon as it is there."""
+    return {
+        "id": format_id("file", file.id),
+        "object": "file",
+        "bytes": file.size,
+        "created_at": int(file.created_at.timestamp()),
+        "expires_at": None if file.expires_at is None else int(file.expires_at.timestamp()),
+        "filename": file.filename,
+        "purpose": file.purpose.value,
+        "status": "processed",
+        "status_details": None,
+    }
