@@ -25,7 +25,7 @@ from infra.settings import Settings
 from infra.telemetry.review_metrics import count_review
 from producer.reviews.appeals import Appeals, Requeue
 from producer.reviews.effects import Effect, Effects
-from schemas.errors import NotFoundError
+from schemas.errors import NotFoundError, ObjectMissingError
 from schemas.ids import format_id
 from schemas.job import iso_ms
 from schemas.review import (
@@ -49,6 +49,10 @@ _BARRED: Final = (
 _FOR_OPERATORS: Final = (
     "what is never made is not its tenant's to let pass: "
     "a key with the scope admin has to decide"
+)
+_GONE: Final = (
+    "what was made does not lie there any more: the job was cancelled or has expired a moment "
+    "ago, or the store lost it; look at the item again, and reject it if it still waits"
 )
 _FOR_LEADS: Final = "it was handed on: a key with the scope review:lead has to settle it"
 
@@ -145,7 +149,7 @@ class ReviewDesk:
         again: Requeue | None = None
         if said.decision is Decision.APPROVE:
             if seen.holds and seen.stage is Stage.OUTPUT:
-                await self._effects.publish(seen)
+                await self._publish(seen)
             if seen.origin is Origin.APPEAL:
                 again = await self._appeals.prepare(seen)
         async with transaction(self._engine) as connection:
@@ -160,6 +164,12 @@ class ReviewDesk:
         if item.origin is Origin.APPEAL and item.state is ReviewState.DECIDED:
             await self._appeals.tell()
         return item
+
+    async def _publish(self, seen: ReviewItem) -> None:
+        try:
+            await self._effects.publish(seen)
+        except ObjectMissingError:
+            raise ReviewOverError(_GONE) from None
 
     async def _write(
         self,

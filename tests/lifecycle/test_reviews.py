@@ -9,8 +9,9 @@ import orjson
 import pytest
 
 from infra.objectstore.directory import DirectoryStore
+from infra.objectstore.store import StoredObject
 from infra.postgres.review_queue import Reviewer, ReviewItem
-from schemas.errors import GenqError
+from schemas.errors import GenqError, ObjectMissingError
 from schemas.ids import parse_id
 from schemas.job_states import AttemptOutcome, JobState
 from schemas.review_errors import ReviewBarredError, ReviewOverError, ReviewTakenError
@@ -105,6 +106,25 @@ class _PowerCut(DirectoryStore):
         """Store, and die."""
         await super().put(key, data, content_type)
         raise KeyboardInterrupt
+
+
+class _Emptied(DirectoryStore):
+    """A store from which somebody else has just cleared what waited."""
+
+    async def get(self, key: str, *, start: int = 0, end: int | None = None) -> StoredObject:
+        """Find nothing."""
+        del start, end
+        raise ObjectMissingError(key)
+
+
+def test_an_output_that_is_cleared_while_it_is_approved_is_told_as_over(office: Office) -> None:
+    """Not as a fault of the store: its job was cancelled in the same moment."""
+    genq = office.genq
+    job_id, item, _ = _output_held(office)
+    office.desk._effects._store = _Emptied(genq.objects)
+    with pytest.raises(ReviewOverError, match="cancelled or has expired"):
+        office.decide(ADA, item)
+    assert genq.job(job_id).state is JobState.HELD
 
 
 def test_a_crash_between_the_copy_and_the_commit_is_harmless(office: Office) -> None:
