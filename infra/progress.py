@@ -7,8 +7,8 @@ Everything here may vanish at any instant: PostgreSQL knows what happened.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Final, cast
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Final, NamedTuple, cast
 from uuid import UUID
 
 import orjson
@@ -19,13 +19,17 @@ from schemas.errors import ValkeyUnavailableError
 from schemas.ids import InvalidIdError, format_id, parse_id
 from schemas.progress import Progress
 
-# "<channel> <job> <job>…": news of these jobs shall go to that channel.
+# "<channel> <job> <job>…": news of these jobs shall go to that channel. With a "+" before it,
+# the words of a text so far as well.
 WATCHED: Final = "genq:watched"
 _NEWS: Final = "genq:live:"
+_WORDS: Final = "+"
 _PROGRESS: Final = "genq:progress:"
 _PREVIEW: Final = "genq:preview:"
 KEPT_SECONDS: Final = 60
 MAX_PREVIEW_BYTES: Final = 64 * 1024
+MAX_TEXT_CHARACTERS: Final = 32 * 1024
+"""A longer text is told so far, and the rest of it with the job's end."""
 
 _TIMEOUT_SECONDS: Final = 2.0
 _KNOWN: Final = frozenset(field.name for field in fields(Progress))
@@ -67,18 +71,35 @@ def decode_news(message: str) -> tuple[UUID, Progress | None] | None:
         return None
 
 
-def encode_watched(channel: str, jobs: Sequence[UUID]) -> str:
-    """Return the message that asks for news of jobs."""
-    return " ".join([channel, *(format_id("job", job) for job in jobs)])
+class Watched(NamedTuple):
+    """What an API asks for: news of jobs, and the words of their texts if it wants them."""
+
+    channel: str
+    jobs: Sequence[UUID]
+    words: bool = False
 
 
-def decode_watched(message: str) -> tuple[str, list[UUID]] | None:
+def encode_watched(channel: str, jobs: Sequence[UUID], *, words: bool = False) -> str:
+    """Return the message that asks for news of jobs.
+
+    Args:
+        channel: Where they shall go.
+        jobs: Which.
+        words: Whether ``Progress.text`` is wanted.
+    """
+    asks = _WORDS + channel if words else channel
+    return " ".join([asks, *(format_id("job", job) for job in jobs)])
+
+
+def decode_watched(message: str) -> Watched | None:
     """Return what ``encode_watched`` wrote; ``None`` if it did not write this."""
     channel, *jobs = message.split(" ")
+    words = channel.startswith(_WORDS)
+    channel = channel.removeprefix(_WORDS)
     if not channel.startswith(_NEWS):
         return None
     try:
-        return channel, [parse_id("job", job) for job in jobs]
+        return Watched(channel, [parse_id("job", job) for job in jobs], words)
     except InvalidIdError:
         return None
 
@@ -137,7 +158,8 @@ class ProgressLine:
         if item.preview is not None and len(item.preview) <= MAX_PREVIEW_BYTES:
             pipeline.set(_PREVIEW + str(item.job_id), item.preview, ex=KEPT_SECONDS)
         if item.progress is not None:
-            kept = _dump(item.progress)
+            # Words are for those who listen now; they are not left lying about.
+            kept = _dump(replace(item.progress, text=None))
             pipeline.set(_PROGRESS + str(item.job_id), kept, ex=KEPT_SECONDS)
         for channel in item.channels:
             pipeline.publish(channel, item.encode())

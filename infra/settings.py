@@ -24,9 +24,11 @@ from pydantic_settings import (
 from pydantic_settings import SettingsError as UnparsedError
 
 from infra.admission_settings import AdmissionSettings
+from infra.facade_settings import FacadeSettings
 from infra.file_settings import FileSettings
 from infra.http_settings import HttpSettings
 from infra.installation_settings import InstallationSettings
+from infra.object_store_settings import ObjectStoreSettings
 from infra.production import leftovers
 from infra.provenance_settings import ProvenanceSettings
 from infra.queue_settings import QueueSettings, Seconds
@@ -84,6 +86,8 @@ class Settings(
     SafetySettings,
     ProvenanceSettings,
     FileSettings,
+    FacadeSettings,
+    ObjectStoreSettings,
     _DatabaseSettings,
 ):
     """Everything an operator can decide. Each field is the variable ``GENQ_<NAME>``."""
@@ -96,13 +100,6 @@ class Settings(
     valkey_url: SecretStr | None = Field(
         None, description="redis:// or sentinel:// for doorbells; the broker's if not set"
     )
-    object_store: str = Field(
-        description="file:///folder, or s3://bucket/prefix", pattern=r"^(file:///|s3://)"
-    )
-    s3_endpoint: str | None = Field(None, description="for stores other than AWS")
-    s3_region: str = Field("us-east-1", description="signing region")
-    s3_access_key: SecretStr | None = Field(None, description="AWS's own chain if not set")
-    s3_secret_key: SecretStr | None = Field(None, description="goes with the access key")
     public_url: str = Field("http://127.0.0.1:8080", description="where clients reach the API")
     key_pepper: SecretStr = Field(min_length=16, description="keys the digests of API keys")
 
@@ -132,8 +129,6 @@ class Settings(
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if (self.s3_access_key is None) != (self.s3_secret_key is None):
-            raise ValueError("s3_access_key and s3_secret_key go together")
         if self.valkey_url is None and self.broker_url.get_secret_value().startswith("amqp"):
             raise ValueError("valkey_url: doorbells need Valkey beside RabbitMQ: redis://…")
         names = [server.name for server in self.model_servers]

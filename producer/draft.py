@@ -209,7 +209,7 @@ def _payload(
     if face != NATIVE:
         payload["face"] = face
     if aside:
-        payload["aside"] = aside
+        payload["aside"] = dict(aside)
     if webhook is not None:
         payload["webhook"] = {"url": webhook.url, "events": list(webhook.events)}
     heard = tenant.hears | hears(webhook.events if webhook else ())

@@ -52,11 +52,9 @@ class ChatInput(BaseModel):
     response_format: dict[str, JsonValue] | None = None
     reasoning_effort: Annotated[str, Field(max_length=16)] | None = None
     verbosity: Literal["low", "medium", "high"] | None = None
-    modalities: Annotated[list[Literal["text"]], Field(max_length=1)] | None = None
     tools: Annotated[list[dict[str, JsonValue]], Field(max_length=128)] | None = None
     tool_choice: str | dict[str, JsonValue] | None = None
     parallel_tool_calls: Annotated[bool, Field(strict=True)] | None = None
-    web_search_options: dict[str, JsonValue] | None = None
     prompt_cache_key: Annotated[str, Field(max_length=256)] | None = None
     prompt_cache_retention: Literal["in_memory", "in-memory", "24h"] | None = None
     prompt_cache_options: dict[str, JsonValue] | None = None

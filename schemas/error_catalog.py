@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 from schemas import (
     admission_errors,
+    batch_errors,
+    facade_errors,
     feed_errors,
     filter_errors,
     permission_errors,
@@ -20,6 +22,8 @@ from schemas.errors import GenqError
 # Importing a branch is what makes it known.
 BRANCHES = (
     admission_errors,
+    batch_errors,
+    facade_errors,
     feed_errors,
     filter_errors,
     permission_errors,

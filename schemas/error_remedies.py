@@ -42,6 +42,14 @@ REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
             "Wait for the job's end (Prefer: wait=60, its events, or a webhook) and read its "
             "status: only a job that succeeded has artifacts."
         ),
+        "batch_already_ended": (
+            "Nothing: look at the batch (GET /v1/batches/{id}); what has ended stands in its "
+            "files."
+        ),
+        "batch_not_retryable": (
+            "Wait until the batch has ended, or cancel it; a batch whose file was refused, or "
+            "whose file is gone, is made anew of a file that is uploaded again."
+        ),
         "broker_unavailable": (
             "Nothing to do for the caller: jobs wait. The operator brings the broker back; "
             "genq doctor tells which one."
@@ -227,6 +235,10 @@ REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
         ),
         "review_over": "Go on with the next item: it was decided, or its job has ended.",
         "tenant_suspended": "Ask the operator: genq tenants resume.",
+        "too_many_batches": (
+            "Wait until one of the tenant's batches has ended, or cancel one; the operator "
+            "raises GENQ_MAX_OPEN_BATCHES."
+        ),
         "too_many_connections": (
             "Try again after Retry-After, and keep fewer connections open. The operator may "
             "start more API processes or raise GENQ_API_MAX_CONNECTIONS."

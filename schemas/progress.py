@@ -141,6 +141,7 @@ class Progress:
         at: ISO 8601, UTC.
         fraction: 0 to 1.
         characters: Length of the text so far.
+        text: What may be shown of it; told only to those who asked for words.
         preview: Whether a picture of the state so far is kept, by its bytes.
     """
 
@@ -154,6 +155,7 @@ class Progress:
     characters: int | None = None
     message: str | None = None
     preview: int | None = None
+    text: str | None = None
 
     @property
     def place(self) -> Place:

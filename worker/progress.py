@@ -9,14 +9,20 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Protocol
 from uuid import UUID
 
 import structlog
 
 from infra.clock import Clock, SystemClock
 from infra.doorbells import Doorbells
-from infra.progress import WATCHED, News, ProgressLine, decode_watched
+from infra.progress import (
+    MAX_TEXT_CHARACTERS,
+    WATCHED,
+    News,
+    ProgressLine,
+    decode_watched,
+)
 from infra.safety.opening import asks_others
 from infra.settings import Settings
 from schemas.claim import Claim
@@ -48,8 +54,19 @@ class _Attempt:
         return self.progress.number > 0
 
 
+class OutputJudge(Protocol):
+    """Whoever knows whether words of an unfinished text may be shown."""
+
+    async def passes(self, claim: Claim, text: str) -> bool:
+        """Return whether a caller may see this much of what a model writes."""
+        ...
+
+
 class LiveNews:
     """What the APIs hear of this worker's attempts.
+
+    Attributes:
+        judge: Of words; without one none are shown before they are all there.
 
     Args:
         line: Where it goes.
@@ -58,11 +75,13 @@ class LiveNews:
     """
 
     def __init__(self, line: ProgressLine, clock: Clock, *, previews: bool = True) -> None:
+        self.judge: OutputJudge | None = None
         self._previews = previews
         self._line = line
         self._clock = clock
-        # Job to channel to the time until which that one wants news.
+        # Job to channel to the time until which that one wants news; those who want words too.
         self._watched: dict[UUID, dict[str, float]] = {}
+        self._read: dict[UUID, float] = {}
         self._running: dict[UUID, _Attempt] = {}
         self._pending: set[UUID] = set()
         self._sender: asyncio.Task[None] | None = None
@@ -100,6 +119,10 @@ class LiveNews:
             return False
         return claim.job_id in self._watched
 
+    def is_read(self, claim: Claim) -> bool:
+        """Return whether anybody wants the words so far, and may have them: see above."""
+        return self.is_watched(claim) and claim.job_id in self._read
+
     def progressed(
         self,
         claim: Claim,
@@ -107,6 +130,7 @@ class LiveNews:
         step: int | None = None,
         steps: int | None = None,
         characters: int | None = None,
+        text: str | None = None,
         preview: bytes | None = None,
     ) -> None:
         """Report how far an attempt is.
@@ -116,6 +140,7 @@ class LiveNews:
             step: How many of ``steps`` are done.
             steps: How many there are.
             characters: The length of the text so far.
+            text: What may be shown of it, of which no more than so much is told.
             preview: A small JPEG of what is there so far.
         """
         attempt = self._running.get(claim.job_id)
@@ -129,6 +154,7 @@ class LiveNews:
             step=step,
             steps=steps,
             characters=characters,
+            text=text[:MAX_TEXT_CHARACTERS] if text else attempt.progress.text,
             preview=len(preview) if preview else attempt.progress.preview,
         )
         attempt.preview = preview or attempt.preview
@@ -149,14 +175,15 @@ class LiveNews:
         told = decode_watched(message)
         if told is None:
             return
-        channel, jobs = told
         now = asyncio.get_running_loop().time()
         if now >= self._sweep_at or len(self._watched) > _MOST_WATCHED:
             self._sweep(now)
-        for job_id in jobs:
+        for job_id in told.jobs:
             channels = self._watched.setdefault(job_id, {})
-            new = channel not in channels
-            channels[channel] = now + _FORGET_SECONDS
+            new = told.channel not in channels
+            channels[told.channel] = now + _FORGET_SECONDS
+            if told.words:
+                self._read[job_id] = now + _FORGET_SECONDS
             # It may have begun before anybody listened.
             if new and job_id in self._running:
                 self._tell(job_id)
@@ -175,10 +202,12 @@ class LiveNews:
                     del channels[channel]
             if not channels:
                 del self._watched[job_id]
+        self._read = {job_id: until for job_id, until in self._read.items() if until >= now}
         if len(self._watched) > _MOST_WATCHED:
             # Streams then live on what their own looks find.
             _log.warning("too_many_watched", jobs=len(self._watched))
             self._watched.clear()
+            self._read.clear()
 
     def _report(self, job_id: UUID, attempt: _Attempt) -> None:
         loop = asyncio.get_running_loop()

@@ -1,13 +1,13 @@
 """Batches as lists and summaries show them. Every query is of one tenant."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from infra.postgres.batch_lines import BatchLine
 from infra.postgres.batch_rows import BATCH_COLUMNS, batch_of_row
 from schemas.batch import LINE_ERRORS, BatchStatus, LineOutcome
 from schemas.batch_record import BatchRecord
@@ -16,19 +16,6 @@ from schemas.batch_view import LineFaults
 MOST_FAULTS: Final = 2_000
 """So many lines without success are looked at: whoever follows a batch asks every second."""
 _LONGEST_MESSAGE: Final = 300
-
-
-@dataclass(frozen=True, slots=True)
-class PageEnd:
-    """Where a page of lines ends.
-
-    Attributes:
-        last: The ``seq`` of its last line; ``None``: it has none.
-        lines: How many it has.
-    """
-
-    last: int | None
-    lines: int
 
 
 _LIST: Final = text(f"""
@@ -56,30 +43,40 @@ y AS (
   SELECT x.*,
     COALESCE(j.error->>'code', x.answer->'body'->'error'->>'code',
       CASE x.outcome WHEN {LineOutcome.EXPIRED:d} THEN CAST(:expired AS text)
-        WHEN {LineOutcome.CANCELLED:d} THEN CAST(:cancelled AS text) ELSE 'unknown' END) AS code,
+        WHEN {LineOutcome.CANCELLED:d} THEN CAST(:cancelled AS text)
+        ELSE 'unknown' END) AS code,
     COALESCE(j.error->>'message', x.answer->'body'->'error'->>'message') AS message
   FROM x LEFT JOIN LATERAL (
     SELECT error FROM job WHERE id = x.job_id AND tenant_id = :tenant_id LIMIT 1) j ON true)
-SELECT DISTINCT ON (code) code, count(*) OVER (PARTITION BY code) AS count, custom_id, line,
+SELECT DISTINCT ON (code) code, count(*) OVER (PARTITION BY code) AS lines, custom_id, line,
   left(message, :longest) AS message
 FROM y ORDER BY code, seq
 """)
 
-_PAGE_END: Final = """
-SELECT max(seq) AS last, count(*) AS lines FROM (
-  SELECT l.seq FROM batch b JOIN batch_line l ON l.batch_id = b.id
-  WHERE b.id = :batch_id AND b.tenant_id = :tenant_id AND l.seq > :after {condition}
-  ORDER BY l.seq LIMIT :limit) p
+_PAGE: Final = """
+SELECT l.line, l.custom_id, l.job_id, l.answer, l.seq, l.outcome
+FROM batch b JOIN batch_line l ON l.batch_id = b.id
+WHERE b.id = :batch_id AND b.tenant_id = :tenant_id AND l.seq > :after AND l.seq <= :last {which}
+ORDER BY l.seq LIMIT :limit
 """
-_CONDITIONS: Final = {
+_WHICH: Final = {
     None: "",
     True: f"AND l.outcome = {LineOutcome.SUCCEEDED:d}",
     False: f"AND l.outcome > {LineOutcome.SUCCEEDED:d}",
 }
-_PAGE_ENDS: Final = {
-    which: text(_PAGE_END.format(condition=condition))
-    for which, condition in _CONDITIONS.items()
-}
+_PAGES: Final = {which: text(_PAGE.format(which=said)) for which, said in _WHICH.items()}
+_NEWEST: Final = text("""
+SELECT max(l.seq) FROM batch b JOIN batch_line l ON l.batch_id = b.id
+WHERE b.id = :batch_id AND b.tenant_id = :tenant_id AND l.seq IS NOT NULL
+""")
+_LAST: Final = """
+SELECT p.seq FROM (
+  SELECT l.seq FROM batch b JOIN batch_line l ON l.batch_id = b.id
+  WHERE b.id = :batch_id AND b.tenant_id = :tenant_id AND l.seq > :after {which}
+  ORDER BY l.seq LIMIT :limit) p
+OFFSET :limit - 1
+"""
+_LASTS: Final = {which: text(_LAST.format(which=said)) for which, said in _WHICH.items()}
 
 
 async def list_batches(
@@ -118,7 +115,7 @@ async def line_faults(
     groups = [
         LineFaults(
             row.code,
-            row.count,
+            row.lines,
             row.custom_id,
             row.line,
             row.message or told.get(row.code, ""),
@@ -128,25 +125,72 @@ async def line_faults(
     return sorted(groups, key=lambda group: (-group.count, group.code))
 
 
-async def page_end(
+async def last_seq(
     connection: AsyncConnection,
     tenant_id: int,
     batch_id: UUID,
     *,
     after: int,
-    limit: int,
+    limit: int | None,
     succeeded: bool | None = None,
-) -> PageEnd:
-    """Return where a page of ended lines ends.
+) -> int:
+    """Return the ``seq`` up to which a page of ended lines goes: the ``after`` of the next one.
 
     Args:
         connection: To read with.
         tenant_id: Whose batch it is.
         batch_id: Which.
         after: The ``seq`` behind which it begins.
-        limit: How many lines it may have.
+        limit: How many lines it may have; ``None``: all that have ended.
         succeeded: Only lines that succeeded, or only the others; ``None``: all.
     """
-    values = {"tenant_id": tenant_id, "batch_id": batch_id, "after": after, "limit": limit}
-    row = (await connection.execute(_PAGE_ENDS[succeeded], values)).one()
-    return PageEnd(row.last, row.lines)
+    values = {"tenant_id": tenant_id, "batch_id": batch_id}
+    if limit is not None:
+        asked = {**values, "after": after, "limit": limit}
+        last = (await connection.execute(_LASTS[succeeded], asked)).scalar_one_or_none()
+        if last is not None:
+            return last
+    # Fewer lines than may be: everything is looked at that has ended.
+    newest = (await connection.execute(_NEWEST, values)).scalar_one()
+    return max(after, newest or 0)
+
+
+async def ended_lines(
+    connection: AsyncConnection,
+    tenant_id: int,
+    batch_id: UUID,
+    *,
+    after: int,
+    last: int,
+    limit: int,
+    succeeded: bool | None = None,
+) -> list[BatchLine]:
+    """Return lines in the order in which they ended, ``after < seq <= last``.
+
+    Args:
+        connection: To read with.
+        tenant_id: Whose batch it is.
+        batch_id: Which.
+        after: The ``seq`` behind which to begin.
+        last: The ``seq`` up to which to go.
+        limit: How many at the most.
+        succeeded: Only lines that succeeded, or only the others; ``None``: all.
+    """
+    values = {
+        "tenant_id": tenant_id,
+        "batch_id": batch_id,
+        "after": after,
+        "last": last,
+        "limit": limit,
+    }
+    return [
+        BatchLine(
+            line=row.line,
+            custom_id=row.custom_id,
+            job_id=row.job_id,
+            answer=row.answer,
+            seq=row.seq,
+            outcome=LineOutcome(row.outcome),
+        )
+        for row in await connection.execute(_PAGES[succeeded], values)
+    ]

@@ -28,6 +28,7 @@ from producer.api.artifact_links import send_linked_artifact
 from producer.api.artifacts import send_artifact
 from producer.api.audit import AUDIT_ROUTES
 from producer.api.auth import CALLER, keep_to_portal, require
+from producer.api.batch_operations import BATCH_ROUTES
 from producer.api.budgets_operations import BUDGET_ROUTES
 from producer.api.bulk import submit_jobs
 from producer.api.bulk_operations import SUBMIT_JOBS
@@ -215,6 +216,7 @@ _TENANT_ROUTES: Final[tuple[tuple[Operation, TenantRoute], ...]] = (
     *REVIEW_ROUTES,
     *WEBHOOK_ENDPOINT_ROUTES,
     *WEBHOOK_DELIVERY_ROUTES,
+    *BATCH_ROUTES,
 )
 
 

@@ -54,6 +54,14 @@ async def read_json(request: Request, limit: int) -> Any:
     return value
 
 
+async def read_optional_json(request: Request, limit: int) -> Any:
+    """Return the parsed JSON body; nothing at all is an empty object. Else as ``read_json``."""
+    headers = request.headers
+    if "transfer-encoding" not in headers and headers.get("content-length", "0") == "0":
+        return {}
+    return await read_json(request, limit)
+
+
 async def read_unchecked(request: Request, limit: int) -> tuple[Any, bool]:
     """Return the parsed JSON body, and whether ``refuse_unstorable`` has to look at it.
 

@@ -6,8 +6,10 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from producer.api.answer_headers import HEADERS
 from producer.api.examples import CHAT_REQUEST, IMAGE_REQUEST, JOB, PROBLEM
 from producer.api.illustrate import illustrate
+from producer.api.openai_models import OPENAI_REQUESTS, OPENAI_VIEWS
 from producer.api.pages import DEFAULT_LIMIT, LARGEST_LIMIT
 from producer.api.preferences import LONGEST_IDEMPOTENCY_KEY, LONGEST_WAIT_SECONDS
 from producer.api.privacy_models import PRIVACY_REQUESTS, PRIVACY_VIEWS
@@ -56,6 +58,7 @@ SECURITY_SCHEME: Final = "bearer"
 
 TAGS: Final = [
     {"name": "jobs", "description": "Submit generation jobs, follow them, fetch results."},
+    {"name": "batches", "description": "Many requests in a file; OpenAI's own shapes."},
     {"name": "webhooks", "description": "Who is told of events, and what became of it."},
     {"name": "keys", "description": "Who am I; API keys of one's own tenant."},
     {"name": "safety", "description": "What is checked, and what follows from it."},
@@ -167,8 +170,8 @@ _MODELS: Final[list[tuple[type[BaseModel], JsonSchemaMode]]] = [
     (ModerationView, "serialization"),
     *((model, "validation") for model in (*SAFETY_REQUESTS, *PRIVACY_REQUESTS)),
     *((model, "serialization") for model in (*SAFETY_VIEWS, *PRIVACY_VIEWS)),
-    *((model, "validation") for model in WEBHOOK_REQUESTS),
-    *((model, "serialization") for model in WEBHOOK_VIEWS),
+    *((model, "validation") for model in (*WEBHOOK_REQUESTS, *OPENAI_REQUESTS)),
+    *((model, "serialization") for model in (*WEBHOOK_VIEWS, *OPENAI_VIEWS)),
     (Problem, "serialization"),
     (Readiness, "serialization"),
 ]
@@ -220,7 +223,7 @@ def answer(
     content = {"schema": reference(schema)} if schema else {}
     told: dict[str, Any] = {"description": description, "content": {media_type: content}}
     if headers:
-        told["headers"] = {name: _HEADERS[name] for name in headers}
+        told["headers"] = {name: HEADERS[name] for name in headers}
     return told
 
 
@@ -279,20 +282,3 @@ LISTING: Final = [
     parameter("query", "lane", "Only jobs of this lane.", enum=list(Lane)),
     parameter("query", "kind", "Only jobs of this kind.", enum=list(Kind)),
 ]
-
-_TEXT: Final = {"type": "string"}
-_HEADERS: Final[dict[str, dict[str, Any]]] = {
-    "Location": {"description": "The job's URL.", "schema": _TEXT},
-    "Preference-Applied": {"description": "The wait that was granted.", "schema": _TEXT},
-    "Idempotent-Replayed": {"description": "true if the key was known.", "schema": _TEXT},
-    "Unique-Replayed": {
-        "description": "true if the job is an earlier one, which holds the unique key.",
-        "schema": _TEXT,
-    },
-    "Budget-Downgraded": {
-        "description": "The slower lane that the job went to, as a budget is exhausted.",
-        "schema": _TEXT,
-    },
-    "ETag": {"description": "Changes with the job.", "schema": _TEXT},
-    "Link": {"description": 'The next page, rel="next".', "schema": _TEXT},
-}

@@ -102,8 +102,16 @@ class LiveJobs:
         return len(self._jobs)
 
     @contextlib.contextmanager
-    def watching(self, job: JobRecord, seen: Place) -> Generator[Watcher]:
-        """Let a client watch ``job`` from behind ``seen`` until the block ends."""
+    def watching(
+        self, job: JobRecord, seen: Place, *, words: bool = False
+    ) -> Generator[Watcher]:
+        """Let a client watch ``job`` from behind ``seen`` until the block ends.
+
+        Args:
+            job: As it was read a moment ago.
+            seen: What the client has heard.
+            words: Whether it wants the text so far, as far as that may be shown.
+        """
         live = self._jobs.get(job.id)
         if live is None:
             live = LiveJob(job, self._public_url)
@@ -111,6 +119,10 @@ class LiveJobs:
             self._new.add(live.id)
             self._announce_now.set()
             self._is_due(live)
+        if words and not live.words:
+            live.words = True
+            self._new.add(live.id)
+            self._announce_now.set()
         client = Watcher(live, seen)
         live.watchers.add(client.rung)
         self._clients.add(client)
@@ -243,8 +255,11 @@ class LiveJobs:
             except TimeoutError:
                 self._new.update(self._jobs)
             self._announce_now.clear()
-            jobs = [job for job in self._new if not self._jobs[job].over]
+            jobs = [live for job in self._new if not (live := self._jobs[job]).over]
             self._new.clear()
-            for start in range(0, len(jobs), _LARGEST):
-                message = encode_watched(self._channel, jobs[start : start + _LARGEST])
-                await self._doorbells.ring(WATCHED, message)
+            for words in (False, True):
+                wanted = [live.id for live in jobs if live.words is words]
+                for start in range(0, len(wanted), _LARGEST):
+                    some = wanted[start : start + _LARGEST]
+                    message = encode_watched(self._channel, some, words=words)
+                    await self._doorbells.ring(WATCHED, message)

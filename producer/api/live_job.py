@@ -29,6 +29,8 @@ class LiveJob:
     Attributes:
         moves: As it was last read; ``None`` before the first look.
         over: It has ended, or is gone, and every frame is there.
+        ended: The job as it ended; ``None`` if it has not, or is gone.
+        words: Somebody wants the text so far.
         position: The last that was told of its place in the queue, at ``position_at`` on the
             loop's clock; it is looked at again from ``position_due`` on.
     """
@@ -39,6 +41,8 @@ class LiveJob:
         self.name = format_id("job", job.id)
         self.moves: JobMoves | None = None
         self.over = False
+        self.ended: JobRecord | None = None
+        self.words = False
         self.progress: Progress | None = None
         self.progress_asked = False
         self.position: StoryEvent | None = None
@@ -68,7 +72,7 @@ class LiveJob:
         if ended is not None:
             view = job_view(ended, self._public_url)
             events.append(end_of(moves, terminal_type(ended.state).value, view))
-            self.over = True
+            self.ended, self.over = ended, True
         self._story = [_framed(event) for event in events]
         self._refresh()
 
@@ -117,24 +121,30 @@ class LiveJob:
 
 
 class Watcher:
-    """One client of a job's stream, and how far it has heard."""
+    """One client of a job's stream, and how far it has heard.
+
+    Attributes:
+        job: What is known of the watched job.
+        dismissed: It was sent home before the end.
+    """
 
     def __init__(self, live: LiveJob, seen: Place = BEFORE_ALL) -> None:
         self.rung = asyncio.Event()
         self.over = False
-        self._live = live
+        self.dismissed = False
+        self.job = live
         self._seen = seen
 
     async def take(self) -> bytes:
         """Return what the client has not heard yet."""
-        over = self._live.over
-        frames, self._seen = self._live.after(self._seen)
+        over = self.job.over
+        frames, self._seen = self.job.after(self._seen)
         self.over = self.over or over
         return frames
 
     def dismiss(self) -> None:
         """Send the client home."""
-        self.over = True
+        self.over = self.dismissed = True
         self.rung.set()
 
 

@@ -61,9 +61,12 @@ class Meaning:
 
 MEANINGS: Final[Mapping[str, Meaning]] = MappingProxyType(
     {
+        "batch_already_ended": Meaning(400, "Batch has ended"),
+        "batch_not_retryable": Meaning(400, "Nothing to try again"),
         "filter_too_wide": Meaning(400, "Filter too wide"),
         "invalid_request": Meaning(400, "Invalid request"),
         "outbound_refused": Meaning(400, "Refused address"),
+        "unsupported_parameter": Meaning(400, "Unsupported parameter"),
         "content_blocked": Meaning(400, "Blocked content"),
         "output_withheld": Meaning(400, "Output withheld"),
         "context_too_long": Meaning(400, "Input too long for the model"),
@@ -80,6 +83,7 @@ MEANINGS: Final[Mapping[str, Meaning]] = MappingProxyType(
         "object_missing": Meaning(404, "Object missing", "the bytes are no longer stored"),
         "method_not_allowed": Meaning(405, "Method not allowed"),
         "request_timeout": Meaning(408, "Request timeout"),
+        "still_running": Meaning(408, "Still running"),
         "artifact_not_available": Meaning(409, "Artifact not available"),
         "approval_needed": Meaning(409, "Another person must approve"),
         "duplicate_job": Meaning(409, "Duplicate job"),
@@ -111,6 +115,7 @@ MEANINGS: Final[Mapping[str, Meaning]] = MappingProxyType(
         "idempotency_key_reused": Meaning(422, "Idempotency key reused"),
         "webhook_test_failed": Meaning(424, "Webhook endpoint not reached"),
         "rate_limited": Meaning(429, "Too many calls"),
+        "too_many_batches": Meaning(429, "Too many batches under way"),
         "too_many_searches": Meaning(429, "Too many searches at once"),
         "headers_too_large": Meaning(431, "Headers too large"),
         "internal_error": Meaning(500, "Internal error", FAULT),
@@ -124,6 +129,7 @@ MEANINGS: Final[Mapping[str, Meaning]] = MappingProxyType(
         "broker_unavailable": Meaning(503, "Broker unavailable", _AWAY),
         "valkey_unavailable": Meaning(503, "Valkey unavailable", _AWAY),
         "object_store_unavailable": Meaning(503, "Object store unavailable", _AWAY),
+        "draining": Meaning(503, "About to stop"),
         "too_many_connections": Meaning(503, "Too many connections"),
         "database_unavailable": Meaning(503, "Database unavailable", _AWAY),
         "model_timeout": Meaning(504, "Model server timed out"),
@@ -182,18 +188,34 @@ def problem_response(
 
     The code and the error's id are left in ``scope`` for the request's own log line.
     """
-    error_id = format_id("err", new_key())
     body = problem_body(
         error,
-        error_id=error_id,
+        error_id=format_id("err", new_key()),
         request_id=scope.get(REQUEST_ID),
         public_url=scope.get(PUBLIC_URL, ""),
     )
+    return send_problem(error, body, scope, headers)
+
+
+def send_problem(
+    error: GenqError,
+    body: Mapping[str, Any],
+    scope: Scope,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Return the answer that tells ``body``, and log it if it is ours.
+
+    Args:
+        error: What went wrong.
+        body: As ``problem_body`` has it, or one that tells the same in other words.
+        scope: Of the request; the code and the error's id are left in it.
+        headers: What else the answer tells.
+    """
     scope[PROBLEM_CODE] = body["code"]
-    scope[ERROR_ID] = error_id
+    scope[ERROR_ID] = body["error_id"]
     status: int = body["status"]
     if status >= SERVER_ERROR or error.severity in {Severity.HIGH, Severity.CRITICAL}:
-        _log_failure(error, error_id, body["code"])
+        _log_failure(error, body["error_id"], body["code"])
     return Response(
         orjson.dumps(body),
         status_code=status,

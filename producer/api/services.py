@@ -22,6 +22,7 @@ from producer.api.feed_tails import FeedTails
 from producer.api.live import LiveJobs
 from producer.api.waiters import Waiters
 from producer.moderation import SubmitChecks, open_checks
+from producer.openai.call_book import CallBook
 from producer.openai.links import ArtifactLinks
 from producer.search_places import SearchPlaces
 from producer.submit import Submitter
@@ -49,6 +50,7 @@ class Services:
     moderation: Moderation
     verifier: Verifier
     links: ArtifactLinks
+    book: CallBook
 
     @property
     def public_url(self) -> str:
@@ -83,6 +85,8 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
         waiters = await stack.enter_async_context(Waiters(engine, doorbells, live, feeds))
         keys = KeyRing(engine, settings.key_pepper.get_secret_value(), clock)
         stack.push_async_callback(keys.close)
+        book = CallBook(engine, clock)
+        stack.push_async_callback(book.close)
         calls = CallGate(settings.doorbell_url())
         stack.push_async_callback(calls.close)
         yield Services(
@@ -104,6 +108,7 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
             links=ArtifactLinks(
                 settings.key_pepper.get_secret_value(), settings.public_url.rstrip("/"), clock
             ),
+            book=book,
         )
 
 

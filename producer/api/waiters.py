@@ -88,6 +88,11 @@ class Waiters:
             listener.release()
 
     @property
+    def closing(self) -> bool:
+        """Whether everybody was sent home, because the process is about to stop."""
+        return self._closing
+
+    @property
     def waiting(self) -> int:
         """How many jobs are waited for."""
         return len(self._waiting)

@@ -5,9 +5,12 @@ from types import MappingProxyType
 from typing import Final
 
 from producer.openai.chat import ChatCompletions
+from producer.openai.edits import ImageEdits
 from producer.openai.endpoint import Endpoint
+from producer.openai.images import ImageGenerations
+from producer.openai.responses import Responses
 
-_ALL: Final[tuple[Endpoint, ...]] = (ChatCompletions(),)
+_ALL: Final[tuple[Endpoint, ...]] = (ChatCompletions(), ImageGenerations(), ImageEdits(), Responses())
 
 ENDPOINTS: Final[Mapping[str, Endpoint]] = MappingProxyType(
     {endpoint.path: endpoint for endpoint in _ALL}

@@ -165,7 +165,9 @@ def _tool(tool: Any, place: int) -> dict[str, Any]:
     told = cast("dict[str, Any]", tool)
     if told.get("type") != "function":
         shown = str(told.get("type"))[:64]
-        unsupported(name, f"genq runs no tool of type {shown}; function and {IMAGE_TOOL} are taken")
+        unsupported(
+            name, f"genq runs no tool of type {shown}; function and {IMAGE_TOOL} are taken"
+        )
     function = {k: v for k, v in told.items() if k != "type" and v is not None}
     if not isinstance(function.get("name"), str):
         wrong(f"{name}.name", "must be the name of a function")
@@ -180,17 +182,20 @@ def _choice(choice: Any) -> Any:
     told = cast("dict[str, Any]", choice) if isinstance(choice, dict) else {}
     match told.get("type"):
         case "function":
-            return {"type": "function", "function": {"name": told.get("name")}}
+            return _named(told)
         case "allowed_tools":
-            named = [
-                {"type": "function", "function": {"name": tool.get("name")}}
-                for tool in _list(told, "tools", "tool_choice.tools")
-                if isinstance(tool, dict)
-            ]
-            allowed = {"mode": told.get("mode", "auto"), "tools": named}
+            named = [_named(tool) for tool in _list(told, "tools", "tool_choice.tools")]
+            allowed: dict[str, Any] = {"mode": told.get("mode", "auto"), "tools": named}
             return {"type": "allowed_tools", "allowed_tools": allowed}
         case _:
             unsupported("tool_choice", "must be auto, none, required, or name a function")
+
+
+def _named(tool: Any) -> dict[str, Any]:
+    told = cast("dict[str, Any]", tool) if isinstance(tool, dict) else {}
+    if told.get("type") != "function" or not isinstance(told.get("name"), str):
+        unsupported("tool_choice", "names functions, each by type and name")
+    return {"type": "function", "function": {"name": told["name"]}}
 
 
 def _object(given: Mapping[str, Any], name: str, shown: str | None = None) -> dict[str, Any]:

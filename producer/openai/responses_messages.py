@@ -48,8 +48,9 @@ def text_of(given: Any, instructions: Any) -> str:
     words: list[str] = []
     for message in messages_of(given, instructions):
         content = message.get("content")
-        parts = content if isinstance(content, list) else [{"type": "text", "text": content}]
-        for part in cast("list[dict[str, Any]]", parts):
+        alone = [{"type": "text", "text": content}]
+        parts = cast("list[Any]", content) if isinstance(content, list) else alone
+        for part in parts:
             if part.get("type") != "text":
                 _unsupported("input", "pictures are changed by /v1/images/edits")
             if part["text"]:

@@ -1,7 +1,7 @@
 """Answers that come piece by piece: put together, with progress told on the way."""
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 
 import httpx2
@@ -20,8 +20,8 @@ _LINE_END: Final = re.compile(rb"\r\n|\r|\n")
 
 PartialImage = Callable[[int, bytes], Awaitable[None]]
 """Told of the index of a partial picture, and its bytes."""
-TextSoFar = Callable[[int], None]
-"""Told of the length of the text so far."""
+TextSoFar = Callable[[int, Sequence[str]], None]
+"""Told of the length of the text so far, and of its pieces."""
 
 
 class ImageEvent(BaseModel):
@@ -72,7 +72,7 @@ def partial_images_to(partial: PartialImage) -> Read[ImageAnswer]:
 
 
 def text_so_far_to(so_far: TextSoFar) -> Read[ChatAnswer]:
-    """Return what reads a completion and tells its length meanwhile."""
+    """Return what reads a completion and tells of its text meanwhile."""
 
     async def read(response: httpx2.Response) -> ChatAnswer:
         if not _is_stream(response):
@@ -146,6 +146,7 @@ async def read_chat(events: AsyncIterator[str], so_far: TextSoFar) -> ChatAnswer
     message = _Message()
     usage: JsonValue = None
     reason: str | None = None
+    pieces: list[str] = []
     length = 0
     async for text in events:
         event = ChatEvent.model_validate_json(text)
@@ -160,7 +161,8 @@ async def read_chat(events: AsyncIterator[str], so_far: TextSoFar) -> ChatAnswer
             said = choice.delta.get("content")
             if isinstance(said, str) and said:
                 length += len(said)
-                so_far(length)
+                pieces.append(said)
+                so_far(length, pieces)
     if reason is None:
         return ChatAnswer()
     choice = Choice(message=message.whole(), finish_reason=reason)

@@ -127,7 +127,7 @@ def test_messages_are_read_as_they_are_written_and_others_are_left_alone() -> No
 
     assert decode_news(news.encode().decode()) == (CLAIM.job_id, progress)
     assert decode_news(News(CLAIM.job_id, ()).encode().decode()) == (CLAIM.job_id, None)
-    assert decode_watched(encode_watched(HERE, [CLAIM.job_id])) == (HERE, [CLAIM.job_id])
+    assert decode_watched(encode_watched(HERE, [CLAIM.job_id])) == (HERE, [CLAIM.job_id], False)
     for strange in ("", "job_x", "genq:other job", f"{HERE} nobody", "job_x {", "{}"):
         assert decode_news(strange) is None
         assert decode_watched(strange) is None

@@ -1,0 +1,114 @@
+"""What a line of a batch is answered: the lines of its output and error files.
+
+The shapes are OpenAI's. A line that was answered over HTTP, well or ill, has a ``response``;
+one that was not has an ``error``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any, Final
+from uuid import UUID
+
+from infra.postgres.batch_lines import BatchLine
+from producer.openai.endpoint import Endpoint, Reading
+from producer.openai.refusals import refusal_of
+from schemas.batch import LINE_ERRORS, LineOutcome
+from schemas.batch_record import BatchRecord
+from schemas.errors import ObjectMissingError
+from schemas.ids import format_id
+from schemas.job import JobRecord
+from schemas.job_states import JobState
+
+_OK: Final = 200
+_ERASED: Final = "content_erased", "The answer to this request was erased."
+_GONE: Final = "answer_gone", "The answer to this request is no longer stored."
+_KEY_BYTES: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class LineAnswer:
+    """A line of an output or an error file.
+
+    Attributes:
+        line: As it is written: ``id``, ``custom_id``, ``response``, ``error``.
+        succeeded: It belongs into the output file.
+    """
+
+    line: Mapping[str, Any]
+    succeeded: bool
+
+    @property
+    def usage(self) -> Mapping[str, Any] | None:
+        """What its answer says that it used, in the words of its endpoint."""
+        response = self.line["response"]
+        return response["body"].get("usage") if self.succeeded and response else None
+
+
+async def answer_line(
+    batch: BatchRecord,
+    line: BatchLine,
+    job: JobRecord | None,
+    endpoint: Endpoint | None,
+    reading: Reading,
+) -> LineAnswer:
+    """Return what a line that has ended is answered.
+
+    Args:
+        batch: Whose line it is.
+        line: It has an outcome.
+        job: What became of it, opened; ``None`` if it is no job, or none that is still stored.
+        endpoint: The batch's; ``None`` of one whose lines are no jobs.
+        reading: Where to find what it made.
+
+    Raises:
+        ObjectStoreError: The store cannot be read now.
+    """
+    key = line.job_id or _key_of(batch.id, line.line)
+    if line.answer is not None:
+        told, succeeded = line.answer, line.outcome is LineOutcome.SUCCEEDED
+        return _over_http(key, line, told["status_code"], told["body"], succeeded=succeeded)
+    not_done = LINE_ERRORS.get(line.outcome or LineOutcome.FAILED)
+    if not_done is not None:
+        return _failed(key, line, not_done)
+    if job is not None and job.state is not JobState.SUCCEEDED:
+        status, body = refusal_of(job, reading.public_url)
+        return _over_http(key, line, status, body, succeeded=False)
+    if job is None or endpoint is None or job.output_erased:
+        return _failed(key, line, _ERASED if job else _GONE)
+    try:
+        answer = await endpoint.answer_of(job, job.input, reading)
+    except ObjectMissingError:
+        return _failed(key, line, _GONE)
+    return _over_http(key, line, _OK, answer, succeeded=True)
+
+
+def _over_http(
+    key: UUID, line: BatchLine, status: int, body: Mapping[str, Any], *, succeeded: bool
+) -> LineAnswer:
+    suffix = format_id("req", key).partition("_")[2]
+    response = {"status_code": status, "request_id": f"req_{suffix}", "body": body}
+    told = {
+        "id": f"batch_req_{suffix}",
+        "custom_id": line.custom_id,
+        "response": response,
+        "error": None,
+    }
+    return LineAnswer(told, succeeded)
+
+
+def _failed(key: UUID, line: BatchLine, why: tuple[str, str]) -> LineAnswer:
+    code, message = why
+    told = {
+        "id": f"batch_req_{format_id('req', key).partition('_')[2]}",
+        "custom_id": line.custom_id,
+        "response": None,
+        "error": {"code": code, "message": message},
+    }
+    return LineAnswer(told, succeeded=False)
+
+
+def _key_of(batch_id: UUID, line: int) -> UUID:
+    """Return the key of a line that is no job: the same whenever it is asked for."""
+    seed = batch_id.bytes + line.to_bytes(8)
+    return UUID(bytes=blake2b(seed, digest_size=_KEY_BYTES).digest())

@@ -1,0 +1,103 @@
+"""The book of calls that are held: who waits for which job, and who came before."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from infra.clock import Clock
+from infra.group_commit import GroupCommit
+from infra.postgres.engine import transaction
+from infra.postgres.held_calls import Held, attach_call, drop_call, note_calls
+from schemas.errors import DatabaseUnavailableError
+
+# The longest pause that OpenAI's clients obey, and a little.
+_REPEATED_WITHIN: Final = 130.0
+_REMEMBERED: Final = 10_000
+
+
+class CallBook:
+    """Keeps the calls of one process; many callers' notes in one statement.
+
+    Args:
+        engine: Each statement a transaction of its own.
+        clock: Measures how long ago somebody was refused.
+    """
+
+    def __init__(self, engine: AsyncEngine, clock: Clock) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._notes = GroupCommit[Held, None](self._write, name="held_call")
+        self._later: set[asyncio.Future[None]] = set()
+        self._refused: OrderedDict[int, float] = OrderedDict()
+
+    async def close(self) -> None:
+        """Wait for what is being written."""
+        await self._notes.close()
+
+    def refused(self, tenant_id: int) -> None:
+        """Note that a call was refused which its client will repeat, and which is no job."""
+        self._refused[tenant_id] = self._clock.monotonic()
+        self._refused.move_to_end(tenant_id)
+        if len(self._refused) > _REMEMBERED:
+            self._refused.popitem(last=False)
+
+    async def attach(self, tenant_id: int, digest: bytes, *, seconds: float) -> UUID | None:
+        """Return the job that a repetition of a call waits for; ``None``: it needs a new one.
+
+        A tenant that was refused lately repeats calls that are no jobs yet. To give one of
+        those the answer of another call that says the same would be wrong: who asks ten times
+        wants ten answers. So it gets a job that nobody waits for, or a new one.
+
+        Raises:
+            DatabaseUnavailableError: PostgreSQL cannot be reached.
+        """
+        refused = self._refused.get(tenant_id)
+        lately = (
+            refused is not None and self._clock.monotonic() - refused < _REPEATED_WITHIN
+        )
+        async with transaction(self._engine) as connection:
+            return await attach_call(
+                connection, tenant_id, digest, seconds=seconds, others=not lately
+            )
+
+    async def hold(self, call: Held) -> None:
+        """Note that somebody waits, or that nobody does any more.
+
+        A database that is away ends no wait: the job is accepted.
+        """
+        try:
+            await self._notes.add(call)
+        except DatabaseUnavailableError:
+            return
+
+    def deliver(self, call: Held) -> None:
+        """Note beside the answer that it is on its way."""
+        noted = self._notes.put(call)
+        self._later.add(noted)
+        noted.add_done_callback(self._noted)
+
+    async def drop(self, call: Held) -> None:
+        """Let the call's repetition be a call of its own.
+
+        Raises:
+            DatabaseUnavailableError: PostgreSQL cannot be reached.
+        """
+        async with transaction(self._engine) as connection:
+            await drop_call(connection, call.tenant_id, call.digest, call.job_id)
+
+    def _noted(self, done: "asyncio.Future[None]") -> None:
+        self._later.discard(done)
+        if not done.cancelled():
+            # Heard, so that asyncio does not complain: its loss costs no promise.
+            done.exception()
+
+    async def _write(self, calls: Sequence[Held]) -> Sequence[None]:
+        # The last word on each: a statement cannot write one row twice.
+        last = {(call.tenant_id, call.digest, call.job_id): call for call in calls}
+        async with transaction(self._engine) as connection:
+            await note_calls(connection, list(last.values()))
+        return [None] * len(calls)

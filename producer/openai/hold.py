@@ -1,0 +1,270 @@
+"""Hold and attach: calls that are answered with their job's end, however long that takes.
+
+A call becomes a job and waits for its end. When its time is up, it is answered 408: OpenAI's
+clients then repeat it by themselves, and the repetition attaches to the job of the first. So an
+unmodified client waits for three times the hold, and its work is done, and charged, once.
+"""
+
+import contextlib
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Message, Receive
+
+from infra.postgres.engine import transaction
+from infra.postgres.held_calls import Held
+from infra.postgres.read_jobs import get_job
+from infra.postgres.tenants import Tenant
+from producer.api.bodies import encode
+from producer.api.cancel import canceller_of
+from producer.api.preferences import idempotency_key
+from producer.api.problems import MEDIA_TYPE, REQUEST_ID
+from producer.api.request_hash import hash_of
+from producer.api.services import Services
+from producer.openai.call_headers import (
+    cancels,
+    defaults_of,
+    hold_seconds,
+    is_repeated,
+    repeats,
+)
+from producer.openai.endpoint import Endpoint, Reading
+from producer.openai.problems import openai_problem
+from producer.openai.refusals import NO_RETRY, refusal_of
+from schemas.errors import DatabaseUnavailableError, GenqError
+from schemas.facade_errors import DrainingError, StillRunningError
+from schemas.ids import format_id
+from schemas.job import JobRecord
+from schemas.job_states import JobState
+from schemas.privacy_errors import ContentErasedError
+from schemas.queue_errors import JobEndedError
+
+JSON: Final = "application/json"
+# Nobody reads it.
+_CLIENT_LEFT: Final = 499
+
+
+@dataclass(frozen=True, slots=True)
+class TakenCall:
+    """A call that has a job.
+
+    Attributes:
+        held: Its entry in the book; ``None``: repetitions do not attach to it by what they say.
+        seconds: How long it can be held.
+        comes_back: Whether its client repeats it by itself, and will find the job.
+        headers: What its answer tells of the job, whatever else it says.
+    """
+
+    job: JobRecord
+    held: Held | None
+    seconds: float
+    comes_back: bool
+    headers: Mapping[str, str]
+
+
+class Line:
+    """The client's end of a call: remembers that it hung up.
+
+    Args:
+        receive: The request's ASGI channel, its body read already.
+    """
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self.gone = False
+
+    async def receive(self) -> Message:
+        """Return the next message of the client."""
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            self.gone = True
+        return message
+
+
+async def held_answer(
+    services: Services,
+    tenant: Tenant,
+    request: Request,
+    endpoint: Endpoint,
+    body: Mapping[str, Any],
+) -> Response:
+    """Answer a call with its job's end, or send its client round.
+
+    Args:
+        services: Of the process.
+        tenant: Who calls.
+        request: Its body has been read.
+        endpoint: Which is called.
+        body: What it was asked, as JSON.
+
+    Raises:
+        GenqError: The call was not accepted.
+    """
+    call = await take_call(services, tenant, request, endpoint, body)
+    line = Line(request.receive)
+    try:
+        job = await services.waiters.ended(call.job, seconds=call.seconds, receive=line.receive)
+    except BaseException:
+        await let_go(services, call)
+        raise
+    if job.state.final:
+        return await answer_end(services, call, job, endpoint, body, request)
+    await let_go(services, call, cancel=line.gone and cancels(request.headers))
+    if line.gone:
+        return Response(status_code=_CLIENT_LEFT)
+    return sent_round(services, call, request)
+
+
+async def take_call(
+    services: Services,
+    tenant: Tenant,
+    request: Request,
+    endpoint: Endpoint,
+    body: Mapping[str, Any],
+) -> TakenCall:
+    """Return the call with its job: the one of the call that it repeats, or a new one.
+
+    Whoever takes a call lets it go again (``let_go``), or delivers its end (``delivered``).
+
+    Raises:
+        GenqError: As ``Submitter.submit``, and what ``Endpoint.request_of`` says.
+    """
+    headers = request.headers
+    seconds = hold_seconds(headers, services.settings.facade_max_hold.total_seconds())
+    key = idempotency_key(headers, endpoint.path)
+    wanted = endpoint.request_of(body, defaults_of(headers))
+    # What has a key is found by it, by whoever sends it again.
+    dedupe = key is None and services.settings.facade_dedupe
+    digest = _digest(endpoint.path, body) if dedupe else b""
+    if dedupe and is_repeated(headers):
+        found = await _attached(services, tenant, digest, seconds)
+        if found is not None:
+            held = Held(tenant.id, digest, found.id, seconds)
+            return TakenCall(found, held, seconds, comes_back=True, headers=_told(found))
+    submitted = await services.submitter.submit(
+        tenant,
+        wanted,
+        idempotency_key=key,
+        body_hash=hash_of(body) if key else b"",
+        face=endpoint.face,
+    )
+    job = submitted.job
+    told = _told(job)
+    if submitted.replayed:
+        told["idempotent-replayed"] = "true"
+    if submitted.found:
+        told["unique-replayed"] = "true"
+    if submitted.downgraded:
+        told["budget-downgraded"] = job.lane.value
+    held = Held(tenant.id, digest, job.id, seconds) if dedupe else None
+    if held is not None:
+        await services.book.hold(held)
+    comes_back = repeats(headers) and (dedupe or key is not None)
+    return TakenCall(job, held, seconds, comes_back, told)
+
+
+async def let_go(services: Services, call: TakenCall, *, cancel: bool = False) -> None:
+    """Let a repetition have the job, whose caller waits no more.
+
+    Args:
+        services: Of the process.
+        call: Which was not answered with its job's end.
+        cancel: End the job with it.
+    """
+    if call.held is not None:
+        if cancel:
+            with contextlib.suppress(DatabaseUnavailableError):
+                await services.book.drop(call.held)
+        else:
+            await services.book.hold(replace(call.held, seconds=0.0))
+    if cancel:
+        with contextlib.suppress(JobEndedError):
+            await canceller_of(services).cancel(call.job.tenant_id, call.job.id)
+
+
+def delivered(services: Services, call: TakenCall) -> None:
+    """Note that the job's end is on its way to the caller."""
+    if call.held is not None:
+        services.book.deliver(replace(call.held, seconds=0.0, delivered=True))
+
+
+async def answer_end(
+    services: Services,
+    call: TakenCall,
+    job: JobRecord,
+    endpoint: Endpoint,
+    asked: Mapping[str, Any],
+    request: Request,
+) -> Response:
+    """Answer with what became of the job: OpenAI's body, or why there is none.
+
+    Raises:
+        ContentErasedError: Retention, or an erasure, took what the job made.
+        ObjectStoreError: An artifact could not be read; the job is there for a repetition.
+    """
+    if job.state is not JobState.SUCCEEDED:
+        status, body = refusal_of(job, services.public_url)
+        body["instance"] = request.scope.get(REQUEST_ID)
+        delivered(services, call)
+        return Response(encode(body), status, {**call.headers, **NO_RETRY}, MEDIA_TYPE)
+    if job.output_erased:
+        raise ContentErasedError("what the job made is gone: retention or an erasure took it")
+    try:
+        answer = await endpoint.answer_of(job, asked, reading_of(services))
+    except GenqError:
+        await let_go(services, call)
+        raise
+    delivered(services, call)
+    headers = {**call.headers, **_processing(job)}
+    return Response(encode(answer), 200, headers, JSON)
+
+
+def sent_round(services: Services, call: TakenCall, request: Request) -> Response:
+    """Answer a call whose job goes on: its client comes back by itself, or knows where to."""
+    shown = format_id("job", call.job.id)
+    headers = call.headers if call.comes_back else {**call.headers, **NO_RETRY}
+    if services.waiters.closing:
+        error: GenqError = DrainingError(
+            f"this server is about to stop; job {shown} goes on: send the call again, or see"
+            f" GET /v1/jobs/{shown}"
+        )
+    else:
+        error = StillRunningError(
+            f"job {shown} has not ended after {call.seconds:.0f} s and goes on: see"
+            f" GET /v1/jobs/{shown}, and cancel it there if nobody wants it any more"
+        )
+    return openai_problem(error, request.scope, headers)
+
+
+def reading_of(services: Services) -> Reading:
+    """Return what is needed to show what this process's jobs made."""
+    return Reading(services.store, services.public_url, services.links)
+
+
+async def _attached(
+    services: Services, tenant: Tenant, digest: bytes, seconds: float
+) -> JobRecord | None:
+    job_id = await services.book.attach(tenant.id, digest, seconds=seconds)
+    if job_id is None:
+        return None
+    async with transaction(services.engine) as connection:
+        return await get_job(connection, tenant.id, job_id)
+
+
+def _digest(path: str, body: Mapping[str, Any]) -> bytes:
+    return hashlib.sha256(path.encode() + b"\0" + hash_of(body)).digest()
+
+
+def _told(job: JobRecord) -> dict[str, str]:
+    return {"x-genq-job-id": format_id("job", job.id)}
+
+
+def _processing(job: JobRecord) -> dict[str, str]:
+    if job.started_at is None or job.finished_at is None:
+        return {}
+    took = (job.finished_at - job.started_at).total_seconds()
+    return {"openai-processing-ms": str(max(0, round(took * 1000)))}
