@@ -14,7 +14,7 @@ from genq.listening import Listener
 from genq.raw_answers import keep
 from genq.retries import persistently
 from genq.sse import SentEvent
-from genq.target import Target, explain, limits, timeout_of
+from genq.target import Target, explain, limits, sent_with, timeout_of
 
 if TYPE_CHECKING:
     import httpx2
@@ -117,17 +117,18 @@ class AsyncLine:
         if call.after:
             await asyncio.sleep(call.after)
         begun = time.monotonic()
-        request = self._client.build_request(
-            call.method,
-            call.path,
-            params=dict(call.query),
-            headers=self._target.headers_of(call),
-            content=call.body,
-            timeout=timeout_of(self._target, call),
-        )
-        response = await self._client.send(
-            request, stream=call.listen is not None, follow_redirects=call.follow
-        )
+        with sent_with(call) as content:
+            request = self._client.build_request(
+                call.method,
+                call.path,
+                params=dict(call.query),
+                headers=self._target.headers_of(call),
+                timeout=timeout_of(self._target, call),
+                **content,
+            )
+            response = await self._client.send(
+                request, stream=call.listen is not None, follow_redirects=call.follow
+            )
         headers = {name.lower(): value for name, value in response.headers.items()}
         if call.listen is not None and response.is_success:
             await self.close()

@@ -13,6 +13,7 @@ from typing import Final, TypeVar, cast
 
 from genq.decoding import decode
 from genq.errors import ConfigurationError, error_of
+from genq.uploads import Upload
 
 Query = Mapping[str, str | Sequence[str]]
 IDEMPOTENCY_KEY: Final = "idempotency-key"
@@ -27,8 +28,9 @@ class Call:
         after: Seconds to pause before it is sent.
         follow: Whether a redirect is followed; only object bytes come from elsewhere.
         repeatable: Whether sending a POST twice is sending it once, without any key.
-        listen: The answer is a stream of events, whose bytes are asked for by ``More``; so many
-            seconds may pass until it begins.
+        listen: The answer is a stream, whose bytes are asked for by ``More``; so many seconds
+            may pass until it begins.
+        upload: A file that is sent instead of ``body``.
     """
 
     method: str
@@ -41,6 +43,7 @@ class Call:
     follow: bool = False
     repeatable: bool = False
     listen: float | None = None
+    upload: Upload | None = None
 
     @property
     def safe_twice(self) -> bool:

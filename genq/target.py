@@ -1,11 +1,12 @@
 """A server, the key to it, and how patiently it is asked."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from genq.calls import Call
@@ -116,6 +117,20 @@ def timeout_of(target: Target, call: Call) -> "httpx2.Timeout":
     seconds = target.timeout + call.hold if call.listen is None else call.listen
     # For one of our own connections it may wait: whoever holds one has a limit of time itself.
     return httpx2.Timeout(seconds, connect=CONNECT_SECONDS, pool=None)
+
+
+@contextmanager
+def sent_with(call: Call) -> Generator[dict[str, Any]]:
+    """Give httpx2 what the request carries: bytes, or a form with an open file.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    if call.upload is None:
+        yield {"content": call.body}
+        return
+    with call.upload.opened() as files:
+        yield {"data": dict(call.upload.fields), "files": files}
 
 
 def limits() -> "httpx2.Limits":

@@ -24,6 +24,7 @@ from pydantic_settings import (
 from pydantic_settings import SettingsError as UnparsedError
 
 from infra.admission_settings import AdmissionSettings
+from infra.batch_settings import BatchSettings
 from infra.facade_settings import FacadeSettings
 from infra.file_settings import FileSettings
 from infra.http_settings import HttpSettings
@@ -88,6 +89,7 @@ class Settings(
     FileSettings,
     FacadeSettings,
     ObjectStoreSettings,
+    BatchSettings,
     _DatabaseSettings,
 ):
     """Everything an operator can decide. Each field is the variable ``GENQ_<NAME>``."""

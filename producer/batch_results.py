@@ -63,7 +63,7 @@ async def page_of(
 async def results(
     engine: AsyncEngine, batch: BatchRecord, page: ResultsPage, reading: Reading
 ) -> AsyncIterator[bytes]:
-    """Yield a page in chunks of whole lines, each line as in the files of batches, with ``seq``.
+    """Yield a page in chunks of whole lines, each as in the files of batches, with ``seq``.
 
     As many lines are held as make about a megabyte.
 

@@ -71,7 +71,9 @@ class SubmitChecks:
             raise self._suspended(sanction)
         whose = Whose(tenant.id, request.end_user, new.id)
         level = SafetyLevel(tenant.safety_level)
-        judged = await self.moderation.judge_floor(parameters, whose, level)
+        judged = await self.moderation.judge_floor(
+            parameters, whose, level, kind=request.kind
+        )
         if sanction is not None:
             new = _slowed(new, tenant) if sanction.slow else new
             judged = _reviewed(judged, sanction) if sanction.review else judged
@@ -80,6 +82,19 @@ class SubmitChecks:
             return new
         # Nobody hears that it is queued: it never is.
         return replace(new, stop=stop, announce=None if stop.blocks else new.announce)
+
+    async def checked_person(
+        self, tenant: Tenant, request: JobRequest, new: NewJob, parameters: Mapping[str, Any]
+    ) -> NewJob:
+        """Do the same for a job that its worker judges in any case: only who asks counts.
+
+        Raises:
+            EndUserSuspendedError: Who asks was blocked too often.
+            DatabaseUnavailableError: It is not known what counts, and PostgreSQL is away.
+        """
+        if await self._sanction(tenant, request) is None:
+            return new
+        return await self.checked(tenant, request, new, parameters)
 
     async def _sanction(self, tenant: Tenant, request: JobRequest) -> Sanction | None:
         if request.end_user is None:

@@ -234,6 +234,10 @@ REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
             "/v1/reviews/{review_id}/claim. Another reviewer may have it meanwhile."
         ),
         "review_over": "Go on with the next item: it was decided, or its job has ended.",
+        "stream_broken": (
+            "Fetch the whole answer of the job that the message names: GET /v1/jobs/{id}. Who "
+            "asks again pays for another one."
+        ),
         "tenant_suspended": "Ask the operator: genq tenants resume.",
         "too_many_batches": (
             "Wait until one of the tenant's batches has ended, or cancel one; the operator "

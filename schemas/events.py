@@ -58,6 +58,11 @@ TerminalType = Literal[
 
 TERMINAL_TYPES: Final[tuple[TerminalType, ...]] = get_args(TerminalType)
 """What is sent to who did not say what to send: each job ends with one of them."""
+FEED_TYPES: Final = (
+    *TERMINAL_TYPES,
+    *(kind for kind in EventType if kind.family == "batch"),
+)
+"""What the feed of a tenant tells: the ends of jobs and of batches."""
 JOB_TYPES: Final = tuple(kind for kind in EventType if kind.family == "job")
 SUBSCRIBABLE_TYPES: Final = tuple(kind for kind in EventType if kind != EventType.ENDPOINT_TEST)
 """What an endpoint may ask for. Tests go to the one that is tested, whatever it asks for."""

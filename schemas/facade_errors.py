@@ -32,3 +32,10 @@ class DrainingError(GenqError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, retry_after=timedelta(seconds=1))
+
+
+class StreamBrokenError(GenqError):
+    """A job was tried again after a part of its text was shown, and now says something else."""
+
+    code = "stream_broken"
+    severity = Severity.MEDIUM

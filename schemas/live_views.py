@@ -4,9 +4,17 @@ from typing import Literal
 
 from pydantic import BaseModel, JsonValue
 
-from schemas.events import TerminalType
+from schemas.events import EventType, TerminalType
 from schemas.job import JobView
 from schemas.position import EtaView
+
+FeedType = Literal[
+    TerminalType,
+    EventType.BATCH_COMPLETED,
+    EventType.BATCH_FAILED,
+    EventType.BATCH_EXPIRED,
+    EventType.BATCH_CANCELLED,
+]
 
 
 class QueuedEvent(BaseModel):
@@ -88,12 +96,12 @@ class EndedEvent(BaseModel):
 class FeedEvent(BaseModel):
     """A terminal event, exactly as webhooks carry it; ``data`` is the job without its input.
 
-    ``sequence`` rises with the events of a job.
+    ``sequence`` rises with the events of a job. Of a batch, ``data`` is its id.
     """
 
     id: str
     object: Literal["event"]
-    type: TerminalType
+    type: FeedType
     created_at: int
     timestamp: str
     sequence: int
@@ -105,7 +113,7 @@ class ErasedFeedEvent(BaseModel):
 
     id: str
     object: Literal["event"]
-    type: TerminalType
+    type: FeedType
     erased: Literal[True]
 
 

@@ -84,6 +84,13 @@ def servers_of(servers: Sequence[ModelServer], model: str, kind: Kind) -> list[M
     ]
 
 
+def picture_models(servers: Sequence[ModelServer]) -> frozenset[str]:
+    """Return the models that make pictures, and do not chat."""
+    specs = [spec for server in servers for spec in server.models]
+    chats = {spec.name for spec in specs if spec.kind is Kind.CHAT}
+    return frozenset(s.name for s in specs if s.kind is Kind.IMAGE and s.name not in chats)
+
+
 def prices_of(servers: Sequence[ModelServer], model: str, kind: Kind) -> list[Price]:
     """Return the prices at which ``model`` is offered for ``kind``; none if it is free."""
     return [

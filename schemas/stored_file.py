@@ -1,14 +1,20 @@
 """Files: what was uploaded, and what batches make. In OpenAI's shape to callers."""
 
+import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from schemas.ids import format_id
+
+LONGEST_FILENAME: Final = 255
+LEAST_EXPIRY: Final = 3_600
+MOST_EXPIRY: Final = 2_592_000
+"""Seconds that a file may be kept, where its uploader says so: an hour to thirty days."""
 
 
 class FilePurpose(StrEnum):
@@ -53,6 +59,23 @@ class FileRecord:
     created_at: datetime
     expires_at: datetime | None = None
     batch_id: UUID | None = None
+
+
+class FileExpiry(BaseModel):
+    """When a file leaves by itself; in forms ``expires_after[anchor]`` and ``…[seconds]``."""
+
+    anchor: Literal["created_at"]
+    seconds: Annotated[int, Field(ge=LEAST_EXPIRY, le=MOST_EXPIRY)]
+
+
+class FileUpload(BaseModel):
+    """The form of ``POST /v1/files``, in any order; the file best comes last."""
+
+    file: bytes
+    purpose: Literal[
+        FilePurpose.BATCH, FilePurpose.EVALS, FilePurpose.USER_DATA, FilePurpose.VISION
+    ]
+    expires_after: FileExpiry | None = None
 
 
 class FileView(BaseModel):
@@ -100,3 +123,13 @@ def file_view(file: FileRecord) -> dict[str, Any]:
         "status": "processed",
         "status_details": None,
     }
+
+
+def safe_filename(given: str | None) -> str:
+    """Return a name that can be shown: no folders, no control characters, not too long."""
+    # Browsers, and OpenAI's clients, write what would end the name in a form like this.
+    name = (given or "").replace("%22", '"').replace("%0D", "").replace("%0A", "")
+    name = name.replace("\\", "/").rpartition("/")[2]
+    # Cc, Cf (which turns the direction of text), Cs, Co, Cn, and ends of lines.
+    kept = [c for c in name if unicodedata.category(c)[0] != "C" and c not in "\u2028\u2029"]
+    return "".join(kept).strip()[:LONGEST_FILENAME] or "file"

@@ -20,6 +20,7 @@ from infra.http.opening import policy_of, proxy_of
 from infra.objectstore.opening import open_store
 from infra.objectstore.store import ObjectStore
 from infra.postgres.engine import create_engine
+from infra.safety.moderation import Moderation
 from infra.safety.opening import open_moderation
 from infra.settings import Settings
 from infra.telemetry.metrics import LOOP_LAG_SECONDS
@@ -28,13 +29,15 @@ from schemas.generation import Kind
 from worker.attempts import AttemptRunner
 from worker.cancels import CancelListener
 from worker.gate import Gate, open_gate
+from worker.pipeline.picture_sources import StoredPictures
 from worker.pipeline.run import Checks, Stage, build_stages
 from worker.pipeline.stages.mark import open_mark
 from worker.pool import Service
-from worker.progress import open_news
+from worker.progress import LiveNews, open_news
 from worker.providers.opening import open_providers
 from worker.providers.provider import Providers
 from worker.session import SessionKeeper
+from worker.shown_text import ModerationOfTexts
 
 _LAG_EVERY_SECONDS: Final = 0.25
 _STUCK: Final = 70
@@ -76,7 +79,8 @@ class WorkerService:
             news=news,
         )
         self._closing.push_async_callback(providers.close)
-        stages = await self._open_stages(engine, providers, store, gate)
+        moderation = await self._moderation(engine, news)
+        stages = self._stages(engine, providers, store, gate, moderation)
         session = SessionKeeper(
             engine,
             settings,
@@ -96,19 +100,29 @@ class WorkerService:
         # Work may have been waiting for a worker.
         await doorbells.ring(WAKE, READY)
 
-    async def _open_stages(
-        self, engine: AsyncEngine, providers: Providers, store: ObjectStore, gate: Gate
+    async def _moderation(self, engine: AsyncEngine, news: LiveNews) -> Moderation:
+        opened = await asyncio.to_thread(open_moderation, self._settings, engine, SystemClock())
+        self._closing.push_async_callback(opened.close)
+        news.judge = ModerationOfTexts(opened)
+        return opened
+
+    def _stages(
+        self,
+        engine: AsyncEngine,
+        providers: Providers,
+        store: ObjectStore,
+        gate: Gate,
+        moderation: Moderation,
     ) -> tuple[Stage, ...]:
-        settings, clock = self._settings, SystemClock()
-        moderation = await asyncio.to_thread(open_moderation, settings, engine, clock)
-        self._closing.push_async_callback(moderation.close)
+        settings = self._settings
         return build_stages(
             settings.model_servers,
             providers=providers,
             store=store,
             gate=gate,
             checks=Checks(moderation, EvidenceKeeper(engine, settings)),
-            mark=open_mark(settings, moderation.policies, clock),
+            mark=open_mark(settings, moderation.policies, SystemClock()),
+            sources=StoredPictures(engine, store),
         )
 
     async def run(self, pointers: Sequence[Pointer], ended: Callable[[], None]) -> None:

@@ -56,7 +56,8 @@ FROM y ORDER BY code, seq
 _PAGE: Final = """
 SELECT l.line, l.custom_id, l.job_id, l.answer, l.seq, l.outcome
 FROM batch b JOIN batch_line l ON l.batch_id = b.id
-WHERE b.id = :batch_id AND b.tenant_id = :tenant_id AND l.seq > :after AND l.seq <= :last {which}
+WHERE b.id = :batch_id AND b.tenant_id = :tenant_id
+  AND l.seq > :after AND l.seq <= :last {which}
 ORDER BY l.seq LIMIT :limit
 """
 _WHICH: Final = {

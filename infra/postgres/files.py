@@ -62,6 +62,8 @@ _LEAVING: Final = text("""
 SELECT f.id, f.object_key FROM file f
 WHERE least(f.deleted_at, f.expires_at) < now() - CAST(:grace AS interval)
   AND NOT EXISTS (SELECT 1 FROM batch b WHERE b.input_file_id = f.id AND b.status < 10)
+  AND NOT EXISTS (SELECT 1 FROM legal_hold h WHERE h.tenant_id = f.tenant_id
+    AND h.released_at IS NULL AND h.subject IS NULL AND h.job_id IS NULL)
 ORDER BY least(f.deleted_at, f.expires_at) LIMIT :limit
 """)
 _GRACE: Final = timedelta(minutes=1)
@@ -135,7 +137,7 @@ async def list_files(
     *,
     limit: int,
     after: UUID | None = None,
-    purpose: FilePurpose | None = None,
+    purpose: str | None = None,
     oldest_first: bool = False,
 ) -> list[FileRecord]:
     """Return a tenant's files in the order in which they came, those past ``after``."""
@@ -143,7 +145,7 @@ async def list_files(
         _OLDEST_FIRST if oldest_first else _NEWEST_FIRST,
         {
             "tenant_id": tenant_id,
-            "purpose": purpose.value if purpose else None,
+            "purpose": purpose,
             "after": after,
             "limit": limit,
         },
@@ -162,7 +164,7 @@ async def leaving_files(
 ) -> list[LeavingFile]:
     """Return files of all tenants that were deleted, expired or abandoned, oldest first.
 
-    Files that an unfinished batch reads are not among them.
+    Files that an unfinished batch reads, or a hold on their whole tenant keeps, are not.
 
     Args:
         connection: A transaction.

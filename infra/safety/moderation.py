@@ -17,9 +17,9 @@ from infra.safety.parts import (
     cut,
     input_parts,
     output_parts,
-    redacted,
-    replaced,
 )
+from infra.safety.replacing import redacted, replaced
+from schemas.generation import Kind
 from schemas.policy import Policy
 from schemas.safety import FLOORS, Action, Picture, Redaction, Span, Stage, Verdict
 from schemas.tenant_plan import SafetyLevel
@@ -28,6 +28,7 @@ from schemas.tenant_plan import SafetyLevel
 _LONGEST_PLACED: Final = 8_000
 # What is refused if it is too long; all else is judged in pieces.
 _WHOLE: Final = frozenset({"prompt", "extra_body"})
+_WHOLE_OF_TEXTS: Final = frozenset({"extra_body"})
 # However little a policy lets in: of words in pieces nobody can tell what they say.
 _SHORTEST_PIECE: Final = 1_000
 
@@ -83,11 +84,23 @@ class Moderation:
         await self.moderator.close()
 
     async def judge_floor(
-        self, parameters: Mapping[str, Any], whose: Whose, level: SafetyLevel
+        self,
+        parameters: Mapping[str, Any],
+        whose: Whose,
+        level: SafetyLevel,
+        *,
+        kind: Kind | None = None,
     ) -> Judged:
-        """Return what a submit has to know of a job's input: what no policy allows."""
+        """Return what a submit has to know of a job's input: what no policy allows.
+
+        Args:
+            parameters: The input, as it was accepted.
+            whose: Who asked.
+            level: How strictly the tenant is judged.
+            kind: Of the job; a prompt is a picture's, if nothing is said.
+        """
         policy = await self.policies.of(whose.tenant_id, level)
-        parts = _cut(input_parts(parameters, pictures=False), policy)
+        parts = _cut(input_parts(parameters, pictures=False), policy, kind)
         subjects = [part.subject(whose) for part in parts]
         verdicts = await self.moderator.evaluate_floors(subjects, policy)
         verdict = joined(verdicts)
@@ -100,6 +113,7 @@ class Moderation:
         level: SafetyLevel,
         *,
         reviewed: Collection[str] | None = None,
+        kind: Kind | None = None,
     ) -> Judged:
         """Return what is to happen to a job's input, and how the model is to see it.
 
@@ -110,10 +124,11 @@ class Moderation:
             reviewed: The categories for which it was stopped when people let it pass: their
                 word stands, whatever detectors say, but for what a list of known material
                 names, and for what is never made and they were not asked about.
+            kind: Of the job; a prompt is a picture's, if nothing is said.
         """
         policy = await self.policies.of(whose.tenant_id, level)
         pictures = self.moderator.detectors.see_pictures
-        parts = _cut(input_parts(parameters, pictures=pictures), policy)
+        parts = _cut(input_parts(parameters, pictures=pictures), policy, kind)
         subjects = [part.subject(whose) for part in parts]
         verdicts = await self.moderator.evaluate_all(subjects, policy)
         verdict = joined(verdicts)
@@ -177,17 +192,18 @@ def _is_new(verdict: Verdict, reviewed: Collection[str]) -> bool:
     )
 
 
-def _cut(parts: Sequence[Part], policy: Policy) -> list[Part]:
+def _cut(parts: Sequence[Part], policy: Policy, kind: Kind | None) -> list[Part]:
     """Return parts that the policy's limits let in, of conversations as many as it takes.
 
-    A prompt for a picture is judged whole, and refused if it is too long; a conversation may be
-    as long as the installation takes it.
+    A prompt for a picture is judged whole, and refused if it is too long; a conversation, and
+    a text that a model goes on from, may be as long as the installation takes it.
     """
     longest = _longest(policy)
+    whole = _WHOLE_OF_TEXTS if kind is Kind.COMPLETION else _WHOLE
     found = [
         piece
         for part in parts
-        for piece in ((part,) if part.place[0] in _WHOLE else cut(part, longest))
+        for piece in ((part,) if part.place[0] in whole else cut(part, longest))
     ]
     # There is always something to judge, if only nothing.
     return found or [Part(())]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, cast
 from uuid import UUID
 
-from schemas.safety import Medium, Picture, Redaction, Span, Stage, Subject
+from schemas.safety import Medium, Picture, Span, Stage, Subject
 
 Step = str | int
 Place = tuple[Step, ...]
@@ -24,7 +24,9 @@ _RETRIEVED: Final = frozenset(
     {"context", "document", "documents", "retrieved", "search_result", "tool_result", "file"}
 )
 _OVERLAP: Final = 200
-_JUDGED_ABOVE: Final = frozenset({"prompt", "messages"})
+_JUDGED_ABOVE: Final = frozenset({"prompt", "messages", "input", "suffix", "images", "mask"})
+# What an edit begins with: pictures, or names of them.
+_PICTURES: Final = ("images", "mask")
 # Where words stand, and no picture, whatever they begin with.
 _WORDS: Final = frozenset({"content", "prompt", "text"})
 _LONGEST_WIRE_WORD: Final = 64
@@ -84,10 +86,14 @@ def input_parts(parameters: Mapping[str, Any], *, pictures: bool) -> list[Part]:
         parameters: The input, as it was accepted.
         pictures: Whether pictures that stand in it are wanted; to read them takes a while.
     """
-    found: list[Part] = []
-    prompt = parameters.get("prompt")
-    if isinstance(prompt, str):
-        found.append(Part(("prompt",), prompt))
+    found = list(_of_texts(("prompt",), parameters.get("prompt")))
+    found += _of_texts(("suffix",), parameters.get("suffix"))
+    # Texts become numbers: no model does what they say.
+    found += (
+        replace(part, trusted=True) for part in _of_texts(("input",), parameters.get("input"))
+    )
+    for name in _PICTURES:
+        found += filter(_is_picture, _of_texts((name,), parameters.get(name)))
     found += _of_messages(parameters.get("messages") or ())
     for name, value in parameters.items():
         if name == "extra_body":
@@ -118,40 +124,25 @@ def cut(part: Part, longest: int) -> list[Part]:
 
 
 def output_parts(text: str | None, details: Mapping[str, Any]) -> list[Part]:
-    """Return what a model answered in words: its text, its tool calls, its revised prompts."""
+    """Return what a model answered in words: its texts, tool calls, revised prompts."""
     found = [Part(("text",), text)] if text else []
+    # The first is the text, and what is judged with it.
+    for n, choice in enumerate(details.get("choices") or ()):
+        for name in ("text", "message") if n else ():
+            found += _leaves(("details", "choices", n, name), choice.get(name))
     found += _leaves(("details", "message"), details.get("message"))
     found += _leaves(("details", "revised_prompts"), details.get("revised_prompts"))
     return [Part(part.place, part.text, Stage.OUTPUT) for part in found if part.text.strip()]
 
 
-def redacted(text: str, redactions: Sequence[Redaction]) -> str:
-    """Return a text with its redacted parts replaced; parts that overlap are one."""
-    pieces: list[str] = []
-    done = -1
-    for redaction in sorted(redactions, key=lambda one: (one.span.start, -one.span.end)):
-        span = redaction.span
-        if span.start >= done:
-            pieces += [text[max(done, 0) : span.start], redaction.replacement]
-        done = max(done, span.end)
-    return "".join([*pieces, text[max(done, 0) :]])
-
-
-def replaced(parameters: Mapping[str, Any], texts: Mapping[Place, str]) -> dict[str, Any]:
-    """Return a copy of an input in which these texts stand at these places."""
-    return cast("dict[str, Any]", _replaced(parameters, texts, ()))
-
-
-def _replaced(value: object, texts: Mapping[Place, str], place: Place) -> object:
-    if place in texts:
-        return texts[place]
-    if isinstance(value, Mapping):
-        members = cast("Mapping[str, object]", value).items()
-        return {name: _replaced(member, texts, (*place, name)) for name, member in members}
-    if isinstance(value, list):
-        items = enumerate(cast("list[object]", value))
-        return [_replaced(item, texts, (*place, n)) for n, item in items]
-    return value
+def _of_texts(place: Place, value: object) -> Iterator[Part]:
+    """Yield a text, or each of several. Tokens are a model's own, and say nothing here."""
+    if isinstance(value, str):
+        yield Part(place, value)
+    elif isinstance(value, list):
+        for n, item in enumerate(cast("list[object]", value)):
+            if isinstance(item, str):
+                yield Part((*place, n), item)
 
 
 def _of_messages(messages: Sequence[Mapping[str, Any]]) -> Iterator[Part]:
@@ -186,7 +177,10 @@ def _of_message(place: Place, message: Mapping[str, Any]) -> Iterator[Part]:
             told += [(part, context or _is_retrieved(item)) for part in found]
     else:
         told += [(part, context) for part in _leaves((*place, "content"), content)]
-    calls = _leaves((*place, "tool_calls"), message.get("tool_calls"))
+    calls = [
+        *_leaves((*place, "tool_calls"), message.get("tool_calls")),
+        *_leaves((*place, "refusal"), message.get("refusal")),
+    ]
     for part, retrieved in (*told, *((call, context) for call in calls)):
         stage = Stage.CONTEXT if retrieved else Stage.PROMPT
         yield Part(part.place, part.text, stage, trusted=role in _TENANTS and not retrieved)

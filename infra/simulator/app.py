@@ -9,9 +9,17 @@ from aiohttp import web
 from infra.clock import Clock, SystemClock
 from infra.simulator.calls import CallLog
 from infra.simulator.control import IDENTITY, as_json, control_routes
+from infra.simulator.edits import read_edit
 from infra.simulator.gallery import Gallery
 from infra.simulator.models import MODELS, show_model
-from infra.simulator.operations import CHAT, EMBEDDINGS, IMAGES, MODERATIONS
+from infra.simulator.operations import (
+    CHAT,
+    COMPLETIONS,
+    EDITS,
+    EMBEDDINGS,
+    IMAGES,
+    MODERATIONS,
+)
 from infra.simulator.painting.dice import dice
 from infra.simulator.refusal import MARK, RefusalError
 from infra.simulator.script import Direction
@@ -30,7 +38,9 @@ Models: {", ".join(MODELS)}
 
 GET    /v1/models
 POST   /v1/images/generations
+POST   /v1/images/edits
 POST   /v1/chat/completions
+POST   /v1/completions
 POST   /v1/embeddings
 POST   /v1/moderations
 GET    /images/{{token}}
@@ -60,7 +70,9 @@ def create_app(
     app.add_routes(
         [
             web.post("/v1/images/generations", service.respond(IMAGES)),
+            web.post("/v1/images/edits", service.respond(EDITS, read_edit)),
             web.post("/v1/chat/completions", service.respond(CHAT)),
+            web.post("/v1/completions", service.respond(COMPLETIONS)),
             web.post("/v1/embeddings", service.respond(EMBEDDINGS)),
             web.post("/v1/moderations", service.respond(MODERATIONS)),
             web.get("/v1/models", refusing(_list_models)),

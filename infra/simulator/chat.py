@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import orjson
 
+from infra.simulator.odds import odds_of
 from infra.simulator.painting.dice import fixed_number
 from infra.simulator.prose import count_tokens, paragraph, pieces, topics_of
 from infra.simulator.refusal import bad_value
@@ -54,7 +55,7 @@ def answer_chat(body: ChatBody, *, created: int) -> Reply:
     answered = {
         **head,
         "object": "chat.completion",
-        "choices": [_whole(index, choice) for index, choice in enumerate(choices)],
+        "choices": [_whole(body, index, choice) for index, choice in enumerate(choices)],
         "usage": usage,
     }
     return Reply([orjson.dumps(answered)])
@@ -104,13 +105,19 @@ def _usage(body: ChatBody, choices: Sequence[Choice]) -> dict[str, int]:
     }
 
 
-def _whole(index: int, choice: Choice) -> dict[str, Any]:
+def _whole(body: ChatBody, index: int, choice: Choice) -> dict[str, Any]:
     return {
         "index": index,
         "message": {"role": "assistant", "content": choice.text, "refusal": None},
-        "logprobs": None,
+        "logprobs": _odds(body, choice),
         "finish_reason": choice.finish_reason,
     }
+
+
+def _odds(body: ChatBody, choice: Choice) -> dict[str, Any] | None:
+    if not body.logprobs:
+        return None
+    return {"content": odds_of(choice.pieces, body.top_logprobs or 0), "refusal": None}
 
 
 def _events(

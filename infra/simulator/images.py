@@ -11,14 +11,14 @@ from infra.simulator.painting.dice import fixed_number
 from infra.simulator.prose import count_tokens
 from infra.simulator.refusal import bad_value
 from infra.simulator.reply import Reply
-from infra.simulator.wire import LARGEST_SIDE, SMALLEST_SIDE, ImageBody
+from infra.simulator.wire import LARGEST_SIDE, SMALLEST_SIDE, ImageBody, ImageEditBody
 
 _DEFAULT_SIZE: Final = "512x512"
 _SIZE: Final = re.compile(r"([1-9]\d{1,3})x([1-9]\d{1,3})", re.ASCII)
 _PIXELS_PER_TOKEN: Final = 1024
 _QUALITY: Final = 90
-_PARTIAL: Final = "image_generation.partial_image"
-_COMPLETED: Final = "image_generation.completed"
+_GENERATION: Final = "image_generation"
+_EDIT: Final = "image_edit"
 
 
 def ordered(body: ImageBody) -> list[Picture]:
@@ -33,6 +33,9 @@ def ordered(body: ImageBody) -> list[Picture]:
         raise bad_value("prompt", "Invalid value for 'prompt': it must not be blank.")
     width, height = _sides(body.size)
     seed = fixed_number(body.prompt) if body.seed is None else body.seed
+    if isinstance(body, ImageEditBody):
+        # What is edited decides along with the words.
+        seed = fixed_number(body.pictures, seed)
     output_format = body.output_format or "png"
     given = _QUALITY if body.output_compression is None else body.output_compression
     # A PNG has no quality; leaving it out lets such calls share one cached picture.
@@ -78,13 +81,14 @@ async def answer_images(
 async def _streamed(body: ImageBody, gallery: Gallery, picture: Picture, created: int) -> Reply:
     """Return partial pictures, coarse ones first, and the finished one."""
     head = {"created_at": created, "background": "opaque", **_about(body, picture)}
+    called = _EDIT if isinstance(body, ImageEditBody) else _GENERATION
     events: list[dict[str, Any]] = []
     partials = body.partial_images or 0
     for index in range(partials):
         unfinished = await gallery.base64(replace(picture, unfinished=2 + partials - index))
         events.append(
             {
-                "type": _PARTIAL,
+                "type": f"{called}.partial_image",
                 "partial_image_index": index,
                 **head,
                 "b64_json": unfinished.decode(),
@@ -92,7 +96,7 @@ async def _streamed(body: ImageBody, gallery: Gallery, picture: Picture, created
         )
     finished = (await gallery.base64(picture)).decode()
     usage = _usage(body, [picture])
-    events.append({"type": _COMPLETED, **head, "usage": usage, "b64_json": finished})
+    events.append({"type": f"{called}.completed", **head, "usage": usage, "b64_json": finished})
     names = [str(event["type"]).encode() for event in events]
     return Reply(events=[orjson.dumps(event) for event in events], names=names)
 

@@ -7,12 +7,12 @@ from typing import Any, Final
 from infra.simulator.refusal import RefusalError
 from infra.simulator.script import Operation
 
-MODELS: Final[Mapping[str, Operation]] = MappingProxyType(
+MODELS: Final[Mapping[str, tuple[Operation, ...]]] = MappingProxyType(
     {
-        "sim-image-1": "images",
-        "sim-chat-1": "chat",
-        "sim-embedding-1": "embeddings",
-        "sim-moderation-1": "moderations",
+        "sim-image-1": ("images", "edits"),
+        "sim-chat-1": ("chat", "completions"),
+        "sim-embedding-1": ("embeddings",),
+        "sim-moderation-1": ("moderations",),
     }
 )
 # Models are as old as this project, whenever the process started.
@@ -35,8 +35,8 @@ def check_model(name: str, operation: Operation) -> None:
     offered = MODELS.get(name)
     if offered is None:
         raise unknown_model(name)
-    if offered != operation:
-        message = f"The model '{name}' is for {offered}, not for {operation}."
+    if operation not in offered:
+        message = f"The model '{name}' is for {' and '.join(offered)}, not for {operation}."
         raise RefusalError(400, message, code="model_not_supported", param="model")
 
 

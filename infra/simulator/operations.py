@@ -1,4 +1,4 @@
-"""The four model routes: what each reads, which text is its prompt, how it answers."""
+"""The model routes: what each reads, which text is its prompt, how it answers."""
 
 import base64
 import sys
@@ -10,6 +10,7 @@ from typing import Any, Final, Generic, TypeVar
 import orjson
 
 from infra.simulator.chat import answer_chat
+from infra.simulator.completions import answer_completion
 from infra.simulator.gallery import Gallery
 from infra.simulator.images import answer_images
 from infra.simulator.painting.dice import fixed_number
@@ -18,9 +19,18 @@ from infra.simulator.reply import Reply
 from infra.simulator.script import Operation
 from infra.simulator.vectors import DEFAULT_DIMENSIONS, embed
 from infra.simulator.verdicts import judge
-from infra.simulator.wire import ChatBody, EmbeddingBody, ImageBody, ModerationBody
+from infra.simulator.wire import (
+    ChatBody,
+    CompletionBody,
+    EmbeddingBody,
+    ImageBody,
+    ImageEditBody,
+    ModerationBody,
+)
 
-BodyT = TypeVar("BodyT", ImageBody, ChatBody, EmbeddingBody, ModerationBody)
+BodyT = TypeVar(
+    "BodyT", ImageBody, ImageEditBody, ChatBody, CompletionBody, EmbeddingBody, ModerationBody
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +67,10 @@ async def _images(body: ImageBody, around: Surroundings) -> Reply:
 
 async def _chat(body: ChatBody, around: Surroundings) -> Reply:
     return answer_chat(body, created=around.created)
+
+
+async def _completions(body: CompletionBody, around: Surroundings) -> Reply:
+    return answer_completion(body, created=around.created)
 
 
 async def _embeddings(body: EmbeddingBody, around: Surroundings) -> Reply:
@@ -102,6 +116,10 @@ def _first_text(body: EmbeddingBody | ModerationBody) -> str:
 
 
 IMAGES: Final = ModelRoute("images", ImageBody, lambda body: body.prompt, _images)
+EDITS: Final = ModelRoute("edits", ImageEditBody, lambda body: body.prompt, _images)
+COMPLETIONS: Final = ModelRoute(
+    "completions", CompletionBody, lambda body: body.prompts()[0], _completions
+)
 CHAT: Final = ModelRoute("chat", ChatBody, ChatBody.question, _chat)
 EMBEDDINGS: Final = ModelRoute("embeddings", EmbeddingBody, _first_text, _embeddings)
 MODERATIONS: Final = ModelRoute("moderations", ModerationBody, _first_text, _moderations)

@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Operation = Literal["images", "chat", "embeddings", "moderations"]
+Operation = Literal["images", "edits", "chat", "completions", "embeddings", "moderations"]
 
 MAX_SECONDS: Final = 3600.0
 
@@ -51,7 +51,7 @@ class Fault(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    on: Literal["images", "chat", "embeddings", "moderations", "any"] = "any"
+    on: Operation | Literal["any"] = "any"
     kind: FaultKind
     times: Annotated[int, Field(ge=1)] | None = 1
     after: Annotated[int, Field(ge=0)] = 0

@@ -18,6 +18,8 @@ from infra.simulator.streaming import Pace, stream_events
 
 Respond = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+ReadBody = Callable[[web.Request], Awaitable[BodyT]]
+
 Shape = TypeVar("Shape", bound=BaseModel)
 
 MAX_BODY_BYTES: Final = 32 * 1024 * 1024
@@ -33,8 +35,13 @@ class Service:
         self.calls = calls
         self.gallery = gallery
 
-    def respond(self, route: ModelRoute[BodyT]) -> Respond:
-        """Return what answers the requests of ``route``."""
+    def respond(self, route: ModelRoute[BodyT], read: ReadBody[BodyT] | None = None) -> Respond:
+        """Return what answers the requests of ``route``.
+
+        Args:
+            route: Which.
+            read: Reads bodies that are no JSON.
+        """
 
         async def answer(request: web.Request) -> web.StreamResponse:
             headers = request.headers
@@ -44,7 +51,7 @@ class Service:
                 request_id=headers.get("x-request-id"),
             )
             try:
-                response = await self._answer(route, request, call)
+                response = await self._answer(route, request, call, read)
                 call.status = response.status
             except RefusalError as refusal:
                 call.status = refusal.status
@@ -57,10 +64,14 @@ class Service:
         return refusing(answer)
 
     async def _answer(
-        self, route: ModelRoute[BodyT], request: web.Request, call: Call
+        self,
+        route: ModelRoute[BodyT],
+        request: web.Request,
+        call: Call,
+        read: ReadBody[BodyT] | None,
     ) -> web.StreamResponse:
         check_key(request)
-        body = await read_body(request, route.body)
+        body = await (read(request) if read else read_body(request, route.body))
         check_model(body.model, route.operation)
         prompt = route.prompt(body)
         call.prompt_hash = hash_prompt(prompt)

@@ -11,6 +11,7 @@ SMALLEST_SIDE: Final = 64
 LARGEST_SIDE: Final = 2048
 MAX_IMAGES: Final = 10
 MAX_PARTIAL_IMAGES: Final = 3
+MAX_EDITED: Final = 16
 MAX_CHOICES: Final = 8
 MAX_INPUTS: Final = 2048
 MAX_DIMENSIONS: Final = 3072
@@ -41,6 +42,17 @@ class ImageBody(Body):
     quality: Literal["auto", "low", "medium", "high", "standard", "hd"] | None = None
     stream: bool | None = None
     partial_images: Annotated[int, Field(ge=0, le=MAX_PARTIAL_IMAGES)] | None = None
+
+
+class ImageEditBody(ImageBody):
+    """``POST /v1/images/edits``, read from its form.
+
+    Attributes:
+        pictures: What the pictures are known by.
+    """
+
+    pictures: str = ""
+    input_fidelity: Literal["high", "low"] | None = None
 
 
 class Part(Body):
@@ -90,6 +102,8 @@ class ChatBody(Body):
     messages: Annotated[list[Message], Field(min_length=1, max_length=1000)]
     n: Annotated[int, Field(ge=1, le=MAX_CHOICES)] | None = None
     seed: _Seed | None = None
+    logprobs: bool | None = None
+    top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     max_tokens: Annotated[int, Field(ge=1)] | None = None
@@ -103,6 +117,26 @@ class ChatBody(Body):
         """Return the last thing the user said, or else the last message."""
         asked = [message for message in self.messages if message.role == "user"]
         return (asked or self.messages)[-1].text()
+
+
+class CompletionBody(Body):
+    """``POST /v1/completions``."""
+
+    model: str
+    prompt: str | Annotated[list[str], Field(min_length=1, max_length=MAX_INPUTS)]
+    suffix: str | None = None
+    n: Annotated[int, Field(ge=1, le=MAX_CHOICES)] | None = None
+    seed: _Seed | None = None
+    echo: bool | None = None
+    logprobs: Annotated[int, Field(ge=0, le=5)] | None = None
+    stream: bool | None = None
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    stop: str | Annotated[list[str], Field(max_length=4)] | None = None
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+
+    def prompts(self) -> list[str]:
+        """Return each prompt."""
+        return [self.prompt] if isinstance(self.prompt, str) else self.prompt
 
 
 _Text = Annotated[str, StringConstraints(min_length=1)]

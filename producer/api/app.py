@@ -49,6 +49,7 @@ from producer.api.dead_letters import (
 )
 from producer.api.errors_page import show_errors
 from producer.api.feed import read_events
+from producer.api.file_operations import FILE_ROUTES
 from producer.api.hash_list_operations import HASH_LIST_ROUTES
 from producer.api.health import livez, readyz
 from producer.api.jobs import list_some_jobs, show_job, submit_job
@@ -56,6 +57,7 @@ from producer.api.live_operations import READ_EVENTS, SHOW_PREVIEW, WATCH_JOB
 from producer.api.live_routes import show_preview, watch_job
 from producer.api.metrics_page import StatePage, show_metrics
 from producer.api.moderation_operations import MODERATION_ROUTES
+from producer.api.openai_operations import OPENAI_ROUTES
 from producer.api.operations import (
     ERRORS,
     LIST_JOBS,
@@ -74,6 +76,7 @@ from producer.api.refusals import (
     answer_http_exception,
     answer_invalid_request,
 )
+from producer.api.responses_operations import RESPONSE_ROUTES
 from producer.api.retry import retry_job
 from producer.api.retry_operations import ACT_ON_JOBS, RETRY_JOB
 from producer.api.review_operations import REVIEW_ROUTES
@@ -108,6 +111,7 @@ from producer.api.webhook_delivery_routes import WEBHOOK_DELIVERY_ROUTES
 from producer.api.webhook_endpoint_operations import SHOW_JWKS
 from producer.api.webhook_endpoint_routes import WEBHOOK_ENDPOINT_ROUTES
 from producer.api.webhook_jwks import show_jwks
+from producer.openai.problems import in_openai_words
 from schemas.errors import GenqError
 
 Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -217,6 +221,9 @@ _TENANT_ROUTES: Final[tuple[tuple[Operation, TenantRoute], ...]] = (
     *WEBHOOK_ENDPOINT_ROUTES,
     *WEBHOOK_DELIVERY_ROUTES,
     *BATCH_ROUTES,
+    *FILE_ROUTES,
+    *OPENAI_ROUTES,
+    *RESPONSE_ROUTES,
 )
 
 
@@ -236,7 +243,7 @@ def _of_tenant(services: Services, operation: Operation, route: TenantRoute) -> 
         with acting_as(caller.actor):
             return tell_rate(request, await route(services, caller.tenant, request))
 
-    return answer
+    return in_openai_words(services.book, answer) if operation.openai else answer
 
 
 def _add(app: FastAPI, operation: Operation, endpoint: Endpoint) -> None:

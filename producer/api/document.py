@@ -44,6 +44,7 @@ from schemas.schedule import (
     ScheduleRunPage,
     ScheduleView,
 )
+from schemas.stored_file import FileDeletedView, FilePage, FileUpload, FileView
 from schemas.tenant_plan import PlanChange
 from schemas.tenant_views import (
     NewTenantView,
@@ -58,7 +59,9 @@ SECURITY_SCHEME: Final = "bearer"
 
 TAGS: Final = [
     {"name": "jobs", "description": "Submit generation jobs, follow them, fetch results."},
+    {"name": "openai", "description": "OpenAI's endpoints, for its clients as they are."},
     {"name": "batches", "description": "Many requests in a file; OpenAI's own shapes."},
+    {"name": "files", "description": "Inputs and outputs of batches; OpenAI's own shapes."},
     {"name": "webhooks", "description": "Who is told of events, and what became of it."},
     {"name": "keys", "description": "Who am I; API keys of one's own tenant."},
     {"name": "safety", "description": "What is checked, and what follows from it."},
@@ -172,6 +175,8 @@ _MODELS: Final[list[tuple[type[BaseModel], JsonSchemaMode]]] = [
     *((model, "serialization") for model in (*SAFETY_VIEWS, *PRIVACY_VIEWS)),
     *((model, "validation") for model in (*WEBHOOK_REQUESTS, *OPENAI_REQUESTS)),
     *((model, "serialization") for model in (*WEBHOOK_VIEWS, *OPENAI_VIEWS)),
+    (FileUpload, "validation"),
+    *((model, "serialization") for model in (FileView, FilePage, FileDeletedView)),
     (Problem, "serialization"),
     (Readiness, "serialization"),
 ]

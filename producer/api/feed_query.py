@@ -11,7 +11,7 @@ from infra.postgres.feed import Cursor, InvalidCursorError, parse_cursor
 from producer.api.bodies import did_you_mean
 from producer.api.live_stream import MEDIA_TYPE
 from schemas.errors import FieldError, InputError
-from schemas.events import TERMINAL_TYPES, EventType
+from schemas.events import FEED_TYPES, EventType
 
 DEFAULT_LIMIT: Final = 100
 LARGEST_LIMIT: Final = 200
@@ -19,7 +19,7 @@ LONGEST_WAIT_SECONDS: Final = 60
 NOW: Final = "now"
 
 _NAMES: Final = ("after", "last_event_id", "limit", "type", "wait")
-_TERMINAL: Final[Mapping[str, EventType]] = {kind.value: kind for kind in TERMINAL_TYPES}
+_TOLD: Final[Mapping[str, EventType]] = {kind.value: kind for kind in FEED_TYPES}
 _DIGITS: Final = 3
 # Of so many, some are unknown: a long query of nonsense is not looked through.
 _MOST_NAMES: Final = 20
@@ -95,7 +95,7 @@ def _number(
 def _types(query: QueryParams, refuse: Refuse) -> tuple[EventType, ...]:
     written = [name for part in query.getlist("type") for name in part.split(",")]
     try:
-        return tuple(dict.fromkeys(_TERMINAL[name.strip()] for name in written))
+        return tuple(dict.fromkeys(_TOLD[name.strip()] for name in written))
     except KeyError:
-        refuse("type", f"must be of {', '.join(_TERMINAL)}; several are joined by commas")
+        refuse("type", f"must be of {', '.join(_TOLD)}; several are joined by commas")
         return ()

@@ -98,9 +98,10 @@ class FormParser:
             self._state = _State.END
             return True
         end = self._held.find(b"\r\n")
-        padding = self._held[: end if end >= 0 else _PADDING].strip(b" \t")
-        # One dash may be the first half of the form's end.
-        if len(self._held) > _PADDING > end or (padding and (end >= 0 or padding != b"-")):
+        padding = (self._held if end < 0 else self._held[:end]).strip(b" \t")
+        # The first half of the form's end, or of the line's.
+        half = end < 0 and padding in {b"-", b"\r"}
+        if (padding and not half) or (end < 0 and len(self._held) > _PADDING):
             raise _broken("a boundary is followed by something else than a line's end")
         if end < 0:
             return False

@@ -50,5 +50,5 @@ class RangeNotSatisfiableError(InputError):
     code = "range_not_satisfiable"
 
     def __init__(self, size: int) -> None:
-        super().__init__(f"the artifact has {size} bytes")
+        super().__init__(f"there are {size} bytes")
         self.size = size

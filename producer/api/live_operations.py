@@ -6,7 +6,7 @@ from producer.api.document import JOB_ID, answer, parameter, problems, reference
 from producer.api.feed_query import DEFAULT_LIMIT, LARGEST_LIMIT, LONGEST_WAIT_SECONDS
 from producer.api.live_stream import MEDIA_TYPE
 from producer.api.operations import Operation
-from schemas.events import TERMINAL_TYPES
+from schemas.events import FEED_TYPES
 from schemas.live_views import JOB_EVENTS
 
 _ID: Final = "job_01kb0q5v3mf0t8w2c7d4e9g6hj"
@@ -120,7 +120,7 @@ SHOW_PREVIEW: Final = Operation(
 READ_EVENTS: Final = Operation(
     name="list_events",
     path="/v1/events",
-    summary="Read the feed of ended jobs",
+    summary="Read the feed of ended jobs and batches",
     description=(
         "Every terminal event of the tenant, oldest first, each once and none left out, "
         "whatever webhooks did. Keep next, and come back with it as after. With wait the "
@@ -146,7 +146,7 @@ READ_EVENTS: Final = Operation(
         parameter(
             "query",
             "type",
-            f"Only these, joined by commas: {', '.join(TERMINAL_TYPES)}.",
+            f"Only these, joined by commas: {', '.join(FEED_TYPES)}.",
             examples=["job.failed,job.expired"],
         ),
         parameter(

@@ -7,6 +7,7 @@ nothing at all for ``STALL_SECONDS`` is let go.
 
 import asyncio
 import contextlib
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Final, Protocol
 
@@ -66,14 +67,22 @@ class EventStream(Response):
     Args:
         watching: Gives the source for as long as the answer lasts.
         stall: Seconds after which a client that takes nothing is let go.
+        opening: What is sent first.
+        headers: What else the head of the answer tells.
     """
 
     def __init__(
-        self, watching: AbstractContextManager[Source], *, stall: float = STALL_SECONDS
+        self,
+        watching: AbstractContextManager[Source],
+        *,
+        stall: float = STALL_SECONDS,
+        opening: bytes = _RETRY,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(None, 200, _HEADERS, MEDIA_TYPE)
+        super().__init__(None, 200, {**_HEADERS, **(headers or {})}, MEDIA_TYPE)
         self._watching = watching
         self._stall = stall
+        self._opening = opening
         # The length is not known.
         del self.headers["content-length"]
 
@@ -91,6 +100,8 @@ class EventStream(Response):
             await send(head)
             try:
                 async with asyncio.timeout(LONGEST_SECONDS):
+                    if self._opening:
+                        await client.take(self._opening)
                     await _serve(client, source, left)
             except TimeoutError:
                 _log.debug("stream_ended_by_age")
@@ -120,7 +131,6 @@ class _Client:
 
 
 async def _serve(client: _Client, source: Source, left: "asyncio.Task[None]") -> None:
-    await client.take(_RETRY)
     while True:
         # Cleared before the look: what is rung during it must not be forgotten.
         source.rung.clear()

@@ -5,75 +5,19 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from infra.new_ids import new_key
 from infra.postgres.tenants import Tenant
-from infra.safety.moderation import Moderation
-from infra.safety.parts import Part, Whose, with_picture
-from infra.telemetry.safety_metrics import count_verdict
-from producer.api.bodies import check, encode, read_json
+from producer.api.bodies import encode, read_json
 from producer.api.services import Services
-from schemas.errors import FieldError, InputError
-from schemas.ids import format_id
-from schemas.moderation import (
-    ModerationPart,
-    ModerationRequest,
-    TextPart,
-    moderation_result,
-)
-from schemas.tenant_plan import SafetyLevel
+from producer.moderation_answer import moderation_answer
 
 _JSON: Final = "application/json"
-_STAGE: Final = "moderation"
-MODEL: Final = "genq-safety"
 
 
 async def moderate(services: Services, tenant: Tenant, request: Request) -> Response:
     """Answer with a verdict on each input, by the tenant's policy."""
-    body: Any = await read_json(request, services.settings.max_body_bytes)
-    wanted = check(ModerationRequest, body)
-    inputs = _inputs(wanted)
-    _hold_length(inputs, services.settings.max_prompt_chars)
-    level = SafetyLevel(tenant.safety_level)
-    results = [await _result(services.moderation, tenant, parts, level) for parts in inputs]
-    answer = {
-        "id": "modr-" + format_id("evt", new_key()).partition("_")[2],
-        "model": MODEL,
-        "results": results,
-    }
-    return Response(encode(answer), 200, {"cache-control": "no-store"}, _JSON)
-
-
-async def _result(
-    moderation: Moderation, tenant: Tenant, parts: list[Part], level: SafetyLevel
-) -> dict[str, Any]:
-    judged = await moderation.judge_parts(parts, Whose(tenant.id), level)
-    count_verdict(_STAGE, judged.verdict)
-    return moderation_result(
-        judged.verdict,
-        text=any(part.picture is None for part in parts),
-        pictures=any(part.picture is not None for part in parts),
+    settings = services.settings
+    body: Any = await read_json(request, settings.max_body_bytes)
+    answer = await moderation_answer(
+        services.moderation, tenant, body, max_prompt_chars=settings.max_prompt_chars
     )
-
-
-def _inputs(wanted: ModerationRequest) -> list[list[Part]]:
-    """Return what each result is about: a text by itself, or all parts of one subject."""
-    told = wanted.input
-    if isinstance(told, str):
-        return [[Part(("input",), told)]]
-    texts = [one for one in told if isinstance(one, str)]
-    if texts:
-        return [[Part(("input", n), text)] for n, text in enumerate(texts)]
-    return [[_part(n, one) for n, one in enumerate(told) if not isinstance(one, str)]]
-
-
-def _part(n: int, part: ModerationPart) -> Part:
-    if isinstance(part, TextPart):
-        return Part(("input", n), part.text)
-    return with_picture(Part(("input", n), part.image_url.url))
-
-
-def _hold_length(inputs: list[list[Part]], most: int) -> None:
-    total = sum(len(part.text) for parts in inputs for part in parts)
-    if total > most:
-        message = f"has {total} characters; at most {most} may be"
-        raise InputError(f"input: {message}", fields=[FieldError("/input", message)])
+    return Response(encode(answer), 200, {"cache-control": "no-store"}, _JSON)

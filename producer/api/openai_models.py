@@ -7,6 +7,35 @@ from pydantic import BaseModel
 from schemas.batch_request import BatchRequest, BatchRetry
 from schemas.batch_result import BatchResultLine
 from schemas.batch_view import BatchPage, BatchView
+from schemas.openai_calls import (
+    ChatCompletionRequest,
+    ChatCompletionView,
+    CompletionRequest,
+    CompletionView,
+    EmbeddingRequest,
+    EmbeddingView,
+    OpenAIModelPage,
+    OpenAIModelView,
+)
+from schemas.openai_responses import ResponseDeletedView, ResponseRequest, ResponseView
 
-OPENAI_REQUESTS: Final[tuple[type[BaseModel], ...]] = (BatchRequest, BatchRetry)
-OPENAI_VIEWS: Final[tuple[type[BaseModel], ...]] = (BatchView, BatchPage, BatchResultLine)
+OPENAI_REQUESTS: Final[tuple[type[BaseModel], ...]] = (
+    BatchRequest,
+    BatchRetry,
+    ChatCompletionRequest,
+    CompletionRequest,
+    EmbeddingRequest,
+    ResponseRequest,
+)
+OPENAI_VIEWS: Final[tuple[type[BaseModel], ...]] = (
+    BatchView,
+    BatchPage,
+    BatchResultLine,
+    ChatCompletionView,
+    CompletionView,
+    EmbeddingView,
+    OpenAIModelView,
+    OpenAIModelPage,
+    ResponseView,
+    ResponseDeletedView,
+)

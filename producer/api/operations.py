@@ -43,9 +43,11 @@ class Operation:
         name: The operation's id, stable for generated clients.
         body: The schema of the request's body.
         body_required: Whether it may be absent.
+        form: The schema of the body, if that is a form with files.
         takes_picture: Whether the body may be a picture instead, as it is or in a form.
         tag: ``operations`` needs no key, everything else does.
         scope: What the key must be allowed, if not what ``needed_scope`` says of the method.
+        openai: Whether its errors are told in OpenAI's words (``producer.openai.refusals``).
         portal: Whether a portal link's token may call it as well: for the endpoint that it was
             made for, which the path names as ``endpoint_id``.
     """
@@ -60,9 +62,11 @@ class Operation:
     parameters: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     body: str | None = None
     body_required: bool = True
+    form: str | None = None
     takes_picture: bool = False
     scope: KeyScope | None = None
     portal: bool = False
+    openai: bool = False
 
     @property
     def needed_scope(self) -> KeyScope:
@@ -91,6 +95,9 @@ class Operation:
             content = {"application/json": {"schema": reference(self.body)}}
             content |= _PICTURES if self.takes_picture else {}
             extra["requestBody"] = {"required": self.body_required, "content": content}
+        if self.form is not None:
+            content = {"multipart/form-data": {"schema": reference(self.form)}}
+            extra["requestBody"] = {"required": True, "content": content}
         return extra
 
 

@@ -130,6 +130,7 @@ MEANINGS: Final[Mapping[str, Meaning]] = MappingProxyType(
         "valkey_unavailable": Meaning(503, "Valkey unavailable", _AWAY),
         "object_store_unavailable": Meaning(503, "Object store unavailable", _AWAY),
         "draining": Meaning(503, "About to stop"),
+        "stream_broken": Meaning(502, "Stream broken off"),
         "too_many_connections": Meaning(503, "Too many connections"),
         "database_unavailable": Meaning(503, "Database unavailable", _AWAY),
         "model_timeout": Meaning(504, "Model server timed out"),

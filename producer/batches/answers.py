@@ -10,12 +10,14 @@ from hashlib import blake2b
 from typing import Any, Final
 from uuid import UUID
 
+import structlog
+
 from infra.postgres.batch_lines import BatchLine
 from producer.openai.endpoint import Endpoint, Reading
 from producer.openai.refusals import refusal_of
 from schemas.batch import LINE_ERRORS, LineOutcome
 from schemas.batch_record import BatchRecord
-from schemas.errors import ObjectMissingError
+from schemas.errors import GenqError, ObjectMissingError
 from schemas.ids import format_id
 from schemas.job import JobRecord
 from schemas.job_states import JobState
@@ -23,7 +25,10 @@ from schemas.job_states import JobState
 _OK: Final = 200
 _ERASED: Final = "content_erased", "The answer to this request was erased."
 _GONE: Final = "answer_gone", "The answer to this request is no longer stored."
+_FAULT: Final = "internal_error", "The answer to this request could not be written."
 _KEY_BYTES: Final = 16
+
+_log: Final = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +76,29 @@ async def answer_line(
     not_done = LINE_ERRORS.get(line.outcome or LineOutcome.FAILED)
     if not_done is not None:
         return _failed(key, line, not_done)
-    if job is not None and job.state is not JobState.SUCCEEDED:
+    if job is None or endpoint is None:
+        return _failed(key, line, _GONE)
+    return await _answer_of_job(line, job, endpoint, reading)
+
+
+async def _answer_of_job(
+    line: BatchLine, job: JobRecord, endpoint: Endpoint, reading: Reading
+) -> LineAnswer:
+    if job.state is not JobState.SUCCEEDED:
         status, body = refusal_of(job, reading.public_url)
-        return _over_http(key, line, status, body, succeeded=False)
-    if job is None or endpoint is None or job.output_erased:
-        return _failed(key, line, _ERASED if job else _GONE)
+        return _over_http(job.id, line, status, body, succeeded=False)
+    if job.output_erased:
+        return _failed(job.id, line, _ERASED)
     try:
         answer = await endpoint.answer_of(job, job.input, reading)
     except ObjectMissingError:
-        return _failed(key, line, _GONE)
-    return _over_http(key, line, _OK, answer, succeeded=True)
+        return _failed(job.id, line, _GONE)
+    except GenqError:
+        raise
+    except Exception:  # noqa: BLE001 - one line that fails must not hold up the others
+        _log.exception("batch_answer_failed", job_id=format_id("job", job.id))
+        return _failed(job.id, line, _FAULT)
+    return _over_http(job.id, line, _OK, answer, succeeded=True)
 
 
 def _over_http(

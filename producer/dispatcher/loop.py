@@ -13,6 +13,8 @@ from infra.doorbells import DELIVER, DONE, ROOM, WAKE, Bell, Doorbells
 from infra.postgres.flows import FlowKey
 from infra.settings import Settings
 from infra.telemetry.metrics import DISPATCH_TICK_SECONDS
+from producer.batches.keeper import BatchKeeper
+from producer.dispatcher.held_calls import forget_held_calls
 from producer.dispatcher.rates import RATES_EVERY, RateMeter
 from producer.dispatcher.reaper import (
     OldestWaiting,
@@ -43,6 +45,7 @@ _REAP_EVERY: Final = timedelta(milliseconds=500)
 _REAP_PAUSE: Final = timedelta(milliseconds=50)
 _HUNG_EVERY: Final = timedelta(seconds=5)
 _SCHEDULES_EVERY: Final = timedelta(seconds=1)
+_BATCHES_EVERY: Final = timedelta(milliseconds=500)
 _AUDIT_EVERY: Final = timedelta(seconds=30)
 _HOUSE_EVERY: Final = timedelta(minutes=10)
 _AFTER_FAILURE: Final = 0.5
@@ -93,6 +96,7 @@ class Dispatcher:
         publish: Publish,
         oldest_waiting: OldestWaiting,
         checks: SubmitChecks | None = None,
+        batches: BatchKeeper | None = None,
     ) -> None:
         self._engine = engine
         self._settings = settings
@@ -104,6 +108,7 @@ class Dispatcher:
         self._empty = _EmptyFlows()
         submitter = Submitter(engine, settings, doorbells, clock, checks)
         self._schedules = ScheduleServer(engine, settings, doorbells, submitter)
+        self._batches = batches
         self._speed = Throughput()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -118,11 +123,16 @@ class Dispatcher:
                 asyncio.create_task(self._every(_AUDIT_EVERY, self._audit)),
                 asyncio.create_task(self._every(_HOUSE_EVERY, self._keep_house)),
             ]
+            if self._batches is not None:
+                keeping = self._every(_BATCHES_EVERY, self._batches.keep)
+                tasks.append(asyncio.create_task(keeping))
             stopped = asyncio.create_task(stop.wait())
             await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
             for task in [stopped, *tasks]:
                 task.cancel()
             outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+            if self._batches is not None:
+                await self._batches.close()
         for outcome in outcomes:
             if isinstance(outcome, Exception):
                 raise outcome
@@ -194,6 +204,7 @@ class Dispatcher:
     async def _keep_house(self) -> None:
         await keep_house(self._engine, self._settings, self._clock)
         await forget_unique_keys(self._engine)
+        await forget_held_calls(self._engine)
 
     async def _every(
         self, interval: timedelta, duty: Callable[[], Awaitable[timedelta | None]]

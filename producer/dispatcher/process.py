@@ -21,6 +21,7 @@ from infra.telemetry.logging import configure_logging
 from infra.telemetry.metrics import serve_metrics
 from infra.telemetry.tracing import configure_tracing
 from producer.audit.anchors import anchoring
+from producer.batches.opening import open_keeper
 from producer.dispatcher.loop import Dispatcher
 from producer.dispatcher.publish_spans import traced
 from producer.moderation import open_checks
@@ -55,21 +56,23 @@ async def dispatch(settings: Settings) -> None:
             await loop.run_in_executor(thread, publisher.warm_up)
         async with Doorbells(settings.doorbell_url()) as doorbells:
             checks = await asyncio.to_thread(open_checks, settings, engine, SystemClock())
-            dispatcher = Dispatcher(
-                engine,
-                settings,
-                doorbells,
-                SystemClock(),
-                publish=traced(publish, engine),
-                oldest_waiting=oldest_waiting,
-                checks=checks,
-            )
             structlog.get_logger().info("dispatcher_started")
             async with (
                 anchoring(engine, settings),
                 keeping_duties(engine, settings, doorbells),
                 keeping_reviews(engine, settings, doorbells),
+                open_keeper(engine, settings, doorbells, SystemClock(), checks) as batches,
             ):
+                dispatcher = Dispatcher(
+                    engine,
+                    settings,
+                    doorbells,
+                    SystemClock(),
+                    publish=traced(publish, engine),
+                    oldest_waiting=oldest_waiting,
+                    checks=checks,
+                    batches=batches,
+                )
                 await dispatcher.run(stop)
     finally:
         thread.shutdown()

@@ -56,9 +56,7 @@ class CallBook:
             DatabaseUnavailableError: PostgreSQL cannot be reached.
         """
         refused = self._refused.get(tenant_id)
-        lately = (
-            refused is not None and self._clock.monotonic() - refused < _REPEATED_WITHIN
-        )
+        lately = refused is not None and self._clock.monotonic() - refused < _REPEATED_WITHIN
         async with transaction(self._engine) as connection:
             return await attach_call(
                 connection, tenant_id, digest, seconds=seconds, others=not lately

@@ -14,21 +14,12 @@ from schemas.job import JobRecord, JobRequest
 
 _RULES: Final = Rules(
     kind=Kind.CHAT,
-    dropped=frozenset(
-        {
-            "moderation",
-            "prompt_cache_key",
-            "prompt_cache_options",
-            "prompt_cache_retention",
-            "parallel_tool_calls",
-        }
-    ),
+    dropped=frozenset({"moderation"}),
     refused=MappingProxyType(
         {
             "audio": "genq answers in words; leave audio out",
             "modalities": "genq answers in words; only ['text'] is possible",
             "prediction": "predicted outputs are not supported; leave prediction out",
-            "web_search_options": "models search nothing here; leave web_search_options out",
             "functions": "is retired; use tools",
             "function_call": "is retired; use tool_choice",
         }

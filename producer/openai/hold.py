@@ -8,8 +8,10 @@ unmodified client waits for three times the hold, and its work is done, and char
 import contextlib
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, Final
+from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -25,6 +27,7 @@ from producer.api.preferences import idempotency_key
 from producer.api.problems import MEDIA_TYPE, REQUEST_ID
 from producer.api.request_hash import hash_of
 from producer.api.services import Services
+from producer.draft import NOTHING
 from producer.openai.call_headers import (
     cancels,
     defaults_of,
@@ -35,17 +38,20 @@ from producer.openai.call_headers import (
 from producer.openai.endpoint import Endpoint, Reading
 from producer.openai.problems import openai_problem
 from producer.openai.refusals import NO_RETRY, refusal_of
+from producer.submit import Submitted
 from schemas.errors import DatabaseUnavailableError, GenqError
 from schemas.facade_errors import DrainingError, StillRunningError
 from schemas.ids import format_id
 from schemas.job import JobRecord
 from schemas.job_states import JobState
+from schemas.model_catalog import picture_models
 from schemas.privacy_errors import ContentErasedError
 from schemas.queue_errors import JobEndedError
 
 JSON: Final = "application/json"
 # Nobody reads it.
-_CLIENT_LEFT: Final = 499
+CLIENT_LEFT: Final = 499
+_NO_JOB: Final = UUID(int=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +59,35 @@ class TakenCall:
     """A call that has a job.
 
     Attributes:
+        endpoint: Which was called.
+        asked: What, as JSON.
         held: Its entry in the book; ``None``: repetitions do not attach to it by what they say.
         seconds: How long it can be held.
         comes_back: Whether its client repeats it by itself, and will find the job.
+        known: What is known of its job; ask for ``job``.
         headers: What its answer tells of the job, whatever else it says.
     """
 
-    job: JobRecord
+    endpoint: Endpoint
+    asked: Mapping[str, Any]
     held: Held | None
     seconds: float
     comes_back: bool
-    headers: Mapping[str, str]
+    known: JobRecord | None = None
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def job(self) -> JobRecord:
+        """What is known of its job."""
+        if self.known is None:
+            raise LookupError("the call has no job yet")
+        return self.known
+
+    def of(self, job: JobRecord, told: Mapping[str, str] = MappingProxyType({})) -> "TakenCall":
+        """Return the call, whose job is this one; ``told`` are more headers."""
+        headers = {"x-genq-job-id": format_id("job", job.id), **told}
+        held = replace(self.held, job_id=job.id) if self.held else None
+        return replace(self, known=job, held=held, headers=headers)
 
 
 class Line:
@@ -112,10 +136,10 @@ async def held_answer(
         await let_go(services, call)
         raise
     if job.state.final:
-        return await answer_end(services, call, job, endpoint, body, request)
+        return await answer_end(services, call, job, request)
     await let_go(services, call, cancel=line.gone and cancels(request.headers))
     if line.gone:
-        return Response(status_code=_CLIENT_LEFT)
+        return Response(status_code=CLIENT_LEFT)
     return sent_round(services, call, request)
 
 
@@ -125,6 +149,8 @@ async def take_call(
     request: Request,
     endpoint: Endpoint,
     body: Mapping[str, Any],
+    *,
+    aside: Mapping[str, Any] = NOTHING,
 ) -> TakenCall:
     """Return the call with its job: the one of the call that it repeats, or a new one.
 
@@ -136,35 +162,34 @@ async def take_call(
     headers = request.headers
     seconds = hold_seconds(headers, services.settings.facade_max_hold.total_seconds())
     key = idempotency_key(headers, endpoint.path)
-    wanted = endpoint.request_of(body, defaults_of(headers))
+    pictures = picture_models(services.settings.model_servers)
+    wanted = endpoint.request_of(body, replace(defaults_of(headers), image_models=pictures))
     # What has a key is found by it, by whoever sends it again.
     dedupe = key is None and services.settings.facade_dedupe
     digest = _digest(endpoint.path, body) if dedupe else b""
+    call = TakenCall(
+        endpoint,
+        body,
+        held=Held(tenant.id, digest, _NO_JOB, seconds) if dedupe else None,
+        seconds=seconds,
+        comes_back=repeats(headers) and (dedupe or key is not None),
+    )
     if dedupe and is_repeated(headers):
         found = await _attached(services, tenant, digest, seconds)
         if found is not None:
-            held = Held(tenant.id, digest, found.id, seconds)
-            return TakenCall(found, held, seconds, comes_back=True, headers=_told(found))
+            return call.of(found)
     submitted = await services.submitter.submit(
         tenant,
         wanted,
         idempotency_key=key,
         body_hash=hash_of(body) if key else b"",
         face=endpoint.face,
+        aside=aside,
     )
-    job = submitted.job
-    told = _told(job)
-    if submitted.replayed:
-        told["idempotent-replayed"] = "true"
-    if submitted.found:
-        told["unique-replayed"] = "true"
-    if submitted.downgraded:
-        told["budget-downgraded"] = job.lane.value
-    held = Held(tenant.id, digest, job.id, seconds) if dedupe else None
-    if held is not None:
-        await services.book.hold(held)
-    comes_back = repeats(headers) and (dedupe or key is not None)
-    return TakenCall(job, held, seconds, comes_back, told)
+    call = call.of(submitted.job, _told(submitted))
+    if call.held is not None:
+        await services.book.hold(call.held)
+    return call
 
 
 async def let_go(services: Services, call: TakenCall, *, cancel: bool = False) -> None:
@@ -193,12 +218,7 @@ def delivered(services: Services, call: TakenCall) -> None:
 
 
 async def answer_end(
-    services: Services,
-    call: TakenCall,
-    job: JobRecord,
-    endpoint: Endpoint,
-    asked: Mapping[str, Any],
-    request: Request,
+    services: Services, call: TakenCall, job: JobRecord, request: Request
 ) -> Response:
     """Answer with what became of the job: OpenAI's body, or why there is none.
 
@@ -214,7 +234,7 @@ async def answer_end(
     if job.output_erased:
         raise ContentErasedError("what the job made is gone: retention or an erasure took it")
     try:
-        answer = await endpoint.answer_of(job, asked, reading_of(services))
+        answer = await call.endpoint.answer_of(job, call.asked, reading_of(services))
     except GenqError:
         await let_go(services, call)
         raise
@@ -259,8 +279,15 @@ def _digest(path: str, body: Mapping[str, Any]) -> bytes:
     return hashlib.sha256(path.encode() + b"\0" + hash_of(body)).digest()
 
 
-def _told(job: JobRecord) -> dict[str, str]:
-    return {"x-genq-job-id": format_id("job", job.id)}
+def _told(submitted: Submitted) -> dict[str, str]:
+    told: dict[str, str] = {}
+    if submitted.replayed:
+        told["idempotent-replayed"] = "true"
+    if submitted.found:
+        told["unique-replayed"] = "true"
+    if submitted.downgraded:
+        told["budget-downgraded"] = submitted.job.lane.value
+    return told
 
 
 def _processing(job: JobRecord) -> dict[str, str]:

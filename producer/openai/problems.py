@@ -1,13 +1,23 @@
 """Errors as answers to OpenAI's clients."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Final
 
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
+from infra.postgres.tenants import Caller
+from producer.api.auth import CALLER
 from producer.api.problems import PUBLIC_URL, REQUEST_ID, send_problem
+from producer.openai.call_book import CallBook
 from producer.openai.refusals import headers_of, refusal_of_error
 from schemas.errors import GenqError
+
+Answer = Callable[[Request], Coroutine[Any, Any, Response]]
+
+# 429 and what is ours: clients send the same again.
+_REPEATED_FROM: Final = 429
 
 
 def openai_problem(
@@ -24,3 +34,25 @@ def openai_problem(
         error, request_id=scope.get(REQUEST_ID), public_url=scope.get(PUBLIC_URL, "")
     )
     return send_problem(error, body, scope, {**headers_of(error), **(headers or {})})
+
+
+def in_openai_words(book: CallBook, answer: Answer) -> Answer:
+    """Return ``answer``, whose errors OpenAI's clients understand.
+
+    Args:
+        book: Hears of calls that were refused and will be repeated.
+        answer: Of a call; may leave its caller in the request's scope.
+    """
+
+    async def told(request: Request) -> Response:
+        try:
+            return await answer(request)
+        except GenqError as error:
+            response = openai_problem(error, request.scope)
+            caller: Caller | None = request.scope.get(CALLER)
+            again = "x-should-retry" not in response.headers
+            if caller is not None and again and response.status_code >= _REPEATED_FROM:
+                book.refused(caller.tenant.id)
+            return response
+
+    return told

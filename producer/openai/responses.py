@@ -13,7 +13,7 @@ from producer.openai.responses_messages import text_of
 from producer.openai.responses_view import aside_of, response_view
 from schemas.generation import Kind
 from schemas.job import JobRecord, JobRequest
-from schemas.response import RESPONSES_FACE
+from schemas.response import BACKGROUND_FACE, RESPONSES_FACE
 
 _WORDS: Final = Rules(
     kind=Kind.CHAT,
@@ -53,9 +53,9 @@ _KEPT: Final = ("user", "safety_identifier", "metadata", "service_tier", "genq")
 class Responses:
     """Words, and pictures where the model or a tool makes such. See ``Endpoint``."""
 
-    path: Final = "/v1/responses"
-    face: Final = RESPONSES_FACE
-    kind: Final = Kind.CHAT
+    path: str = "/v1/responses"
+    face: str = RESPONSES_FACE
+    kind: Kind = Kind.CHAT
 
     def request_of(self, body: Mapping[str, Any], defaults: Defaults) -> JobRequest:
         """Return the job that a body asks for: of kind chat, or image. See ``Endpoint``."""
@@ -74,6 +74,12 @@ class Responses:
         self, job: JobRecord, asked: Mapping[str, Any], reading: Reading
     ) -> dict[str, Any]:
         """Return a ``response``. See ``Endpoint.answer_of``."""
-        aside = {**job.aside, **aside_of(asked, image_tool=image_tool_of(asked) is not None)}
+        aside = {**job.aside, **aside_of(asked)}
         output = await output_of(job, reading.store)
         return response_view(replace(job, aside=aside), output, reading.public_url)
+
+
+class BackgroundResponses(Responses):
+    """Responses whose callers do not wait: their ends have events of their own."""
+
+    face: str = BACKGROUND_FACE

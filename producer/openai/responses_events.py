@@ -55,7 +55,7 @@ class Story:
 
     def begin(self, view: Mapping[str, Any], *, started: bool) -> None:
         """Tell that it was created and queued, and that an attempt began, if one did."""
-        early = {
+        early: Event = {
             **view,
             "output": [],
             "error": None,
@@ -69,7 +69,7 @@ class Story:
 
     def write(self, item_id: str, text: str) -> None:
         """Tell of a message that is being written, the first item, as far as it is there."""
-        item = {"id": item_id, "type": MESSAGE, "role": "assistant", "content": []}
+        item: Item = {"id": item_id, "type": MESSAGE, "role": "assistant", "content": []}
         self._tell("output_item.added", output_index=0, item={**item, "status": IN_PROGRESS})
         place = {"item_id": item_id, "output_index": 0, "content_index": 0}
         self._tell("content_part.added", **place, part=text_part(""))
@@ -83,7 +83,7 @@ class Story:
         self._tell(_LAST.get(view["status"], "failed"), response=dict(view))
 
     def _item(self, item: Item, index: int) -> None:
-        blank = {**item, "status": IN_PROGRESS}
+        blank: Item = {**item, "status": IN_PROGRESS}
         place = {"item_id": item["id"], "output_index": index}
         if item["type"] == MESSAGE:
             self._tell("output_item.added", output_index=index, item={**blank, "content": []})
@@ -103,7 +103,9 @@ class Story:
 
     def _part(self, part: Mapping[str, Any], place: Mapping[str, Any]) -> None:
         name, text = _PARTS[part["type"]]
-        blank = {**part, text: ""} | ({"logprobs": []} if part["type"] == OUTPUT_TEXT else {})
+        blank: Event = {**part, text: ""} | (
+            {"logprobs": []} if part["type"] == OUTPUT_TEXT else {}
+        )
         self._tell("content_part.added", **place, part=blank)
         self._deltas(name, place, part[text], at_once=_AT_ONCE)
         more = {"logprobs": part["logprobs"]} if part["type"] == OUTPUT_TEXT else {}

@@ -48,7 +48,7 @@ def text_of(given: Any, instructions: Any) -> str:
     words: list[str] = []
     for message in messages_of(given, instructions):
         content = message.get("content")
-        alone = [{"type": "text", "text": content}]
+        alone: list[Any] = [{"type": "text", "text": content}]
         parts = cast("list[Any]", content) if isinstance(content, list) else alone
         for part in parts:
             if part.get("type") != "text":

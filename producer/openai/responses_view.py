@@ -7,7 +7,7 @@ from typing import Any, Final, cast
 from producer.openai.genq_member import genq_member, shown_id
 from producer.openai.refusals import refusal_of
 from producer.openai.request_parts import GENQ, tier_of
-from producer.openai.responses_input import IMAGE_TOOL
+from producer.openai.responses_input import IMAGE_TOOL, image_tool_of
 from producer.openai.responses_items import Item
 from schemas.errors import Category
 from schemas.job import JobRecord
@@ -31,17 +31,12 @@ _CODES: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 
-def aside_of(body: Mapping[str, Any], *, image_tool: bool) -> dict[str, Any]:
-    """Return what a job cannot tell of the response that was asked for.
-
-    Args:
-        body: As it was sent.
-        image_tool: The tool for pictures was named.
-    """
+def aside_of(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a job cannot tell of the response that a body asks for."""
     aside: dict[str, Any] = {}
     if body.get("instructions"):
         aside[INSTRUCTED] = True
-    if image_tool:
+    if image_tool_of(body) is not None:
         aside[DRAWN] = True
     return aside
 
@@ -135,7 +130,8 @@ def _choice(choice: Any) -> Any:
 
 
 def _named(tool: Mapping[str, Any]) -> dict[str, Any]:
-    return {"type": "function", "name": (tool.get("function") or {}).get("name")}
+    function: Mapping[str, Any] = tool.get("function") or {}
+    return {"type": "function", "name": function.get("name")}
 
 
 def _error(job: JobRecord) -> dict[str, Any]:

@@ -12,6 +12,20 @@ def chat_choices(job: JobRecord) -> list[dict[str, Any]]:
     return [_chat_choice(n, choice) for n, choice in enumerate(kept)]
 
 
+def text_choices(job: JobRecord) -> list[dict[str, Any]]:
+    """Return ``choices`` of a completion, for each prompt as many as were asked for."""
+    kept = job.made.get("choices") or [job.made]
+    return [
+        {
+            "index": n,
+            "text": choice.get("text") or "",
+            "logprobs": choice.get("logprobs"),
+            "finish_reason": choice.get("finish_reason") or "stop",
+        }
+        for n, choice in enumerate(kept)
+    ]
+
+
 def token_usage(job: JobRecord) -> dict[str, Any] | None:
     """Return ``usage`` in the names of chats and completions; ``None``: nobody counted."""
     told: Mapping[str, Any] = job.made.get("usage") or {}

@@ -1,4 +1,4 @@
-"""What a dispatcher does for people's data besides: retention, erasures, old evidence."""
+"""What a dispatcher does for people's data besides: retention, erasures, evidence, files."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -13,6 +13,7 @@ from infra.doorbells import Doorbells
 from infra.objectstore.opening import open_store
 from infra.settings import Settings
 from producer.cancel import Canceller
+from producer.file_janitor import FileJanitor
 from producer.privacy.erasure_walk import ErasureWalk
 from producer.privacy.janitor import Janitor
 from schemas.errors import DatabaseUnavailableError, ObjectStoreError
@@ -20,6 +21,7 @@ from schemas.errors import DatabaseUnavailableError, ObjectStoreError
 _SWEEP_SECONDS: Final = 3.0
 _ERASE_SECONDS: Final = 1.0
 _EVIDENCE_SECONDS: Final = 60.0
+_FILES_SECONDS: Final = 30.0
 _MORE_SECONDS: Final = 0.05
 
 _log: Final = structlog.get_logger()
@@ -33,6 +35,7 @@ async def keeping_duties(
     store = open_store(settings)
     walk = ErasureWalk(engine, settings, store, Canceller(engine, settings, doorbells))
     janitor = Janitor(engine, settings, store, SystemClock())
+    files = FileJanitor(engine, store)
 
     async def forget() -> bool:
         await janitor.forget_evidence()
@@ -42,6 +45,7 @@ async def keeping_duties(
         asyncio.create_task(_every(_ERASE_SECONDS, walk.step)),
         asyncio.create_task(_every(_SWEEP_SECONDS, janitor.sweep)),
         asyncio.create_task(_every(_EVIDENCE_SECONDS, forget)),
+        asyncio.create_task(_every(_FILES_SECONDS, files.sweep)),
     ]
     try:
         yield

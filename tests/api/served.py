@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -47,6 +47,9 @@ _MODELS: Final = ModelServer(
     models=(
         ModelSpec(name="test-image", kind=Kind.IMAGE),
         ModelSpec(name="test-chat", kind=Kind.CHAT),
+        ModelSpec(name="test-embedding", kind=Kind.EMBEDDING),
+        ModelSpec(name="test-completion", kind=Kind.COMPLETION),
+        ModelSpec(name="test-edit", kind=Kind.IMAGE_EDIT),
     ),
 )
 
@@ -68,7 +71,7 @@ class Served:
         assert answer.status_code == 202, answer.text
         return answer.json()
 
-    async def claim(self, job_id: str) -> Claim:
+    async def claim(self, job_id: str, fence: int = 1) -> Claim:
         """Release and start a job, as the dispatcher and a worker do."""
         key = parse_id("job", job_id)
         async with transaction(self.services.engine) as connection:
@@ -81,9 +84,10 @@ class Served:
                 ttl=timedelta(minutes=1),
             )
             await connection.execute(
-                sql("UPDATE live SET state = 3, fence = 1 WHERE job_id = :id"), {"id": key}
+                sql("UPDATE live SET state = 3, fence = :fence WHERE job_id = :id"),
+                {"id": key, "fence": fence},
             )
-            claims = await start_attempts(connection, session, [Pointer(key, 1)])
+            claims = await start_attempts(connection, session, [Pointer(key, fence)])
         return claims[key]
 
     async def end(
@@ -93,11 +97,13 @@ class Served:
         *,
         pictures: Sequence[bytes] = (),
         text: str | None = None,
+        result: Mapping[str, Any] | None = None,
         error: ErrorRecord | None = None,
         ring: bool = True,
+        claim: Claim | None = None,
     ) -> None:
-        """Run a job to its end and ring the bell."""
-        claim = await self.claim(job_id)
+        """Run a job to its end and ring the bell; ``claim``: of an attempt that runs."""
+        claim = claim or await self.claim(job_id)
         artifacts = [await self._store(claim, n, data) for n, data in enumerate(pictures)]
         ending = ending_of(
             claim,
@@ -106,7 +112,7 @@ class Served:
             finished_at=claim.started_at + timedelta(seconds=1),
             public_url=self.services.public_url,
             artifacts=artifacts,
-            result={"text": text} if text else None,
+            result={"text": text} if text else result,
             error=error,
         )
         async with transaction(self.services.engine) as connection:

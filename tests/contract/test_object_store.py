@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from infra.new_ids import new_key
-from infra.objectstore.keys import EXTENSIONS, object_key
+from infra.objectstore.keys import EXTENSIONS, file_key, object_key
 from infra.objectstore.opening import open_store
 from infra.objectstore.store import CHUNK_BYTES, ObjectStore
 from infra.settings import Settings
@@ -263,3 +263,44 @@ def test_a_closed_store_says_so(kind: Kind) -> None:
             await store.get(a_key())
 
     asyncio.run(scenario())
+
+
+def test_a_file_of_any_size_comes_back_whole_and_in_parts(kind: Kind, tmp_path: Path) -> None:
+    data = bytes(range(251)) * (9 * MEGABYTE // 251)
+    source = tmp_path / "source"
+    source.write_bytes(data)
+    size = len(data)
+
+    async def scenario(store: ObjectStore) -> None:
+        key, media_type = file_key(
+            tenant_id=1, created_at=SUBMITTED, file_id=new_key(), content_type="text/x-odd"
+        )
+        assert key.startswith("files/t1/2026/11/20/file-")
+        assert key.endswith(".bin")
+        await store.put_file(key, source, media_type)
+
+        async def part(start: int, end: int | None = None) -> bytes:
+            stored = await store.get(key, start=start, end=end)
+            read = await stored.read()
+            assert len(read) == stored.size
+            return read
+
+        assert await content(store, key) == data
+        assert await part(1) == data[1:]
+        assert await part(0, 5) == data[:5]
+        assert await part(size - 3, size + 10) == data[-3:]
+        assert await part(CHUNK_BYTES, 3 * CHUNK_BYTES) == data[CHUNK_BYTES : 3 * CHUNK_BYTES]
+        for start, end in ((size, None), (size + 7, None), (4, 4)):
+            assert await part(start, end) == b""
+        with source.open("rb") as opened:
+            opened.seek(5)
+            await store.put_file(a_key(), opened, "image/png")
+        with pytest.raises(ObjectMissingError):
+            await store.get(a_key(), start=5)
+
+        await store.delete(key)
+        await store.delete(key)
+        with pytest.raises(ObjectMissingError):
+            await store.get(key)
+
+    kind.run(scenario)

@@ -144,6 +144,34 @@ def test_an_expired_url_is_refused(s3_server: S3Server) -> None:
     run(scenario)
 
 
+def test_parts_of_a_file_that_nobody_completed_go_with_its_key(s3_server: S3Server) -> None:
+    client = boto3.client(  # pyright: ignore[reportUnknownMemberType] - stubs of other services are not installed
+        "s3",
+        endpoint_url=s3_server.endpoint,
+        region_name=s3_server.region,
+        aws_access_key_id=s3_server.access_key,
+        aws_secret_access_key=s3_server.secret_key,
+        config=Config(signature_version="s3v4", s3={"addressing_style": "path"}),
+    )
+
+    def begun() -> list[str | None]:
+        found = client.list_multipart_uploads(Bucket=s3_server.bucket, Prefix="blue/files/")
+        return [upload.get("Key") for upload in found.get("Uploads", [])]
+
+    async def scenario() -> None:
+        for name in ("a", "ab"):
+            key = f"blue/files/t1/{name}.png"
+            client.create_multipart_upload(Bucket=s3_server.bucket, Key=key)
+        async with opened(s3_server, prefix="blue") as store:
+            await store.delete("files/t1/a.png")
+            assert begun() == ["blue/files/t1/ab.png"]
+            await store.delete("files/t1/ab.png")
+            assert begun() == []
+
+    run(scenario)
+    client.close()
+
+
 def test_a_prefix_keeps_installations_apart(s3_server: S3Server) -> None:
     async def scenario() -> None:
         key = a_key()

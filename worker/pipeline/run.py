@@ -13,8 +13,10 @@ from schemas.errors import GenqError
 from schemas.model_catalog import ModelServer
 from worker.gate import Gate
 from worker.pipeline.job_run import JobRun
+from worker.pipeline.picture_sources import PictureSources
 from worker.pipeline.server_load import ServerLoad
 from worker.pipeline.stages.admit import Admit
+from worker.pipeline.stages.fetch import Fetch
 from worker.pipeline.stages.generate import Generate
 from worker.pipeline.stages.mark import Mark
 from worker.pipeline.stages.moderate_output import ModerateOutput
@@ -59,6 +61,7 @@ def build_stages(
     gate: Gate,
     checks: Checks | None = None,
     mark: Mark | None = None,
+    sources: PictureSources | None = None,
 ) -> tuple[Stage, ...]:
     """Return the stages in their order, ready for any number of jobs at once.
 
@@ -69,15 +72,17 @@ def build_stages(
         gate: Holds calls back that a server does not take now.
         checks: Judges; without it nothing is judged.
         mark: Marks what was made; without it nothing is marked.
+        sources: Reads pictures that an input names; without it inputs hold all of theirs.
     """
     route = Route(servers)
     generate = Generate(providers, ServerLoad(servers), gate)
     marking = () if mark is None else (mark,)
+    first = (Admit(),) if sources is None else (Admit(), Fetch(sources))
     if checks is None:
-        return (Admit(), route, generate, *marking, Store(store))
+        return (*first, route, generate, *marking, Store(store))
     before = ModeratePrompt(checks.moderation, checks.evidence)
     after = ModerateOutput(checks.moderation, checks.evidence, store, mark)
-    return (Admit(), before, route, generate, after, *marking, Store(store))
+    return (*first, before, route, generate, after, *marking, Store(store))
 
 
 class Trail:

@@ -4,6 +4,9 @@ pydantic reads the JSON and the base64 inside it in one pass, seven times as fas
 binascii do in two.
 """
 
+from collections.abc import Sequence
+from typing import TypeVar
+
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from schemas.generation import Usage
@@ -20,7 +23,7 @@ class ImageItem(BaseModel):
 
 
 class ImageAnswer(BaseModel):
-    """The answer of ``POST /images/generations``."""
+    """The answer of ``POST /images/generations`` and ``POST /images/edits``."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -30,12 +33,14 @@ class ImageAnswer(BaseModel):
 
 
 class Choice(BaseModel):
-    """One completion."""
+    """One answer of a conversation."""
 
     model_config = ConfigDict(frozen=True)
 
     message: dict[str, JsonValue]
+    index: int = 0
     finish_reason: str | None = None
+    logprobs: JsonValue = None
 
 
 class ChatAnswer(BaseModel):
@@ -48,14 +53,69 @@ class ChatAnswer(BaseModel):
     error: JsonValue = None
 
 
+class CompletionChoice(BaseModel):
+    """One text that goes on from a prompt."""
+
+    model_config = ConfigDict(frozen=True)
+
+    text: str
+    index: int = 0
+    finish_reason: str | None = None
+    logprobs: JsonValue = None
+
+
+class CompletionAnswer(BaseModel):
+    """The answer of ``POST /completions``."""
+
+    model_config = ConfigDict(frozen=True)
+
+    choices: list[CompletionChoice] = []
+    usage: JsonValue = None
+    error: JsonValue = None
+
+
+class EmbeddingItem(BaseModel):
+    """One vector: its numbers, or their bytes in base64."""
+
+    model_config = ConfigDict(frozen=True)
+
+    embedding: str | list[float]
+    index: int = 0
+
+
+class EmbeddingAnswer(BaseModel):
+    """The answer of ``POST /embeddings``."""
+
+    model_config = ConfigDict(frozen=True)
+
+    data: list[EmbeddingItem] = []
+    usage: JsonValue = None
+    error: JsonValue = None
+
+
+Answer = TypeVar("Answer", ImageAnswer, ChatAnswer, CompletionAnswer, EmbeddingAnswer)
+
+
 def usage_of(reported: JsonValue, *, images: int | None = None) -> Usage:
     """Return what the server said of the costs, under either of OpenAI's two sets of names."""
     told = reported if isinstance(reported, dict) else {}
     return Usage(
         input_tokens=_count(told.get("input_tokens", told.get("prompt_tokens"))),
         output_tokens=_count(told.get("output_tokens", told.get("completion_tokens"))),
+        cached_tokens=_detail(told, ("input_tokens", "prompt_tokens"), "cached_tokens"),
+        reasoning_tokens=_detail(
+            told, ("output_tokens", "completion_tokens"), "reasoning_tokens"
+        ),
         images=images,
     )
+
+
+def _detail(told: dict[str, JsonValue], names: Sequence[str], wanted: str) -> int | None:
+    for name in names:
+        details = told.get(f"{name}_details")
+        if isinstance(details, dict):
+            return _count(details.get(wanted))
+    return None
 
 
 def text_of(message: dict[str, JsonValue]) -> str | None:

@@ -18,12 +18,14 @@ class Reply:
     """What a model gave for one job.
 
     Attributes:
-        pictures: At least one for kind ``image``; their headers are read and believable.
-        text: The words of kind ``chat``.
+        pictures: At least one for kinds of pictures; their headers are read and believable.
+        text: The words of a chat or completion: of the first, if there are several.
         usage: What the call consumed, as far as the server told.
-        details: What else of the answer is worth keeping, fit for ``jsonb``: for chat
-            ``finish_reason`` and ``message`` (tool calls and the like), for images
-            ``revised_prompts``.
+        details: What else of the answer is worth keeping, fit for ``jsonb``: for texts
+            ``finish_reason``, ``message`` (tool calls and the like) and ``logprobs``, and where
+            there are several, ``choices`` with these and ``text`` of each; for images
+            ``revised_prompts``; ``embeddings`` (see ``schemas.embedding_vectors``) and their
+            ``dimensions``.
     """
 
     pictures: tuple[Picture, ...] = ()

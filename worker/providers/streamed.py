@@ -2,20 +2,19 @@
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Final, TypeVar
+from typing import Final
 
 import httpx2
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from worker.providers.answers import ChatAnswer, Choice, ImageAnswer, ImageItem
-
-Answer = TypeVar("Answer", ImageAnswer, ChatAnswer)
+from worker.providers.answers import Answer, ChatAnswer, Choice, ImageAnswer, ImageItem
 
 PARTIAL_IMAGES: Final = 3
 """The most that OpenAI's API gives before the picture itself."""
 _DONE: Final = "[DONE]"
-_COMPLETED: Final = "image_generation.completed"
-_PARTIAL: Final = "image_generation.partial_image"
+# Of generations and of edits.
+_COMPLETED: Final = frozenset({"image_generation.completed", "image_edit.completed"})
+_PARTIAL: Final = frozenset({"image_generation.partial_image", "image_edit.partial_image"})
 _LINE_END: Final = re.compile(rb"\r\n|\r|\n")
 
 PartialImage = Callable[[int, bytes], Awaitable[None]]
@@ -129,9 +128,9 @@ async def read_image(events: AsyncIterator[str], partial: PartialImage) -> Image
         event = ImageEvent.model_validate_json(text)
         if event.error:
             return ImageAnswer(error=event.error)
-        if event.type == _PARTIAL and event.b64_json:
+        if event.type in _PARTIAL and event.b64_json:
             await partial(event.partial_image_index, event.b64_json)
-        elif event.type == _COMPLETED:
+        elif event.type in _COMPLETED:
             items = [ImageItem(b64_json=event.b64_json)]
             answer = ImageAnswer(data=items, usage=event.usage)
     return answer

@@ -129,3 +129,38 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(SettingsError, match="GENQ_OBJECT_STORE=file:///"):
         open_store(settings_for((tmp_path / "file").as_uri()))
+
+
+def test_a_file_that_was_left_half_way_goes_with_its_key(tmp_path: Path) -> None:
+    root, source = tmp_path / "objects", tmp_path / "source"
+    source.write_bytes(b"x" * 5_000_000)
+    program = (
+        "import asyncio, os, pathlib, sys\n"
+        "from infra.objectstore.directory import DirectoryStore\n"
+        "store = DirectoryStore(pathlib.Path(sys.argv[1]))\n"
+        "class Dies:\n"
+        "    def seek(self, place): pass\n"
+        "    def read(self, size): return b'half'\n"
+        "    def close(self): pass\n"
+        "source, dies = Dies(), iter([b'half'])\n"
+        "source.read = lambda size: next(dies, None) or os.kill(os.getpid(), 9)\n"
+        "asyncio.run(store.put_file('files/a.png', source, 'image/png'))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, root], check=False)
+    assert done.returncode == -9
+    (left,) = files_below(root)
+    assert left.startswith(".partial/")
+
+    async def scenario() -> None:
+        store = DirectoryStore(root)
+        await store.put_file("files/b.png", source, "image/png")
+        await store.delete("files/b.png")
+        assert files_below(root) == [left]
+        await store.delete("files/a.png")
+        assert files_below(root) == []
+        with pytest.raises(ObjectStoreError):
+            await store.put_file("files/c.png", tmp_path, "image/png")
+        await store.close()
+
+    asyncio.run(scenario())
+    assert files_below(root) == []

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from infra.clock import Clock
 from infra.provenance.credentials import may_have_manifest
@@ -15,10 +15,12 @@ from infra.safety.parts import input_parts
 from infra.settings import Settings
 from infra.telemetry.metrics import installed_version
 from schemas.claim import Claim
+from schemas.generation import Kind
 from schemas.ids import format_id
 from schemas.policy_duties import Marking
 from worker.pipeline.job_run import JobRun
 from worker.providers.picture import Picture
+from worker.providers.provider import Reply
 
 _SMALL: Final = 64_000
 """Bytes. To mark so much takes a millisecond, less than to wait for a thread in a busy process:
@@ -56,8 +58,8 @@ class Mark:
         how = policy.marking
         marked = await self._marked(run, output.pictures, how)
         marks = [one.mark for one in marked if one.mark is not None]
-        if output.text and how.registry:
-            of_text = mark_text(output.text, self._facts(run, 0).system)
+        for text in _texts(output) if how.registry else ():
+            of_text = mark_text(text, self._facts(run, 0).system)
             marks += [of_text] if of_text else []
         pictures = tuple(
             replace(picture, data=one.data)
@@ -85,8 +87,8 @@ class Mark:
                 for index, picture in enumerate(pictures)
             ]
 
-        extra = run.claim.input.get("extra_body")
-        if not extra and sum(len(picture.data) for picture in pictures) <= _SMALL:
+        size = sum(len(picture.data) for picture in pictures)
+        if not _may_have_pictures(run.claim) and size <= _SMALL:
             return mark()
         return await asyncio.to_thread(mark)
 
@@ -102,7 +104,7 @@ class Mark:
 
 def _ingredients(claim: Claim) -> Sequence[Ingredient]:
     """Return the pictures that went in and say themselves where they come from."""
-    if not claim.input.get("extra_body"):
+    if not _may_have_pictures(claim):
         return ()
     found = [part.picture for part in input_parts(claim.input, pictures=True) if part.picture]
     return [
@@ -110,6 +112,17 @@ def _ingredients(claim: Claim) -> Sequence[Ingredient]:
         for picture in found[:_MOST_INPUTS]
         if may_have_manifest(picture.data)
     ]
+
+
+def _may_have_pictures(claim: Claim) -> bool:
+    return bool(claim.input.get("extra_body")) or claim.kind is Kind.IMAGE_EDIT
+
+
+def _texts(output: Reply) -> list[str]:
+    """Return all that a model wrote, each text once."""
+    choices: Any = output.details.get("choices") or ()
+    found = [output.text, *(choice.get("text") for choice in choices)]
+    return list(dict.fromkeys(text for text in found if text))
 
 
 def open_mark(settings: Settings, policies: PolicySource, clock: Clock) -> Mark | None:

@@ -31,7 +31,11 @@ class ModeratePrompt:
         claim = run.claim
         whose = whose_of(claim)
         judged = await self._moderation.judge_input(
-            claim.input, whose, claim.safety_level, reviewed=claim.reviewed
+            claim.input,
+            whose,
+            claim.safety_level,
+            reviewed=claim.reviewed,
+            kind=claim.kind,
         )
         verdict = judged.verdict
         stop = None

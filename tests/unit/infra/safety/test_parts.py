@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from infra.safety.parts import Part, Whose, cut, input_parts, output_parts, redacted, replaced
+from infra.safety.parts import Part, Whose, cut, input_parts, output_parts
+from infra.safety.replacing import redacted, replaced
 from schemas.safety import Redaction, Span, Stage
 
 CHAT: dict[str, Any] = {

@@ -1,0 +1,33 @@
+"""The routes of OpenAI's endpoints that jobs come in by: what they take, and who answers."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, cast
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from infra.postgres.tenants import Tenant
+from producer.api.bodies import read_json
+from producer.api.services import Services
+from producer.openai.endpoints import ENDPOINTS
+from producer.openai.hold import held_answer
+from producer.openai.streams import stream_of
+from schemas.errors import InputError
+
+Route = Callable[[Services, Tenant, Request], Awaitable[Response]]
+
+
+def route_of(path: str) -> Route:
+    """Return the route of the endpoint at ``path``, whose bodies are JSON."""
+    endpoint: Final = ENDPOINTS[path]
+
+    async def answer_call(services: Services, tenant: Tenant, request: Request) -> Response:
+        body: Any = await read_json(request, services.settings.max_body_bytes)
+        if not isinstance(body, dict):
+            raise InputError('the body must be an object, such as {"model": …}')
+        asked = cast("dict[str, Any]", body)
+        streamed = stream_of(endpoint, asked)
+        answer = streamed or held_answer
+        return await answer(services, tenant, request, endpoint, asked)
+
+    return answer_call

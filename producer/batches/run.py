@@ -1,0 +1,294 @@
+"""One batch that this process keeps: what to do next, step by step, until it has ended.
+
+Every step reads what the last one committed, and can be done again: a process that dies
+between any two of them leaves a batch that another one goes on with.
+"""
+
+import asyncio
+from dataclasses import replace
+from typing import Any, Final
+
+import structlog
+
+from infra.batch_events import tell_batch_end
+from infra.doorbells import DELIVER
+from infra.postgres.batch_lines import count_open, count_unsuccessful
+from infra.postgres.batch_steps import (
+    End,
+    Kept,
+    begin_batch,
+    begin_finalizing,
+    collect_ended,
+    cut_short,
+    end_batch,
+    lock_batch,
+)
+from infra.postgres.engine import transaction
+from infra.postgres.files import get_input_file, publish_file
+from producer.batches.expansion import Expansion
+from producer.batches.line_drafts import time_left
+from producer.batches.outputs import Outputs, OutputWriter
+from producer.batches.pace import Pace
+from producer.batches.parts import BatchParts
+from producer.batches.validation import Validated, Validator
+from schemas.batch import BatchStatus, LineOutcome
+from schemas.batch_record import BatchRecord
+from schemas.cancel_request import CancelRequest
+from schemas.errors import ObjectMissingError
+from schemas.ids import format_id
+from schemas.stored_file import FileRecord
+
+_COLLECTED_AT_ONCE: Final = 2_000
+_WINDOW_PARTS: Final = 4
+_CHUNK: Final = 256
+# What waits for a person to let a tenant in again is asked now and then.
+_BLOCKED_PAUSE: Final = 5.0
+_AT_ONCE: Final = 0.0
+
+_log: Final = structlog.get_logger()
+
+
+class BatchRun:
+    """A batch, held by lease and fence.
+
+    Args:
+        parts: What it takes.
+        batch: As it was claimed.
+        fence: Of that claim.
+        pace: How often to look which lines have ended.
+    """
+
+    def __init__(
+        self, parts: BatchParts, batch: BatchRecord, fence: int, pace: Pace | None = None
+    ) -> None:
+        self.batch = batch
+        self.kept = Kept(batch.id, fence)
+        self._parts = parts
+        self._pace = pace or Pace()
+        self._open = 0
+        self._known = False
+        self._lost = False
+        self._told_to_end = False
+        self._file: FileRecord | None = None
+
+    @property
+    def heavy(self) -> bool:
+        """Whether the next step reads a whole file, or writes one."""
+        return self.batch.status in {BatchStatus.VALIDATING, BatchStatus.FINALIZING}
+
+    def note(self, status: BatchStatus | None) -> None:
+        """Hear what a renewal of the lease found; ``None``: it is somebody else's now."""
+        if status is None:
+            self._lost = True
+        elif status is BatchStatus.CANCELLING:
+            self.batch = replace(self.batch, status=status)
+
+    def doubt(self) -> None:
+        """Look again before the next step: whether the last one was committed is unknown."""
+        self._known = False
+
+    async def step(self) -> float | None:
+        """Do the next thing; return how long to wait then, ``None`` if the batch has ended.
+
+        Raises:
+            BatchLostError: Somebody else keeps it.
+            GenqError: A server behind is away; the same step can be tried again.
+        """
+        if not self._known:
+            await self._look()
+        match self.batch.status:
+            case BatchStatus.VALIDATING:
+                return await self._validate()
+            case BatchStatus.IN_PROGRESS | BatchStatus.CANCELLING:
+                return await self._go_on()
+            case BatchStatus.FINALIZING:
+                return await self._finalize()
+            case _:
+                return None
+
+    async def _look(self) -> None:
+        async with transaction(self._parts.engine) as connection:
+            self.batch = await lock_batch(connection, self.kept)
+            self._open = await count_open(connection, self.batch.id)
+            self._file = await get_input_file(
+                connection, self.batch.tenant_id, self.batch.input_file_id
+            )
+        self._known = True
+
+    # --- before it begins
+
+    async def _validate(self) -> float | None:
+        if time_left(self._parts, self.batch).total_seconds() <= 0:
+            return await self._end(End(BatchStatus.EXPIRED, 0))
+        found = await self._validated()
+        if self._given_up():
+            return _AT_ONCE
+        if found.errors:
+            return await self._end(End(BatchStatus.FAILED, found.total, found.errors))
+        async with transaction(self._parts.engine) as connection:
+            self.batch = await begin_batch(
+                connection, self.kept, total=found.total, model=found.model
+            )
+        return _AT_ONCE
+
+    async def _validated(self) -> Validated:
+        batch, settings = self.batch, self._parts.settings
+        if batch.retry_of is not None:
+            # Its file was in order the first time.
+            async with transaction(self._parts.engine) as connection:
+                total = await count_unsuccessful(connection, batch.retry_of)
+            message = "The batch that this one repeats has no lines that did not succeed."
+            errors = [] if total else [_error("nothing_to_retry", message)]
+            return Validated(total, batch.model, errors)
+        missing = [_error("input_file_missing", "The input file is gone.", "input_file_id")]
+        if self._file is None:
+            return Validated(0, None, missing)
+        validator = Validator(
+            batch.endpoint,
+            longest=settings.max_body_bytes,
+            most_lines=settings.max_batch_lines,
+        )
+        try:
+            stored = await self._parts.store.get(self._file.object_key)
+        except ObjectMissingError:
+            return Validated(0, None, missing)
+        try:
+            return await validator.validate(stored.data, self._given_up)
+        finally:
+            await stored.close()
+
+    def _given_up(self) -> bool:
+        return self._lost or self.batch.status is not BatchStatus.VALIDATING
+
+    # --- while it runs
+
+    async def _go_on(self) -> float | None:
+        if self.batch.in_progress_at is None:
+            # It was cancelled before it began.
+            return await self._end(End(BatchStatus.CANCELLED, 0))
+        if self.batch.status is BatchStatus.CANCELLING and not self._told_to_end:
+            await self._cancel_jobs()
+        made, pause = await self._expand()
+        loop = asyncio.get_running_loop()
+        if not self._pace.left(loop.time()):
+            await self._collect()
+        if self._all_read and self._open == 0:
+            if self.batch.status is BatchStatus.CANCELLING:
+                return await self._finalize()
+            async with transaction(self._parts.engine) as connection:
+                self.batch = await begin_finalizing(connection, self.kept)
+            return _AT_ONCE
+        return _AT_ONCE if made else min(pause, self._pace.left(loop.time()))
+
+    @property
+    def _all_read(self) -> bool:
+        return (
+            self._file is None
+            or self.batch.errors is not None
+            or self.batch.bytes_read >= self._file.size
+        )
+
+    async def _cancel_jobs(self) -> None:
+        wanted = CancelRequest(batch_id=format_id("batch", self.batch.id))
+        report = await self._parts.canceller.cancel_matching(self.batch.tenant_id, wanted)
+        self._told_to_end = not report.more
+
+    async def _expand(self) -> tuple[bool, float]:
+        """Read on; return whether lines were read, and how long to wait if none were."""
+        if self._all_read or self._file is None:
+            return False, _BLOCKED_PAUSE
+        expansion = Expansion(self._parts, self.kept, self._file)
+        before = self.batch.bytes_read
+        try:
+            if self.batch.status is BatchStatus.CANCELLING:
+                self.batch = await expansion.give_up(self.batch, LineOutcome.CANCELLED)
+            elif time_left(self._parts, self.batch).total_seconds() <= 0:
+                self.batch = await expansion.give_up(self.batch, LineOutcome.EXPIRED)
+            else:
+                room = self._room()
+                if room <= 0:
+                    return False, _BLOCKED_PAUSE
+                progress = await expansion.make_jobs(self.batch, room=room)
+                self.batch = progress.batch
+                self._open += progress.jobs
+        except ObjectMissingError:
+            await self._cut_short()
+        return self.batch.bytes_read > before, _BLOCKED_PAUSE
+
+    def _room(self) -> int:
+        """Return how many lines may become jobs; 0 until it is worth a transaction."""
+        window = self.batch.max_parallel or self._parts.settings.batch_window
+        room = window - self._open
+        return room if room >= min(_CHUNK, max(1, window // _WINDOW_PARTS)) else 0
+
+    async def _cut_short(self) -> None:
+        """The input file is gone although a batch reads it: what is jobs goes on."""
+        message = "The input file was lost; lines after this one were not read."
+        error = {**_error("input_file_missing", message), "line": self.batch.lines_read}
+        async with transaction(self._parts.engine) as connection:
+            self.batch = await cut_short(
+                connection, self.kept, open_lines=self._open, errors=[error]
+            )
+
+    async def _collect(self) -> None:
+        loop = asyncio.get_running_loop()
+        begun, found = loop.time(), 0
+        while True:
+            async with transaction(self._parts.engine) as connection:
+                self.batch, some = await collect_ended(
+                    connection, self.batch, self.kept, limit=_COLLECTED_AT_ONCE
+                )
+            found += some
+            self._open -= some
+            if some < _COLLECTED_AT_ONCE:
+                break
+        now = loop.time()
+        self._pace.looked(now, took=now - begun, found=found, open_lines=self._open)
+
+    # --- its end
+
+    async def _finalize(self) -> None:
+        made = await OutputWriter(self._parts, self.batch).write()
+        batch = self.batch
+        await self._end(
+            End(
+                _final_status(batch, made),
+                sum(made.outcomes.values()),
+                batch.errors,
+                made.usage,
+                made.output.id if made.output else None,
+                made.errors.id if made.errors else None,
+            )
+        )
+
+    async def _end(self, end: End) -> None:
+        async with transaction(self._parts.engine) as connection:
+            self.batch = await end_batch(connection, self.kept, end)
+            for file_id in (end.output_file_id, end.error_file_id):
+                if file_id is not None and not await publish_file(
+                    connection, self.batch.tenant_id, file_id
+                ):
+                    raise ObjectMissingError("the file took too long; it is written again")
+            owed = await tell_batch_end(connection, self.batch)
+        if owed:
+            await self._parts.doorbells.ring(DELIVER)
+        _log.info(
+            "batch_ended",
+            batch_id=format_id("batch", self.batch.id),
+            status=self.batch.status.word,
+            completed=self.batch.completed,
+            failed=self.batch.failed,
+        )
+
+
+def _final_status(batch: BatchRecord, made: Outputs) -> BatchStatus:
+    if batch.status is BatchStatus.CANCELLING:
+        return BatchStatus.CANCELLED
+    if batch.errors is not None:
+        return BatchStatus.FAILED
+    expired = made.outcomes.get(LineOutcome.EXPIRED, 0)
+    return BatchStatus.EXPIRED if expired else BatchStatus.COMPLETED
+
+
+def _error(code: str, message: str, param: str | None = None) -> dict[str, Any]:
+    return {"code": code, "line": None, "message": message, "param": param}
