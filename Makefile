@@ -13,7 +13,7 @@ export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check eval-safety bench bench-submit bench-scale bench-webhooks bench-outage chaos fmt openapi openapi-lint verify-node
+.PHONY: help setup demo up test check eval-safety bench bench-submit bench-scale bench-webhooks bench-batches bench-outage chaos fmt openapi openapi-lint verify-node
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ bench-scale: setup ## Measure the engine among a million tenants and a million q
 
 bench-webhooks: setup ## Measure delivery of webhooks against a bare loop that posts the same bodies
 	$(BIN)/python -P -m tests.bench.webhooks
+
+bench-batches: setup ## Run a batch of 100,000 lines beside people who wait for answers
+	$(BIN)/python -P -m tests.bench.batches
 
 bench-outage: setup ## Play four hours of a receiver that is down while 100,000 webhooks wait
 	$(BIN)/python -P -m tests.bench.outage

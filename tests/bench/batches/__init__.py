@@ -1,0 +1,1 @@
+"""A large batch on a complete genq: how fast, beside whom, and whether every line comes out."""
