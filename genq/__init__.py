@@ -8,6 +8,7 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from genq.async_client import AsyncGenq
+    from genq.batch_models import Batch, BatchResult
     from genq.bulk_models import Bulk, BulkItem, Refusal
     from genq.client import Genq
     from genq.errors import (
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     )
     from genq.estimates import Estimate
     from genq.event_models import Event, JobEvent
+    from genq.file_models import StoredFile
     from genq.job_requests import JobRequest
     from genq.key_models import ApiKey, Tenant
     from genq.models import Artifact, Job, JobError, Output, Urls
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "async_client": ("AsyncGenq",),
+    "batch_models": ("Batch", "BatchResult"),
     "bulk_models": ("Bulk", "BulkItem", "Refusal"),
     "client": ("Genq",),
     "errors": (
@@ -73,6 +76,7 @@ _HOMES = {
     ),
     "estimates": ("Estimate",),
     "event_models": ("Event", "JobEvent"),
+    "file_models": ("StoredFile",),
     "job_requests": ("JobRequest",),
     "key_models": ("ApiKey", "Tenant"),
     "models": ("Artifact", "Job", "JobError", "Output", "Urls"),
@@ -92,6 +96,8 @@ __all__ = [
     "Artifact",
     "AsyncGenq",
     "AuthenticationError",
+    "Batch",
+    "BatchResult",
     "BlockedError",
     "BudgetExhaustedError",
     "Bulk",
@@ -127,6 +133,7 @@ __all__ = [
     "ServerError",
     "ServerUnreachableError",
     "Simulation",
+    "StoredFile",
     "Tenant",
     "UnavailableError",
     "UnexpectedAnswerError",

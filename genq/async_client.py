@@ -10,6 +10,7 @@ from genq import exchanges
 from genq.appeals import AsyncAppeals
 from genq.async_jobs import AsyncJobs
 from genq.async_transport import AsyncTransport
+from genq.batches import AsyncBatches
 from genq.cli.profile import connection
 from genq.dead_letters import AsyncDeadLetters
 from genq.estimates import Estimate, estimate_job
@@ -26,6 +27,7 @@ from genq.retries import DEFAULT_RETRIES
 from genq.reviews import AsyncReviews
 from genq.schedules import AsyncSchedules
 from genq.sse import SentEvent
+from genq.stored_files import AsyncFiles
 from genq.target import DEFAULT_TIMEOUT, target_at
 from genq.verification import Verification, verifying
 from genq.webhooks import AsyncWebhooks
@@ -64,8 +66,10 @@ class AsyncGenq:
     def _use(self, transport: AsyncTransport) -> None:
         self._transport = transport
         self.appeals = AsyncAppeals(transport)
+        self.batches = AsyncBatches(transport)
         self.jobs = AsyncJobs(transport)
         self.dead_letters = AsyncDeadLetters(transport)
+        self.files = AsyncFiles(transport)
         self.hash_lists = AsyncHashLists(transport)
         self.keys = AsyncKeys(transport)
         self.policies = AsyncPolicies(transport)

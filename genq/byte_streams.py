@@ -1,14 +1,12 @@
 """Long answers, taken as they come: never held as a whole."""
 
-import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from genq.async_transport import AsyncLine, AsyncTransport
 from genq.calls import Answer, Call, Exchange, More, good, query_of
+from genq.files import writing_whole
 from genq.transport import Line, Transport
 
 # Seconds until an answer must have begun, and between two pieces of it.
@@ -54,52 +52,23 @@ def saved(transport: Transport, call: Call, path: Path) -> Path:
     Raises:
         OSError: The folder cannot be written.
         ApiError: The server refuses.
+        ServerUnreachableError: The connection broke.
     """
-    with _Draft.beside(path) as draft, transport.line() as line:
+    with writing_whole(path) as draft, transport.line() as line:
         _, pieces = heard(line, call)
         for piece in pieces:
-            draft.file.write(piece)
-        return draft.done()
+            draft.write(piece)
+    return path
 
 
 async def async_saved(transport: AsyncTransport, call: Call, path: Path) -> Path:
     """Write an answer's bytes to ``path``; see ``saved``."""
-    with _Draft.beside(path) as draft:
+    with writing_whole(path) as draft:
         async with transport.line() as line:
             _, pieces = await async_heard(line, call)
             async for piece in pieces:
-                draft.file.write(piece)
-        return draft.done()
-
-
-@dataclass(slots=True)
-class _Draft:
-    """A file under a passing name, which takes its own in one step."""
-
-    path: Path
-    name: Path
-    file: "tempfile._TemporaryFileWrapper[bytes]"
-
-    @classmethod
-    def beside(cls, path: Path) -> "_Draft":
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = tempfile.NamedTemporaryFile(  # noqa: SIM115 - closed by __exit__
-            dir=path.parent, prefix=f".{path.name}.", delete=False
-        )
-        return cls(path, Path(file.name), file)
-
-    def done(self) -> Path:
-        self.file.flush()
-        self.name.chmod(0o644)
-        return self.name.replace(self.path)
-
-    def __enter__(self) -> "_Draft":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.file.close()
-        with suppress(OSError):
-            self.name.unlink()
+                draft.write(piece)
+    return path
 
 
 def _begin(call: Call) -> Exchange[Answer]:

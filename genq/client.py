@@ -8,6 +8,7 @@ from typing import Self, Unpack
 
 from genq import exchanges
 from genq.appeals import Appeals
+from genq.batches import Batches
 from genq.cli.profile import connection
 from genq.dead_letters import DeadLetters
 from genq.estimates import Estimate, estimate_job
@@ -24,6 +25,7 @@ from genq.privacy import Privacy
 from genq.retries import DEFAULT_RETRIES
 from genq.reviews import Reviews
 from genq.schedules import Schedules
+from genq.stored_files import Files
 from genq.target import DEFAULT_TIMEOUT, target_at
 from genq.transport import Transport
 from genq.verification import Verification, verifying
@@ -77,8 +79,10 @@ class Genq:
     def _use(self, transport: Transport) -> None:
         self._transport = transport
         self.appeals = Appeals(transport)
+        self.batches = Batches(transport)
         self.jobs = Jobs(transport)
         self.dead_letters = DeadLetters(transport)
+        self.files = Files(transport)
         self.hash_lists = HashLists(transport)
         self.keys = Keys(transport)
         self.policies = Policies(transport)

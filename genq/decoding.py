@@ -182,7 +182,12 @@ def _output(fields: Fields | None) -> Output | None:
         )
         for part in fields.parts("artifacts")
     )
-    return Output(artifacts, fields.maybe_text("text"))
+    return Output(
+        artifacts,
+        fields.maybe_text("text"),
+        texts=fields.texts("texts"),
+        embeddings=fields.texts("embeddings"),
+    )
 
 
 def _error(fields: Fields | None) -> JobError | None:

@@ -1,9 +1,10 @@
 """Write a file so that nobody ever sees half of it."""
 
 import tempfile
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 _ORDINARY_MODE: Final = 0o644
 
@@ -19,12 +20,28 @@ def write_whole(path: Path, content: bytes, *, mode: int = _ORDINARY_MODE) -> Pa
     Raises:
         OSError: The folder cannot be written.
     """
+    with writing_whole(path, mode=mode) as draft:
+        draft.write(content)
+    return path
+
+
+@contextmanager
+def writing_whole(path: Path, *, mode: int = _ORDINARY_MODE) -> Generator[IO[bytes]]:
+    """Give a file to write; it stands at ``path`` once the block has ended, and not before.
+
+    Args:
+        path: Replaced if it exists; its folder is made if needed.
+        mode: The file's permission bits.
+
+    Raises:
+        OSError: The folder cannot be written.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(
         dir=path.parent, prefix=f".{path.name}.", delete=False
     ) as draft:
         try:
-            draft.write(content)
+            yield draft
             draft.flush()
             Path(draft.name).chmod(mode)
             Path(draft.name).replace(path)
@@ -32,4 +49,3 @@ def write_whole(path: Path, content: bytes, *, mode: int = _ORDINARY_MODE) -> Pa
             with suppress(OSError):
                 Path(draft.name).unlink()
             raise
-    return path

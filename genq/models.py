@@ -1,5 +1,7 @@
 """Jobs as the SDK hands them out: frozen, typed, deaf to fields that a newer server adds."""
 
+import base64
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -31,14 +33,24 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What a job made: files, and words for kinds that answer in words.
+    """What a job made: files, words for kinds that answer in words, vectors.
 
-    ``ai_generated`` is what the server says of all of it: a model made it.
+    ``texts`` are all that it wrote, if there are several; ``text`` is the first of them. Each
+    of ``embeddings`` is float32, lowest byte first, in base64; ``vectors`` are their numbers.
+    Both are there where the one job is read, and not in lists. ``ai_generated`` is what the
+    server says of all of it: a model made it.
     """
 
     artifacts: tuple[Artifact, ...] = ()
     text: str | None = None
     ai_generated: bool = True
+    texts: tuple[str, ...] = ()
+    embeddings: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def vectors(self) -> list[list[float]]:
+        """The numbers of ``embeddings``, in the order of the inputs."""
+        return [_numbers(one) for one in self.embeddings]
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,3 +248,8 @@ class Redrive:
     submitted_before: str
     jobs: tuple[tuple[str, str | None], ...]
     raw: Json = field(default_factory=dict[str, object], repr=False, compare=False)
+
+
+def _numbers(packed: str) -> list[float]:
+    data = base64.b64decode(packed)
+    return list(struct.unpack(f"<{len(data) // 4}f", data))

@@ -125,7 +125,7 @@ def _create(
             "expires_after[anchor]": "created_at",
             "expires_after[seconds]": str(expires_after),
         }
-    form = Upload(source, filename or own, "application/jsonl", fields)
+    form = Upload(source, filename or own, "application/octet-stream", fields)
     return read_file(found_in((yield Call("POST", _PATH, hold=_STORING, upload=form))))
 
 

@@ -78,6 +78,10 @@ REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
             "Idempotency-Key, so that it is one job. The operator looks at PostgreSQL: "
             "genq doctor, GET /readyz."
         ),
+        "draining": (
+            "Send the same call again: another process answers it, or this one once it is back. "
+            "OpenAI's clients do so by themselves, and attach to their job."
+        ),
         "duplicate_job": (
             "Follow the job that errors[] names instead, cancel it first, or choose another "
             "unique key or on_conflict."
@@ -234,6 +238,11 @@ REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
             "/v1/reviews/{review_id}/claim. Another reviewer may have it meanwhile."
         ),
         "review_over": "Go on with the next item: it was decided, or its job has ended.",
+        "still_running": (
+            "Nothing is wrong: OpenAI's clients send the call again and attach to the job. Who "
+            "writes a client does the same, with an Idempotency-Key, or asks for the job that "
+            "x-genq-job-id names. The client's timeout and max_retries say how long it goes on."
+        ),
         "stream_broken": (
             "Fetch the whole answer of the job that the message names: GET /v1/jobs/{id}. Who "
             "asks again pays for another one."
@@ -258,6 +267,9 @@ REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
         ),
         "unsupported_media_type": (
             "Send JSON as it is, uncompressed, with Content-Type: application/json."
+        ),
+        "unsupported_parameter": (
+            "Leave out the parameter that param names, or set it to what the message says."
         ),
         "valkey_unavailable": (
             "Send the request again after Retry-After. No job is lost. The operator looks at "

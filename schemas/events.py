@@ -64,6 +64,7 @@ FEED_TYPES: Final = (
 )
 """What the feed of a tenant tells: the ends of jobs and of batches."""
 JOB_TYPES: Final = tuple(kind for kind in EventType if kind.family == "job")
+RESPONSE_TYPES: Final = tuple(kind for kind in EventType if kind.family == "response")
 SUBSCRIBABLE_TYPES: Final = tuple(kind for kind in EventType if kind != EventType.ENDPOINT_TEST)
 """What an endpoint may ask for. Tests go to the one that is tested, whatever it asks for."""
 SUBSCRIBABLE_FAMILIES: Final = tuple(

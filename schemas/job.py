@@ -158,11 +158,15 @@ class ArtifactView(BaseModel):
 class OutputView(BaseModel):
     """What the job made. ``text`` is there for kinds that answer in words.
 
+    Where one job is looked at: ``texts`` are all that it wrote, if there are several, and
+    ``embeddings`` its vectors, each of them float32, lowest byte first, in base64.
     ``ai_generated`` says to machines what all of it is: made by a model (AI Act, Article 50).
     """
 
     artifacts: list[ArtifactView]
     text: str | None = None
+    texts: list[str] | None = None
+    embeddings: list[str] | None = None
     ai_generated: Literal[True] = True
 
 
@@ -227,12 +231,13 @@ def iso_ms(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
-def job_view(job: JobRecord, public_url: str) -> dict[str, Any]:
-    """Return the JSON form of ``job``: exactly the fields of ``JobView``.
+def job_view(job: JobRecord, public_url: str, *, whole: bool = False) -> dict[str, Any]:
+    """Return the JSON form of ``job``: the fields of ``JobView``.
 
     Args:
         job: What is known.
         public_url: Where callers reach the API, without a final slash.
+        whole: Whether it comes with all that it made, which may be megabytes.
     """
     own_url = f"{public_url}/v1/jobs/{format_id('job', job.id)}"
     return {
@@ -251,7 +256,7 @@ def job_view(job: JobRecord, public_url: str) -> dict[str, Any]:
         "started_at": iso_ms(job.started_at) if job.started_at else None,
         "finished_at": iso_ms(job.finished_at) if job.finished_at else None,
         "input": dict(job.input),
-        "output": _output_view(job, own_url),
+        "output": _output_view(job, own_url, whole=whole),
         "error": job.error,
         "attempts": job.attempts,
         "metadata": dict(job.metadata),
@@ -270,7 +275,7 @@ def _queue_view(place: QueuePlace | None) -> dict[str, Any] | None:
     return queue_view(place, iso_ms(place.until) if place.until else None)
 
 
-def _output_view(job: JobRecord, own_url: str) -> dict[str, Any] | None:
+def _output_view(job: JobRecord, own_url: str, *, whole: bool) -> dict[str, Any] | None:
     if job.state is not JobState.SUCCEEDED:
         return None
     artifacts = [
@@ -285,4 +290,9 @@ def _output_view(job: JobRecord, own_url: str) -> dict[str, Any] | None:
         }
         for artifact in job.artifacts
     ]
-    return {"artifacts": artifacts, "text": job.text, "ai_generated": True}
+    view: dict[str, Any] = {"artifacts": artifacts, "text": job.text, "ai_generated": True}
+    if whole and job.made.get("choices"):
+        view["texts"] = [choice.get("text") or "" for choice in job.made["choices"]]
+    if whole and job.made.get("embeddings"):
+        view["embeddings"] = job.made["embeddings"]
+    return view

@@ -13,7 +13,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from schemas.events import JOB_TYPES, TERMINAL_TYPES, EventType
+from schemas.events import JOB_TYPES, RESPONSE_TYPES, TERMINAL_TYPES, EventType
 from schemas.webhooks import CHANNEL_PATTERN, MAX_CHANNELS_OF_JOB
 
 MAX_URL_BYTES: Final = 2_048
@@ -21,13 +21,15 @@ MAX_URL_BYTES: Final = 2_048
 MAX_HOST_BYTES: Final = 260
 
 
-_BY_NAME: Final[Mapping[str, EventType]] = {kind.value: kind for kind in JOB_TYPES}
+# Of OpenAI's words jobs hear that came in by /v1/responses, in the background.
+_ASKABLE: Final = (*JOB_TYPES, *RESPONSE_TYPES)
+_BY_NAME: Final[Mapping[str, EventType]] = {kind.value: kind for kind in _ASKABLE}
 
 
 def _of_a_job(name: object) -> EventType:
     kind = _BY_NAME.get(name) if isinstance(name, str) else None
     if kind is None:
-        raise ValueError(f"must be of {', '.join(JOB_TYPES)}")
+        raise ValueError(f"must be of {', '.join(_ASKABLE)}")
     return kind
 
 
@@ -45,11 +47,11 @@ def _without_twins(channels: tuple[str, ...]) -> tuple[str, ...]:
 JobEventType = Annotated[
     EventType,
     BeforeValidator(_of_a_job),
-    WithJsonSchema({"type": "string", "enum": list(JOB_TYPES)}),
+    WithJsonSchema({"type": "string", "enum": list(_ASKABLE)}),
 ]
 JobEventTypes = Annotated[
     tuple[JobEventType, ...],
-    Field(max_length=len(JOB_TYPES), json_schema_extra={"minItems": 1}),
+    Field(max_length=len(_ASKABLE), json_schema_extra={"minItems": 1}),
     AfterValidator(_some),
 ]
 Channels = Annotated[

@@ -26,17 +26,19 @@ from genq.cli import (
     privacy,
     processes,
     retry,
-    schedules,
     screen,
     submit,
     tenants,
     watch,
 )
+from genq.cli.batch_tree import add_batches
 from genq.cli.exit_codes import ExitCode, code_of, next_step
+from genq.cli.file_tree import file_commands
 from genq.cli.groups import add, group, pass_on
 from genq.cli.models import models
 from genq.cli.privacy_tree import add_privacy
 from genq.cli.safety_tree import add_safety
+from genq.cli.schedule_tree import schedule_commands
 from genq.cli.screen import complain, print_data, tell
 from genq.cli.webhook_tree import webhook_commands
 from genq.errors import GenqError
@@ -49,7 +51,7 @@ def build() -> typer.Typer:
         "A self-hosted queue for generation jobs.",
         "genq demo",
         "genq up",
-        order=("demo", "up", "submit", "jobs", "webhook", "top", "lanes", "workers"),
+        order=("demo", "up", "submit", "jobs", "batch", "webhook", "top", "lanes", "workers"),
     )
     add(app, "demo", demo.run, "genq demo", "genq demo --output pictures")
     add(app, "up", processes.up, "genq up", "genq up --data-dir ./data --port 8080 --json")
@@ -61,7 +63,9 @@ def build() -> typer.Typer:
         'genq submit "name three winds" --kind chat --wait',
     )
     app.add_typer(_jobs(), name="jobs")
-    app.add_typer(_schedules(), name="schedules")
+    add_batches(app)
+    app.add_typer(schedule_commands(), name="schedules")
+    app.add_typer(file_commands(), name="files")
     app.add_typer(_dead_letters(), name="dead")
     app.add_typer(_dead_letters(), name="deadletters", hidden=True)
     app.add_typer(webhook_commands(), name="webhook")
@@ -152,25 +156,6 @@ def _jobs() -> typer.Typer:
         "genq jobs retry job_01kb…",
         "genq jobs retry --error-code model_unavailable --created-after 2h --dry-run",
     )
-    return app
-
-
-def _schedules() -> typer.Typer:
-    app = group("Submit jobs again and again.", "genq schedules ls")
-    add(
-        app,
-        "create",
-        schedules.create,
-        'genq schedules create nightly "30 2 * * *" "a red kite" --timezone Europe/Berlin',
-        "genq schedules create report @hourly --file job.json",
-    )
-    add(app, "ls", schedules.list_schedules, "genq schedules ls --json", also=("list",))
-    add(app, "show", schedules.show, "genq schedules show nightly", also=("get",))
-    add(app, "update", schedules.update, "genq schedules update nightly --cron @daily")
-    add(app, "pause", schedules.pause, "genq schedules pause nightly")
-    add(app, "resume", schedules.resume, "genq schedules resume nightly")
-    add(app, "trigger", schedules.trigger, "genq schedules trigger nightly")
-    add(app, "delete", schedules.delete, "genq schedules delete nightly")
     return app
 
 

@@ -71,6 +71,7 @@ _LISTS: Final = {
     "webhook delivery": "genq webhook deliveries",
     "webhook endpoint": "genq webhook endpoints ls",
     "recovery": "genq webhook recoveries ENDPOINT",
+    "batch": "genq batch ls",
     "job": "genq jobs ls",
 }
 
@@ -91,4 +92,8 @@ def next_step(error: GenqError) -> str:
     fault = error.error_id or error.request_id if isinstance(error, ApiError) else None
     if isinstance(error, ServerError) and fault:
         return f"{hint} for {fault}"
-    return hint.format(job_id=error.job_id) if isinstance(error, WaitTimeoutError) else hint
+    if isinstance(error, WaitTimeoutError):
+        waited = error.job_id
+        is_batch = waited.startswith("batch_")
+        return f"genq batch watch {waited}" if is_batch else hint.format(job_id=waited)
+    return hint

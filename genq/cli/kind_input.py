@@ -1,11 +1,25 @@
 """The input of a job that the command line was given one text for."""
 
-from collections.abc import Mapping
+import base64
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
 
 import typer
 
 from genq.cli.examples import one_of
 from genq.models import KINDS
+
+_FLAGS: Final = {"n": "-n", "size": "--size", "seed": "--seed", "images": "--image"}
+_KNOWN: Final[Mapping[str, Sequence[str]]] = {
+    "image": ("n", "size", "seed"),
+    "image_edit": ("n", "size", "seed", "images"),
+    "chat": ("n", "seed"),
+    "completion": ("n", "seed"),
+    "embedding": (),
+}
+# What these begin with says what they are (PNG, JPEG, and WebP behind a length).
+_TYPES: Final = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg", b"RIFF": "webp"}
 
 
 def kind_input(
@@ -19,18 +33,50 @@ def kind_input(
         given: Parameters beside it.
 
     Raises:
-        typer.BadParameter: No such kind, or one that a text alone does not make.
+        typer.BadParameter: No such kind, one that a text alone does not make, or a parameter
+            that the kind does not have.
     """
     one_of(kind, KINDS, "--kind")
+    more = dict(given or {})
+    wrong = [name for name in more if name not in _KNOWN[kind]]
+    if wrong:
+        whose = " and ".join(known for known in KINDS if wrong[0] in _KNOWN[known])
+        raise typer.BadParameter(
+            f"only {whose} jobs have it; drop it, or change --kind.",
+            param_hint=_FLAGS.get(wrong[0], wrong[0]),
+        )
     match kind:
         case "chat":
-            asked: dict[str, object] = {"messages": [{"role": "user", "content": text}]}
+            return {"messages": [{"role": "user", "content": text}], **more}
         case "embedding":
-            asked = {"input": text}
-        case "image_edit" if not (given or {}).get("images"):
+            return {"input": text}
+        case "image_edit" if not more.get("images"):
             raise typer.BadParameter(
-                "name the pictures to edit with --image.", param_hint="--kind"
+                "name a picture to edit with --image.", param_hint="--kind"
             )
         case _:
-            asked = {"prompt": text}
-    return {**asked, **(given or {})}
+            return {"prompt": text, **more}
+
+
+def read_pictures(named: Sequence[str] | None) -> list[str] | None:
+    """Return what ``--image`` named: files as data URLs, ids as they are.
+
+    Raises:
+        typer.BadParameter: A file cannot be read, or is no picture.
+    """
+    if not named:
+        return None
+    return [one if one.startswith(("file-", "job_")) else _read(one) for one in named]
+
+
+def _read(name: str) -> str:
+    try:
+        data = Path(name).read_bytes()
+    except OSError as error:
+        raise typer.BadParameter(
+            f"{name} cannot be read: {error.strerror}.", param_hint="--image"
+        ) from None
+    found = next((kind for start, kind in _TYPES.items() if data.startswith(start)), None)
+    if found is None:
+        raise typer.BadParameter(f"{name} is no PNG, JPEG or WebP file.", param_hint="--image")
+    return f"data:image/{found};base64,{base64.b64encode(data).decode()}"

@@ -34,6 +34,14 @@ Lane = Annotated[
 Images = Annotated[
     int | None, typer.Option("-n", metavar="COUNT", min=1, max=10, help="How many images.")
 ]
+Edited = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--image",
+        metavar="FILE",
+        help="Edit this picture: a file, file-…, or job_…/0 of a job. Repeatable.",
+    ),
+]
 Size = Annotated[
     str | None, typer.Option("--size", metavar="WxH", help="Of an image, such as 1024x768.")
 ]

@@ -1,5 +1,6 @@
 """Where a job's outputs go on disk."""
 
+import json
 import os
 from pathlib import Path
 from typing import Final
@@ -58,5 +59,9 @@ def _is_folder(output: str) -> bool:
 
 
 def _save_text(job: Job, made: Output, output: str) -> Path:
-    path = Path(output) / f"{job.id}.txt" if _is_folder(output) else Path(output)
-    return write_whole(path, f"{made.text or ''}\n".encode())
+    suffix = ".json" if made.embeddings else ".txt"
+    path = Path(output) / f"{job.id}{suffix}" if _is_folder(output) else Path(output)
+    if made.embeddings:
+        return write_whole(path, f"{json.dumps(made.vectors)}\n".encode())
+    text = "\n".join(made.texts or (made.text or "",))
+    return write_whole(path, f"{text}\n".encode())

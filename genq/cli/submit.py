@@ -9,12 +9,13 @@ import typer
 from genq.cli import options
 from genq.cli.examples import one_of
 from genq.cli.instants import read_instant
+from genq.cli.kind_input import kind_input, read_pictures
 from genq.cli.progress import moving
 from genq.cli.saving import save_outputs
 from genq.cli.screen import describe, print_data, print_json, tell
 from genq.client import Genq
 from genq.job_requests import Webhook
-from genq.models import KINDS, LANES, Job
+from genq.models import LANES, Job
 
 Prompt = Annotated[
     str, typer.Argument(metavar="PROMPT", help="What to make; - reads it from stdin.")
@@ -27,6 +28,7 @@ def submit(
     kind: options.Kind = "image",
     model: options.Model = None,
     images: options.Images = None,
+    edited: options.Edited = None,
     size: options.Size = None,
     seed: options.Seed = None,
     lane: options.Lane = None,
@@ -53,7 +55,10 @@ def submit(
     Prints the id. With --wait, images are saved and their paths printed; a chat's answer is
     printed. -o and --timeout imply --wait.
     """
-    asked = _input(kind, prompt, {"n": images, "size": size, "seed": seed})
+    # Whoever names a picture wants it edited.
+    kind = "image_edit" if edited and kind == "image" else kind
+    given = {"n": images, "size": size, "seed": seed, "images": read_pictures(edited)}
+    asked = _input(kind, prompt, given)
     with Genq(api_key, url) as client:
         job = client.jobs.create(
             kind=kind,
@@ -119,7 +124,12 @@ def show_result(client: Genq, job: Job, *, output: str | None, as_json: bool) ->
     for path in save_outputs(client, job, output):
         print_data(str(path))
     if made.text is not None and not output:
-        print_data(made.text)
+        for text in made.texts or (made.text,):
+            print_data(text)
+    if made.embeddings and not output:
+        vectors = made.vectors
+        print_data(f"{len(vectors)} x {len(vectors[0])} numbers")
+        tell("-o FILE writes them as JSON")
 
 
 def _placing(  # noqa: PLR0917 - one flag each, in the order of --help
@@ -159,19 +169,11 @@ def _webhook(url: str | None, events: str | None) -> Webhook | None:
 
 
 def _input(kind: str, prompt: str, parameters: Mapping[str, object]) -> Mapping[str, object]:
-    one_of(kind, KINDS, "--kind")
     text = sys.stdin.read().strip() if prompt == "-" else prompt
     if not text.strip():
         raise typer.BadParameter("it is empty; say what to make.", param_hint="PROMPT")
     given = {name: value for name, value in parameters.items() if value is not None}
-    if kind == "image":
-        return {"prompt": text, **given}
-    wrong = [{"n": "-n", "size": "--size"}[name] for name in given if name != "seed"]
-    if wrong:
-        raise typer.BadParameter(
-            "only images have it; drop it, or --kind.", param_hint=wrong[0]
-        )
-    return {"messages": [{"role": "user", "content": text}], **given}
+    return kind_input(kind, text, given)
 
 
 def read_metadata(pairs: Sequence[str]) -> Mapping[str, str] | None:

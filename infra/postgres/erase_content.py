@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from infra.postgres.job_files import leave_files_of
 from infra.postgres.sealed_content import ERASED
 
 # The bounds let PostgreSQL leave out all partitions but the jobs' own.
@@ -104,7 +105,7 @@ async def erase_content(
         connection: A transaction. The objects of ``objects_of`` must be deleted before it:
             it forgets where they were.
         job_ids: Some hundreds at the most.
-        prompts: The input goes.
+        prompts: The input goes, and the files that it came with.
         results: Outputs, events, and what was said of attempts go.
         person: So does who asked, and what the jobs were labelled with.
     """
@@ -113,6 +114,7 @@ async def erase_content(
     values = _ids(job_ids)
     if prompts:
         await connection.execute(_PROMPTS, values | {"person": person})
+        await leave_files_of(connection, job_ids)
     if results:
         for statement in _RESULTS:
             await connection.execute(statement, values)

@@ -45,7 +45,7 @@ _ONE: Final = text(f"{_COLUMNS} WHERE f.id = :id AND f.tenant_id = :tenant_id AN
 # Its bytes stay as long as an unfinished batch reads them, whatever callers see.
 _INPUT: Final = text(f"{_COLUMNS} WHERE f.id = :id AND f.tenant_id = :tenant_id")
 _PAGE: Final = f"""
-{_COLUMNS} WHERE f.tenant_id = :tenant_id AND {_SEEN}
+{_COLUMNS} WHERE f.tenant_id = :tenant_id AND {_SEEN} AND f.job_id IS NULL
   AND (CAST(:purpose AS text) IS NULL OR f.purpose = :purpose)
   AND (CAST(:after AS uuid) IS NULL OR f.id {{past}} CAST(:after AS uuid))
 ORDER BY f.id {{order}} LIMIT :limit

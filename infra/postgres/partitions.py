@@ -33,6 +33,7 @@ _IN_USE: Final = text("""
 SELECT EXISTS (SELECT 1 FROM live WHERE job_id >= :low AND job_id < :high)
     OR EXISTS (SELECT 1 FROM delivery WHERE job_id >= :low AND job_id < :high)
     OR EXISTS (SELECT 1 FROM delivery WHERE event_id >= :low AND event_id < :high)
+    OR EXISTS (SELECT 1 FROM batch WHERE status < 10 AND id < :high)
     OR EXISTS (SELECT 1 FROM legal_hold h WHERE h.released_at IS NULL AND (
       h.job_id >= :low AND h.job_id < :high OR h.job_id IS NULL AND EXISTS (
         SELECT 1 FROM job j WHERE j.tenant_id = h.tenant_id AND j.id >= :low AND j.id < :high)))
@@ -92,8 +93,9 @@ async def ensure_partitions(
 async def drop_partitions_before(connection: AsyncConnection, *, before: datetime) -> list[str]:
     """Drop every week that ended at or before ``before``, unless it is still needed.
 
-    A week stays, and is logged as ``partitions_kept``, while one of its jobs is unfinished or
-    owes a delivery, and while other transactions keep its tables busy.
+    A week stays, and is logged as ``partitions_kept``, while one of its jobs is unfinished, is
+    a line of a batch that is, or owes a delivery, and while other transactions keep its tables
+    busy.
 
     Returns:
         The names of the partitions that are gone when the caller commits.
@@ -107,7 +109,7 @@ async def drop_partitions_before(connection: AsyncConnection, *, before: datetim
             break
         keys = {"low": first_key(week), "high": first_key(week + _WEEK)}
         if (await connection.execute(_IN_USE, keys)).scalar_one():
-            reason = "unfinished jobs, deliveries or legal holds"
+            reason = "unfinished jobs or batches, deliveries or legal holds"
             _log().warning("partitions_kept", week=day, reason=reason)
             continue
         names = sorted(existing & {partition_name(table, week) for table in PARTITIONED})

@@ -5,6 +5,7 @@ about, also in words that no exemplar has. Tokens and pairs of neighbours, each 
 its own, tell "kill the process" from "kill the neighbour".
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -21,6 +22,7 @@ Keys = NDArray[np.int64]
 PAIRS: Final = 1 << 15
 """Places for pairs of tokens, which share them by chance (Weinberger et al., 2009)."""
 _MARKS: Final = 2  # begin and end of a text
+_LEAST: Final = np.float32(1e-9)
 _MIX: Final = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(49))
 
 
@@ -46,12 +48,14 @@ class StaticEncoder:
         self._table = table
         self._tokens = len(table.wordpiece)
         self.places = self._tokens + _MARKS + PAIRS
+        numbers = np.arange(self._tokens + _MARKS, dtype=np.uint64)
+        self._left, self._right = numbers * _MIX[0], numbers * _MIX[1]
 
     def encode(self, text: str, *, parts: bool = True) -> Encoding:
         """Return a text as numbers, by itself or with its parts."""
         ids = np.array(self._table.wordpiece.ids(text)[: windows.LONGEST], np.int64)
         spans = windows.spans(len(ids)) if parts else [(0, len(ids))]
-        shares = [1 / np.sqrt(max(1, last - first)) for first, last in spans]
+        shares = [1 / math.sqrt(max(1, last - first)) for first, last in spans]
         return Encoding(
             self._means(ids, spans), self._keys(ids, spans), np.array(shares, np.float32)
         )
@@ -68,25 +72,40 @@ class StaticEncoder:
 
     def _keys(self, ids: Keys, spans: Sequence[tuple[int, int]]) -> list[Keys]:
         begin, end = self._tokens, self._tokens + 1
-        marked = np.concatenate([[begin], ids, [end]])
-        pairs = self._tokens + _MARKS + _place(marked[:-1], marked[1:])
+        marked = np.empty(len(ids) + 2, np.int64)
+        marked[0], marked[1:-1], marked[-1] = begin, ids, end
+        pairs = self._places_of_pairs(marked)
+        if len(spans) == 1:
+            return [_once(np.concatenate((marked, pairs)))]
         found: list[Keys] = []
         for first, last in spans:
             # The marks, and the pairs that they are in, belong to the parts at the edges.
             left, right = first + (first > 0), last + 1 + (last == len(ids))
             keys = np.concatenate([marked[left:right], pairs[left : right - 1]])
-            found.append(np.unique(keys))
+            found.append(_once(keys))
         return found
 
+    def _places_of_pairs(self, tokens: Keys) -> Keys:
+        """Return the places of pairs of neighbours, spread by multiplication."""
+        one, _, shift = _MIX
+        mixed = self._left.take(tokens[:-1]) ^ self._right.take(tokens[1:])
+        mixed *= one
+        mixed >>= shift
+        places = mixed.view(np.int64)
+        places += self._tokens + _MARKS
+        return places
 
-def _place(left: Keys, right: Keys) -> Keys:
-    """Return the places of pairs, 0 to ``PAIRS`` - 1, spread by multiplication."""
-    one, other, shift = _MIX
-    mixed = left.astype(np.uint64) * one ^ right.astype(np.uint64) * other
-    return (mixed * one >> shift).astype(np.int64)
+
+def _once(keys: Keys) -> Keys:
+    """Return keys in their order, each once: ``np.unique`` takes four times as long."""
+    keys.sort()
+    new = np.empty(len(keys), np.bool_)
+    new[0] = True
+    np.not_equal(keys[1:], keys[:-1], out=new[1:])
+    return keys[new]
 
 
 def _unit(rows: Floats) -> Floats:
     """Return rows of length 1; a row of zeros stays one."""
-    lengths = np.sqrt(np.square(rows).sum(1, keepdims=True))
-    return rows / np.maximum(lengths, np.float32(1e-9))
+    lengths = np.sqrt(np.add.reduce(np.square(rows), 1, keepdims=True))
+    return rows / np.maximum(lengths, _LEAST)

@@ -36,9 +36,14 @@ class Heads:
 
     def logits(self, encoding: Encoding) -> Floats:
         """Return one number for each part and head, shape (parts, heads)."""
+        if len(encoding.keys) == 1:
+            # Most texts have one part. So small a product is none for the threads of BLAS.
+            means = np.dot(encoding.means[0], self.dense)
+            words = np.add.reduce(self.sparse.take(encoding.keys[0], 0), 0)
+            return (means + words * encoding.shares[0] + self.bias)[None]
         # einsum and not @, which wakes the threads of BLAS for nothing.
         means = np.einsum("pw,wh->ph", encoding.means, self.dense)
-        words = np.stack([self.sparse[keys].sum(0) for keys in encoding.keys])
+        words = np.array([np.add.reduce(self.sparse.take(k, 0), 0) for k in encoding.keys])
         return means + words * encoding.shares[:, None] + self.bias
 
 

@@ -108,17 +108,24 @@ class NearRules:
         for name, words in self._sets.items():
             for opening in words.openings:
                 self._sets_of.setdefault(opening, set()).add(name)
+        self._openings = frozenset(self._sets_of)
+        self._rules_of: dict[str, list[int]] = {}
+        for number, rule in enumerate(self.rules):
+            self._rules_of.setdefault(rule.near[0], []).append(number)
 
-    def hits(self, plain: str, text: str) -> Sequence[Hit]:
+    def hits(
+        self, plain: str, text: str, begin: frozenset[str] | None = None
+    ) -> Sequence[Hit]:
         """Return the rules that hold, each once.
 
         Args:
             plain: The text in lower case and without accents.
             text: The same, as it was written.
+            begin: How the words of ``plain`` begin, if that is known.
         """
-        begin = openings_of(plain)
-        possible = {name for one in begin for name in self._sets_of.get(one, ())}
-        likely = [rule for rule in self.rules if possible.issuperset(rule.near)]
+        if begin is None:
+            begin = openings_of(plain)
+        likely = self._likely(begin)
         if not likely:
             return ()
         masked, text = self._masks.masked(plain, text, begin)
@@ -129,6 +136,15 @@ class NearRules:
             if spot and not self._excused(rule, plain, spot, begin):
                 held.append(Hit(rule, *spot))
         return held
+
+    def _likely(self, begin: frozenset[str]) -> list[NearRule]:
+        """Return the rules of whose sets the text may have something each, in their order."""
+        possible: set[str] = set()
+        for one in begin & self._openings:
+            possible |= self._sets_of[one]
+        numbers = [number for name in possible for number in self._rules_of.get(name, ())]
+        found = [n for n in numbers if possible.issuperset(self.rules[n].near)]
+        return [self.rules[number] for number in sorted(found)]
 
     def _spot(
         self,

@@ -19,6 +19,7 @@ _LONGEST: Final = LENGTHS[-1]
 _UNKNOWN: Final = "\x00"
 _MOST: Final = 400
 _WORDS: Final = re.compile(r"[a-z0-9]+")
+_DIGITS: Final = frozenset("0123456789")
 _FAR: Final = re.compile("[\u2e80-\u9fff\uac00-\ud7a3]")
 _LITERAL_CODES: Final = {"x27": "'"}
 _QUANTIFIER: Final = re.compile(r"[*+?]\??|\{(\d*)(?:,\d*)?\}\??")
@@ -28,7 +29,7 @@ def openings_of(text: str) -> frozenset[str]:
     """Return how the words of a text begin: three, four and five letters of each."""
     words = set(_WORDS.findall(text))
     found = {word[:length] for word in words for length in LENGTHS}
-    if any(word[0].isdigit() for word in words):
+    if not _DIGITS.isdisjoint({word[0] for word in words}):
         found.add(DIGIT)
     if not text.isascii() and _FAR.search(text):
         found.add(FAR)

@@ -7,7 +7,8 @@ from infra.safety.language import Language, LanguageDetector
 from infra.safety.lexicon import Lexicon
 from infra.safety.limits import OUTPUT_CHARS, Limits, faults_of
 from infra.safety.normalise import Normalised, normalise, plain
-from infra.safety.variants import variants_of
+from infra.safety.openings import openings_of
+from infra.safety.variants import NO_VARIANTS, variants_of
 from schemas.safety import Coverage, Span, Subject
 
 
@@ -18,6 +19,7 @@ class Reading:
     Attributes:
         text: Normalised; empty if a limit was passed.
         plain: The text in lower case and without accents, of the same length.
+        openings: How the words of ``plain`` begin: rules are looked up by it.
         variants: Other readings, for scoring only.
         tricks: Names of the disguises that were undone.
         language: What it is written in, if that was asked and can be told.
@@ -28,6 +30,7 @@ class Reading:
     subject: Subject
     text: str
     plain: str
+    openings: frozenset[str] = frozenset()
     variants: Sequence[str] = ()
     tricks: Sequence[str] = ()
     language: Language | None = None
@@ -61,13 +64,17 @@ class Reader:
             return Reading(subject, "", "", coverage=Coverage.NONE, faults=faults)
         whole = len(subject.text) <= OUTPUT_CHARS
         origin = normalise(subject.text if whole else subject.text[:OUTPUT_CHARS])
-        variants = variants_of(origin, self._lexicon)
+        # Of a picture's prompt nobody in this process reads more than the words.
+        shown = subject.picture is not None
+        variants = NO_VARIANTS if shown else variants_of(origin, self._lexicon)
         language = self._languages.of(origin.text) if self._languages else None
         foreign = language is not None and language.foreign
+        folded = plain(origin.text)
         return Reading(
             subject,
             origin.text,
-            plain(origin.text),
+            folded,
+            openings_of(folded),
             variants.texts,
             (*origin.tricks, *variants.tricks),
             language,

@@ -25,21 +25,31 @@ class Recogniser:
         name: What evidence calls it.
         category: Of its findings.
         score: How sure it is.
-        sign: A character or word that the text has to have; ``#`` is any digit.
+        sign: A character or word that the text has to have; empty where digits are enough.
+        fewest: Digits that the text has to have.
         shape: What it looks like.
         proof: What has to hold of it.
         context: What has to stand near, if anything.
         never: What may not stand right before it: then it is something else.
+        needs: A part of it or of its context, where that is looked for faster than all of it.
     """
 
     name: str
     category: str
     score: float
     sign: str
+    fewest: int
     shape: re.Pattern[str]
     proof: Callable[[str], bool] | None = None
     context: re.Pattern[str] | None = None
     never: re.Pattern[str] | None = None
+    needs: re.Pattern[str] | None = None
+
+    def may_be_in(self, text: str, digits: int) -> bool:
+        """Tell whether a text with so many digits is worth a closer look."""
+        if digits < self.fewest or self.sign not in text:
+            return False
+        return self.needs is None or self.needs.search(text) is not None
 
     def holds(self, text: str, start: int, end: int) -> bool:
         """Tell whether what has the shape is what it looks like."""
@@ -76,6 +86,7 @@ RECOGNISERS: Final[Sequence[Recogniser]] = (
         "pii.email",
         CERTAIN,
         "@",
+        0,
         re.compile(
             r"(?<![\w.+%/@-])[\w.+%'-]{1,64}@(?:[\w-]{1,63}\.){1,6}"
             r"(?!(?:png|jpe?g|gif|svg|webp|pdf|css|js|html?|txt|mp4)\b)[^\W\d_]{2,24}"
@@ -87,6 +98,7 @@ RECOGNISERS: Final[Sequence[Recogniser]] = (
         "pii.email",
         LIKELY,
         "dot",
+        0,
         re.compile(
             r"(?i)\b[\w.+-]{2,40} ?(?:\(at\)|\[at\]|\{at\}| at ) ?[\w-]{2,40}"
             r" ?(?:\(dot\)|\[dot\]|\{dot\}| dot ) ?(?:com|org|net|edu|gov|de|fr|es|uk|io|co)\b"
@@ -96,17 +108,20 @@ RECOGNISERS: Final[Sequence[Recogniser]] = (
         "iban",
         "pii.iban",
         CERTAIN,
-        "#",
+        "",
+        2,
         re.compile(
             r"(?<!\w)[A-Za-z]{2}\d{2}(?: ?[A-Za-z0-9]{4}){2,7}(?: ?[A-Za-z0-9]{1,3})?(?!\w)"
         ),
         numbers.is_iban,
+        needs=re.compile(r"[A-Za-z]{2}\d{2}"),
     ),
     Recogniser(
         "card",
         "pii.card",
         CERTAIN,
-        "#",
+        "",
+        13,
         re.compile(rf"{_STARTS}\d(?:[ -]?\d){{12,18}}{_ENDS}"),
         numbers.is_card,
         never=NOT_A_PERSON,
@@ -115,7 +130,8 @@ RECOGNISERS: Final[Sequence[Recogniser]] = (
         "us_social_security",
         "pii.gov_id",
         LIKELY,
-        "#",
+        "",
+        9,
         re.compile(rf"{_STARTS}\d{{3}}-\d{{2}}-\d{{4}}{_ENDS}"),
         numbers.is_social_security,
         never=NOT_A_PERSON,
@@ -124,7 +140,8 @@ RECOGNISERS: Final[Sequence[Recogniser]] = (
         "us_social_security_plain",
         "pii.gov_id",
         LIKELY,
-        "#",
+        "",
+        9,
         re.compile(rf"{_STARTS}\d{{3}}[ .]?\d{{2}}[ .]?\d{{4}}{_ENDS}"),
         numbers.is_social_security,
         re.compile(r"(?i)\bssn\b|social[ -]security|\bsocial\b"),
@@ -133,7 +150,8 @@ RECOGNISERS: Final[Sequence[Recogniser]] = (
         "nhs",
         "pii.gov_id",
         LIKELY,
-        "#",
+        "",
+        10,
         re.compile(rf"{_STARTS}\d{{3}}[ -]?\d{{3}}[ -]?\d{{4}}{_ENDS}"),
         numbers.is_nhs,
         re.compile(r"(?i)\bnhs\b|\bpatient|health (?:service )?number"),
@@ -142,7 +160,8 @@ RECOGNISERS: Final[Sequence[Recogniser]] = (
         "uk_national_insurance",
         "pii.gov_id",
         LIKELY,
-        "#",
+        "",
+        6,
         re.compile(
             r"(?<!\w)(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]"
             r" ?\d{2} ?\d{2} ?\d{2} ?[A-D](?!\w)"
@@ -152,7 +171,8 @@ RECOGNISERS: Final[Sequence[Recogniser]] = (
         "spanish_identity",
         "pii.gov_id",
         LIKELY,
-        "#",
+        "",
+        8,
         re.compile(rf"{_STARTS}\d{{8}}[ -]?[A-HJ-NP-TV-Za-hj-np-tv-z](?!\w)"),
         numbers.is_dni,
         re.compile(r"(?i)\bdni\b|\bnif\b|identi"),
@@ -161,7 +181,8 @@ RECOGNISERS: Final[Sequence[Recogniser]] = (
         "german_tax",
         "pii.gov_id",
         LIKELY,
-        "#",
+        "",
+        11,
         re.compile(rf"{_STARTS}\d{{2}} ?\d{{3}} ?\d{{3}} ?\d{{3}}{_ENDS}"),
         numbers.is_steuer_id,
         re.compile(r"(?i)steuer|\btax\b|identifikationsnummer"),
@@ -170,19 +191,23 @@ RECOGNISERS: Final[Sequence[Recogniser]] = (
         "passport",
         "pii.gov_id",
         LIKELY,
-        "#",
+        "",
+        1,
         re.compile(r"(?<![\w-])(?=[A-Za-z]{0,3}\d)[A-Za-z0-9]{7,9}(?![\w-])"),
         context=re.compile(
             r"(?i)\b(?:passport|reisepass|passeport|pasaporte)"
             r"(?: (?:no|nr|num|number|#))?[.:#]? ?(?:is |no |ist )?\s{0,3}(?=\s)"
         ),
         never=re.compile(r"(?i)\b(?:photo|picture|size) \S*$"),
+        # All of the words have it.
+        needs=re.compile(r"[Pp][Aa][Ss]"),
     ),
     Recogniser(
         "ipv4",
         "pii.ip",
         LIKELY,
         ".",
+        4,
         re.compile(r"(?<![\w.-])(?:\d{1,3}\.){3}\d{1,3}(?![\w-]|\.\d)"),
         lambda text: numbers.is_ip4(text) and not numbers.looks_like_a_version(text),
         never=_VERSION,
@@ -192,6 +217,7 @@ RECOGNISERS: Final[Sequence[Recogniser]] = (
         "pii.ip",
         LIKELY,
         ".",
+        4,
         re.compile(r"(?<![\w.-])(?:\d{1,3}\.){3}\d{1,3}(?![\w-]|\.\d)"),
         numbers.is_ip4,
         _ADDRESS,
@@ -202,6 +228,7 @@ RECOGNISERS: Final[Sequence[Recogniser]] = (
         "pii.ip",
         LIKELY,
         ":",
+        1,
         re.compile(
             r"(?i)(?<![\w:.])(?=[0-9a-f:]{0,39}\d)[0-9a-f]{1,4}(?::{1,2}[0-9a-f]{1,4}){2,7}(?![\w:])"
         ),

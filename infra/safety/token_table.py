@@ -33,11 +33,12 @@ class TokenTable:
     ) -> None:
         self.wordpiece = WordPiece(vocabulary)
         self._vectors = vectors
-        self._scales = scales * token_weights(vocabulary)
+        self._scales = (scales * token_weights(vocabulary))[:, None]
 
     def weighted(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the vectors of tokens, as long as their weights, shape (tokens, 256)."""
-        return np.multiply(self._vectors[ids], self._scales[ids, None], dtype=np.float32)
+        vectors, scales = self._vectors.take(ids, 0), self._scales.take(ids, 0)
+        return np.multiply(vectors, scales, dtype=np.float32)
 
 
 def load_table(folder: Path) -> TokenTable:

@@ -50,6 +50,9 @@ class Variants:
     tricks: Sequence[str] = ()
 
 
+NO_VARIANTS: Final = Variants()
+
+
 def variants_of(read: Normalised, lexicon: Lexicon | None = None) -> Variants:
     """Return the other readings of a text, at most six.
 

@@ -21,11 +21,17 @@ _STATEMENTS: Final = (
       sha256 BYTEA NOT NULL,
       object_key TEXT NOT NULL,
       batch_id UUID,
+      job_id UUID,
       created_at timestamptz DEFAULT now() NOT NULL,
       expires_at timestamptz,
       deleted_at timestamptz,
       CONSTRAINT pk_file PRIMARY KEY (id)
     )
+    """,
+    """
+    CREATE INDEX IF NOT EXISTS ix_file_job_id
+      ON file (job_id)
+      WHERE job_id IS NOT NULL
     """,
     """
     CREATE INDEX IF NOT EXISTS ix_file_leaving

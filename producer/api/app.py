@@ -57,6 +57,7 @@ from producer.api.live_operations import READ_EVENTS, SHOW_PREVIEW, WATCH_JOB
 from producer.api.live_routes import show_preview, watch_job
 from producer.api.metrics_page import StatePage, show_metrics
 from producer.api.moderation_operations import MODERATION_ROUTES
+from producer.api.openai_image_operations import IMAGE_ROUTES
 from producer.api.openai_operations import OPENAI_ROUTES
 from producer.api.operations import (
     ERRORS,
@@ -223,6 +224,7 @@ _TENANT_ROUTES: Final[tuple[tuple[Operation, TenantRoute], ...]] = (
     *BATCH_ROUTES,
     *FILE_ROUTES,
     *OPENAI_ROUTES,
+    *IMAGE_ROUTES,
     *RESPONSE_ROUTES,
 )
 

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from producer.api.openai_examples import OPENAI_EXAMPLES
 from producer.api.request_examples import (
     APPEAL_REQUEST,
     BUDGET_BODY,
@@ -112,6 +113,7 @@ PROBLEM: Final[dict[str, Any]] = {
 }
 # By the schema's name; the others are made from their schemas.
 HAND_MADE: Final[dict[str, Any]] = {
+    **OPENAI_EXAMPLES,
     "JobRequest": IMAGE_REQUEST,
     "PolicyDocument": POLICY_DOCUMENT,
     "SimulationRequest": SIMULATION_REQUEST,

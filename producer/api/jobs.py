@@ -47,7 +47,7 @@ async def submit_job(services: Services, tenant: Tenant, request: Request) -> Re
     if wait is not None:
         headers["preference-applied"] = f"wait={wait}"
         job = await _ended(services, job, wait, request)
-    view = job_view(job, services.public_url)
+    view = job_view(job, services.public_url, whole=True)
     headers["location"] = view["urls"]["get"]
     ended = wait is not None and job.state.final
     return Response(encode(view), 200 if ended else 202, headers, _JSON)
@@ -62,7 +62,8 @@ async def show_job(services: Services, tenant: Tenant, request: Request) -> Resp
         headers["preference-applied"] = f"wait={wait}"
         job = await _ended(services, job, wait, request)
     job = await _placed(services, job)
-    return _cacheable(request, encode(job_view(job, services.public_url)), headers)
+    view = job_view(job, services.public_url, whole=True)
+    return _cacheable(request, encode(view), headers)
 
 
 async def list_some_jobs(services: Services, tenant: Tenant, request: Request) -> Response:

@@ -161,7 +161,9 @@ class LiveJobs:
         progress = news[1]
         if progress is not None:
             live.reported(progress)
-        if progress is None or live.moves is None or progress.fence != live.moves.fence:
+        # The first report of an attempt may come instead of the news of its start.
+        moves = live.moves if live.running else None
+        if progress is None or moves is None or progress.fence != moves.fence:
             self._is_due(live)
 
     def _forget(self, live: LiveJob) -> None:

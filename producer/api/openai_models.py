@@ -17,6 +17,12 @@ from schemas.openai_calls import (
     OpenAIModelPage,
     OpenAIModelView,
 )
+from schemas.openai_images import (
+    ImageEditForm,
+    ImageEditRequest,
+    ImageGenerationRequest,
+    ImagesView,
+)
 from schemas.openai_responses import ResponseDeletedView, ResponseRequest, ResponseView
 
 OPENAI_REQUESTS: Final[tuple[type[BaseModel], ...]] = (
@@ -25,6 +31,9 @@ OPENAI_REQUESTS: Final[tuple[type[BaseModel], ...]] = (
     ChatCompletionRequest,
     CompletionRequest,
     EmbeddingRequest,
+    ImageEditForm,
+    ImageEditRequest,
+    ImageGenerationRequest,
     ResponseRequest,
 )
 OPENAI_VIEWS: Final[tuple[type[BaseModel], ...]] = (
@@ -34,6 +43,7 @@ OPENAI_VIEWS: Final[tuple[type[BaseModel], ...]] = (
     ChatCompletionView,
     CompletionView,
     EmbeddingView,
+    ImagesView,
     OpenAIModelView,
     OpenAIModelPage,
     ResponseView,

@@ -8,11 +8,13 @@ from starlette.responses import Response
 
 from infra.postgres.tenants import Tenant
 from producer.api.document import IDEMPOTENCY_KEY, answer, parameter, problems
+from producer.api.illustrate import CODES
 from producer.api.json_body import JSON_BODY
 from producer.api.model_listing import list_models, show_model
 from producer.api.openai_calls import route_of
 from producer.api.operations import Answers, Operation
 from producer.api.services import Services
+from schemas.facade_errors import StillRunningError
 from schemas.lanes import Lane
 
 _Route = Callable[[Services, Tenant, Request], Awaitable[Response]]
@@ -44,7 +46,18 @@ HELD_ANSWERS: Final[Answers] = JSON_BODY | problems(
     _408="The job goes on. OpenAI's clients repeat the call, and it attaches to the job.",
     _410="What the job made was erased.",
     _422="The Idempotency-Key was used with another body; or the job was cancelled.",
+    _502="The job failed: the model server did.",
+    _504="The job failed: it took too long, or did not end in time.",
 )
+HELD_ANSWERS[408][CODES] = [StillRunningError.code]
+# Of jobs: what answers calls elsewhere has other numbers.
+HELD_ANSWERS[502][CODES] = [
+    "model_bad_answer",
+    "model_key_rejected",
+    "model_unavailable",
+    "stream_broken",
+]
+HELD_ANSWERS[504][CODES] = ["model_timeout"]
 """What every such call may be answered with besides."""
 _HELD: Final = (
     " The call is held until its job has ended; see 408. A job that ends without an answer is "

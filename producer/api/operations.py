@@ -97,7 +97,8 @@ class Operation:
             extra["requestBody"] = {"required": self.body_required, "content": content}
         if self.form is not None:
             content = {"multipart/form-data": {"schema": reference(self.form)}}
-            extra["requestBody"] = {"required": True, "content": content}
+            body = extra.setdefault("requestBody", {"required": True, "content": {}})
+            body["content"] |= content
         return extra
 
 

@@ -24,6 +24,7 @@ from producer.api.waiters import Waiters
 from producer.moderation import SubmitChecks, open_checks
 from producer.openai.call_book import CallBook
 from producer.openai.links import ArtifactLinks
+from producer.openai.picture_door import PictureDoor
 from producer.search_places import SearchPlaces
 from producer.submit import Submitter
 from producer.verification import Verifier
@@ -50,6 +51,7 @@ class Services:
     moderation: Moderation
     verifier: Verifier
     links: ArtifactLinks
+    pictures: PictureDoor
     book: CallBook
 
     @property
@@ -105,6 +107,7 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
             progress=progress,
             moderation=checks.moderation,
             verifier=Verifier(engine, open_credentials(settings), Limits()),
+            pictures=PictureDoor(),
             links=ArtifactLinks(
                 settings.key_pepper.get_secret_value(), settings.public_url.rstrip("/"), clock
             ),

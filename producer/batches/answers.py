@@ -13,6 +13,7 @@ from uuid import UUID
 import structlog
 
 from infra.postgres.batch_lines import BatchLine
+from producer.batches.line_asides import asked_of
 from producer.openai.endpoint import Endpoint, Reading
 from producer.openai.refusals import refusal_of
 from schemas.batch import LINE_ERRORS, LineOutcome
@@ -90,7 +91,7 @@ async def _answer_of_job(
     if job.output_erased:
         return _failed(job.id, line, _ERASED)
     try:
-        answer = await endpoint.answer_of(job, job.input, reading)
+        answer = await endpoint.answer_of(job, asked_of(job), reading)
     except ObjectMissingError:
         return _failed(job.id, line, _GONE)
     except GenqError:

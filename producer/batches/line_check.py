@@ -79,8 +79,8 @@ def _fault(line: Mapping[str, Any], endpoint: str) -> LineFault:
             )
     faults = (
         *_of_custom_id(line["custom_id"]),
-        *_of_constant("invalid_method", "method", "POST", line["method"]),
-        *_of_constant("invalid_url", "url", endpoint, line["url"]),
+        *_of_constant("method", "POST", line["method"], "'POST'"),
+        *_of_constant("url", endpoint, line["url"], f"the batch's endpoint, {endpoint!r}"),
         *_of_body(line["body"]),
     )
     return faults[0]
@@ -98,10 +98,10 @@ def _of_custom_id(custom_id: object) -> Iterator[LineFault]:
         )
 
 
-def _of_constant(code: str, key: str, wanted: str, value: object) -> Iterator[LineFault]:
+def _of_constant(key: str, wanted: str, value: object, told: str) -> Iterator[LineFault]:
     if value != wanted:
         shown = repr(value[:_SHOWN]) if isinstance(value, str) else _type_of(value)
-        yield LineFault(code, f"{key} must be {wanted!r}, not {shown}.", key)
+        yield LineFault(f"invalid_{key}", f"{key} must be {told}, not {shown}.", key)
 
 
 def _of_body(body: object) -> Iterator[LineFault]:

@@ -11,6 +11,7 @@ from infra.postgres.submit import NewJob
 from infra.postgres.tenants import Tenant
 from producer.api.bodies import refuse_unstorable
 from producer.batches.file_lines import FileLine
+from producer.batches.line_asides import aside_of_line
 from producer.batches.line_check import InputLine, LineFault, check_line
 from producer.batches.parts import BatchParts
 from producer.bulk_items import is_refusal
@@ -134,7 +135,10 @@ class LineDrafter:
         if not own:
             request = request.model_copy(update={"deadline": batch.expires_at})
         new, parameters = await self._parts.drafter.draft(
-            self._tenant, request, face=endpoint.face
+            self._tenant,
+            request,
+            face=endpoint.face,
+            aside=aside_of_line(endpoint, body),
         )
         if own and new.deadline is not None:
             new = replace(new, deadline=min(new.deadline, batch.expires_at))

@@ -34,6 +34,7 @@ from infra.postgres.reap import (
 from infra.settings import Settings
 from infra.telemetry.metrics import REAPED, SLEEPING_FLOWS_FOUND
 from producer.budgets import balance_all_books
+from producer.dispatcher.batch_house import keep_batch_house
 from producer.dispatcher.cancellation import cancellation_of, end_overdue_cancels
 from producer.dispatcher.expiry import expire_waiting, take_back_hung
 from producer.dispatcher.webhook_house import keep_webhook_house
@@ -117,6 +118,7 @@ async def keep_house(engine: AsyncEngine, settings: Settings, clock: Clock) -> N
         await forget_dead_sessions(connection, _DEAD_SESSION_AGE)
         await forget_idle_limits(connection)
     await keep_webhook_house(engine)
+    await keep_batch_house(engine, now - settings.retention)
     await balance_all_books(engine)
     if made or dropped:
         _log.info("partitions_moved", made=made, dropped=dropped)

@@ -45,6 +45,11 @@ class CallBook:
         if len(self._refused) > _REMEMBERED:
             self._refused.popitem(last=False)
 
+    def refused_lately(self, tenant_id: int) -> bool:
+        """Return whether a call may still be repeated that is no job."""
+        refused = self._refused.get(tenant_id)
+        return refused is not None and self._clock.monotonic() - refused < _REPEATED_WITHIN
+
     async def attach(self, tenant_id: int, digest: bytes, *, seconds: float) -> UUID | None:
         """Return the job that a repetition of a call waits for; ``None``: it needs a new one.
 
@@ -55,11 +60,10 @@ class CallBook:
         Raises:
             DatabaseUnavailableError: PostgreSQL cannot be reached.
         """
-        refused = self._refused.get(tenant_id)
-        lately = refused is not None and self._clock.monotonic() - refused < _REPEATED_WITHIN
+        others = not self.refused_lately(tenant_id)
         async with transaction(self._engine) as connection:
             return await attach_call(
-                connection, tenant_id, digest, seconds=seconds, others=not lately
+                connection, tenant_id, digest, seconds=seconds, others=others
             )
 
     async def hold(self, call: Held) -> None:

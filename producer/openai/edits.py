@@ -53,6 +53,28 @@ class ImageEdits:
         return await pictures_of(job, asked, reading)
 
 
+class FormEdits(ImageEdits):
+    """The same, for a form whose pictures were stored.
+
+    Args:
+        files: The id of each file, by the name that the body has for it.
+    """
+
+    def __init__(self, files: Mapping[str, str]) -> None:
+        self._files = files
+
+    def request_of(self, body: Mapping[str, Any], defaults: Defaults) -> JobRequest:
+        """See ``Endpoint.request_of``."""
+        wanted = super().request_of(body, defaults)
+        given = dict(wanted.input)
+        images = cast("list[str]", given[IMAGES])
+        given[IMAGES] = [self._files.get(image, image) for image in images]
+        if MASK in given:
+            mask = cast("str", given[MASK])
+            given[MASK] = self._files.get(mask, mask)
+        return wanted.model_copy(update={"input": given})
+
+
 def _named(body: Mapping[str, Any]) -> dict[str, Any]:
     """Return the body with its pictures as jobs name them: ``images``, ``mask``.
 

@@ -129,6 +129,15 @@ async def held_answer(
         GenqError: The call was not accepted.
     """
     call = await take_call(services, tenant, request, endpoint, body)
+    return await answer_taken(services, call, request)
+
+
+async def answer_taken(services: Services, call: TakenCall, request: Request) -> Response:
+    """Answer a call that has its job: with the job's end, or send its client round.
+
+    Raises:
+        GenqError: The job's end cannot be told.
+    """
     line = Line(request.receive)
     try:
         job = await services.waiters.ended(call.job, seconds=call.seconds, receive=line.receive)

@@ -123,8 +123,8 @@ class Story:
             self._tell(f"{name}.delta", **place, delta=piece, **more)
         self.number = before + len(text) + 1
 
-    def _tell(self, name: str, **facts: Any) -> None:
+    def _tell(self, event: str, /, **facts: Any) -> None:
         if self.number > self._after:
-            told = {"type": f"response.{name}", "sequence_number": self.number}
+            told = {"type": f"response.{event}", "sequence_number": self.number}
             self.events.append(told | facts)
         self.number += 1

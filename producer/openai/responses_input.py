@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Final, NoReturn, cast
+from typing import Any, Final, cast
 
 from producer.openai.moderation_mode import refuse_scoring
+from producer.openai.responses_faults import unsupported, wrong
 from producer.openai.responses_messages import messages_of
-from schemas.errors import FieldError, InputError
-from schemas.facade_errors import UnsupportedParameterError
 
 IMAGE_TOOL: Final = "image_generation"
 
@@ -61,12 +60,14 @@ def chat_of(body: Mapping[str, Any]) -> dict[str, Any]:
     chat = {name: value for name, value in given.items() if name not in _DROPPED}
     chat["messages"] = messages_of(given.get("input"), given.get("instructions"))
     if "max_output_tokens" in given:
-        chat["max_completion_tokens"] = given["max_output_tokens"]
+        chat["max_completion_tokens"] = _tokens(given["max_output_tokens"])
     if "top_logprobs" in given or _INCLUDABLE in given.get("include", ()):
         chat["logprobs"] = True
     chat |= _shape(_object(given, "text"))
     effort = _object(given, "reasoning").get("effort")
     if effort is not None:
+        if not isinstance(effort, str):
+            wrong("reasoning.effort", "must be a word, such as low or high")
         chat["reasoning_effort"] = effort
     tools = [_tool(tool, place) for place, tool in enumerate(_list(given, "tools"))]
     if tools:
@@ -104,25 +105,6 @@ def refuse_common(body: Mapping[str, Any]) -> None:
     _refuse({name: value for name, value in body.items() if value is not None})
 
 
-def unsupported(name: str, why: str) -> NoReturn:
-    """Refuse a parameter, by its path in dots.
-
-    Raises:
-        UnsupportedParameterError: Always.
-    """
-    fault = FieldError("/" + name.replace(".", "/"), why)
-    raise UnsupportedParameterError(f"{name}: {why}", fields=[fault])
-
-
-def wrong(name: str, why: str) -> NoReturn:
-    """Refuse a value, by its path in dots.
-
-    Raises:
-        InputError: Always.
-    """
-    raise InputError(f"{name}: {why}", fields=[FieldError("/" + name.replace(".", "/"), why)])
-
-
 def _refuse(given: Mapping[str, Any]) -> None:
     for name, why in _REFUSED.items():
         if name in given and given[name] not in _HARMLESS.get(name, ()):
@@ -138,6 +120,12 @@ def _refuse(given: Mapping[str, Any]) -> None:
             wrong(name, f"unknown parameter; here it is {ours}")
     if given.get("n", 1) != 1:
         wrong("n", _ALONE)
+
+
+def _tokens(most: Any) -> int:
+    if not isinstance(most, int) or isinstance(most, bool) or most < 1:
+        wrong("max_output_tokens", "must be a whole number from 1 on")
+    return most
 
 
 def _shape(text: Mapping[str, Any]) -> dict[str, Any]:
@@ -188,7 +176,7 @@ def _choice(choice: Any) -> Any:
             allowed: dict[str, Any] = {"mode": told.get("mode", "auto"), "tools": named}
             return {"type": "allowed_tools", "allowed_tools": allowed}
         case _:
-            unsupported("tool_choice", "must be auto, none, required, or name a function")
+            return unsupported("tool_choice", "must be auto, none, required, or a function")
 
 
 def _named(tool: Any) -> dict[str, Any]:

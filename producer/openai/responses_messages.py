@@ -1,9 +1,8 @@
 """The input of a response as the messages of a conversation."""
 
-from typing import Any, Final, NoReturn, cast
+from typing import Any, Final, cast
 
-from schemas.errors import FieldError, InputError
-from schemas.facade_errors import UnsupportedParameterError
+from producer.openai.responses_faults import unsupported, wrong
 
 _ROLES: Final = ("user", "assistant", "system", "developer")
 _TEXTS: Final = ("input_text", "output_text", "text", "summary_text")
@@ -26,13 +25,13 @@ def messages_of(given: Any, instructions: Any) -> list[dict[str, Any]]:
     messages: list[dict[str, Any]] = []
     if instructions is not None:
         if not isinstance(instructions, str):
-            _wrong("instructions", "must be a text")
+            wrong("instructions", "must be a text")
         if instructions:
             messages.append({"role": "system", "content": instructions})
     if isinstance(given, str):
         return [*messages, {"role": "user", "content": given}]
     if not isinstance(given, list) or not given:
-        _wrong("input", "must be a text, or a list of messages")
+        wrong("input", "must be a text, or a list of messages")
     for place, item in enumerate(cast("list[Any]", given)):
         _add(messages, item, f"input.{place}")
     return messages
@@ -52,17 +51,17 @@ def text_of(given: Any, instructions: Any) -> str:
         parts = cast("list[Any]", content) if isinstance(content, list) else alone
         for part in parts:
             if part.get("type") != "text":
-                _unsupported("input", "pictures are changed by /v1/images/edits")
+                unsupported("input", "pictures are changed by /v1/images/edits")
             if part["text"]:
                 words.append(part["text"])
     if not words:
-        _wrong("input", "must say what to draw")
+        wrong("input", "must say what to draw")
     return "\n\n".join(words)
 
 
 def _add(messages: list[dict[str, Any]], item: Any, name: str) -> None:
     if not isinstance(item, dict):
-        _wrong(name, "must be an object")
+        wrong(name, "must be an object")
     told = cast("dict[str, Any]", item)
     match told.get("type", "message"):
         case "message":
@@ -76,20 +75,20 @@ def _add(messages: list[dict[str, Any]], item: Any, name: str) -> None:
         case kind if kind in _PASSED_OVER:
             pass
         case kind:
-            _unsupported(name, f"genq takes no item of type {str(kind)[:64]}")
+            unsupported(name, f"genq takes no item of type {str(kind)[:64]}")
 
 
 def _message(told: dict[str, Any], name: str) -> dict[str, Any]:
     role = told.get("role")
     if role not in _ROLES:
-        _wrong(f"{name}.role", f"must be one of {', '.join(_ROLES)}")
+        wrong(f"{name}.role", f"must be one of {', '.join(_ROLES)}")
     return {"role": role, "content": _content(told.get("content"), f"{name}.content")}
 
 
 def _add_call(messages: list[dict[str, Any]], told: dict[str, Any], name: str) -> None:
     called, function, arguments = (told.get(key) for key in ("call_id", "name", "arguments"))
     if not (isinstance(called, str) and isinstance(function, str)):
-        _wrong(name, "a function_call has call_id, name and arguments")
+        wrong(name, "a function_call has call_id, name and arguments")
     call = {
         "id": called,
         "type": "function",
@@ -106,7 +105,7 @@ def _content(content: Any, name: str) -> Any:
     if content is None or isinstance(content, str):
         return content if content is not None else ""
     if not isinstance(content, list):
-        _wrong(name, "must be a text, or a list of parts")
+        wrong(name, "must be a text, or a list of parts")
     parts = [
         _part(part, f"{name}.{place}") for place, part in enumerate(cast("list[Any]", content))
     ]
@@ -118,27 +117,18 @@ def _content(content: Any, name: str) -> Any:
 
 def _part(part: Any, name: str) -> dict[str, Any]:
     if not isinstance(part, dict):
-        _wrong(name, "must be an object")
+        wrong(name, "must be an object")
     told = cast("dict[str, Any]", part)
     kind = told.get("type")
     if kind in _TEXTS or kind == "refusal":
         text = told.get("refusal" if kind == "refusal" else "text")
         if not isinstance(text, str):
-            _wrong(f"{name}.text", "must be a text")
+            wrong(f"{name}.text", "must be a text")
         return {"type": "text", "text": text}
     if kind != "input_image":
-        _unsupported(name, f"genq takes no part of type {str(kind)[:64]}: {_TAKEN}")
+        unsupported(name, f"genq takes no part of type {str(kind)[:64]}: {_TAKEN}")
     url = told.get("image_url")
     if not isinstance(url, str):
-        _unsupported(f"{name}.file_id", "a picture is given as image_url, a link or data URL")
+        unsupported(f"{name}.file_id", "a picture is given as image_url, a link or data URL")
     detail = {"detail": told["detail"]} if told.get("detail") else {}
     return {"type": "image_url", "image_url": {"url": url, **detail}}
-
-
-def _wrong(name: str, why: str) -> NoReturn:
-    raise InputError(f"{name}: {why}", fields=[FieldError("/" + name.replace(".", "/"), why)])
-
-
-def _unsupported(name: str, why: str) -> NoReturn:
-    fault = FieldError("/" + name.replace(".", "/"), why)
-    raise UnsupportedParameterError(f"{name}: {why}", fields=[fault])

@@ -36,10 +36,13 @@ file = Table(
     Column("object_key", Text, nullable=False),
     # The batch that made it.
     Column("batch_id", UUID()),
+    # The job that it came in with: it goes when what that was asked is erased.
+    Column("job_id", UUID()),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
     Column("expires_at", DateTime(timezone=True)),
     Column("deleted_at", DateTime(timezone=True)),
 )
+Index("ix_file_job_id", file.c.job_id, postgresql_where=text("job_id IS NOT NULL"))
 Index("ix_file_tenant_id_id", file.c.tenant_id, file.c.id)
 Index(
     "ix_file_leaving",

@@ -1,5 +1,6 @@
 """Whoever reads the document sees an example of everything, and each of them is right."""
 
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -7,6 +8,7 @@ from jsonschema_rs import Draft202012Validator
 
 from infra.settings import Settings
 from producer.api.problems import MEANINGS
+from producer.openai.endpoints import ENDPOINTS
 from schemas.error_remedies import JOB_CODES
 from schemas.scopes import KeyScope
 from tests.api.served import Served, new_key, run
@@ -67,7 +69,8 @@ def test_every_error_names_its_codes_and_every_code_is_named() -> None:
 
     # A connection or a path that fits no operation has no place in the document.
     nowhere = {"request_timeout", "headers_too_large", "method_not_allowed"}
-    assert named == MEANINGS.keys() - JOB_CODES - nowhere
+    # A call that is held for its job is answered with what stands in the job's error.
+    assert named - JOB_CODES == MEANINGS.keys() - JOB_CODES - nowhere
 
 
 def test_what_an_answer_shows_leads_to_what_can_be_asked_next() -> None:
@@ -92,11 +95,15 @@ def test_every_request_example_is_taken_by_the_api(settings: Settings) -> None:
                 # A picture is no JSON; other tests send some.
                 for content in (contents[one] for one in contents if one.endswith("json")):
                     for example in examples(told, content):
+                        # Models have other names here, and no worker makes anything.
+                        asked = example | {"model": None} if path in ENDPOINTS else example
                         answer = await api.http.request(
-                            method, path, json=example, headers=headers
+                            method, path, json=asked, headers=headers
                         )
                         # The id in the path is a placeholder.
                         fine = {200, 201, 202, 204} if "{" not in path else {200, 404}
+                        fine |= {408} if path in ENDPOINTS else set[int]()
                         assert answer.status_code in fine, (method, path, answer.text)
 
-    run(settings, scenario)
+    held = {"facade_max_hold": timedelta(milliseconds=20)}
+    run(settings.model_copy(update=held), scenario)

@@ -36,6 +36,7 @@ _IDS: Final[Mapping[str, Prefix]] = {
     "erasure_id": "ers",
     "hold_id": "hold",
     "review_id": "rev",
+    "file_id": "file",
 }
 _PLACE: Final = re.compile(r"\{(\w+)\}")
 
@@ -54,7 +55,7 @@ _NEUTRAL: Final = frozenset(
         "limit", "count", "status", "lane", "kind", "model", "error_code", "attempts_min",
         "created_after", "created_before", "type", "wait", "last_event_id", "at", "code",
         "since", "until", "event_type", "outcome", "status_code", "trigger", "started_after",
-        "started_before", "state", "origin",
+        "started_before", "state", "origin", "order", "purpose",
     }
 )  # fmt: skip
 
@@ -98,6 +99,8 @@ _BODIES: Final[Mapping[str, Sequence[Any]]] = {
         {"version": 4},
     ),
     "create_own_hash_list": ({"name": "mine"},),
+    # A form, which leads to nobody.
+    "create_file": ({},),
     "change_own_hash_entries": ({"lines": ["00" * 32]},),
 }
 
@@ -167,6 +170,7 @@ async def settle(api: Served) -> Estate:
         "event_id": [sent[0]["event_id"]],
         "recovery_id": [recovery.json()["id"]],
         "review_id": [await _reported(api, done["id"])],
+        "file_id": [await _uploaded(api)],
         **await _of_people(api),
         "list": [await _listed(api)],
         "version": [await _policy(api)],
@@ -194,6 +198,12 @@ async def _reported(api: Served, job_id: str) -> str:
     body = {"category": "other", "note": CANARY}
     report = await api.http.post(f"/v1/jobs/{job_id}/report", json=body)
     return report.json()["review"]
+
+
+async def _uploaded(api: Served) -> str:
+    form = {"file": (f"{CANARY}.jsonl", CANARY.encode())}
+    made = await api.http.post("/v1/files", data={"purpose": "batch"}, files=form)
+    return made.json()["id"]
 
 
 async def _of_people(api: Served) -> dict[str, list[str]]:

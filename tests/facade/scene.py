@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from openai import AsyncOpenAI, OpenAI
+import httpx2
+from openai import AsyncOpenAI, DefaultAsyncHttpxClient, OpenAI
 from openai.types.chat import ChatCompletion
 from sqlalchemy import text as sql
 
@@ -24,17 +25,22 @@ SHORT: Final = timedelta(milliseconds=150)
 
 @dataclass
 class Scene:
-    """The API, and the clients of tenant ``acme``."""
+    """The API, and the clients of tenant ``acme``; ``sent`` is what the first of them sends."""
 
     api: Served
     client: AsyncOpenAI
     sync: OpenAI
+    sent: list[str]
 
     def chat(self, **more: Any) -> "asyncio.Task[ChatCompletion]":
         """Begin a chat of the asynchronous client."""
         asked: dict[str, Any] = {**CHAT, **more}
         create: Callable[..., Any] = self.client.chat.completions.create
         return asyncio.create_task(create(**asked))
+
+    def begin(self, call: Awaitable[Any]) -> "asyncio.Future[Any]":
+        """Begin any call."""
+        return asyncio.ensure_future(call)
 
     async def jobs(self) -> list[dict[str, Any]]:
         """Return the tenant's jobs, oldest first."""
@@ -52,7 +58,7 @@ class Scene:
         async with asyncio.timeout(10):
             while len(found) < number:
                 found = [job["id"] for job in await self.jobs() if job["status"] == "queued"]
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.01)  # sleeps: no bell rings for a submit
         return found
 
     async def waited_for(self, number: int = 1) -> None:
@@ -68,8 +74,8 @@ class Scene:
     async def until_sql(self, question: str) -> None:
         """Return as soon as the answer is true."""
         async with asyncio.timeout(10):
-            while (await self.sql(question)) != [(True,)]:
-                await asyncio.sleep(0.01)
+            while (await self.sql(question)) != [(True,)]:  # noqa: ASYNC110 - rows ring no bell
+                await asyncio.sleep(0.01)  # sleeps: rows ring no bell
 
 
 @asynccontextmanager
@@ -77,9 +83,15 @@ async def scene(settings: Settings, **changes: Any) -> AsyncGenerator[Scene]:
     """Serve with changed settings until the block ends."""
     async with serving(settings.model_copy(update={"facade_max_hold": LONG, **changes})) as api:
         url = f"{api.url}/v1"
-        async with AsyncOpenAI(base_url=url, api_key=api.key) as client:
+        sent: list[str] = []
+
+        async def note(request: httpx2.Request) -> None:
+            sent.append(request.url.path)
+
+        http = DefaultAsyncHttpxClient(event_hooks={"request": [note]})
+        async with AsyncOpenAI(base_url=url, api_key=api.key, http_client=http) as client:
             with OpenAI(base_url=url, api_key=api.key) as sync:
-                yield Scene(api, client, sync)
+                yield Scene(api, client, sync, sent)
 
 
 def play(

@@ -139,48 +139,74 @@ async def age_calls(here: Scene) -> None:
     )
 
 
-def test_a_repetition_finds_what_its_call_left_behind(settings: Settings) -> None:
+async def repeat(here: Scene) -> httpx2.Response:
+    """Send the same call as its client does that sends it again."""
+    return await here.api.http.post("/v1/chat/completions", json=CHAT, headers=REPEATED)
+
+
+def words(answer: httpx2.Response) -> str:
+    return answer.json()["choices"][0]["message"]["content"]
+
+
+def test_an_answer_that_is_lost_on_its_way_is_told_again(settings: Settings) -> None:
     async def scenario(here: Scene) -> None:
-        post = here.api.http.post
-
-        async def repeated() -> httpx2.Response:
-            return await post("/v1/chat/completions", json=CHAT, headers=REPEATED)
-
-        # The answer is lost on its way: it is told again, and nothing is made again.
         first = here.chat()
         await here.api.end(await here.job(), text="one")
         await first
-        await here.until_sql("SELECT delivered_at IS NOT NULL FROM held_call")
-        answer = await repeated()
-        assert answer.json()["choices"][0]["message"]["content"] == "one"
+        answer = await repeat(here)
+
+        assert words(answer) == "one"
         assert len(await here.jobs()) == 1
 
-        # The connection breaks; the job ends while nobody waits.
+    play(settings, scenario)
+
+
+def test_a_job_that_ended_while_nobody_waited_is_found(settings: Settings) -> None:
+    async def scenario(here: Scene) -> None:
+        # Another call that says the same was answered before; its answer is not this one's.
+        before = here.chat()
+        await here.api.end(await here.job(), text="before")
+        await before
         broken = here.chat()
         job = await here.job()
         broken.cancel()
         await here.waited_for(0)
         await here.until_sql("SELECT bool_and(held_until <= now()) FROM held_call")
         await here.api.end(job, text="two")
-        answer = await repeated()
+        answer = await repeat(here)
+
+        assert words(answer) == "two"
         assert answer.headers["x-genq-job-id"] == job
-        assert answer.json()["choices"][0]["message"]["content"] == "two"
 
-        # Whoever held it died without a word: it still looks held.
-        await age_calls(here)
-        dead = here.chat()
+    play(settings, scenario)
+
+
+def test_a_job_whose_server_died_without_a_word_is_found(settings: Settings) -> None:
+    async def scenario(here: Scene) -> None:
+        # It still looks held.
+        held = here.chat()
         job = await here.job()
-        again = asyncio.create_task(repeated())
+        again = asyncio.create_task(repeat(here))
         await here.api.end(job, text="three")
-        assert (await again).json()["choices"][0]["message"]["content"] == "three"
-        await dead
-        assert len(await here.jobs()) == 3
 
-        # What is old is found by nobody, and forgotten.
+        assert words(await again) == "three"
+        assert len(await here.jobs()) == 1
+        await held
+
+    play(settings, scenario)
+
+
+def test_calls_of_long_ago_are_found_by_nobody_and_forgotten(settings: Settings) -> None:
+    async def scenario(here: Scene) -> None:
+        first = here.chat()
+        await here.api.end(await here.job(), text="old")
+        await first
         await age_calls(here)
-        fresh = asyncio.create_task(repeated())
-        await here.api.end(await here.job(), text="four")
-        assert (await fresh).json()["choices"][0]["message"]["content"] == "four"
+        again = asyncio.create_task(repeat(here))
+        await here.api.end(await here.job(), text="new")
+
+        assert words(await again) == "new"
+        assert len(await here.jobs()) == 2
         async with transaction(here.api.services.engine) as connection:
             assert not await forget_calls(connection)
         assert await here.sql("SELECT count(*) FROM held_call") == [(1,)]

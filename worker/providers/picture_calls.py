@@ -14,12 +14,11 @@ from schemas.model_catalog import ModelServer
 from worker.progress import LiveNews
 from worker.providers.answers import ImageAnswer, ImageItem, storable_text, usage_of
 from worker.providers.downloads import PictureDownloads
-from worker.providers.multipart import FormFile, form_of
 from worker.providers.picture import Picture, read_picture
 from worker.providers.preview import preview_of
 from worker.providers.provider import Reply
 from worker.providers.request_body import parameters_of
-from worker.providers.server_calls import Content, ServerCalls
+from worker.providers.server_calls import Form, FormFile, ServerCalls
 from worker.providers.streamed import PARTIAL_IMAGES, Read, partial_images_to
 from worker.together import together
 
@@ -68,10 +67,10 @@ class PictureCalls:
         news = self._news
         # OpenAI's API streams one picture at a time.
         if news is None or not streamed or claim.input.get("n", 1) != 1:
-            return await self._calls.ask(path, claim, ImageAnswer, content=_form(claim))
+            return await self._calls.ask(path, claim, ImageAnswer, form=_form(claim))
         read = self._partial_to(news, claim)
         form = _form(claim, _STREAM)
-        return await self._calls.ask_streamed(path, claim, read, more=_STREAM, content=form)
+        return await self._calls.ask_streamed(path, claim, read, more=_STREAM, form=form)
 
     def _partial_to(self, news: LiveNews, claim: Claim) -> Read[ImageAnswer]:
         async def partial(index: int, data: bytes) -> None:
@@ -100,7 +99,7 @@ class PictureCalls:
         return read_picture(data, server=self._server.name)
 
 
-def _form(claim: Claim, more: Mapping[str, Any] | None = None) -> Content | None:
+def _form(claim: Claim, more: Mapping[str, Any] | None = None) -> Form | None:
     """Return the form of an edit; what makes a picture of words alone is plain JSON."""
     if claim.kind is not Kind.IMAGE_EDIT:
         return None
@@ -112,7 +111,7 @@ def _form(claim: Claim, more: Mapping[str, Any] | None = None) -> Content | None
     files = [_file(name, f"image-{n}", image, f"images/{n}") for n, image in enumerate(images)]
     if mask is not None:
         files.append(_file("mask", "mask", mask, "mask"))
-    return form_of(parameters, files)
+    return Form(parameters, files)
 
 
 def _file(name: str, stem: str, given: str, place: str) -> FormFile:

@@ -4,8 +4,8 @@ The SDK's ``post`` is used with the answer taken raw: its typed resources would 
 parameters and build models that nobody reads, a third of the call's CPU time.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 from zlib import crc32
 
@@ -40,11 +40,21 @@ _LOGGED_ID_CHARACTERS: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
-    """What a call sends, if it is not the claim's parameters as JSON."""
+class FormFile:
+    """A file of a form; ``name`` is the parameter's."""
 
-    data: bytes
+    name: str
+    filename: str
     content_type: str
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What a call sends that is no JSON: ``multipart/form-data``."""
+
+    parameters: Mapping[str, Any]
+    files: Sequence[FormFile]
 
 
 class ServerCalls:
@@ -69,7 +79,7 @@ class ServerCalls:
         shape: type[Answer],
         *,
         more: Mapping[str, Any] | None = None,
-        content: Content | None = None,
+        form: Form | None = None,
     ) -> Answer:
         """Return the answer.
 
@@ -78,12 +88,12 @@ class ServerCalls:
             claim: The attempt.
             shape: Of the answer.
             more: Parameters of genq's own.
-            content: Sent in the place of the parameters.
+            form: Sent in the place of the parameters.
 
         Raises:
             GenqError: The taxonomy's word for what went wrong.
         """
-        response = await self._post(path, claim, content or _json(claim, more))
+        response = await self._post(path, claim, _sent(claim, more, form))
         await self._reading.enter()
         try:
             answer = shape.model_validate_json(response.content)
@@ -99,10 +109,10 @@ class ServerCalls:
         read: Read[Answer],
         *,
         more: Mapping[str, Any] | None = None,
-        content: Content | None = None,
+        form: Form | None = None,
     ) -> Answer:
         """Return an answer that comes in pieces; see ``ask``. ``more`` asks for a stream."""
-        response = await self._post(path, claim, content or _json(claim, more), streamed=True)
+        response = await self._post(path, claim, _sent(claim, more, form), streamed=True)
         try:
             answer = await read(response)
         except ValidationError:
@@ -137,19 +147,17 @@ class ServerCalls:
         return answer
 
     async def _post(
-        self, path: str, claim: Claim, content: Content, *, streamed: bool = False
+        self, path: str, claim: Claim, sent: dict[str, Any], *, streamed: bool = False
     ) -> httpx2.Response:
         """Return the answer, whole; of one that is streamed only its head."""
         job = format_id("job", claim.job_id)
         # One key per attempt and model: a stand-in's call is no repetition of the first.
         key = f"{job}-{claim.attempt}-{crc32(claim.model.encode()):08x}"
-        headers = {
-            JOB_HEADER: job,
-            "Idempotency-Key": key,
-            "Content-Type": content.content_type,
-        }
+        headers = {JOB_HEADER: job, "Idempotency-Key": key}
+        if "files" in sent:
+            headers["Content-Type"] = "multipart/form-data"
         asked: dict[str, Any] = {
-            "content": content.data,
+            **sent,
             "cast_to": httpx2.Response,
             "options": {"headers": headers, "security": {"bearer_auth": True}},
         }
@@ -177,5 +185,9 @@ class ServerCalls:
         )
 
 
-def _json(claim: Claim, more: Mapping[str, Any] | None) -> Content:
-    return Content(request_body(claim, more), "application/json")
+def _sent(claim: Claim, more: Mapping[str, Any] | None, form: Form | None) -> dict[str, Any]:
+    """Return the body in the SDK's words."""
+    if form is None:
+        return {"content": request_body(claim, more)}
+    files = [(file.name, (file.filename, file.data, file.content_type)) for file in form.files]
+    return {"body": form.parameters, "files": files}

@@ -29,9 +29,12 @@ class FloorDetector:
 
     def check(self, reading: Reading) -> Sequence[Finding]:
         """Return at most one finding for each category, with the rules that held."""
-        hits = [(hit, True) for hit in self._rules.hits(reading.plain, reading.text)]
+        own = self._rules.hits(reading.plain, reading.text, reading.openings)
+        hits = [(hit, True) for hit in own]
         for variant in reading.variants:
             hits += [(hit, False) for hit in self._rules.hits(plain(variant), variant)]
+        if not hits:
+            return ()
         return [
             self._finding(category, found, reading)
             for category in FLOORS

@@ -71,14 +71,14 @@ class InjectionDetector:
         """Return one finding with the rules that held, or none."""
         if reading.subject.stage is Stage.OUTPUT:
             return self._leak(reading)
-        own = [one for one in self._found(reading.plain, reading.text) if _counts(reading, one)]
-        allowed = self._allowed(reading.subject)
+        found = self._found(reading.plain, reading.text, reading.openings)
+        own = [one for one in found if _counts(reading, one)]
         hidden = [
-            one
-            for variant in reading.variants
-            for one in self._found(plain(variant), variant)
-            if one[0] not in allowed
+            one for variant in reading.variants for one in self._found(plain(variant), variant)
         ]
+        if hidden:
+            allowed = self._allowed(reading.subject)
+            hidden = [one for one in hidden if one[0] not in allowed]
         if not own and not hidden:
             return ()
         spans = sorted({(start, end) for _, _, start, end in own})
@@ -89,8 +89,10 @@ class InjectionDetector:
         score = max(one[1] for one in (*own, *hidden))
         return (self._finding(score, [reading.span(*span) for span in spans], evidence),)
 
-    def _found(self, plain: str, text: str) -> Iterator[Found]:
-        for hit in self._rules.hits(plain, text):
+    def _found(
+        self, plain: str, text: str, begin: frozenset[str] | None = None
+    ) -> Iterator[Found]:
+        for hit in self._rules.hits(plain, text, begin):
             yield _of(hit)
         if any(sign in plain for sign in _ROLE_SIGNS):
             for match in _FAKE_ROLES.finditer(text):

@@ -9,7 +9,6 @@ from infra.safety.recognisers import NOT_A_PERSON, RECOGNISERS
 from infra.safety.telephones import FEWEST, telephones_in
 from schemas.safety import Finding, Medium, Stage
 
-_DIGIT: Final = "#"
 _DIGITS: Final = re.compile(r"\d")
 _BEFORE: Final = 40
 # What a model is told with numbers, and what numbers name machines' things.
@@ -57,20 +56,19 @@ class PersonalDataFilter:
 
 def personal_data_in(text: str) -> Iterator[Found]:
     """Yield category, kind, score, start and end; of what overlaps, the most special."""
-    has_digit = _DIGITS.search(text) is not None
-    if not has_digit and "@" not in text and "dot" not in text:
+    digits = len(_DIGITS.findall(text))
+    wanted = [one for one in RECOGNISERS if one.may_be_in(text, digits)]
+    if not wanted and digits < FEWEST:
         return
-    read = _without_parameters(text) if has_digit else text
+    read = _without_parameters(text) if digits else text
     taken = bytearray(len(text))
-    for one in RECOGNISERS:
-        if (not has_digit) if one.sign == _DIGIT else (one.sign not in read):
-            continue
+    for one in wanted:
         for match in one.shape.finditer(read):
             start, end = match.span()
             if not any(taken[start:end]) and one.holds(read, start, end):
                 taken[start:end] = b"\1" * (end - start)
                 yield one.category, one.name, one.score, start, end
-    if has_digit and len(_DIGITS.findall(read)) >= FEWEST:
+    if digits >= FEWEST and len(_DIGITS.findall(read)) >= FEWEST:
         for start, end, score in telephones_in(read):
             named = NOT_A_PERSON.search(read, max(0, start - _BEFORE), start)
             if named is None and not any(taken[start:end]):

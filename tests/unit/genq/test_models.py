@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 
 from genq import UnexpectedAnswerError
+from genq.batch_models import Batch, BatchError, BatchResult, LineFailures, RequestCounts
 from genq.bulk_models import ActionReport, Bulk, BulkItem
 from genq.decoding import decode, read_job, read_slice
 from genq.endpoint_exchanges import EndpointOptions
 from genq.errors import JobBlockedError, JobFailedError
 from genq.estimates import Estimate, EstimatedUnits, EstimateRefusal, Price
 from genq.event_models import JobEvent
+from genq.file_models import StoredFile
 from genq.generating import ImageOptions, TextOptions
 from genq.job_requests import JobFilter, JobOptions, JobRequest
 from genq.jobs import Jobs
@@ -108,6 +110,12 @@ SHAPES: dict[str, Any] = DOCUMENT["components"]["schemas"]
         (WebhookEvent, {"WebhookEventView"}),
         (ErasedEvent, {"ErasedEventView"}),
         (Recovery, {"RecoveryView"}),
+        (Batch, {"BatchView", "BatchExtrasView"}),
+        (BatchError, {"BatchErrorView"}),
+        (RequestCounts, {"RequestCountsView"}),
+        (LineFailures, {"LineFaultsView"}),
+        (BatchResult, {"BatchResultLine", "BatchResponseView"}),
+        (StoredFile, {"FileView"}),
         (Bulk, {"BulkView"}),
         (BulkItem, {"BulkItemView"}),
         (CancelReport, {"CancelReport"}),
@@ -137,7 +145,11 @@ def test_a_model_has_the_fields_that_the_document_tells(model: Any, shapes: set[
 
 
 # What a model has that the document does not tell: an id that stands beside the event's data…
-OURS: dict[Any, set[str]] = {JobEvent: {"id", "preview_url"}}
+OURS: dict[Any, set[str]] = {
+    JobEvent: {"id", "preview_url"},
+    # Two things are called errors: of the file, and of its lines.
+    Batch: {"line_errors"},
+}
 # … and what is told in another way: a preview by its URL, a page by going on.
 THEIRS: dict[Any, set[str]] = {
     JobEvent: {"preview"},
@@ -146,6 +158,9 @@ THEIRS: dict[Any, set[str]] = {
     # What is genq's own stands in an object of its own; in the SDK it is one of the fields.
     WebhookEndpoint: {"genq"},
     EndpointTest: {"genq"},
+    Batch: {"genq"},
+    BatchResult: {"response", "request_id"},
+    StoredFile: {"status_details"},
 }
 
 

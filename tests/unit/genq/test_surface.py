@@ -12,6 +12,7 @@ import pytest
 import genq
 from genq import AsyncGenq, Genq
 from genq.async_jobs import AsyncJobs
+from genq.batches import AsyncBatches, Batches
 from genq.dead_letters import AsyncDeadLetters, DeadLetters
 from genq.jobs import Jobs
 from genq.keys import AsyncKeys, Keys
@@ -19,6 +20,7 @@ from genq.pages import AsyncPage, Page
 from genq.policies import AsyncPolicies, Policies
 from genq.privacy import AsyncPrivacy, Privacy
 from genq.schedules import AsyncSchedules, Schedules
+from genq.stored_files import AsyncFiles, Files
 from genq.webhook_deliveries import (
     AsyncDeliveries,
     AsyncWebhookEvents,
@@ -42,6 +44,8 @@ PAIRS: list[tuple[type, type]] = [
     (Recoveries, AsyncRecoveries),
     (Policies, AsyncPolicies),
     (Privacy, AsyncPrivacy),
+    (Batches, AsyncBatches),
+    (Files, AsyncFiles),
     (Page, AsyncPage),
 ]
 ROOT = Path(__file__).parents[3]
