@@ -20,5 +20,7 @@ class FileSettings(BaseSettings):
         timedelta(days=30), description="all other files are kept, outputs of batches included"
     )
     spool_folder: Path | None = Field(
-        None, description="where files wait on disk on their way; else the temporary folder"
+        None,
+        description="where files wait on disk on their way; else beside the objects of a local "
+        "folder, or in the temporary folder",
     )

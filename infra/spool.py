@@ -11,12 +11,16 @@ from contextlib import asynccontextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO, Final, TypeVar
+from urllib.parse import unquote, urlsplit
 
+from infra.settings import Settings
 from schemas.errors import ObjectStoreError
 
 _Result = TypeVar("_Result")
 # Large enough that a thread's round trip counts for nothing.
 _HELD_BYTES: Final = 1 << 20
+# Beside the objects of a local folder, where no key leads: /tmp is memory on many machines.
+_BESIDE: Final = ".spool"
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -62,20 +66,35 @@ class Spool:
 
 
 @asynccontextmanager
-async def open_spool(folder: Path | None) -> AsyncGenerator[Spool]:
+async def open_spool(settings: Settings) -> AsyncGenerator[Spool]:
     """Give a file that is gone when the block ends.
 
-    Args:
-        folder: Where it lies; ``None``: the system's temporary folder.
-
     Raises:
-        ObjectStoreError: No file can be made there.
+        ObjectStoreError: No file can be made where the settings say.
     """
-    file = await _on_disk(lambda: tempfile.TemporaryFile(dir=folder))  # noqa: SIM115 - closed below, in a thread
+
+    def make() -> BinaryIO:
+        return tempfile.TemporaryFile(dir=spool_folder(settings))
+
+    file = await _on_disk(make)
     try:
         yield Spool(file)
     finally:
         await asyncio.to_thread(file.close)
+
+
+def spool_folder(settings: Settings) -> Path | None:
+    """Return where files wait, made if needed; ``None``: in the system's temporary folder.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    place = urlsplit(settings.object_store)
+    if settings.spool_folder is None and place.scheme != "file":
+        return None
+    folder = settings.spool_folder or Path(unquote(place.path)) / _BESIDE
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 async def _on_disk(work: Callable[[], _Result]) -> _Result:

@@ -1,5 +1,6 @@
 """Files as their tenants keep them; the janitor takes away those that have left."""
 
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -25,6 +26,7 @@ from schemas.errors import NotFoundError, ObjectStoreError
 from schemas.ids import format_id
 from schemas.stored_file import FilePurpose, FileRecord, safe_filename
 
+_AT_ONCE = 500
 _BYTES = "application/octet-stream"
 _LINES = "application/jsonl"
 
@@ -111,7 +113,7 @@ class Files:
             raise unknown_file(file_id)
         return found
 
-    async def page(
+    async def list(
         self,
         tenant_id: int,
         *,
@@ -119,17 +121,25 @@ class Files:
         after: UUID | None,
         purpose: str | None,
         oldest_first: bool,
-    ) -> list[FileRecord]:
-        """Return files in the order in which they came, those past ``after``."""
-        async with transaction(self._engine) as connection:
-            return await list_files(
-                connection,
-                tenant_id,
-                limit=limit,
-                after=after,
-                purpose=purpose,
-                oldest_first=oldest_first,
-            )
+    ) -> AsyncGenerator[FileRecord]:
+        """Yield files in the order in which they came, those past ``after``."""
+        while limit > 0:
+            # A few at a time: to read ten thousand rows at once would hold up everybody.
+            piece = min(limit, _AT_ONCE)
+            async with transaction(self._engine) as connection:
+                found = await list_files(
+                    connection,
+                    tenant_id,
+                    limit=piece,
+                    after=after,
+                    purpose=purpose,
+                    oldest_first=oldest_first,
+                )
+            for file in found:
+                yield file
+            if len(found) < piece:
+                return
+            limit, after = limit - piece, found[-1].id
 
     async def delete(self, tenant_id: int, file_id: UUID) -> None:
         """Let a file be seen no more; its bytes go soon, or when its last batch has ended.

@@ -79,7 +79,7 @@ REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
             "genq doctor, GET /readyz."
         ),
         "draining": (
-            "Send the same call again: another process answers it, or this one once it is back. "
+            "Send the same call again: another process answers, or this one once it is back. "
             "OpenAI's clients do so by themselves, and attach to their job."
         ),
         "duplicate_job": (
@@ -208,7 +208,8 @@ REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
             "the job. What was made is not kept."
         ),
         "payload_too_large": (
-            "Send less, or in several requests. The operator may raise GENQ_MAX_BODY_BYTES."
+            "Send less, or in several requests. The operator may raise GENQ_MAX_BODY_BYTES, "
+            "and GENQ_MAX_FILE_BYTES of files."
         ),
         "permission_denied": (
             "Use a key with the scope that the message names, or ask the operator for it."
@@ -266,7 +267,8 @@ REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
             "GENQ_DATABASE_POOL_SIZE, or start more API processes."
         ),
         "unsupported_media_type": (
-            "Send JSON as it is, uncompressed, with Content-Type: application/json."
+            "Send JSON as it is, uncompressed, with Content-Type: application/json; files as "
+            "multipart/form-data."
         ),
         "unsupported_parameter": (
             "Leave out the parameter that param names, or set it to what the message says."

@@ -290,9 +290,11 @@ def _output_view(job: JobRecord, own_url: str, *, whole: bool) -> dict[str, Any]
         }
         for artifact in job.artifacts
     ]
-    view: dict[str, Any] = {"artifacts": artifacts, "text": job.text, "ai_generated": True}
-    if whole and job.made.get("choices"):
-        view["texts"] = [choice.get("text") or "" for choice in job.made["choices"]]
-    if whole and job.made.get("embeddings"):
-        view["embeddings"] = job.made["embeddings"]
-    return view
+    choices = job.made.get("choices") if whole else None
+    return {
+        "artifacts": artifacts,
+        "text": job.text,
+        "texts": [choice.get("text") or "" for choice in choices] if choices else None,
+        "embeddings": job.made.get("embeddings") if whole else None,
+        "ai_generated": True,
+    }

@@ -83,10 +83,10 @@ class FileView(BaseModel):
 
     id: str
     object: Literal["file"]
-    bytes: int
-    created_at: int
-    expires_at: int | None
-    filename: str
+    bytes: Annotated[int, Field(examples=[1_048_576])]
+    created_at: Annotated[int, Field(examples=[1_795_168_800])]
+    expires_at: Annotated[int, Field(examples=[1_797_760_800])] | None
+    filename: Annotated[str, Field(examples=["lines.jsonl"])]
     purpose: FilePurpose
     status: Literal["processed"]
     status_details: None

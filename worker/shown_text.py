@@ -70,7 +70,9 @@ class ShownText:
         self._length, self._pieces = length, pieces
         self._news.progressed(self._claim, characters=length)
         judge = self._news.judge
-        if judge is None or self._stopped or not self._news.is_read(self._claim):
+        if judge is None or self._stopped or length - self._shown <= _BEHIND:
+            return
+        if not self._news.is_read(self._claim):
             return
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._show(judge))

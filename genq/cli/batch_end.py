@@ -51,9 +51,12 @@ def explain_failures(batch: Batch) -> Iterator[str]:
         yield f"{place}{error.message} ({error.code})"
     if len(batch.errors) > _SHOWN:
         yield f"… and {len(batch.errors) - _SHOWN} more"
+    looked_at = batch.errors_looked_at or 0
+    least = "at least " if looked_at < batch.request_counts.failed else ""
     for group in batch.line_errors[:_SHOWN]:
         sample = f"such as {group.sample_custom_id} (line {group.sample_line})"
-        yield f"{count_of(group.count, 'line')}: {group.code}, {sample}: {group.message}"
+        count = count_of(group.count, "line")
+        yield f"{least}{count}: {group.code}, {sample}: {group.message}"
 
 
 def _conclude(batch: Batch, *, named: bool) -> None:

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import BinaryIO, Final, cast
 
 from genq.batch_models import BATCH_ENDPOINTS
-from genq.cli.batch_rows import RowError, lines, table
+from genq.cli.batch_rows import RowError, WrongFileError, lines, table
 from genq.cli.batch_template import Template
-from genq.errors import ConfigurationError
 
 MOST_SHOWN: Final = 10
 """So many wrong lines are looked for; the first ones usually tell what is wrong with all."""
@@ -83,7 +82,7 @@ def ready(path: Path, wishes: Wishes) -> Generator[Ready]:
     What is made lies in a temporary file, so that nothing is sent of a file that is wrong.
 
     Raises:
-        ConfigurationError: Lines are wrong; each is named, the first ten of them.
+        WrongFileError: Lines are wrong; each is named, the first ten of them.
         OSError: A file cannot be read, or the temporary one cannot be written.
     """
     with path.open("rb") as given, tempfile.TemporaryFile() as made:
@@ -134,11 +133,11 @@ class _Check:
         if self._faults:
             more = " (there may be more)" if self.enough else ""
             told = "\n".join(f"  line {one.number} {one}" for one in self._faults)
-            raise ConfigurationError(
+            raise WrongFileError(
                 f"{path}: nothing was uploaded, as lines are wrong{more}:\n{told}"
             )
         if not self.count:
-            raise ConfigurationError(f"{path}: it has no requests")
+            raise WrongFileError(f"{path}: it has no requests")
 
     def _shape(self, request: Mapping[str, object]) -> str | None:
         custom_id = request.get("custom_id")
@@ -187,7 +186,7 @@ def _of_table(
 ) -> Iterator[tuple[int, Mapping[str, object] | RowError, bool]]:
     template, endpoint = wishes.template, wishes.endpoint or _CHAT
     if template is None:
-        raise ConfigurationError(
+        raise WrongFileError(
             f"{path}: a table needs --template, such as 'Translate: {{{{text}}}}'"
         )
     try:
@@ -250,7 +249,7 @@ def _body(prompt: str, endpoint: str, wishes: Wishes) -> dict[str, object]:
         if wishes.system and endpoint == _RESPONSES:
             said["instructions"] = wishes.system
     else:
-        raise ConfigurationError(f"no template makes a body of {endpoint}; write JSON lines")
+        raise WrongFileError(f"no template makes a body of {endpoint}; write JSON lines")
     return {**wishes.parameters, **said}
 
 

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol, cast
 
+from genq.cli.screen import count_of
+from genq.errors import GenqError
+
 # A line holds one request; a server takes less.
 LONGEST_LINE: Final = 64 << 20
 _BOM: Final = b"\xef\xbb\xbf"
@@ -21,6 +24,10 @@ class _Reader(Protocol):
     def line_num(self) -> int: ...
 
     def __next__(self) -> list[str]: ...
+
+
+class WrongFileError(GenqError):
+    """A file of requests is not what it should be; nothing of it was sent."""
 
 
 class RowError(Exception):
@@ -59,8 +66,8 @@ def table(path: Path, delimiter: str) -> Generator[Table]:
         OSError: It cannot be read.
     """
     csv.field_size_limit(LONGEST_LINE)
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file, delimiter=delimiter, strict=True)
+    with path.open("rb") as file:
+        reader = csv.reader(_decoded(file), delimiter=delimiter, strict=True)
         columns = _header(reader, path)
         yield Table(columns, _rows(reader, columns))
 
@@ -85,6 +92,20 @@ def lines(file: BinaryIO) -> Iterator[tuple[int, dict[str, object] | RowError]]:
             yield number, _object(number, data)
 
 
+def _decoded(file: BinaryIO) -> Iterator[str]:
+    # Line by line, so that the line is known that is not UTF-8.
+    number = 0
+    while data := file.readline(LONGEST_LINE + 1):
+        number += 1
+        if len(data) > LONGEST_LINE:
+            raise RowError(number, f"is longer than {LONGEST_LINE} bytes", fatal=True)
+        try:
+            yield (data.removeprefix(_BOM) if number == 1 else data).decode()
+        except UnicodeDecodeError:
+            told = "is not UTF-8; save the file as UTF-8"
+            raise RowError(number, told, fatal=True) from None
+
+
 def _object(number: int, data: bytes) -> dict[str, object] | RowError:
     try:
         found: object = json.loads(data)
@@ -106,8 +127,6 @@ def _header(reader: _Reader, path: Path) -> tuple[str, ...]:
         first = []
     except csv.Error as error:
         raise RowError(1, f"cannot be read as CSV: {error}", fatal=True) from None
-    except UnicodeDecodeError:
-        raise RowError(1, "is not UTF-8; save the file as UTF-8", fatal=True) from None
     columns = tuple(name.strip() for name in first)
     if not any(columns):
         raise RowError(1, f"{path.name} has no first row with the names of its columns")
@@ -131,15 +150,15 @@ def _rows(
             why = f"cannot be read as CSV: {error}; look for a quote without its partner"
             yield number, RowError(number, why, fatal=True)
             return
-        except UnicodeDecodeError:
-            number = reader.line_num + 1
-            yield number, RowError(number, "is not UTF-8; save the file as UTF-8", fatal=True)
+        except RowError as error:
+            yield error.number, error
             return
         number = reader.line_num
         if not row:
             continue
         if len(row) != len(columns):
-            told = f"has {len(row)} values, but there are {len(columns)} columns"
+            values = count_of(len(row), "value")
+            told = f"has {values}, but there are {count_of(len(columns), 'column')}"
             yield number, RowError(number, told)
         elif any("\x00" in value for value in row):
             yield number, RowError(number, "contains the character U+0000")

@@ -1,6 +1,7 @@
 """`genq batch submit`: a table or a file of requests, checked, uploaded, queued."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -21,7 +22,7 @@ from genq.client import Genq
 from genq.errors import GenqError
 from genq.models import LANES
 
-_CHAT: Final = BATCH_ENDPOINTS[0]
+_WINDOW: Final = re.compile(r"[1-9][0-9]{0,3}[hd]")
 
 File = Annotated[
     Path,
@@ -196,6 +197,10 @@ def _options(  # noqa: PLR0917 - one flag each, in the order of --help
     webhook: str | None,
     metadata: Sequence[str] | None,
 ) -> BatchOptions:
+    if not _WINDOW.fullmatch(window):
+        raise typer.BadParameter(
+            f"{window!r} is no hours or days, such as 24h or 3d.", param_hint="--window"
+        )
     given: dict[str, Any] = {
         "completion_window": window,
         "lane": one_of(lane, LANES, "--lane"),

@@ -176,8 +176,9 @@ def results(
     with Genq(api_key, url) as client:
         found = client.batches.results(batch_id, after=after, include=include, follow=follow)
         count, last = _write(found, output)
-    later = f"genq batch results {batch_id} --after {last or after}"
-    tell(f"{count_of(count, 'line')}; later ones: {later}")
+    tell(
+        f"{count_of(count, 'line')}; go on behind them: --after {last}" if count else "no lines"
+    )
 
 
 def _write(found: Iterator[BatchResult], output: str | None) -> tuple[int, int]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import Final
 
+from genq.cli.batch_rows import WrongFileError
 from genq.cli.schedule_names import UnknownNameError
 from genq.errors import (
     ApiError,
@@ -60,6 +61,7 @@ _MEANINGS: Final[Sequence[tuple[type[GenqError], ExitCode, str]]] = (
     (RateLimitedError, ExitCode.RATE_LIMITED, "wait, then run the same command again"),
     (ServerError, ExitCode.UNREACHABLE, "the fault is the server's: see its log"),
     (InvalidRequestError, ExitCode.USAGE, ""),
+    (WrongFileError, ExitCode.USAGE, ""),
     (ServerUnreachableError, ExitCode.UNREACHABLE, "genq up, or name another server: --url"),
     (UnexpectedAnswerError, ExitCode.UNREACHABLE, "check --url, GENQ_URL or the profile"),
     (ConfigurationError, ExitCode.CONFIG, ""),

@@ -31,6 +31,7 @@ _COPY_BYTES: Final = 1024 * 1024
 _PARTIAL: Final = ".partial"
 _PUT_SECONDS: Final = OBJECT_STORE_SECONDS.labels("put")
 _GET_SECONDS: Final = OBJECT_STORE_SECONDS.labels("get")
+_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FORBIDDEN: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
 
@@ -133,21 +134,25 @@ def write_whole(path: Path, data: bytes) -> None:
 
     A power cut before the return may leave a torn file, under a key that nothing refers to.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    folder, name = os.path.split(path)
     # In the same folder, hence the same file system, and gone when the folder is deleted.
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    partial = f"{folder}/.{name}.{secrets.token_hex(8)}"
+    # Every picture comes this way: without the layers of ``Path`` and of buffered files.
+    file = _create(partial)
     try:
-        with partial.open("xb") as file:
-            file.write(data)
-            file.flush()
-            partial.replace(path)
-            # After the rename: ext4, xfs and btrfs put the new name of a new file into the
-            # same journal commit, which saves a second one for the folder.
-            os.fsync(file.fileno())
+        left = memoryview(data)
+        while left:
+            left = left[os.write(file, left) :]
+        os.replace(partial, path)  # noqa: PTH105 - see above
+        # After the rename: ext4, xfs and btrfs put the new name of a new file into the same
+        # journal commit, which saves a second one for the folder.
+        os.fsync(file)
     except BaseException:
         with suppress(OSError):
-            partial.unlink()
+            os.unlink(partial)  # noqa: PTH108 - see above
         raise
+    finally:
+        os.close(file)
 
 
 def copy_whole(source: Path | BinaryIO, partial: Path, path: Path) -> None:
@@ -175,6 +180,15 @@ def copy_whole(source: Path | BinaryIO, partial: Path, path: Path) -> None:
     finally:
         if opened is not source:
             opened.close()
+
+
+def _create(path: str) -> int:
+    try:
+        return os.open(path, _NEW)
+    except FileNotFoundError:
+        # The first of its hour.
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        return os.open(path, _NEW)
 
 
 def _mark_of(key: str) -> str:

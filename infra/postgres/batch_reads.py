@@ -41,10 +41,10 @@ WITH x AS MATERIALIZED (
   ORDER BY l.seq LIMIT :most),
 y AS (
   SELECT x.*,
-    COALESCE(j.error->>'code', x.answer->'body'->'error'->>'code',
-      CASE x.outcome WHEN {LineOutcome.EXPIRED:d} THEN CAST(:expired AS text)
-        WHEN {LineOutcome.CANCELLED:d} THEN CAST(:cancelled AS text)
-        ELSE 'unknown' END) AS code,
+    CASE x.outcome WHEN {LineOutcome.EXPIRED:d} THEN CAST(:expired AS text)
+      WHEN {LineOutcome.CANCELLED:d} THEN CAST(:cancelled AS text)
+      ELSE COALESCE(j.error->>'code', x.answer->'body'->'error'->>'code', 'unknown') END
+      AS code,
     COALESCE(j.error->>'message', x.answer->'body'->'error'->>'message') AS message
   FROM x LEFT JOIN LATERAL (
     SELECT error FROM job WHERE id = x.job_id AND tenant_id = :tenant_id LIMIT 1) j ON true)
@@ -119,7 +119,7 @@ async def line_faults(
             row.lines,
             row.custom_id,
             row.line,
-            row.message or told.get(row.code, ""),
+            told.get(row.code) or row.message or "",
         )
         for row in rows
     ]

@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import orjson
+
 from infra.provenance.certificates import SigningIdentity
 
 _NO_NETWORK: Final = {"remote_manifest_fetch": False, "ocsp_fetch": False}
@@ -114,11 +116,11 @@ class Credentials:
         own = self._handles()
         made = io.BytesIO()
         try:
-            builder = own.c2pa.Builder(json.dumps(definition), context=own.signing)
+            builder = own.c2pa.Builder(_written(definition), context=own.signing)
             with builder:
                 for part in parts:
                     builder.add_ingredient_from_stream(  # pyright: ignore[reportUnknownMemberType] - a dict of anything would do as well
-                        json.dumps(part.definition), part.media_type, io.BytesIO(part.data)
+                        _written(part.definition), part.media_type, io.BytesIO(part.data)
                     )
                 written = builder.sign(own.signer, media_type, io.BytesIO(data), made)
         except Exception as error:
@@ -156,6 +158,10 @@ class Credentials:
                 if own is None or own.pid != os.getpid():
                     own = self._own = _Handles(self.identity)
         return own
+
+
+def _written(definition: Mapping[str, Any]) -> str:
+    return orjson.dumps(definition).decode()
 
 
 def may_have_manifest(data: bytes) -> bool:

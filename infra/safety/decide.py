@@ -53,6 +53,7 @@ def decide(
     *,
     coverage: Coverage = Coverage.FULL,
     stage: Stage | None = None,
+    milliseconds: float = 0.0,
 ) -> Verdict:
     """Return what is to happen.
 
@@ -64,6 +65,7 @@ def decide(
         coverage: How much was understood.
         stage: Where it was found: some categories count at some stages only. ``None``: they
             count all.
+        milliseconds: How long it took, for the record.
     """
     known = sorted(findings, key=_place)
     ran = tuple(sorted(runs, key=lambda run: (run.detector, run.version, run.note or "")))
@@ -87,6 +89,7 @@ def decide(
         policy.ref,
         ran,
         subject_digest,
+        milliseconds,
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from infra.safety.reading import Reading
-from schemas.safety import Finding, Medium, Stage
+from schemas.safety import Finding, Medium, Stage, Subject
 
 
 class Detector(Protocol):
@@ -36,6 +36,14 @@ class LocalDetector(Detector, Protocol):
 
     def check(self, reading: Reading) -> Sequence[Finding]:
         """Return what was found; whatever the text, it is no error."""
+        ...
+
+
+class ListDetector(LocalDetector, Protocol):
+    """One that knows pictures by what they look like."""
+
+    def unpacks(self, subject: Subject) -> bool:
+        """Tell whether to look at a subject takes so long that others should not wait."""
         ...
 
 

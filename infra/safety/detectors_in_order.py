@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
-from infra.safety.detector import LocalDetector, RemoteDetector
-from schemas.safety import Medium
+from infra.safety.detector import ListDetector, LocalDetector, RemoteDetector
+from schemas.safety import Medium, Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Detectors:
     """
 
     floors: Sequence[LocalDetector] = ()
-    lists: Sequence[LocalDetector] = ()
+    lists: Sequence[ListDetector] = ()
     rules: Sequence[LocalDetector] = ()
     models: Sequence[LocalDetector] = ()
     remote: Sequence[RemoteDetector] = ()
@@ -42,6 +42,10 @@ class Detectors:
     def at_submit(self) -> Sequence[LocalDetector]:
         """Return those that can tell what is never allowed."""
         return self._at_submit
+
+    def unpack(self, subject: Subject) -> bool:
+        """Tell whether somebody unpacks the picture that a subject is."""
+        return any(one.unpacks(subject) for one in self.lists)
 
     @property
     def see_pictures(self) -> bool:

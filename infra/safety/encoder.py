@@ -107,5 +107,5 @@ def _once(keys: Keys) -> Keys:
 
 def _unit(rows: Floats) -> Floats:
     """Return rows of length 1; a row of zeros stays one."""
-    lengths = np.sqrt(np.add.reduce(np.square(rows), 1, keepdims=True))
-    return rows / np.maximum(lengths, _LEAST)
+    squares = np.add.reduce(np.square(rows), 1, keepdims=True)
+    return np.divide(rows, np.maximum(np.sqrt(squares), _LEAST), dtype=np.float32)

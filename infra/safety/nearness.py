@@ -113,9 +113,7 @@ class NearRules:
         for number, rule in enumerate(self.rules):
             self._rules_of.setdefault(rule.near[0], []).append(number)
 
-    def hits(
-        self, plain: str, text: str, begin: frozenset[str] | None = None
-    ) -> Sequence[Hit]:
+    def hits(self, plain: str, text: str, begin: frozenset[str] | None = None) -> Sequence[Hit]:
         """Return the rules that hold, each once.
 
         Args:

@@ -7,7 +7,7 @@ from typing import Final, cast
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from infra.clock import Clock, SystemClock
-from infra.safety.detector import LocalDetector, RemoteDetector
+from infra.safety.detector import ListDetector, LocalDetector, RemoteDetector
 from infra.safety.detectors.floor import open_floor_detector
 from infra.safety.detectors.hash_list import HashListDetector
 from infra.safety.detectors.injection import open_injection_detector
@@ -30,7 +30,7 @@ from infra.settings import Settings
 
 
 def open_moderator(
-    settings: Settings, clock: Clock | None = None, *, lists: Sequence[LocalDetector] = ()
+    settings: Settings, clock: Clock | None = None, *, lists: Sequence[ListDetector] = ()
 ) -> Moderator:
     """Return what judges, ready for any number of subjects. The first takes about 0.2 s.
 
@@ -63,8 +63,7 @@ def open_moderation(
 ) -> Moderation:
     """Return what judges jobs by the policies that are stored; see ``open_moderator``."""
     lists = HashLists(engine, clock)
-    known = cast("LocalDetector", HashListDetector(lists))
-    moderator = open_moderator(settings, clock, lists=(known,))
+    moderator = open_moderator(settings, clock, lists=(HashListDetector(lists),))
     listed = ListedPolicies(policies or Policies(engine, clock), lists)
     return Moderation(moderator, listed, _classifier(settings.safety_minilm).vector)
 

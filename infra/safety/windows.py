@@ -32,7 +32,7 @@ def means(rows: NDArray[np.float32], spans: Sequence[tuple[int, int]]) -> NDArra
     """Return the mean of the rows of each span, shape (spans, columns)."""
     if len(spans) == 1:
         # As ``mean`` does it, without its preparations.
-        return np.add.reduce(rows, 0, keepdims=True) / np.float32(len(rows))
+        return np.divide(np.add.reduce(rows, 0, keepdims=True), len(rows), dtype=np.float32)
     edges = np.array(spans)
     sums = np.concatenate([np.zeros((1, rows.shape[1])), rows.cumsum(0, dtype=np.float64)])
     lengths = (edges[:, 1] - edges[:, 0])[:, None]

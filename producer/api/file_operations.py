@@ -63,7 +63,12 @@ LIST_FILES: Final = Operation(
             maximum=LARGEST_PAGE,
             default=LARGEST_PAGE,
         ),
-        parameter("query", "after", "The last_id of the page before."),
+        parameter(
+            "query",
+            "after",
+            "The last_id of the page before.",
+            examples=["file-01kb0q5v3mf0t8w2c7d4e9g6hj"],
+        ),
         parameter("query", "order", "By age.", enum=["asc", "desc"], default="desc"),
         parameter(
             "query", "purpose", "Only files of this purpose.", enum=list(get_args(AnyPurpose))

@@ -114,7 +114,7 @@ class _Upload:
             raise _refused(*faults)
         settings = self._services.settings
         self._head = part
-        self._spool = await self._stack.enter_async_context(open_spool(settings.spool_folder))
+        self._spool = await self._stack.enter_async_context(open_spool(settings))
         async for chunk in self._form.content():
             if self._spool.size + len(chunk) > settings.max_file_bytes:
                 raise _too_large(settings.max_file_bytes)

@@ -21,7 +21,7 @@ from schemas.stored_file import file_view
 
 LARGEST_PAGE: Final = 10_000
 AnyPurpose = Literal[
-    "assistants", "batch", "batch_output", "evals", "fine-tune", "user_data", "vision"
+    "batch", "batch_output", "evals", "user_data", "vision", "assistants", "fine-tune"
 ]
 """What may be asked for: there are no files of some of OpenAI's purposes."""
 _JSON: Final = "application/json"
@@ -47,18 +47,19 @@ async def list_some_files(services: Services, tenant: Tenant, request: Request) 
     """Answer with one page of the tenant's files."""
     query = read_query(FilesQuery, request)
     # One more than wanted tells whether there is a next page.
-    found = await files_of(services).page(
+    found = files_of(services).list(
         tenant.id,
         limit=query.limit + 1,
         after=_after(query.after),
         purpose=query.purpose,
         oldest_first=query.order == "asc",
     )
-    shown = [file_view(file) for file in found[: query.limit]]
+    views = [file_view(file) async for file in found]
+    shown = views[: query.limit]
     body: dict[str, Any] = {
         "object": "list",
         "data": shown,
-        "has_more": len(found) > query.limit,
+        "has_more": len(views) > query.limit,
         "first_id": shown[0]["id"] if shown else None,
         "last_id": shown[-1]["id"] if shown else None,
     }

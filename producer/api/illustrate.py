@@ -37,6 +37,10 @@ _BY_NAME: Final = {
     "error_id": f"err_{_ID_BODY}",
     "event_id": f"evt_{_ID_BODY}",
     "job": JOB_ID_SHOWN,
+    "error_file_id": f"file-{_ID_BODY}",
+    "file_id": f"file-{_ID_BODY}",
+    "input_file_id": f"file-{_ID_BODY}",
+    "output_file_id": f"file-{_ID_BODY}",
     "key": "gq_3fKzmV8r…",
     "key_id": f"key_{_ID_BODY}",
     "message": "the model server did not answer in time",
@@ -63,10 +67,12 @@ _BY_NAME: Final = {
 }
 # By the thing's "object": how its id begins.
 _PREFIXES: Final = {
-    "api_key": "key",
-    "event": "evt",
-    "schedule": "sched",
-    "webhook_endpoint": "whe",
+    "api_key": "key_",
+    "batch": "batch_",
+    "event": "evt_",
+    "file": "file-",
+    "schedule": "sched_",
+    "webhook_endpoint": "whe_",
 }
 # Null in the usual case.
 _ABSENT: Final = frozenset(
@@ -75,6 +81,7 @@ _ABSENT: Final = frozenset(
 # Of a thing that an answer shows, what can be asked next: the parameter of such paths.
 _LINKED: Final = {
     "JobView": "job_id",
+    "FileView": "file_id",
     "ScheduleView": "schedule_id",
     "DeliveryDetailView": "delivery_id",
     "WebhookEventView": "event_id",
@@ -166,7 +173,9 @@ class _Examples:
                 }
                 prefix = _PREFIXES.get(value.get("object", ""))
                 if prefix and "id" in value:
-                    value["id"] = f"{prefix}_{_ID_BODY}"
+                    value["id"] = f"{prefix}{_ID_BODY}"
+                if "first_id" in value:
+                    value["first_id"] = value["last_id"] = value["data"][0]["id"]
                 return value
             case "array":
                 items = schema.get("items", {})

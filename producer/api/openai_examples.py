@@ -57,7 +57,12 @@ OPENAI_EXAMPLES: Final[dict[str, Any]] = {
         "created": _CREATED,
         "model": "sim-chat-1",
         "choices": [
-            {"index": 0, "text": ", one after another", "logprobs": None, "finish_reason": "stop"}
+            {
+                "index": 0,
+                "text": ", one after another",
+                "logprobs": None,
+                "finish_reason": "stop",
+            }
         ],
         "usage": _USAGE,
         "genq": _GENQ,

@@ -215,7 +215,9 @@ def send_problem(
     scope[PROBLEM_CODE] = body["code"]
     scope[ERROR_ID] = body["error_id"]
     status: int = body["status"]
-    if status >= SERVER_ERROR or error.severity in {Severity.HIGH, Severity.CRITICAL}:
+    grave = error.severity in {Severity.HIGH, Severity.CRITICAL}
+    # Of low severity is what happens on a good day, such as a process that stops.
+    if grave or (status >= SERVER_ERROR and error.severity is not Severity.LOW):
         _log_failure(error, body["error_id"], body["code"])
     return Response(
         orjson.dumps(body),

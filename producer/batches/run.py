@@ -6,13 +6,13 @@ between any two of them leaves a batch that another one goes on with.
 
 import asyncio
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
 from infra.batch_events import tell_batch_end
 from infra.doorbells import DELIVER
-from infra.postgres.batch_lines import count_open, count_unsuccessful
+from infra.postgres.batch_lines import count_open
 from infra.postgres.batch_steps import (
     End,
     Kept,
@@ -26,11 +26,12 @@ from infra.postgres.batch_steps import (
 from infra.postgres.engine import transaction
 from infra.postgres.files import get_input_file, publish_file
 from producer.batches.expansion import Expansion
+from producer.batches.input_file import validate_input
 from producer.batches.line_drafts import time_left
 from producer.batches.outputs import Outputs, OutputWriter
 from producer.batches.pace import Pace
 from producer.batches.parts import BatchParts
-from producer.batches.validation import Validated, Validator
+from producer.batches.validation import entry
 from schemas.batch import BatchStatus, LineOutcome
 from schemas.batch_record import BatchRecord
 from schemas.cancel_request import CancelRequest
@@ -120,7 +121,7 @@ class BatchRun:
     async def _validate(self) -> float | None:
         if time_left(self._parts, self.batch).total_seconds() <= 0:
             return await self._end(End(BatchStatus.EXPIRED, 0))
-        found = await self._validated()
+        found = await validate_input(self._parts, self.batch, self._file, self._given_up)
         if self._given_up():
             return _AT_ONCE
         if found.errors:
@@ -130,32 +131,6 @@ class BatchRun:
                 connection, self.kept, total=found.total, model=found.model
             )
         return _AT_ONCE
-
-    async def _validated(self) -> Validated:
-        batch, settings = self.batch, self._parts.settings
-        if batch.retry_of is not None:
-            # Its file was in order the first time.
-            async with transaction(self._parts.engine) as connection:
-                total = await count_unsuccessful(connection, batch.retry_of)
-            message = "The batch that this one repeats has no lines that did not succeed."
-            errors = [] if total else [_error("nothing_to_retry", message)]
-            return Validated(total, batch.model, errors)
-        missing = [_error("input_file_missing", "The input file is gone.", "input_file_id")]
-        if self._file is None:
-            return Validated(0, None, missing)
-        validator = Validator(
-            batch.endpoint,
-            longest=settings.max_body_bytes,
-            most_lines=settings.max_batch_lines,
-        )
-        try:
-            stored = await self._parts.store.get(self._file.object_key)
-        except ObjectMissingError:
-            return Validated(0, None, missing)
-        try:
-            return await validator.validate(stored.data, self._given_up)
-        finally:
-            await stored.close()
 
     def _given_up(self) -> bool:
         return self._lost or self.batch.status is not BatchStatus.VALIDATING
@@ -224,7 +199,7 @@ class BatchRun:
     async def _cut_short(self) -> None:
         """The input file is gone although a batch reads it: what is jobs goes on."""
         message = "The input file was lost; lines after this one were not read."
-        error = {**_error("input_file_missing", message), "line": self.batch.lines_read}
+        error = entry("input_file_missing", message, line=self.batch.lines_read)
         async with transaction(self._parts.engine) as connection:
             self.batch = await cut_short(
                 connection, self.kept, open_lines=self._open, errors=[error]
@@ -288,7 +263,3 @@ def _final_status(batch: BatchRecord, made: Outputs) -> BatchStatus:
         return BatchStatus.FAILED
     expired = made.outcomes.get(LineOutcome.EXPIRED, 0)
     return BatchStatus.EXPIRED if expired else BatchStatus.COMPLETED
-
-
-def _error(code: str, message: str, param: str | None = None) -> dict[str, Any]:
-    return {"code": code, "line": None, "message": message, "param": param}

@@ -6,7 +6,7 @@ use are told. What stands in the bodies is checked when they become jobs.
 
 import asyncio
 from array import array
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -32,7 +32,7 @@ class Validated:
 
     total: int
     model: str | None
-    errors: list[dict[str, Any]]
+    errors: Sequence[Mapping[str, Any]]
 
 
 class Validator:
@@ -106,9 +106,9 @@ class Validator:
     async def _found(self) -> Validated:
         if self._total > self._most_lines:
             message = f"The file has more than {self._most_lines} requests."
-            return self._refused([_entry("too_many_requests_in_file", message)])
+            return self._refused([entry("too_many_requests_in_file", message)])
         if self._total == 0:
-            return self._refused([_entry("empty_file", "The file has no requests.")])
+            return self._refused([entry("empty_file", "The file has no requests.")])
         count, repeated = await asyncio.to_thread(self._repeated)
         self._wrong += count
         for number, before in repeated:
@@ -116,7 +116,7 @@ class Validator:
             self._listed.append((number, LineFault(_REPEATED, message, "custom_id")))
         self._listed.sort(key=lambda one: one[0])
         errors = [
-            _entry(fault.code, fault.message, line=number, param=fault.param)
+            entry(fault.code, fault.message, line=number, param=fault.param)
             for number, fault in self._listed[:MOST_LISTED]
         ]
         if self._wrong > MOST_LISTED:
@@ -124,10 +124,10 @@ class Validator:
             message = (
                 f"{further} further faults are not listed; there are {self._wrong} in all."
             )
-            errors.append(_entry("more_errors", message))
+            errors.append(entry("more_errors", message))
         return self._refused(errors) if errors else Validated(self._total, self._model, [])
 
-    def _refused(self, errors: list[dict[str, Any]]) -> Validated:
+    def _refused(self, errors: Sequence[Mapping[str, Any]]) -> Validated:
         return Validated(self._total, self._model, errors)
 
     def _repeated(self) -> tuple[int, list[tuple[int, int]]]:
@@ -147,7 +147,8 @@ class Validator:
         return len(lines), list(pairs)
 
 
-def _entry(
+def entry(
     code: str, message: str, *, line: int | None = None, param: str | None = None
-) -> dict[str, Any]:
+) -> Mapping[str, Any]:
+    """Return a fault as batches keep it."""
     return {"code": code, "line": line, "message": message, "param": param}

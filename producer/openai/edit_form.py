@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import orjson
 from starlette.requests import Request
@@ -31,6 +31,7 @@ _OBJECTS: Final = frozenset({"genq", "metadata"})
 _NUMBERS: Final = frozenset({"n", "output_compression", "partial_images", "seed"})
 _OF_GENQ: Final = frozenset({"priority", "run_at", "start_timeout", "deadline"})
 _NUMBER: Final = re.compile(r"-?\d{1,18}(?:\.\d{1,9})?")
+_NOT_A_PICTURE: Final = "files go into image, image[] or mask"
 _TRUTHS: Final = {"true": True, "false": False, "True": True, "False": False}
 
 
@@ -114,6 +115,8 @@ class _Reading:
                 if self._mask is not None:
                     raise unfit(f"/{MASK}", "is given twice")
                 self._mask = await self._picture(part, f"/{MASK}")
+            elif part.filename is not None:
+                raise unfit(f"/{part.name[:60]}", _NOT_A_PICTURE)
             else:
                 self._note(part.name, await self._form.text(part, _FIELD_BYTES))
         if self._images:
@@ -148,9 +151,10 @@ class _Reading:
             self._body[name] = _value(name, text)
             return
         outer, inner, several = nested.groups()
-        values = self._body.setdefault(outer, {})
-        if not isinstance(values, dict):
+        found = self._body.setdefault(outer, {})
+        if not isinstance(found, dict):
             raise _twice(outer)
+        values = cast("dict[str, Any]", found)
         if several is not None:
             values.setdefault(inner, []).append(text)
         elif inner in values:

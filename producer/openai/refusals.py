@@ -4,6 +4,7 @@ Its clients retry 408, 409, 429 and everything from 500 on: so nothing permanent
 ``x-should-retry`` holds them back where a repetition could not help, or would generate twice.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -18,8 +19,9 @@ from schemas.ids import format_id
 from schemas.job import JobRecord
 from schemas.job_states import JobState
 
-OUR_JOBS: Final = "/input/"
-INVALID: Final = "invalid_request_error"
+_OUR_JOBS: Final = "/input/"
+_OF_A_KIND: Final = re.compile(r"^input is not valid for kind \w+: ")
+_INVALID: Final = "invalid_request_error"
 _SERVER: Final = "server_error"
 _CONFLICT: Final = 409
 _PERMANENT: Final = 422
@@ -85,7 +87,7 @@ def refusal_of(job: JobRecord, public_url: str = "") -> tuple[int, dict[str, Any
     """
     code, message, category, severity, error_id = _end_of(job)
     status = _status(code)
-    body = {
+    body: dict[str, Any] = {
         "type": f"{public_url}/errors#{code}",
         "title": MEANINGS[code].title if code in MEANINGS else "Job failed",
         "status": status,
@@ -129,10 +131,11 @@ def refusal_of_error(
     fields = [FieldError(_openai_pointer(f.pointer), f.message, f.rule) for f in error.fields]
     for told, field in zip(body["errors"], fields, strict=False):
         told["pointer"] = field.pointer
-    message = body["detail"].replace(OUR_JOBS, "")
+    # Kinds are genq's own; its jobs' input is the body itself here.
+    message = _OF_A_KIND.sub("", body["detail"]).replace(_OUR_JOBS, "")
     if MEANINGS[code].detail is None:
         message = _message(message, fields)
-    parameter = _parameter(fields[0].pointer) if fields else None
+    parameter = _parameter(fields[0].pointer) or None if fields else None
     body["error"] = _error(code, message, status, parameter)
     return status, body
 
@@ -165,7 +168,7 @@ def _status(code: str) -> int:
 
 def _error(code: str, message: str, status: int, parameter: str | None) -> dict[str, Any]:
     told = _WORDS.get(code, Told())
-    usual = _SERVER if status >= SERVER_ERROR else INVALID
+    usual = _SERVER if status >= SERVER_ERROR else _INVALID
     return {
         "message": message,
         "type": told.type or usual,

@@ -5,7 +5,7 @@ the model server in ``extra_body``, unless they look like a typing mistake.
 """
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, cast
@@ -52,6 +52,7 @@ _OF_SERVERS: Final = frozenset(
     }
 )  # fmt: skip
 _CLOSE: Final = 0.8
+_MOST_EXTRA: Final = 64
 _NOT_STORED: Final = (
     "genq keeps jobs by its own rules of retention; leave store out, or set it to false"
 )
@@ -104,31 +105,35 @@ def tier_of(lane: Lane, asked: Mapping[str, Any]) -> dict[str, str]:
 
 def _input(given: Mapping[str, Any], rules: Rules) -> dict[str, Any]:
     known = INPUTS[rules.kind].model_fields
-    wanted: dict[str, Any] = {}
-    extra: dict[str, Any] = {}
-    unsupported = _unsupported(given, rules)
-    unknown: list[FieldError] = []
     names = (_ENVELOPE | rules.dropped | rules.refused.keys()) - known.keys()
-    everything = [*known, *names]
-    for name, value in given.items():
-        if name in names:
-            continue
-        if name in known:
-            wanted[name] = value
-        elif name not in _OF_SERVERS and difflib.get_close_matches(name, everything, 1, _CLOSE):
-            hint = did_you_mean(name, everything)
-            message = f"unknown parameter; {hint}; what is so called goes into extra_body"
-            unknown.append(FieldError(f"/{_escaped(name)}", message))
-        else:
-            extra[name] = value
+    unsupported = _unsupported(given, rules)
     if unsupported:
         raise UnsupportedParameterError(_told(unsupported), fields=unsupported)
-    if unknown:
-        raise InputError(_told(unknown), fields=unknown)
+    wanted = {name: value for name, value in given.items() if name in known}
+    extra = {name: given[name] for name in given.keys() - known.keys() - names}
     if extra:
+        _refuse_mistakes(extra, [*known, *names])
         more = wanted.get("extra_body")
         wanted["extra_body"] = {**extra, **more} if isinstance(more, dict) else more or extra
     return wanted
+
+
+def _refuse_mistakes(extra: Mapping[str, Any], known: Sequence[str]) -> None:
+    """Hold names that are not OpenAI's to a few, of which none looks like one of OpenAI's."""
+    if len(extra) > _MOST_EXTRA:
+        message = f"{len(extra)} parameters are not OpenAI's; at most {_MOST_EXTRA} may be"
+        raise InputError(message, fields=[FieldError("", message)])
+    faults = [
+        FieldError(
+            f"/{_escaped(name)}",
+            f"unknown parameter; {did_you_mean(name, known)}; what is really called so goes"
+            " into an object extra_body of the body",
+        )
+        for name in sorted(extra.keys() - _OF_SERVERS)
+        if difflib.get_close_matches(name, known, 1, _CLOSE)
+    ]
+    if faults:
+        raise InputError(_told(faults), fields=faults)
 
 
 def _unsupported(given: Mapping[str, Any], rules: Rules) -> list[FieldError]:

@@ -329,6 +329,13 @@ def test_what_left_goes_bytes_first_unless_a_batch_reads_it(settings: Settings) 
         assert len(objects_of(api)) == 3
 
         await change(api, "UPDATE batch SET status = 10")
+        await change(
+            api,
+            "INSERT INTO legal_hold (tenant_id, reason, placed_by) VALUES (1, 'case', 'a')",
+        )
+        assert not await janitor.sweep()
+        assert len(objects_of(api)) == 3
+        await change(api, "UPDATE legal_hold SET released_at = now()")
         await janitor.sweep()
         await janitor.sweep()
         left = await rows_of(api, "SELECT filename FROM file ORDER BY id")

@@ -37,8 +37,9 @@ _IDS: Final[Mapping[str, Prefix]] = {
     "hold_id": "hold",
     "review_id": "rev",
     "file_id": "file",
+    "response_id": "resp",
 }
-_PLACE: Final = re.compile(r"\{(\w+)\}")
+_PLACE: Final = re.compile(r"\{(\w+)(?::path)?\}")
 
 # What stands in queries beside ids: words of the victim's, and what tells nothing of anybody.
 _WORDS: Final[Mapping[str, Sequence[str]]] = {
@@ -46,7 +47,6 @@ _WORDS: Final[Mapping[str, Sequence[str]]] = {
     "end_user": (CANARY,),
     "metadata": (CANARY,),
     "prefix": (CANARY[:3],),
-    "batch_id": ("batch_01kb0q5v3mf0t8w2c7d4e9g6hj",),
     "category": (CANARY,),
     "tenant": ("acme",),
 }
@@ -55,10 +55,12 @@ _NEUTRAL: Final = frozenset(
         "limit", "count", "status", "lane", "kind", "model", "error_code", "attempts_min",
         "created_after", "created_before", "type", "wait", "last_event_id", "at", "code",
         "since", "until", "event_type", "outcome", "status_code", "trigger", "started_after",
-        "started_before", "state", "origin", "order", "purpose",
+        "started_before", "state", "origin", "order", "purpose", "include",
+        "stream", "starting_after",
     }
 )  # fmt: skip
 
+_RESPONSE: Final = {"input": CANARY, "background": True}
 # By operation: bodies with {ids}, and those that mean everything that there is.
 _BODIES: Final[Mapping[str, Sequence[Any]]] = {
     "submit_job": (IMAGE,),
@@ -92,6 +94,15 @@ _BODIES: Final[Mapping[str, Sequence[Any]]] = {
     "report_job": ({"category": "other"},),
     "erase_person": ({"end_user": CANARY},),
     "create_moderation": ({"input": CANARY},),
+    "create_chat_completion": ({"messages": [{"role": "user", "content": CANARY}]},),
+    "create_completion": ({"prompt": CANARY},),
+    "create_image": ({"prompt": CANARY},),
+    "edit_image": (
+        {"prompt": CANARY, "images": [{"file_id": "{file_id}"}]},
+        {"prompt": CANARY, "image": "data:image/png;base64,AAAA", "mask": "{file_id}"},
+    ),
+    "create_response": (_RESPONSE,),
+    "create_embedding": ({"input": CANARY},),
     "verify": ({"text": CANARY}, {"sha256": "00" * 32}),
     "create_own_policy": ({"policy": "mine", "categories": {"violence": {"block": 0.5}}},),
     "simulate_own_policy": (
@@ -101,6 +112,14 @@ _BODIES: Final[Mapping[str, Sequence[Any]]] = {
     "create_own_hash_list": ({"name": "mine"},),
     # A form, which leads to nobody.
     "create_file": ({},),
+    "create_batch": (
+        {
+            "input_file_id": "{file_id}",
+            "endpoint": "/v1/chat/completions",
+            "completion_window": "24h",
+        },
+    ),
+    "retry_batch": ({},),
     "change_own_hash_entries": ({"lines": ["00" * 32]},),
 }
 
@@ -169,12 +188,16 @@ async def settle(api: Served) -> Estate:
         "delivery_id": [sent[0]["id"]],
         "event_id": [sent[0]["event_id"]],
         "recovery_id": [recovery.json()["id"]],
+        "response_id": [
+            (await api.http.post("/v1/responses", json=_RESPONSE)).json()["id"]
+        ],
         "review_id": [await _reported(api, done["id"])],
-        "file_id": [await _uploaded(api)],
+        **await _batched(api),
         **await _of_people(api),
         "list": [await _listed(api)],
         "version": [await _policy(api)],
         "index": ["0"],
+        "model": [CANARY],
         "tenant": ["acme"],
     }
     return Estate(ids, jobs)
@@ -204,6 +227,18 @@ async def _uploaded(api: Served) -> str:
     form = {"file": (f"{CANARY}.jsonl", CANARY.encode())}
     made = await api.http.post("/v1/files", data={"purpose": "batch"}, files=form)
     return made.json()["id"]
+
+
+async def _batched(api: Served) -> dict[str, list[str]]:
+    file = await _uploaded(api)
+    body = {
+        "input_file_id": file,
+        "endpoint": "/v1/chat/completions",
+        "completion_window": "24h",
+        "metadata": {"secret": CANARY},
+    }
+    made = await api.http.post("/v1/batches", json=body)
+    return {"file_id": [file], "batch_id": [made.json()["id"]]}
 
 
 async def _of_people(api: Served) -> dict[str, list[str]]:
@@ -245,7 +280,7 @@ def attempts(route: APIRoute, estate: Estate) -> Iterator[Attempt]:
         _known(route, estate.ids, name)
     for values in product(*(estate.ids[name] for name in names)):
         found = dict(zip(names, values, strict=True))
-        path = route.path.format(**found)
+        path = route.path.replace(":path", "").format(**found)
         for query, body in product(queries, bodies):
             yield Attempt(route.path, method, path, query, body)
 

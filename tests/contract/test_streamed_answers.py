@@ -117,6 +117,34 @@ def test_a_streamed_text_is_the_same_text_and_tells_its_length() -> None:
     play(scenario)
 
 
+class Lenient:
+    """Lets everything pass."""
+
+    async def passes(self, claim: Claim, text: str) -> bool:
+        del claim, text
+        return True
+
+
+def test_who_asks_for_words_reads_them_while_they_are_written() -> None:
+    async def scenario(simulator: Simulation, provider: Provider, told: Told) -> None:
+        simulator.play(latency=0.2)
+        told.judge = Lenient()
+        told.heard(encode_watched(news_channel("here"), [TALK.job_id], words=True))
+        with told.running(TALK):
+            reply = await provider.generate(TALK)
+        assert reply.text is not None
+        shown = [report["text"] for report in told.reports if report.get("text")]
+        assert shown
+        assert all(reply.text.startswith(text) for text in shown)
+        # Several texts, and odds, are read when they are whole.
+        told.reports.clear()
+        for more in ({"n": 2}, {"logprobs": True}):
+            await provider.generate(chat_claim(input={**TALK.input, **more}))
+        assert told.reports == []
+
+    play(scenario)
+
+
 @pytest.mark.parametrize("claim", [PICTURE, TALK], ids=["image", "chat"])
 @pytest.mark.parametrize("kind", [FaultKind.CUT, FaultKind.MALFORMED, FaultKind.RATE_LIMIT])
 def test_a_stream_that_goes_wrong_is_a_failure_that_is_retried(

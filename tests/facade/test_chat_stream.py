@@ -14,8 +14,8 @@ from schemas.claim import Claim
 from schemas.errors import ModelTimeoutError
 from schemas.job_states import JobState
 from tests.api.test_watch import put_off, worker_of
-from tests.fixtures.until import until
 from tests.facade.scene import CHAT, Scene, play
+from tests.fixtures.until import until
 from worker.progress import LiveNews
 
 USAGE = {"input_tokens": 3, "output_tokens": 2}
@@ -144,10 +144,13 @@ def test_the_real_client_reads_what_a_whole_answer_would_have_told(
         assert choice.finish_reason == "tool_calls"
         assert told.usage.prompt_tokens == 3
 
-        raw_call = here.client.chat.completions.with_streaming_response.create(
-            **CHAT, stream=True
-        )
-        async with raw_call as response:
+    play(settings, scenario)
+
+
+def test_a_streaming_response_has_its_headers_and_chunks(settings: Settings) -> None:
+    async def scenario(here: Scene) -> None:
+        call = here.client.chat.completions.with_streaming_response.create(**CHAT, stream=True)
+        async with call as response:
             await here.api.end(await here.job(), text="again")
             chunks = [chunk async for chunk in await response.parse()]
         assert response.headers["x-genq-job-id"]
@@ -155,17 +158,26 @@ def test_the_real_client_reads_what_a_whole_answer_would_have_told(
         assert [c.choices[0].finish_reason for c in chunks][-1] == "stop"
         assert all(c.usage is None for c in chunks)
 
+        stream = await here.client.completions.create(
+            model="test-completion", prompt="Once", stream=True
+        )
+        await here.api.end(await here.job(), text=" upon")
+        texts = [chunk async for chunk in stream]
+        assert "".join(c.choices[0].text for c in texts) == " upon"
+        assert texts[0].object == "text_completion"
+        assert texts[-1].choices[0].finish_reason == "stop"
+
     play(settings, scenario)
 
 
 def test_what_is_refused_at_once_has_its_real_status(settings: Settings) -> None:
     async def scenario(here: Scene) -> None:
-        create = here.client.chat.completions.create
+        create: Any = here.client.chat.completions.create
         with pytest.raises(APIStatusError) as unknown:
             await create(**{**CHAT, "model": "nobody"}, stream=True)
         assert (unknown.value.status_code, unknown.value.code) == (404, "model_not_found")
         with pytest.raises(BadRequestError) as wrong:
-            await create(**CHAT, stream=True, stream_options={"include_usage": "yes"})  # pyright: ignore[reportArgumentType,reportCallIssue] - it is wrong
+            await create(**CHAT, stream=True, stream_options={"include_usage": "yes"})
         assert wrong.value.param == "stream_options.include_usage"
 
         asked = asyncio.create_task(create(**CHAT, stream=True))
@@ -200,36 +212,46 @@ def test_what_fails_later_is_told_by_the_last_event(settings: Settings) -> None:
     play(settings, scenario)
 
 
+async def told_again(
+    here: Scene, news: LiveNews, stack: AsyncExitStack, whole: str
+) -> tuple[Raw, str]:
+    """Show a text, try again, and then say ``whole``; return the stream and the job."""
+    asked = raw(here, stack)
+    job = await here.job()
+    stream = await asked
+    claim = await here.api.claim(job)
+    with news.running(claim):
+        await shows(news, claim, "One two")
+        await stream.until("One two")
+        await put_off(here.api, claim)
+    await here.sql("UPDATE live SET state = 2, run_at = NULL WHERE state = 1")
+    again = await here.api.claim(job, fence=2)
+    with news.running(again):
+        await shows(news, again, whole[:3])
+        if whole.startswith("One"):
+            # A part of what was shown: nothing new, and nothing wrong.
+            await stream.until(": running attempt=2")
+        else:
+            await stream.rest()
+    await here.api.end(job, claim=again, text=whole)
+    await stream.rest()
+    return stream, job
+
+
 def test_a_repeated_attempt_goes_on_where_its_text_agrees_and_else_ends_honestly(
     settings: Settings,
 ) -> None:
     async def scenario(here: Scene) -> None:
         async with worker_of(here.api) as news, AsyncExitStack() as stack:
-            for whole, agrees in (("One two three", True), ("Eins zwei", False)):
-                asked = raw(here, stack)
-                job = await here.job()
-                stream = await asked
-                claim = await here.api.claim(job)
-                with news.running(claim):
-                    await shows(news, claim, "One two")
-                    await stream.until("One two")
-                    await put_off(here.api, claim)
-                await here.sql("UPDATE live SET state = 2, run_at = NULL WHERE state = 1")
-                again = await here.api.claim(job, fence=2)
-                with news.running(again):
-                    # What it has so far is a part of what was shown.
-                    await shows(news, again, whole[:3])
-                    await (stream.until(": running attempt=2") if agrees else stream.rest())
-                if agrees:
-                    await here.api.end(job, claim=again, text=whole)
-                    await stream.rest()
-                assert stream.done is agrees
-                if agrees:
-                    assert stream.text == whole
-                else:
-                    assert stream.text == "One two"
-                    assert stream.last["error"]["code"] == "stream_broken"
-                    assert job in stream.last["error"]["message"]
+            stream, _ = await told_again(here, news, stack, "One two three")
+            assert stream.done
+            assert stream.text == "One two three"
+            for whole in ("Eins zwei", "One eleven"):
+                stream, job = await told_again(here, news, stack, whole)
+                assert not stream.done
+                assert stream.text == "One two"
+                assert stream.last["error"]["code"] == "stream_broken"
+                assert job in stream.last["error"]["message"]
 
     play(settings, scenario)
 

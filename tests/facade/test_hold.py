@@ -14,6 +14,7 @@ from infra.postgres.engine import transaction
 from infra.postgres.held_calls import forget_calls
 from infra.settings import Settings
 from producer.openai.call_headers import hold_seconds
+from tests.api.served import new_key
 from tests.facade.scene import CHAT, SHORT, Scene, play
 
 REPEATED: Final = {"x-stainless-retry-count": "1"}
@@ -157,6 +158,16 @@ def test_an_answer_that_is_lost_on_its_way_is_told_again(settings: Settings) -> 
 
         assert words(answer) == "one"
         assert len(await here.jobs()) == 1
+
+        # To nobody else.
+        key = await new_key(here.api.services, "globex")
+        theirs = {
+            **REPEATED,
+            "x-stainless-read-timeout": "0.1",
+            "authorization": f"Bearer {key}",
+        }
+        other = await here.api.http.post("/v1/chat/completions", json=CHAT, headers=theirs)
+        assert other.status_code == 408
 
     play(settings, scenario)
 

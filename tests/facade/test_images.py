@@ -1,4 +1,4 @@
-"""Pictures through OpenAI's clients: both keys, either key, links, and edits of what was sent."""
+"""Pictures through OpenAI's clients: both keys, either one, links, and edits of others."""
 
 import asyncio
 import base64
@@ -46,12 +46,11 @@ def test_pictures_come_with_both_keys_or_with_the_one_that_was_asked_for(
     settings: Settings,
 ) -> None:
     async def scenario(here: Scene) -> None:
+        generate: Any = here.client.images.generate
         for wanted in (None, "url", "b64_json"):
             more = {"response_format": wanted} if wanted else {}
             asked = asyncio.create_task(
-                here.client.images.generate(
-                    **IMAGE, **more, n=2, size="auto", quality="high", moderation="low"
-                )
+                generate(**IMAGE, **more, n=2, size="auto", quality="high", moderation="low")
             )
             job = await here.job()
             await here.api.end(job, pictures=[b"one", b"two"], result=MADE)
@@ -63,7 +62,8 @@ def test_pictures_come_with_both_keys_or_with_the_one_that_was_asked_for(
                 if picture.b64_json:
                     assert base64.b64decode(picture.b64_json) == made
                 if picture.url:
-                    assert (await httpx2.AsyncClient().get(picture.url)).content == made
+                    async with httpx2.AsyncClient() as anybody:
+                        assert (await anybody.get(picture.url)).content == made
             assert [one.revised_prompt for one in answer.data] == ["a kite", None]
             assert (answer.size, answer.quality, answer.output_format) == ("8x8", "high", "png")
             assert answer.usage is not None
@@ -77,7 +77,8 @@ def test_pictures_come_with_both_keys_or_with_the_one_that_was_asked_for(
 
 def test_what_is_not_done_for_pictures_is_refused_by_name(settings: Settings) -> None:
     async def scenario(here: Scene) -> None:
-        for more, code, param in (
+        generate: Any = here.client.images.generate
+        refused: tuple[tuple[dict[str, Any], str, str], ...] = (
             ({"stream": True}, "unsupported_parameter", "stream"),
             ({"partial_images": 2}, "unsupported_parameter", "partial_images"),
             ({"extra_body": {"svg": {}}}, "unsupported_parameter", "svg"),
@@ -85,9 +86,10 @@ def test_what_is_not_done_for_pictures_is_refused_by_name(settings: Settings) ->
             ({"response_format": "jpg"}, "invalid_request", "response_format"),
             ({"n": 11}, "invalid_request", "n"),
             ({"extra_body": {"promt": 1}}, "invalid_request", "promt"),
-        ):
+        )
+        for more, code, param in refused:
             with pytest.raises(BadRequestError) as caught:
-                await here.client.images.generate(**IMAGE, **more)
+                await generate(**IMAGE, **more)
             assert (caught.value.code, caught.value.param) == (code, param)
         assert await here.jobs() == []
 
@@ -98,9 +100,10 @@ def test_a_form_is_edited_and_its_pictures_stay_as_long_as_its_prompt(
     settings: Settings,
 ) -> None:
     async def scenario(here: Scene) -> None:
+        edit: Any = here.client.images.edit
         first, second, mask = png("red"), png("blue", form="JPEG"), png("black")
         asked = asyncio.create_task(
-            here.client.images.edit(
+            edit(
                 **EDIT,
                 image=[("kite.png", first), ("sky.jpg", second)],
                 mask=("mask.png", mask),
@@ -136,9 +139,8 @@ def test_a_form_is_edited_and_its_pictures_stay_as_long_as_its_prompt(
 
 def test_a_repeated_form_attaches_and_leaves_no_second_copy(settings: Settings) -> None:
     async def scenario(here: Scene) -> None:
-        asked = asyncio.create_task(
-            here.client.images.edit(**EDIT, image=("kite.png", png()))
-        )
+        edit: Any = here.client.images.edit
+        asked = asyncio.create_task(edit(**EDIT, image=("kite.png", png())))
         job = await here.job()
         files: list[Any] = []
         async with asyncio.timeout(10):
@@ -172,7 +174,7 @@ def test_json_names_pictures_and_what_is_no_picture_is_refused_at_the_door(
 
         small = png(size=(4, 4))
         torn = png(size=(64, 64))[:-20]
-        for about, given, param, word in (
+        faults: tuple[tuple[str, dict[str, Any], str, str], ...] = (
             ("none", {}, "image", "needed"),
             ("word", {"images": ["a picture"]}, "images.0", "must be"),
             ("link", {"images": ["https://example.com/a.png"]}, "images.0", "fetches no"),
@@ -183,7 +185,8 @@ def test_json_names_pictures_and_what_is_no_picture_is_refused_at_the_door(
             ("mask", {"images": [named[0]], "mask": url_of(small)}, "mask", "4 x 4"),
             ("jpeg mask", {"images": named, "mask": url_of(png(form="JPEG"))}, "mask", "PNG"),
             ("too many", {"images": [named[0]] * 17}, "images", "16"),
-        ):
+        )
+        for about, given, param, word in faults:
             with subtests.test(about=about):
                 answer = await http.post("/v1/images/edits", json={**EDIT, **given})
                 assert answer.status_code == 400, answer.text
@@ -200,8 +203,9 @@ def test_a_form_that_cannot_be_edited_is_refused_and_nothing_is_stored(
     kite = ("kite.png", png(), "image/png")
 
     async def scenario(here: Scene) -> None:
-        for about, fields, files, param in (
-            ("no picture", {}, [("other", kite)], "image"),
+        faults: tuple[tuple[str, dict[str, str], list[Any], str], ...] = (
+            ("no picture", {}, [], "image"),
+            ("another", {}, [("other", kite)], "other"),
             ("empty", {}, [("image", ("a.png", b"", "image/png"))], "image.0"),
             ("text", {}, [("image", ("a.png", b"hello", "image/png"))], "image.0"),
             ("17", {}, [("image[]", kite)] * 17, "image"),
@@ -211,10 +215,13 @@ def test_a_form_that_cannot_be_edited_is_refused_and_nothing_is_stored(
             ("nul", {"genq[tags][]": "\x00"}, [("image", kite)], "genq.tags.0"),
             ("lane", {"genq[lane]": "none"}, [("image", kite)], "genq.lane"),
             ("markup", {}, [("image", kite), ("markup", kite)], "markup"),
-        ):
+        )
+        for about, fields, files, param in faults:
             with subtests.test(about=about):
                 answer = await here.api.http.post(
-                    "/v1/images/edits", data={**EDIT, **fields}, files=files
+                    "/v1/images/edits",
+                    data={**EDIT, **fields},
+                    files=files or {"user": (None, "ada")},
                 )
                 assert answer.status_code == 400, answer.text
                 assert answer.json()["error"]["param"] == param

@@ -62,6 +62,10 @@ FAULTS: Final[dict[str, tuple[dict[str, Any], tuple[int, str, str | None, str]]]
         {"extra_body": {"temperatur": 1}},
         (400, "invalid_request", "temperatur", "did you mean 'temperature'?"),
     ),
+    "more than a few names of a server's own": (
+        {"extra_body": {f"x{n}": 1 for n in range(65)}},
+        (400, "invalid_request", None, "at most 64"),
+    ),
     "what genq cannot do": (
         {"audio": {"voice": "ash", "format": "mp3"}},
         (400, "unsupported_parameter", "audio", "leave audio out"),
@@ -116,6 +120,7 @@ def test_each_fault_of_a_call_is_named_as_openai_names_it_and_tried_once(
                 param,
             )
             assert error.type == "invalid_request_error"
+            assert error.message.count("for kind") == (status == 404)
             assert word in error.message, what
             assert "/input" not in error.message
             assert error.request_id

@@ -1,17 +1,30 @@
 """A batch's life: every line ends once, in order, whoever keeps it and however it ends."""
 
 from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from uuid import UUID
 
 import orjson
 import pytest
 
 from infra.postgres.batch_steps import BatchLostError
+from infra.postgres.forgotten_batches import forget_old_batches
+from infra.postgres.partitions import (
+    drop_partitions_before,
+    ensure_partitions,
+    first_key,
+    partition_name,
+    week_of,
+)
 from producer.batches.keeper import BatchKeeper
 from producer.batches.run import BatchRun
 from schemas.batch import BatchStatus
 from schemas.errors import ModelError
 from schemas.ids import format_id
 from tests.fixtures.kept_batches import Batches, line, lines
+
+AGED: Final = UUID(int=1)
 
 
 def ids(*numbers: int) -> list[str]:
@@ -279,3 +292,58 @@ def test_a_keeper_that_stops_lets_others_go_on_at_once(batches: Batches) -> None
     rows = batches.genq.sql("SELECT fence, lease_until FROM batch WHERE id = :id", id=batch)
 
     assert [(row.fence, row.lease_until) for row in rows] == [(1, None)]
+
+
+def test_batches_past_retention_go_with_their_lines_and_unfinished_ones_stay(
+    batches: Batches,
+) -> None:
+    old = batches.create(lines(3))
+    batches.finish(batches.claim())
+    late = batches.create(lines(3))
+    batches.finish(batches.claim())
+    unfinished = batches.create(lines(2))
+    batches.keep_until(batches.claim(), all_read)
+    month = timedelta(days=30)
+    batches.genq.sql(
+        "UPDATE batch SET completed_at = now() - :by WHERE id = :id", by=month, id=old
+    )
+    before = batches.genq.sql("SELECT now() + interval '1 second' AS at")[0].at - month
+
+    # Keys are of now: an instant from which on they are old.
+    def forget(at: datetime) -> int:
+        return batches.genq.in_transaction(lambda c: forget_old_batches(c, before=at))
+
+    assert forget(before) == 0
+    batches.genq.sql(
+        "UPDATE batch_line SET batch_id = :new WHERE batch_id = :id", new=AGED, id=old
+    )
+    batches.genq.sql("UPDATE batch SET id = :new WHERE id = :id", new=AGED, id=old)
+    assert forget(before) == 4
+    assert forget(before) == 0
+    left = batches.genq.sql("SELECT batch_id, count(*) AS n FROM batch_line GROUP BY 1")
+    assert {row.batch_id: row.n for row in left} == {late: 3, unfinished: 2}
+
+
+def test_the_weeks_of_an_unfinished_batch_are_not_dropped(batches: Batches) -> None:
+    week = week_of(datetime(2001, 1, 10, tzinfo=UTC))
+    batches.create(lines(1))
+
+    def drop() -> list[str]:
+        names = batches.genq.in_transaction(
+            lambda c: drop_partitions_before(c, before=week + timedelta(days=90))
+        )
+        return sorted(names)
+
+    batches.genq.in_transaction(
+        lambda c: ensure_partitions(c, now=week + timedelta(days=8), ahead=timedelta(0))
+    )
+    batches.genq.sql("UPDATE batch SET id = :key", key=first_key(week + timedelta(days=8)))
+    first = partition_name("job", week)
+    second = partition_name("job", week + timedelta(days=7))
+
+    dropped = drop()
+    assert first in dropped
+    assert second not in dropped
+
+    batches.genq.sql("UPDATE batch SET status = 13")
+    assert second in drop()

@@ -18,7 +18,7 @@ from infra.safety.pictures import (
 )
 from infra.safety.reading import Reading
 from schemas.policy_limits import Limits
-from schemas.safety import Action, Coverage, Finding, Medium, Picture, Stage
+from schemas.safety import Action, Coverage, Finding, Medium, Picture, Stage, Subject
 
 GUARD: Final = "PictureGuard"
 """Who finds that a picture passes a limit, and says that nobody here knows what it shows."""
@@ -59,6 +59,14 @@ class HashListDetector:
             for one in sorted(texts)
             for hit in listed.table.exact(one.encode("utf-8", "surrogatepass"))
         ]
+
+    def unpacks(self, subject: Subject) -> bool:
+        """Tell whether ``check`` unpacks a picture: some milliseconds, or tens of them."""
+        if subject.picture is None:
+            return False
+        return subject.stage is not Stage.OUTPUT or any(
+            one.table.needs_looks for one in self._lists.of(subject.tenant_id)
+        )
 
     def _of_picture(
         self, picture: Picture, stage: Stage, known: Sequence[Listed]

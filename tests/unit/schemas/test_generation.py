@@ -7,18 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from schemas.generation import (
-    BY_NUMBER,
-    INPUTS,
-    MAX_IMAGES,
-    MAX_MESSAGES,
-    MAX_PROMPT_CHARACTERS,
-    ChatInput,
-    ImageInput,
-    Kind,
-    Usage,
-    wire_parameters,
-)
+from schemas.chat_input import MAX_MESSAGES, ChatInput
+from schemas.completion_input import MAX_PROMPTS
+from schemas.cost import estimate
+from schemas.embedding_input import MAX_INPUTS
+from schemas.embedding_vectors import floats_of, packed_floats
+from schemas.errors import InputError
+from schemas.generation import BY_NUMBER, INPUTS, Kind, Usage, refuse_repeated, wire_parameters
+from schemas.image_edit_input import MAX_EDITED
+from schemas.image_input import ImageInput
+from schemas.parameters import MAX_CHOICES, MAX_IMAGES, MAX_PROMPT_CHARACTERS
 
 USER: Final = {"role": "user", "content": "name a kite"}
 
@@ -35,7 +33,7 @@ def test_every_kind_has_a_number_and_a_shape() -> None:
     assert {kind: BY_NUMBER[kind.number] for kind in Kind} == {kind: kind for kind in Kind}
     assert set(INPUTS) == set(Kind)
     # In the ledger for ever.
-    assert (Kind.IMAGE.number, Kind.CHAT.number) == (1, 2)
+    assert [kind.number for kind in Kind] == [1, 2, 3, 4, 5]
 
 
 def test_only_what_was_given_goes_to_the_model() -> None:
@@ -117,7 +115,9 @@ def test_a_wrong_image_parameter_is_refused(wrong: dict[str, Any]) -> None:
         {"seed": 2**63},
         {"tools": [{"type": "function"}] * 129},
         {"stream": True},
-        {"n": 2},
+        {"n": MAX_CHOICES + 1},
+        {"logprobs": 5},
+        {"verbosity": "chatty"},
     ],
 )
 def test_a_wrong_chat_parameter_is_refused(wrong: dict[str, Any]) -> None:
@@ -144,4 +144,124 @@ def test_a_conversation_passes_through_with_its_parts_and_tools() -> None:
 
 
 def test_usage_that_was_not_told_is_unknown() -> None:
-    assert Usage().model_dump() == {"input_tokens": None, "output_tokens": None, "images": None}
+    assert set(Usage().model_dump().values()) == {None}
+
+
+FILE: Final = "file-01kbtk3j8vfp6ahs8xjwyd6xkd"
+MADE: Final = "job_01kbtk3j8vfp6ahs8xjwyd6xkd/0"
+PNG: Final = "data:image/png;base64,iVBORw0KGgo="
+ASKED: Final[dict[Kind, dict[str, Any]]] = {
+    Kind.EMBEDDING: {"input": "a kite"},
+    Kind.COMPLETION: {"prompt": "A kite is"},
+    Kind.IMAGE_EDIT: {"prompt": "make it red", "images": [FILE]},
+    Kind.CHAT: {"messages": [USER]},
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "given"),
+    [
+        (Kind.EMBEDDING, {"input": ["a", "b"], "dimensions": 256}),
+        (Kind.EMBEDDING, {"input": [1, 2, 3]}),
+        (Kind.EMBEDDING, {"input": [[1, 2], [3]]}),
+        (Kind.COMPLETION, {"prompt": ["a", ""], "n": 2, "best_of": 3, "echo": True}),
+        (Kind.COMPLETION, {"suffix": "end", "logprobs": 5, "max_tokens": 7, "stop": ["x"]}),
+        (Kind.IMAGE_EDIT, {"images": [FILE, MADE, PNG], "mask": PNG, "n": 2, "size": "auto"}),
+        (Kind.CHAT, {"n": 8, "logprobs": True, "top_logprobs": 20, "verbosity": "low"}),
+        (Kind.CHAT, {"parallel_tool_calls": False, "prompt_cache_key": "k"}),
+    ],
+)
+def test_what_openai_knows_of_a_kind_is_taken_as_it_is(
+    kind: Kind, given: dict[str, Any]
+) -> None:
+    asked = ASKED[kind] | given
+    assert wire_parameters(INPUTS[kind].model_validate(asked)) == asked
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrong"),
+    [
+        (Kind.EMBEDDING, {"input": ""}),
+        (Kind.EMBEDDING, {"input": []}),
+        (Kind.EMBEDDING, {"input": ["a", ""]}),
+        (Kind.EMBEDDING, {"input": ["a", 1]}),
+        (Kind.EMBEDDING, {"input": [[1], []]}),
+        (Kind.EMBEDDING, {"input": [True]}),
+        (Kind.EMBEDDING, {"input": [-1]}),
+        (Kind.EMBEDDING, {"input": [1.0]}),
+        (Kind.EMBEDDING, {"input": ["a"] * (MAX_INPUTS + 1)}),
+        (Kind.EMBEDDING, {"input": [[1]] * (MAX_INPUTS + 1)}),
+        (Kind.EMBEDDING, {"input": {"a": 1}}),
+        (Kind.EMBEDDING, {"dimensions": 0}),
+        (Kind.EMBEDDING, {"encoding_format": "float"}),
+        (Kind.COMPLETION, {"prompt": [1, 2]}),
+        (Kind.COMPLETION, {"prompt": []}),
+        (Kind.COMPLETION, {"prompt": None}),
+        (Kind.COMPLETION, {"prompt": ["a"] * (MAX_PROMPTS + 1)}),
+        (Kind.COMPLETION, {"logprobs": 6}),
+        (Kind.COMPLETION, {"best_of": 0}),
+        (Kind.IMAGE_EDIT, {"images": []}),
+        (Kind.IMAGE_EDIT, {"images": [FILE] * (MAX_EDITED + 1)}),
+        (Kind.IMAGE_EDIT, {"images": ["https://example.com/kite.png"]}),
+        (Kind.IMAGE_EDIT, {"images": ["/etc/passwd"]}),
+        (Kind.IMAGE_EDIT, {"images": [f"{FILE}/../x"]}),
+        (Kind.IMAGE_EDIT, {"images": ["data:image/svg+xml;base64,AAAA"]}),
+        (Kind.IMAGE_EDIT, {"mask": "job_01kbtk3j8vfp6ahs8xjwyd6xkd"}),
+        (Kind.IMAGE_EDIT, {"image": FILE}),
+    ],
+)
+def test_a_wrong_parameter_of_a_kind_is_refused_in_one_place(
+    kind: Kind, wrong: dict[str, Any]
+) -> None:
+    with pytest.raises(ValidationError) as refused:
+        INPUTS[kind].model_validate(ASKED[kind] | wrong)
+    assert {str(fault["loc"][0]) for fault in refused.value.errors()} == set(wrong)
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrong"),
+    [
+        (Kind.CHAT, {"top_logprobs": 2}),
+        (Kind.COMPLETION, {"n": 3, "best_of": 2}),
+    ],
+)
+def test_parameters_that_contradict_each_other_are_refused(
+    kind: Kind, wrong: dict[str, Any]
+) -> None:
+    with pytest.raises(ValidationError, match=r"top_logprobs needs|best_of must not"):
+        INPUTS[kind].model_validate(ASKED[kind] | wrong)
+
+
+def test_how_genq_asks_is_not_for_callers_to_say() -> None:
+    for kind, name in (
+        (Kind.EMBEDDING, "encoding_format"),
+        (Kind.IMAGE_EDIT, "image"),
+        (Kind.IMAGE_EDIT, "image[]"),
+        (Kind.CHAT, "n"),
+        (Kind.COMPLETION, "stream"),
+    ):
+        with pytest.raises(InputError):
+            refuse_repeated({name: 1}, kind)
+
+
+def test_more_work_is_reckoned_to_cost_more() -> None:
+    def tokens(kind: Kind, **given: Any) -> int:
+        return estimate(kind, ASKED[kind] | given).tokens
+
+    assert tokens(Kind.EMBEDDING, input=[[7] * 100] * 3) == 301
+    assert tokens(Kind.EMBEDDING, input=["x" * 400] * 2) == 201
+    one = tokens(Kind.COMPLETION, max_tokens=100)
+    assert tokens(Kind.COMPLETION, max_tokens=100, n=3) == one + 200
+    assert tokens(Kind.COMPLETION, max_tokens=100, best_of=5) == one + 400
+    assert tokens(Kind.COMPLETION, prompt=["A kite is"] * 2, max_tokens=100) > one + 99
+    assert tokens(Kind.CHAT, n=2) > tokens(Kind.CHAT) + 500
+    read = estimate(Kind.EMBEDDING, {"input": [[7] * 100_000]})
+    written = estimate(Kind.COMPLETION, {"prompt": "", "max_tokens": 100_000})
+    assert 15 < written.units / read.units < 25
+    edit = estimate(Kind.IMAGE_EDIT, ASKED[Kind.IMAGE_EDIT] | {"n": 3, "size": "1024x1024"})
+    assert (edit.images, edit.units, edit.tokens) == (3, 3000, 0)
+
+
+@given(st.lists(st.floats(width=32, allow_nan=False), max_size=20))
+def test_vectors_come_back_as_they_were_packed(numbers: list[float]) -> None:
+    assert floats_of(packed_floats(numbers)) == numbers

@@ -36,6 +36,10 @@ class Noting(Frank):
         self._looks.append((self.name, threading.current_thread().name))
         return super().check(reading)
 
+    def unpacks(self, subject: Subject) -> bool:
+        """Take its time for what comes in."""
+        return subject.stage is not Stage.OUTPUT
+
 
 def prompt(text: str, *, negative: bool = False) -> Subject:
     """A text to judge."""
