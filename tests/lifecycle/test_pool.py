@@ -193,7 +193,7 @@ def test_a_cold_shutdown_interrupts_at_once_and_stops_once(
 
         assert await worker.hears("interrupted") == running
         await worker.hears("stopped")
-        rest = (await worker.process.communicate())[0].decode()
+        rest = await worker.rest()
         assert "TimeoutError" not in rest
         assert "@stopped" not in rest
 
