@@ -7,7 +7,7 @@ SEED ?= 1
 SECONDS ?= 60
 BROKER ?= valkey
 REDOCLY ?= 2.77.0
-VERIFIERS := standardwebhooks@1.1.1 svix@2.5.0
+VERIFIERS := standardwebhooks@1.1.1 svix@2.5.0 openai@6.49.0
 BIN := .venv/bin
 export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
@@ -86,8 +86,8 @@ openapi-lint: openapi ## Lint it with redocly, which npm brings (skipped where t
 			producer/api/openapi.json --skip-rule operation-4xx-response; \
 	else echo "no npm here: producer/api/openapi.json is not linted"; fi
 
-verify-node: setup .venv/verifiers/.ready ## Verify deliveries in Node, with npm's standardwebhooks and svix
-	$(BIN)/pytest -q tests/contract/test_node_verifiers.py
+verify-node: setup .venv/verifiers/.ready ## Verify deliveries, and call genq, in Node: npm's standardwebhooks, svix, openai
+	$(BIN)/pytest -q tests/contract/test_node_verifiers.py tests/conformance
 
 .venv/verifiers/.ready: Makefile
 	@npm install --silent --no-audit --no-fund --fetch-retries=0 --fetch-timeout=20000 \

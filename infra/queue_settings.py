@@ -53,8 +53,12 @@ class QueueSettings(BaseSettings):
     max_lost: int = Field(3, ge=1, le=100, description="worker deaths before giving up")
     retry_base: Seconds = Field(timedelta(seconds=5), description="first back-off, doubled")
     retry_cap: Seconds = Field(timedelta(minutes=5), description="longest back-off")
-    image_timeout: Seconds = Field(timedelta(minutes=15), description="wall time of an attempt")
-    chat_timeout: Seconds = Field(timedelta(minutes=15), description="wall time of an attempt")
+    image_timeout: Seconds = Field(
+        timedelta(minutes=15), description="wall time of an attempt at pictures"
+    )
+    chat_timeout: Seconds = Field(
+        timedelta(minutes=15), description="wall time of an attempt at texts, or vectors"
+    )
     default_deadline: Seconds = Field(
         timedelta(days=7), description="jobs without a deadline of their own expire"
     )

@@ -88,7 +88,7 @@ def actual(estimated: Cost, usage: Usage) -> Cost:
         return Cost(_clamp(each * usage.images), usage.images, estimated.tokens)
     if estimated.tokens and (usage.input_tokens is not None or usage.output_tokens is not None):
         tokens = (usage.input_tokens or 0) + (usage.output_tokens or 0)
-        each = _PER_TOKEN if usage.output_tokens is not None else _PER_READ_TOKEN
+        each = _PER_TOKEN if usage.output_tokens else _PER_READ_TOKEN
         return Cost(_clamp(tokens * each), estimated.images, tokens)
     return estimated
 

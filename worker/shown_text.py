@@ -1,8 +1,8 @@
 """Words of a text that is still being written: shown when they have passed what judges outputs.
 
-The text so far is judged as the whole will be, at most twice a second and job, and shown a few
-words short of that: a phrase is judged together with what comes right before it. What was shown
-stays shown, so whatever the checks say later, no more of it follows.
+What is new is judged as the whole will be, with some pages before it, at most twice a second
+and job. It is shown a few words short of that: a phrase is judged together with what comes
+right behind it. What was shown stays shown; once something does not pass, no more follows.
 """
 
 import asyncio
@@ -21,6 +21,8 @@ from worker.progress import LiveNews, OutputJudge
 
 _EVERY_SECONDS: Final = 0.5
 _BEHIND: Final = 40
+# Classifiers look at some hundred words at a time: what lies farther back was judged.
+_BEFORE: Final = 3_000
 
 _log: Final = structlog.get_logger()
 
@@ -52,6 +54,7 @@ class ShownText:
         self._pieces: Sequence[str] = ()
         self._length = 0
         self._shown = 0
+        self._judged = 0
         self._stopped = False
         self._looking: asyncio.Task[None] | None = None
 
@@ -82,7 +85,7 @@ class ShownText:
         shown = shown_of(text)
         if len(shown) > self._shown:
             try:
-                passes = await judge.passes(self._claim, text)
+                passes = await judge.passes(self._claim, text[max(0, self._judged - _BEFORE) :])
             except GenqError as error:
                 # The whole text is judged when it is there.
                 _log.warning("text_not_judged", error_code=error.code)
@@ -90,7 +93,7 @@ class ShownText:
             if not passes:
                 self._stopped = True
                 return
-            self._shown = len(shown)
+            self._judged, self._shown = len(text), len(shown)
             self._news.progressed(self._claim, characters=self._length, text=shown)
         await asyncio.sleep(_EVERY_SECONDS)
 

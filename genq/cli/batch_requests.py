@@ -44,7 +44,6 @@ class Wishes:
         template: Makes a prompt of each row.
         system: Goes before each prompt of a chat.
         parameters: Of every request that does not say otherwise.
-        delimiter: Of CSV.
         id_column: The column whose values become ``custom_id``.
     """
 
@@ -52,7 +51,6 @@ class Wishes:
     template: Template | None = None
     system: str | None = None
     parameters: Mapping[str, object] = field(default_factory=dict[str, object])
-    delimiter: str = ","
     id_column: str = "custom_id"
 
 
@@ -190,7 +188,7 @@ def _of_table(
             f"{path}: a table needs --template, such as 'Translate: {{{{text}}}}'"
         )
     try:
-        with table(path, wishes.delimiter) as found:
+        with table(path) as found:
             template.require(found.columns)
             for count, (number, row) in enumerate(found.rows, 1):
                 if isinstance(row, RowError):

@@ -13,6 +13,8 @@ from genq.errors import GenqError
 
 # A line holds one request; a server takes less.
 LONGEST_LINE: Final = 64 << 20
+_LONGEST_HEADER: Final = 1 << 20
+_DELIMITERS: Final = (",", ";", "\t")
 _BOM: Final = b"\xef\xbb\xbf"
 _UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
 
@@ -58,8 +60,8 @@ class Table:
 
 
 @contextmanager
-def table(path: Path, delimiter: str) -> Generator[Table]:
-    """Open a CSV file.
+def table(path: Path) -> Generator[Table]:
+    """Open a CSV file. Its first row tells what stands between values: a comma, ; or a tab.
 
     Raises:
         RowError: It has no first row, or one with a name twice.
@@ -67,6 +69,10 @@ def table(path: Path, delimiter: str) -> Generator[Table]:
     """
     csv.field_size_limit(LONGEST_LINE)
     with path.open("rb") as file:
+        first = file.readline(_LONGEST_HEADER).decode(errors="replace")
+        file.seek(0)
+        # The one that is there most often; of none, a comma.
+        delimiter = max(_DELIMITERS, key=first.count)
         reader = csv.reader(_decoded(file), delimiter=delimiter, strict=True)
         columns = _header(reader, path)
         yield Table(columns, _rows(reader, columns))

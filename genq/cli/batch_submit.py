@@ -13,7 +13,7 @@ from genq.batch_models import BATCH_ENDPOINTS, Batch
 from genq.cli import options
 from genq.cli.batch_end import finish
 from genq.cli.batch_progress import uploading
-from genq.cli.batch_requests import SHORT_NAMES, Ready, Wishes, is_table, ready
+from genq.cli.batch_requests import SHORT_NAMES, Ready, Wishes, ready
 from genq.cli.batch_template import read_template
 from genq.cli.examples import one_of
 from genq.cli.screen import count_of, print_data, print_json, tell
@@ -58,10 +58,6 @@ Parameters = Annotated[
         help="Of every request, such as temperature=0; may be repeated.",
     ),
 ]
-Delimiter = Annotated[
-    str | None,
-    typer.Option("--delimiter", metavar="CHAR", help="Of CSV; a comma, or a tab for .tsv."),
-]
 IdColumn = Annotated[
     str,
     typer.Option("--id-column", metavar="NAME", help="Whose values name the answers."),
@@ -73,9 +69,6 @@ Window = Annotated[
 MaxParallel = Annotated[
     int | None,
     typer.Option("--max-parallel", metavar="COUNT", min=1, help="Lines at once, at most."),
-]
-Unordered = Annotated[
-    bool, typer.Option("--unordered", help="Answers in the order in which they came.")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Check the file; upload nothing.")]
 
@@ -89,13 +82,11 @@ def submit(
     model: options.Model = None,
     size: options.Size = None,
     param: Parameters = None,
-    delimiter: Delimiter = None,
     id_column: IdColumn = "custom_id",
     window: Window = "24h",
     lane: options.Lane = None,
     priority: options.Priority = None,
     max_parallel: MaxParallel = None,
-    unordered: Unordered = False,
     webhook: options.WebhookUrl = None,
     metadata: options.Metadata = None,
     dry_run: DryRun = False,
@@ -111,28 +102,17 @@ def submit(
     The whole file is checked first: if a line is wrong, nothing is sent. Prints the id. With
     -o FILE the answers are saved there, and what failed beside it. Ctrl-C leaves it running.
     """
-    wishes = Wishes(
-        endpoint=_endpoint(endpoint),
-        template=read_template(template) if template is not None else None,
-        system=system,
-        parameters=_parameters(model, size, param or ()),
-        delimiter=_delimiter(delimiter, file),
-        id_column=id_column,
-    )
+    wishes = _wishes(endpoint, template, system, id_column, _parameters(model, size, param))
     asked = _options(window, lane, priority, max_parallel, webhook, metadata)
-    if unordered:
-        asked["ordered_output"] = False
     with ready(file, wishes) as checked:
         if dry_run:
             tell(f"{count_of(checked.count, 'line')} for {checked.endpoint}; nothing was sent")
-            print_data(checked.first)
-            return
+            return print_data(checked.first)
         with Genq(api_key, url) as client:
             batch = _make(client, file, checked, asked)
-            if wait or output or timeout is not None:
-                finish(client, batch, timeout=timeout, output=output, as_json=as_json)
-            else:
-                _announce(batch, checked.count, as_json=as_json)
+            if not (wait or output or timeout is not None):
+                return _announce(batch, checked.count, as_json=as_json)
+            return finish(client, batch, timeout=timeout, output=output, as_json=as_json)
 
 
 def _make(client: Genq, file: Path, checked: Ready, asked: BatchOptions) -> Batch:
@@ -155,6 +135,22 @@ def _announce(batch: Batch, count: int, *, as_json: bool) -> None:
     tell(f"{count_of(count, 'line')} on lane {batch.lane}; next: genq batch watch {batch.id}")
 
 
+def _wishes(
+    endpoint: str | None,
+    template: str | None,
+    system: str | None,
+    id_column: str,
+    parameters: Mapping[str, object],
+) -> Wishes:
+    return Wishes(
+        endpoint=_endpoint(endpoint),
+        template=None if template is None else read_template(template),
+        system=system,
+        parameters=parameters,
+        id_column=id_column,
+    )
+
+
 def _endpoint(written: str | None) -> str | None:
     if written is None or written in SHORT_NAMES:
         return SHORT_NAMES[written] if written else None
@@ -163,10 +159,10 @@ def _endpoint(written: str | None) -> str | None:
 
 
 def _parameters(
-    model: str | None, size: str | None, pairs: Sequence[str]
+    model: str | None, size: str | None, pairs: Sequence[str] | None
 ) -> Mapping[str, object]:
     said: dict[str, object] = {}
-    for pair in pairs:
+    for pair in pairs or ():
         name, equals, value = pair.partition("=")
         if not equals or not name:
             raise typer.BadParameter(f"{pair!r} is not NAME=VALUE.", param_hint="--param")
@@ -176,17 +172,6 @@ def _parameters(
             said[name] = value
     given = {"model": model, "size": size}
     return said | {name: value for name, value in given.items() if value is not None}
-
-
-def _delimiter(written: str | None, file: Path) -> str:
-    if written is None:
-        return "\t" if file.suffix.lower() == ".tsv" else ","
-    one = "\t" if written in {"\\t", "tab"} else written
-    if len(one) != 1 or not is_table(file):
-        raise typer.BadParameter(
-            "it is one character, and of .csv files.", param_hint="--delimiter"
-        )
-    return one
 
 
 def _options(  # noqa: PLR0917 - one flag each, in the order of --help

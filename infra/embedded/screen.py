@@ -137,7 +137,9 @@ def summary(told: ChildSettings, *, url: str, api_key: str, data_dir: Path) -> S
     """Return the lines that greet a person when all is ready."""
     settings = told.settings
     lanes = ", ".join(f"{lane} {settings.lane_weights[lane]}" for lane in Lane)
-    models = ", ".join(m.name for server in settings.model_servers for m in server.models)
+    # A model that does several kinds of work is named once.
+    named = dict.fromkeys(m.name for s in settings.model_servers for m in s.models)
+    models = ", ".join(named)
     allowed = ", ".join(str(network) for network in settings.outbound_allow) or "none"
     body = json.dumps({"kind": "image", "input": {"prompt": _PROMPT}})
     lines = [

@@ -12,14 +12,21 @@ from infra.postgres.batch_rows import BATCH_COLUMNS, batch_of_row
 from schemas.batch import BatchStatus
 from schemas.batch_record import BatchRecord
 
+AT_WORK: Final = 32
+"""How many batches of a tenant are worked on at once; its others wait as they are."""
+
 _OPEN: Final = f"status < {BatchStatus.COMPLETED:d}"
 
-# The oldest first; what somebody else takes at this moment is theirs.
+# Of each tenant its oldest unfinished ones, kept or not: however many it makes, the batches of
+# others find a keeper. What somebody else takes at this moment is theirs.
 _CLAIM: Final = text(f"""
 WITH x AS MATERIALIZED (
-  SELECT id FROM batch
-  WHERE {_OPEN} AND (lease_until IS NULL OR lease_until < now())
-  ORDER BY id LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED)
+  SELECT w.id FROM batch w
+  JOIN (
+    SELECT id, row_number() OVER (PARTITION BY tenant_id ORDER BY id) AS n
+    FROM batch WHERE {_OPEN}) r ON r.id = w.id AND r.n <= :of_a_tenant
+  WHERE w.{_OPEN} AND (w.lease_until IS NULL OR w.lease_until < now())
+  ORDER BY w.id LIMIT :limit FOR NO KEY UPDATE OF w SKIP LOCKED)
 UPDATE batch b SET fence = b.fence + 1, lease_until = now() + :lease
 FROM x WHERE b.id = x.id
 RETURNING {BATCH_COLUMNS}, b.fence
@@ -47,8 +54,13 @@ WHERE b.id = v.id AND b.fence = v.fence
 async def claim_batches(
     connection: AsyncConnection, lease: timedelta, *, limit: int
 ) -> list[tuple[BatchRecord, int]]:
-    """Take unfinished batches that nobody keeps; return each with its new fence."""
-    rows = await connection.execute(_CLAIM, {"lease": lease, "limit": limit})
+    """Take unfinished batches that nobody keeps, the oldest ``AT_WORK`` of each tenant.
+
+    Returns:
+        Each with its new fence.
+    """
+    values = {"lease": lease, "limit": limit, "of_a_tenant": AT_WORK}
+    rows = await connection.execute(_CLAIM, values)
     return [(batch_of_row(row), row.fence) for row in rows]
 
 

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from infra.postgres.partitions import first_key
 from infra.postgres.read_jobs import JOB_COLUMNS, JOB_JOINS, jobs_of_rows
 from infra.postgres.short_looks import look_shortly, narrow_enough
+from schemas.generation import Kind
 from schemas.job import JobRecord
 from schemas.job_filter import JobFilter
 from schemas.job_states import JobState, status_of
@@ -27,6 +28,16 @@ MOST_COUNTED: Final = 10_000
 # Clocks differ: that of the API makes the ids, that of PostgreSQL the instants.
 _SLACK: Final = timedelta(hours=1)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+# A page of jobs that made vectors could be gigabytes, and shows none of them. What is left
+# where content was erased is short.
+_SHORT: Final = 65_536
+_RESULT: Final = "r.body AS result"
+_COLUMNS: Final = JOB_COLUMNS.replace(
+    _RESULT,
+    f"CASE WHEN j.kind <> {Kind.EMBEDDING.number} OR pg_column_size(r.body) < {_SHORT}"
+    " THEN r.body END AS result",
+)
 
 # The page is found first, then its jobs are read one by one, whatever the planner thinks of it.
 _PAGE: Final = """
@@ -84,7 +95,7 @@ async def list_jobs(
         before: The last job of the page before.
     """
     conditions, values = _conditions(tenant_id, wanted, before)
-    page = _PAGE.format(conditions=conditions, columns=JOB_COLUMNS, joins=JOB_JOINS)
+    page = _PAGE.format(conditions=conditions, columns=_COLUMNS, joins=JOB_JOINS)
     await look_shortly(connection)
     with _narrow_enough():
         rows = await connection.execute(text(page), values | {"limit": limit})

@@ -74,7 +74,7 @@ class Reader:
             subject,
             origin.text,
             folded,
-            openings_of(folded),
+            frozenset() if shown else openings_of(folded),
             variants.texts,
             (*origin.tricks, *variants.tricks),
             language,

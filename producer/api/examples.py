@@ -80,6 +80,8 @@ JOB: Final[dict[str, Any]] = {
             }
         ],
         "text": None,
+        "texts": None,
+        "embeddings": None,
         "ai_generated": True,
     },
     "error": None,

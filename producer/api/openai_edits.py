@@ -49,7 +49,7 @@ async def _answer_form(services: Services, tenant: Tenant, request: Request) -> 
         form = await read_edit_form(
             stack,
             request,
-            folder=services.settings.spool_folder,
+            settings=services.settings,
             most=services.pictures.most_bytes,
         )
         refuse_unstorable(form.body)

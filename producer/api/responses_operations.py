@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from infra.postgres.tenants import Tenant
 from producer.api.document import answer, parameter, problems
+from producer.api.illustrate import CODES
 from producer.api.openai_operations import CALL_HEADERS, HELD_ANSWERS
 from producer.api.operations import Answers, Operation
 from producer.api.responses import (
@@ -17,6 +18,7 @@ from producer.api.responses import (
     show_response,
 )
 from producer.api.services import Services
+from schemas.facade_errors import StillRunningError
 
 _Route = Callable[[Services, Tenant, Request], Awaitable[Response]]
 
@@ -100,6 +102,7 @@ DELETE_RESPONSE: Final = Operation(
         _422="A legal hold keeps it.",
     ),
 )
+DELETE_RESPONSE.answers[408][CODES] = [StillRunningError.code]
 
 RESPONSE_ROUTES: Final[tuple[tuple[Operation, _Route], ...]] = (
     (CREATE_RESPONSE, create_response),

@@ -68,10 +68,7 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
     """
     async with AsyncExitStack() as stack:
         clock = SystemClock()
-        pool = create_engine(settings, process="api", hasty=True)
-        stack.push_async_callback(close_engine, pool)
-        # Every route is one statement, or several that only read.
-        engine = single_statements(pool)
+        engine = _open_engine(stack, settings)
         store = open_store(settings)
         stack.push_async_callback(store.close)
         doorbells = await stack.enter_async_context(Doorbells(settings.doorbell_url()))
@@ -80,11 +77,8 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
         stack.push_async_callback(submitter.close)
         progress = ProgressLine(settings.doorbell_url())
         stack.push_async_callback(progress.close)
-        live = await stack.enter_async_context(
-            LiveJobs(engine, settings, doorbells, progress, clock)
-        )
-        feeds = await stack.enter_async_context(FeedTails(engine))
-        waiters = await stack.enter_async_context(Waiters(engine, doorbells, live, feeds))
+        watched = LiveJobs(engine, settings, doorbells, progress, clock)
+        live, feeds, waiters = await _open_listeners(stack, engine, doorbells, watched)
         keys = KeyRing(engine, settings.key_pepper.get_secret_value(), clock)
         stack.push_async_callback(keys.close)
         book = CallBook(engine, clock)
@@ -108,11 +102,30 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
             moderation=checks.moderation,
             verifier=Verifier(engine, open_credentials(settings), Limits()),
             pictures=PictureDoor(),
-            links=ArtifactLinks(
-                settings.key_pepper.get_secret_value(), settings.public_url.rstrip("/"), clock
-            ),
+            links=_links(settings, clock),
             book=book,
         )
+
+
+def _open_engine(stack: AsyncExitStack, settings: Settings) -> AsyncEngine:
+    pool = create_engine(settings, process="api", hasty=True)
+    stack.push_async_callback(close_engine, pool)
+    # Every route is one statement, or several that only read.
+    return single_statements(pool)
+
+
+async def _open_listeners(
+    stack: AsyncExitStack, engine: AsyncEngine, doorbells: Doorbells, watched: LiveJobs
+) -> tuple[LiveJobs, FeedTails, Waiters]:
+    live = await stack.enter_async_context(watched)
+    feeds = await stack.enter_async_context(FeedTails(engine))
+    waiters = await stack.enter_async_context(Waiters(engine, doorbells, live, feeds))
+    return live, feeds, waiters
+
+
+def _links(settings: Settings, clock: Clock) -> ArtifactLinks:
+    pepper = settings.key_pepper.get_secret_value()
+    return ArtifactLinks(pepper, settings.public_url.rstrip("/"), clock)
 
 
 async def _open_checks(

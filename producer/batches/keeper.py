@@ -5,9 +5,11 @@ which every write names: one that stalled past its lease writes nothing any more
 """
 
 import asyncio
-from contextlib import suppress
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -20,8 +22,9 @@ from schemas.errors import DatabaseUnavailableError, GenqError
 from schemas.ids import format_id
 
 # Batches that one process holds. Most of them wait for jobs.
-_HELD: Final = 256
-# Of these, how many read or write a whole file at once, and how many do anything else.
+_HELD: Final = 1_024
+# Of these, how many read or write a whole file at once, and how many do anything else; of one
+# tenant one of each.
 _HEAVY: Final = 2
 _LIGHT: Final = 2
 _RENEWALS: Final = 4
@@ -30,6 +33,20 @@ _LONGEST_PAUSE: Final = 30.0
 _LEAVING_SECONDS: Final = 2.0
 
 _log: Final = structlog.get_logger()
+
+
+class _Turns:
+    """Steps that may be done at once, one of a tenant: the tenants take turns."""
+
+    def __init__(self, places: int) -> None:
+        self._places = asyncio.Semaphore(places)
+        self._tenants = WeakValueDictionary[int, asyncio.Lock]()
+
+    @asynccontextmanager
+    async def of(self, tenant_id: int) -> AsyncGenerator[None]:
+        own = self._tenants.setdefault(tenant_id, asyncio.Lock())
+        async with own, self._places:
+            yield
 
 
 class BatchKeeper:
@@ -43,8 +60,8 @@ class BatchKeeper:
         self._parts = parts
         self._runs: dict[UUID, BatchRun] = {}
         self._tasks: dict[UUID, asyncio.Task[None]] = {}
-        self._heavy = asyncio.Semaphore(_HEAVY)
-        self._light = asyncio.Semaphore(_LIGHT)
+        self._heavy = _Turns(_HEAVY)
+        self._light = _Turns(_LIGHT)
         self._renew_at = 0.0
 
     async def keep(self) -> None:
@@ -103,7 +120,8 @@ class BatchKeeper:
             while True:
                 pause: float | None
                 try:
-                    async with self._heavy if run.heavy else self._light:
+                    turns = self._heavy if run.heavy else self._light
+                    async with turns.of(run.batch.tenant_id):
                         pause = await run.step()
                     failures = 0
                 except BatchLostError:

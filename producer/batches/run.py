@@ -41,6 +41,8 @@ from schemas.stored_file import FileRecord
 
 _COLLECTED_AT_ONCE: Final = 2_000
 _WINDOW_PARTS: Final = 4
+# Other batches get their turn in between.
+_MADE_AT_ONCE: Final = 2_000
 _CHUNK: Final = 256
 # What waits for a person to let a tenant in again is asked now and then.
 _BLOCKED_PAUSE: Final = 5.0
@@ -183,7 +185,7 @@ class BatchRun:
                 room = self._room()
                 if room <= 0:
                     return False, _BLOCKED_PAUSE
-                progress = await expansion.make_jobs(self.batch, room=room)
+                progress = await expansion.make_jobs(self.batch, room=min(room, _MADE_AT_ONCE))
                 self.batch = progress.batch
                 self._open += progress.jobs
         except ObjectMissingError:

@@ -79,7 +79,8 @@ def _judge(server: ModelServer, offered: dict[str, str] | None) -> Finding:
             "it may be another server than you think",
             "does base_url end in /v1?",
         )
-    missing = [model.name for model in server.models if model.name not in offered]
+    named = list(dict.fromkeys(model.name for model in server.models))
+    missing = [name for name in named if name not in offered]
     if missing:
         return warning(
             _CHECK,
@@ -88,7 +89,7 @@ def _judge(server: ModelServer, offered: dict[str, str] | None) -> Finding:
             f"it lists {', '.join(sorted(offered)[:5]) or 'nothing'}; is the name spelled so?",
         )
     simulated = " of the development simulator" if _is_simulator(server, offered) else ""
-    count = len(server.models)
+    count = len(named)
     models = "1 model" if count == 1 else f"{count} models"
     return fine(_CHECK, f"{server.name}: it answers and offers {models}{simulated}")
 

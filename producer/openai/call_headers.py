@@ -51,8 +51,18 @@ def repeats(headers: Headers) -> bool:
 
 
 def cancels(headers: Headers) -> bool:
-    """Return whether the job is to end with the connection."""
-    return headers.get(CANCEL, "").strip().lower() in {"true", "1"}
+    """Return whether the job is to end with the connection.
+
+    Raises:
+        InputError: ``X-Genq-Cancel-On-Disconnect`` says neither true nor false.
+    """
+    told = headers.get(CANCEL, "false").strip().lower()
+    if told not in {"true", "false"}:
+        raise InputError(
+            "the X-Genq-Cancel-On-Disconnect header is not acceptable",
+            fields=[FieldError("/headers/X-Genq-Cancel-On-Disconnect", "must be true or false")],
+        )
+    return told == "true"
 
 
 def defaults_of(headers: Headers) -> Defaults:

@@ -1,6 +1,7 @@
 """``/v1/chat/completions``: a conversation, continued."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -28,12 +29,13 @@ _RULES: Final = Rules(
 )
 
 
+@dataclass(frozen=True, slots=True)
 class ChatCompletions:
     """The endpoint of chats. See ``Endpoint``."""
 
-    path: Final = "/v1/chat/completions"
-    face: Final = "openai.chat"
-    kind: Final = Kind.CHAT
+    path: str = "/v1/chat/completions"
+    face: str = "openai.chat"
+    kind: Kind = Kind.CHAT
 
     def request_of(self, body: Mapping[str, Any], defaults: Defaults) -> JobRequest:
         """Return the job that a body asks for. See ``Endpoint.request_of``."""

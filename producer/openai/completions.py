@@ -1,6 +1,7 @@
 """``/v1/completions``: a text, or several, gone on with; OpenAI's older way to ask."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from producer.openai.endpoint import Defaults, Reading
@@ -13,12 +14,13 @@ from schemas.job import JobRecord, JobRequest
 _RULES: Final = Rules(kind=Kind.COMPLETION)
 
 
+@dataclass(frozen=True, slots=True)
 class Completions:
     """The endpoint of completions. See ``Endpoint``."""
 
-    path: Final = "/v1/completions"
-    face: Final = "openai.completions"
-    kind: Final = Kind.COMPLETION
+    path: str = "/v1/completions"
+    face: str = "openai.completions"
+    kind: Kind = Kind.COMPLETION
 
     def request_of(self, body: Mapping[str, Any], defaults: Defaults) -> JobRequest:
         """Return the job that a body asks for. See ``Endpoint.request_of``."""

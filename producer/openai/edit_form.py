@@ -8,12 +8,12 @@ import re
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final, cast
 
 import orjson
 from starlette.requests import Request
 
+from infra.settings import Settings
 from infra.spool import Spool, open_spool
 from producer.api.form_parts import FORM_BYTES, Form, Part
 from producer.openai.edits import IMAGE, IMAGES, MASK
@@ -66,14 +66,14 @@ class EditForm:
 
 
 async def read_edit_form(
-    stack: AsyncExitStack, request: Request, *, folder: Path | None, most: int
+    stack: AsyncExitStack, request: Request, *, settings: Settings, most: int
 ) -> EditForm:
     """Read a form to its end; its pictures are gone when ``stack`` closes.
 
     Args:
         stack: Closes what is opened.
         request: Its body has not been read.
-        folder: Where pictures wait; ``None``: the system's temporary folder.
+        settings: Say where pictures wait.
         most: Bytes of one picture.
 
     Raises:
@@ -85,7 +85,7 @@ async def read_edit_form(
     declared = request.headers.get("content-length", "")
     if declared.isascii() and declared.isdigit() and int(declared) > MOST_BYTES + FORM_BYTES:
         raise _too_large()
-    reading = _Reading(stack, Form(request), folder, most)
+    reading = _Reading(stack, Form(request), settings, most)
     return await reading.whole()
 
 
@@ -93,11 +93,11 @@ class _Reading:
     """One form on its way."""
 
     def __init__(
-        self, stack: AsyncExitStack, form: Form, folder: Path | None, most: int
+        self, stack: AsyncExitStack, form: Form, settings: Settings, most: int
     ) -> None:
         self._stack = stack
         self._form = form
-        self._folder = folder
+        self._settings = settings
         self._most = most
         self._left = MOST_BYTES
         self._body: dict[str, Any] = {}
@@ -130,7 +130,7 @@ class _Reading:
         if part.filename is None and not part.content_type.startswith("image/"):
             # The id of a file, or a data URL.
             return await self._form.text(part, _FIELD_BYTES)
-        spool = await self._stack.enter_async_context(open_spool(self._folder))
+        spool = await self._stack.enter_async_context(open_spool(self._settings))
         async for chunk in self._form.content():
             if spool.size + len(chunk) > self._most:
                 raise unfit(pointer, f"a picture may have {self._most} bytes at the most")

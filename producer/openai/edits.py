@@ -6,6 +6,7 @@ form are files by the time that their body gets here.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from producer.openai.endpoint import Defaults, Reading
@@ -34,12 +35,13 @@ _NOT_FETCHED: Final = (
 )
 
 
+@dataclass(frozen=True, slots=True)
 class ImageEdits:
     """Pictures made of pictures and words. See ``Endpoint``."""
 
-    path: Final = "/v1/images/edits"
-    face: Final = "openai.edits"
-    kind: Final = Kind.IMAGE_EDIT
+    path: str = "/v1/images/edits"
+    face: str = "openai.edits"
+    kind: Kind = Kind.IMAGE_EDIT
 
     def request_of(self, body: Mapping[str, Any], defaults: Defaults) -> JobRequest:
         """See ``Endpoint.request_of``."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from producer.openai.endpoint import Defaults, Reading
@@ -20,16 +21,17 @@ _RULES: Final = Rules(kind=Kind.EMBEDDING, dropped=frozenset({_FORMAT}))
 _FEW: Final = 1 << 20
 
 
+@dataclass(frozen=True, slots=True)
 class Embeddings:
     """The endpoint of embeddings. See ``Endpoint``."""
 
-    path: Final = "/v1/embeddings"
-    face: Final = "openai.embeddings"
-    kind: Final = Kind.EMBEDDING
+    path: str = "/v1/embeddings"
+    face: str = "openai.embeddings"
+    kind: Kind = Kind.EMBEDDING
 
     def request_of(self, body: Mapping[str, Any], defaults: Defaults) -> JobRequest:
         """Return the job that a body asks for. See ``Endpoint.request_of``."""
-        if body.get(_FORMAT) not in {None, _FLOAT, _BASE64}:
+        if body.get(_FORMAT) not in (None, _FLOAT, _BASE64):  # noqa: PLR6201 - may be a list
             message = f"must be {_FLOAT} or {_BASE64}"
             fault = FieldError(f"/{_FORMAT}", message)
             raise InputError(f"{_FORMAT} {message}", fields=[fault])
@@ -62,5 +64,6 @@ def _numbers(kept: Sequence[str]) -> list[list[float]]:
 
 def _usage(job: JobRecord) -> dict[str, int]:
     # OpenAI's clients read it without asking whether it is there.
-    tokens: int = (job.made.get("usage") or {}).get("input_tokens") or 0
+    told: Mapping[str, int | None] = job.made.get("usage") or {}
+    tokens = told.get("input_tokens") or 0
     return {"prompt_tokens": tokens, "total_tokens": tokens}

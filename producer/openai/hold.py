@@ -15,7 +15,6 @@ from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Message, Receive
 
 from infra.postgres.engine import transaction
 from infra.postgres.held_calls import Held
@@ -35,6 +34,7 @@ from producer.openai.call_headers import (
     is_repeated,
     repeats,
 )
+from producer.openai.client_line import Line
 from producer.openai.endpoint import Endpoint, Reading
 from producer.openai.problems import openai_problem
 from producer.openai.refusals import NO_RETRY, refusal_of
@@ -88,25 +88,6 @@ class TakenCall:
         headers = {"x-genq-job-id": format_id("job", job.id), **told}
         held = replace(self.held, job_id=job.id) if self.held else None
         return replace(self, known=job, held=held, headers=headers)
-
-
-class Line:
-    """The client's end of a call: remembers that it hung up.
-
-    Args:
-        receive: The request's ASGI channel, its body read already.
-    """
-
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
-        self.gone = False
-
-    async def receive(self) -> Message:
-        """Return the next message of the client."""
-        message = await self._receive()
-        if message["type"] == "http.disconnect":
-            self.gone = True
-        return message
 
 
 async def held_answer(

@@ -7,6 +7,7 @@ in text would be huge.
 
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -47,12 +48,13 @@ _FORMATS: Final = MappingProxyType(
 )
 
 
+@dataclass(frozen=True, slots=True)
 class ImageGenerations:
     """Pictures made of words. See ``Endpoint``."""
 
-    path: Final = "/v1/images/generations"
-    face: Final = "openai.images"
-    kind: Final = Kind.IMAGE
+    path: str = "/v1/images/generations"
+    face: str = "openai.images"
+    kind: Kind = Kind.IMAGE
 
     def request_of(self, body: Mapping[str, Any], defaults: Defaults) -> JobRequest:
         """See ``Endpoint.request_of``."""

@@ -14,9 +14,9 @@ from infra.postgres.tenants import Tenant
 from producer.api.live_stream import LONGEST_SECONDS, EventStream
 from producer.api.services import Services
 from producer.openai.call_headers import cancels
+from producer.openai.client_line import Line
 from producer.openai.endpoint import Endpoint
 from producer.openai.hold import (
-    Line,
     answer_end,
     delivered,
     let_go,

@@ -20,10 +20,10 @@ from infra.postgres.tenants import Tenant
 from producer.api.live_stream import LONGEST_SECONDS, EventStream, hang_up
 from producer.api.services import Services
 from producer.openai.call_headers import cancels
+from producer.openai.client_line import Line
 from producer.openai.endpoint import Endpoint
 from producer.openai.hold import (
     CLIENT_LEFT,
-    Line,
     TakenCall,
     answer_end,
     delivered,
@@ -65,6 +65,8 @@ async def streamed_answer(
     """
     usage = _includes_usage(body)
     call = await take_call(services, tenant, request, endpoint, body)
+    if call.job.state.final and call.job.state is not JobState.SUCCEEDED:
+        return await answer_end(services, call, call.job, request)
     async with AsyncExitStack() as stack:
         ending = _Ending(services, call, request)
         stack.push_async_callback(ending.settle)

@@ -1,19 +1,16 @@
 """Batches over HTTP, as OpenAI's own client and everybody else meets them."""
 
-from datetime import timedelta
 from typing import Any
 
 import openai
-import orjson
 import pytest
 
 from infra.settings import Settings
-from schemas.batch import BatchStatus, LineOutcome
+from schemas.batch import BatchStatus
 from schemas.batch_view import BatchView
 from schemas.stored_file import FilePurpose
 from tests.api.batches import (
     WANTED,
-    end_line,
     go_on,
     make,
     openai_client,
@@ -88,10 +85,9 @@ def test_every_fault_of_a_batch_is_named(settings: Settings) -> None:
         assert await refused(endpoint="/v1/videos") == (400, {"/endpoint"})
         for window in ("30m", "0h", "169h", "8d", "1w", "24", ""):
             assert await refused(completion_window=window) == (400, {"/completion_window"})
-        assert await refused(input_file_id=UNKNOWN_FILE) == (400, {"/input_file_id"})
-        assert await refused(input_file_id="job_1") == (400, {"/input_file_id"})
-        other = await upload(api, purpose=FilePurpose.VISION)
-        assert await refused(input_file_id=other) == (400, {"/input_file_id"})
+        vision = await upload(api, purpose=FilePurpose.VISION)
+        for wrong in (UNKNOWN_FILE, "job_1", vision):
+            assert await refused(input_file_id=wrong) == (400, {"/input_file_id"})
         assert await refused(metadata={str(n): "" for n in range(17)}) == (400, {"/metadata"})
         assert await refused(output_expires_after={"anchor": "created_at", "seconds": 1}) == (
             400,
@@ -109,7 +105,12 @@ def test_every_fault_of_a_batch_is_named(settings: Settings) -> None:
             400,
             {"/genq/webhook/url"},
         )
-        # As OpenAI's clients see it.
+
+    run(settings, scenario)
+
+
+def test_openai_s_client_is_told_which_parameter_is_wrong(settings: Settings) -> None:
+    async def scenario(api: Served) -> None:
         async with openai_client(api) as client:
             with pytest.raises(openai.BadRequestError) as told:
                 await client.batches.create(
@@ -167,98 +168,6 @@ def test_an_idempotency_key_makes_one_batch(settings: Settings) -> None:
         refused = await api.http.post("/v1/batches", json=other, headers=key)
         assert refused.status_code == 422
         assert len((await api.http.get("/v1/batches")).json()["data"]) == 1
-
-    run(settings, scenario)
-
-
-async def halfway(api: Served) -> str:
-    """Make a batch of eight lines, four of which have ended within ten seconds."""
-    batch = (await make(api))["id"]
-    await go_on(
-        api,
-        batch,
-        status=int(BatchStatus.IN_PROGRESS),
-        in_progress_at=api.services.clock.now() - timedelta(seconds=10),
-        total=8,
-        completed=2,
-        failed=2,
-    )
-    await end_line(api, batch, 5)
-    await end_line(api, batch, 1, LineOutcome.FAILED)
-    await end_line(api, batch, 2)
-    await end_line(api, batch, 3, LineOutcome.EXPIRED)
-    return batch
-
-
-async def read(api: Served, batch: str, **query: Any) -> tuple[list[dict[str, Any]], str]:
-    answer = await api.http.get(f"/v1/batches/{batch}/results", params=query)
-    assert answer.status_code == 200, answer.text
-    assert answer.headers["content-type"] == "application/x-ndjson"
-    lines = [orjson.loads(line) for line in answer.text.splitlines()]
-    return lines, answer.headers["x-genq-next-after"]
-
-
-def test_results_are_there_while_the_batch_runs(settings: Settings) -> None:
-    async def scenario(api: Served) -> None:
-        batch = await halfway(api)
-
-        lines, following = await read(api, batch)
-        assert following == "4"
-        assert [(one["seq"], one["custom_id"]) for one in lines] == [
-            (1, "line-5"),
-            (2, "line-1"),
-            (3, "line-2"),
-            (4, "line-3"),
-        ]
-        answer = lines[0]["response"]
-        assert (answer["status_code"], lines[0]["error"]) == (200, None)
-        assert answer["body"]["choices"][0]["message"]["content"] == "answer 5"
-        assert lines[1]["response"]["status_code"] >= 400
-        assert "too slow" in lines[1]["response"]["body"]["error"]["message"]
-        assert lines[3]["response"] is None
-        assert lines[3]["error"]["code"] == "batch_expired"
-
-    run(settings, scenario)
-
-
-def test_results_are_read_on_from_where_one_stopped(settings: Settings) -> None:
-    async def scenario(api: Served) -> None:
-        assert await read(api, (await make(api))["id"]) == ([], "0")
-        batch = await halfway(api)
-        lines, _ = await read(api, batch)
-        assert await read(api, batch, limit=2) == (lines[:2], "2")
-        assert await read(api, batch, limit=2, after=2) == (lines[2:], "4")
-        assert await read(api, batch, after=4) == ([], "4")
-        assert await read(api, batch, include="errors") == ([lines[1], lines[3]], "4")
-        assert await read(api, batch, include="errors", limit=1) == ([lines[1]], "2")
-        assert await read(api, batch, include="output") == ([lines[0], lines[2]], "4")
-        for query in ({"after": -1}, {"limit": 0}, {"include": "some"}, {"page": 1}):
-            refused = await api.http.get(f"/v1/batches/{batch}/results", params=query)
-            assert refused.status_code == 400
-
-    run(settings, scenario)
-
-
-def test_a_batch_tells_how_far_it_is_and_why_lines_failed(settings: Settings) -> None:
-    async def scenario(api: Served) -> None:
-        batch = await halfway(api)
-        shown = (await api.http.get(f"/v1/batches/{batch}")).json()
-        assert shown["request_counts"] == {"total": 8, "completed": 2, "failed": 2}
-        assert shown["genq"]["progress"] == 0.5
-        low, high = shown["genq"]["eta_seconds"]
-        assert low <= 10 <= high
-        groups = {one["code"]: one for one in shown["genq"]["errors"]}
-        assert groups.keys() == {"model_timeout", "batch_expired"}
-        assert groups["model_timeout"] == {
-            "code": "model_timeout",
-            "count": 1,
-            "message": "too slow",
-            "sample_custom_id": "line-1",
-            "sample_line": 1,
-        }
-        assert shown["genq"]["errors_looked_at"] == 2
-        listed = (await api.http.get("/v1/batches")).json()["data"][0]
-        assert listed["genq"]["errors"] is None
 
     run(settings, scenario)
 

@@ -30,7 +30,7 @@ from tests.api.two_tenants import (
 # They differ from call to call, and tell of the call alone.
 OF_THE_CALL = ("date", "x-request-id", "ratelimit", "retry-after", "content-length")
 CHANGING = re.compile(r'"(error_id|instance)":"[^"]*"')
-ID = re.compile(r"[a-z]+_[0-9a-z]{26}")
+ID = re.compile(r"[a-z]+[_-][0-9a-z]{26}")
 OWNED = sorted(name for name, table in metadata.tables.items() if "tenant_id" in table.c)
 
 

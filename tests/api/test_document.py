@@ -59,7 +59,8 @@ def test_every_operation_is_told_in_full(settings: Settings) -> None:
             assert operation["description"], name
             assert set(operation["tags"]) <= tags, name
             assert all(answer["description"] for answer in operation["responses"].values())
-            if "/v1/" in name:
+            # Links to artifacts work without a key.
+            if "/v1/" in name and "{token}" not in name:
                 assert operation["security"] == [{"bearer": []}], name
                 assert {"401", "403", "500", "503"} <= set(operation["responses"]), name
             else:

@@ -18,11 +18,12 @@ from infra.progress import News
 from producer.api.app import create_app
 from producer.api.services import Services
 from schemas.ids import Prefix, format_id, parse_id
+from tests.api.belongings import batched, listed, of_people, policy, reported
 from tests.api.dead_letters import dead
 from tests.api.delivery_history import History
 from tests.api.served import IMAGE, Served, new_key
+from tests.api.stranger_bodies import BODIES, CANARY, RESPONSE
 
-CANARY: Final = "canary-7f3a"
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 # Kinds of ids, by the name under which paths, queries and bodies take them.
 _IDS: Final[Mapping[str, Prefix]] = {
@@ -37,6 +38,7 @@ _IDS: Final[Mapping[str, Prefix]] = {
     "hold_id": "hold",
     "review_id": "rev",
     "file_id": "file",
+    "batch_id": "batch",
     "response_id": "resp",
 }
 _PLACE: Final = re.compile(r"\{(\w+)(?::path)?\}")
@@ -59,69 +61,6 @@ _NEUTRAL: Final = frozenset(
         "stream", "starting_after",
     }
 )  # fmt: skip
-
-_RESPONSE: Final = {"input": CANARY, "background": True}
-# By operation: bodies with {ids}, and those that mean everything that there is.
-_BODIES: Final[Mapping[str, Sequence[Any]]] = {
-    "submit_job": (IMAGE,),
-    "submit_jobs": ({"jobs": [IMAGE]},),
-    "estimate_job": (IMAGE,),
-    "cancel_jobs": ({"all": True}, {"end_user": CANARY}, {"metadata": {"secret": CANARY}}),
-    "redrive_dead_letters": ({"job_id": "{job_id}"}, {"filter": {}}),
-    "retry_job": ({}, {"as": "new_attempt"}),
-    "act_on_jobs": (
-        {"action": "cancel", "all": True},
-        {"action": "retry", "all": True, "cursor": "{job_id}"},
-        {"action": "cancel", "filter": {"tag": [CANARY]}, "dry_run": True},
-        {"action": "retry", "filter": {"schedule_id": "{schedule_id}"}, "dry_run": True},
-    ),
-    "create_schedule": ({"name": "mine", "cron": "@daily", "request": IMAGE},),
-    "update_schedule": ({"name": "mine"}, {"paused": True}),
-    "create_key": ({"name": "mine"},),
-    "create_webhook_endpoint": ({"name": "mine", "url": "https://example.com/mine"},),
-    "update_webhook_endpoint": ({"name": "mine"}, {"genq": {"headers": {"X-A": "1"}}}),
-    "rotate_webhook_endpoint_secret": ({}, {"genq": {"grace_seconds": 60}}),
-    "test_webhook_endpoint": ({"event_type": "job.succeeded"},),
-    "disable_webhook_endpoint": ({},),
-    "create_webhook_portal_link": ({},),
-    "rotate_own_webhook_secret": ({},),
-    "recover_webhook_endpoint": ({"since": "2026-01-01T00:00:00Z", "only": "all"},),
-    "rotate_key": ({}, {"overlap": 0}),
-    "set_retention": ({"prompt_hours": 100, "result_hours": 100},),
-    "claim_next_review": ({}, {"category": CANARY}),
-    "decide_review": ({"decision": "approve", "reason": "harmless"},),
-    "appeal_job": ({"text": "mine"},),
-    "report_job": ({"category": "other"},),
-    "erase_person": ({"end_user": CANARY},),
-    "create_moderation": ({"input": CANARY},),
-    "create_chat_completion": ({"messages": [{"role": "user", "content": CANARY}]},),
-    "create_completion": ({"prompt": CANARY},),
-    "create_image": ({"prompt": CANARY},),
-    "edit_image": (
-        {"prompt": CANARY, "images": [{"file_id": "{file_id}"}]},
-        {"prompt": CANARY, "image": "data:image/png;base64,AAAA", "mask": "{file_id}"},
-    ),
-    "create_response": (_RESPONSE,),
-    "create_embedding": ({"input": CANARY},),
-    "verify": ({"text": CANARY}, {"sha256": "00" * 32}),
-    "create_own_policy": ({"policy": "mine", "categories": {"violence": {"block": 0.5}}},),
-    "simulate_own_policy": (
-        {"document": {"policy": "mine", "categories": {"violence": {"block": 0.5}}}},
-        {"version": 4},
-    ),
-    "create_own_hash_list": ({"name": "mine"},),
-    # A form, which leads to nobody.
-    "create_file": ({},),
-    "create_batch": (
-        {
-            "input_file_id": "{file_id}",
-            "endpoint": "/v1/chat/completions",
-            "completion_window": "24h",
-        },
-    ),
-    "retry_batch": ({},),
-    "change_own_hash_entries": ({"lines": ["00" * 32]},),
-}
 
 
 @dataclass(frozen=True)
@@ -188,66 +127,17 @@ async def settle(api: Served) -> Estate:
         "delivery_id": [sent[0]["id"]],
         "event_id": [sent[0]["event_id"]],
         "recovery_id": [recovery.json()["id"]],
-        "response_id": [
-            (await api.http.post("/v1/responses", json=_RESPONSE)).json()["id"]
-        ],
-        "review_id": [await _reported(api, done["id"])],
-        **await _batched(api),
-        **await _of_people(api),
-        "list": [await _listed(api)],
-        "version": [await _policy(api)],
+        "response_id": [(await api.http.post("/v1/responses", json=RESPONSE)).json()["id"]],
+        "review_id": [await reported(api, done["id"])],
+        **await batched(api),
+        **await of_people(api),
+        "list": [await listed(api)],
+        "version": [await policy(api)],
         "index": ["0"],
         "model": [CANARY],
         "tenant": ["acme"],
     }
     return Estate(ids, jobs)
-
-
-async def _policy(api: Served) -> str:
-    """Make more versions than the stranger will: each tenant counts its own."""
-    document = {"policy": CANARY, "categories": {"violence": {"block": 0.5}}}
-    made = [await api.http.post("/v1/safety/policies", json=document) for _ in range(4)]
-    return str(made[-1].json()["version"])
-
-
-async def _listed(api: Served) -> str:
-    await api.http.post("/v1/safety/hash_lists", json={"name": "theirs", "category": "canary"})
-    body = {"lines": [f"{'ab' * 32} {CANARY}"]}
-    await api.http.post("/v1/safety/hash_lists/theirs/entries", json=body)
-    return "theirs"
-
-
-async def _reported(api: Served, job_id: str) -> str:
-    body = {"category": "other", "note": CANARY}
-    report = await api.http.post(f"/v1/jobs/{job_id}/report", json=body)
-    return report.json()["review"]
-
-
-async def _uploaded(api: Served) -> str:
-    form = {"file": (f"{CANARY}.jsonl", CANARY.encode())}
-    made = await api.http.post("/v1/files", data={"purpose": "batch"}, files=form)
-    return made.json()["id"]
-
-
-async def _batched(api: Served) -> dict[str, list[str]]:
-    file = await _uploaded(api)
-    body = {
-        "input_file_id": file,
-        "endpoint": "/v1/chat/completions",
-        "completion_window": "24h",
-        "metadata": {"secret": CANARY},
-    }
-    made = await api.http.post("/v1/batches", json=body)
-    return {"file_id": [file], "batch_id": [made.json()["id"]]}
-
-
-async def _of_people(api: Served) -> dict[str, list[str]]:
-    asked = await api.http.post("/v1/privacy/erasures", json={"end_user": "nobody"})
-    # Holds are the operators'.
-    return {
-        "erasure_id": [asked.json()["id"]],
-        "hold_id": ["hold_01kb0q5v3mf0t8w2c7d4e9g6hj"],
-    }
 
 
 async def stranger(api: Served) -> dict[str, str]:
@@ -274,7 +164,7 @@ def attempts(route: APIRoute, estate: Estate) -> Iterator[Attempt]:
     if "/admin/" not in route.path:
         queries = [{}, *_queries(route, extra["parameters"], estate)]
         if "requestBody" in extra:
-            bodies = list(_filled(_BODIES[_known(route, _BODIES, route.name)], estate))
+            bodies = list(_filled(BODIES[_known(route, BODIES, route.name)], estate))
     names = _PLACE.findall(route.path)
     for name in names:
         _known(route, estate.ids, name)

@@ -68,16 +68,16 @@ class Source:
 
     def code_lines(self, first: int, last: int) -> set[int]:
         """Lines from ``first`` to ``last`` that hold code, whatever code it is."""
-        return self._code.intersection(range(first, last + 1))
+        return self._code & set(range(first, last + 1))
 
     @cached_property
-    def _code(self) -> frozenset[int]:
-        return frozenset(
+    def _code(self) -> set[int]:
+        return {
             line
             for token in self.tokens
             if token.type not in _LAYOUT_TOKENS
             for line in range(token.start[0], token.end[0] + 1)
-        )
+        }
 
 
 def length_of(source: Source, function: Function) -> int:

@@ -43,10 +43,8 @@ WAIVERS: Final[Mapping[str, str]] = {
     "api_keys_of_all._FIND": _OPERATORS,
     "budgets._UNBALANCED": _OPERATORS,
     "budgets._WRITTEN": _OWN,
-    "cancel._MARK": _LOOKED_UP,
     "capacity._CAPACITY": _NUMBERS,
     "claim_keys._LIVE": "by ids of jobs that hold keys of the tenant",
-    "dead_letters._HISTORY": _LOOKED_UP,
     "forgotten_reservations._SETTLE": _OPERATORS,
     "hash_lists._ALL": "for the cache of a process, which gives each tenant its own",
     "hash_lists._IMPORT": "by the id of a list that was locked for its owner",
@@ -56,8 +54,6 @@ WAIVERS: Final[Mapping[str, str]] = {
     "policies._ACTIVE": "for the cache of a process, which gives each tenant its own",
     "positions._EXPLAIN_LANE": _NUMBERS,
     "provenance._NEAR": "whether anybody made it here; of others' results nothing else is told",
-    "schedules._RUNS": _LOOKED_UP,
-    "schedules._SERVED": _LOOKED_UP,
     "state_counts._ACTIVE": _NUMBERS,
     "state_counts._DELIVERIES": _NUMBERS,
     "state_counts._LANES": _NUMBERS,
@@ -66,7 +62,11 @@ WAIVERS: Final[Mapping[str, str]] = {
     "submit._WRITTEN_BEFORE": _OWN,
     "hold._HOLD_NEW": "by ids of jobs that the same transaction has written for the tenant",
     "unique_jobs._IS_LIVE": "by the id of a job that holds a key of the tenant",
-}
+} | dict.fromkeys((
+    "cancel._MARK", "dead_letters._HISTORY", "erase_content._JOBS", "erase_content._KEYS",
+    "erase_content._PENDING", "erase_content._PROMPTS", "erase_content._RESULTS",
+    "job_files._LEAVE_OF_JOBS", "schedules._RUNS", "schedules._SERVED",
+), _LOOKED_UP)  # fmt: skip
 
 VALKEY: Final = re.compile(r"(genq:[a-z]+)(?=[:{]|$)")
 # Who can read another tenant's through a key or a channel, by its beginning.

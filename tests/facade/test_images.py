@@ -145,7 +145,7 @@ def test_a_repeated_form_attaches_and_leaves_no_second_copy(settings: Settings) 
         files: list[Any] = []
         async with asyncio.timeout(10):
             while len(files) < 2:
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.02)  # sleeps: the client comes back by itself
                 files = await here.sql("SELECT job_id, deleted_at FROM file ORDER BY id")
                 files = [one for one in files if one.job_id or one.deleted_at]
         await here.api.end(job, pictures=[b"blue"])

@@ -14,6 +14,7 @@ from infra.http.outbound import OutboundPolicy
 from infra.new_ids import new_key
 from infra.objectstore.keys import file_key
 from infra.postgres.files import insert_file, publish_file
+from infra.postgres.list_jobs import list_jobs
 from infra.safety.detectors_in_order import Detectors
 from infra.safety.moderation import Moderation
 from infra.safety.moderator import Moderator
@@ -25,6 +26,7 @@ from schemas.errors import InputError
 from schemas.generation import Kind
 from schemas.ids import format_id
 from schemas.job import JobRecord, JobRequest, job_view
+from schemas.job_filter import JobFilter
 from schemas.job_states import JobState
 from schemas.model_catalog import ModelServer, ModelSpec
 from schemas.safety import Finding, Medium, Stage
@@ -130,7 +132,14 @@ def test_a_job_of_every_kind_ends_with_what_it_asked_for(
     assert (
         job_view(vectors, "", whole=True)["output"]["embeddings"] == vectors.made["embeddings"]
     )
-    assert "embeddings" not in job_view(vectors, "")["output"]
+    assert job_view(vectors, "")["output"]["embeddings"] is None
+    # Large ones do not travel with pages of jobs.
+    large = run(genq, Kind.EMBEDDING, input=["a kite"] * 50, dimensions=1024)
+    assert len(large.made["embeddings"]) == 50
+    tenant = genq.tenant("acme").id
+    page = genq.in_transaction(lambda c: list_jobs(c, tenant, JobFilter(), limit=10))
+    assert [bool(job.made) for job in page] == [False, True]
+    assert {job.content for job in page} == {"kept"}
     text = run(genq, Kind.COMPLETION, prompt=["A kite is", "The sea is"], max_tokens=3)
     assert text.text == text.made["choices"][0]["text"]
     assert len(job_view(text, "", whole=True)["output"]["texts"]) == 2

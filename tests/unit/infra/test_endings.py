@@ -91,6 +91,8 @@ def test_an_event_is_thin_for_who_did_not_ask_for_outputs() -> None:
     assert full["data"]["output"] == {
         "artifacts": [],
         "text": "Rhonda",
+        "texts": None,
+        "embeddings": None,
         "ai_generated": True,
     }
     assert thin["data"]["output"] == full["data"]["output"] | {"text": None}
@@ -115,7 +117,13 @@ def test_outputs_that_make_an_event_too_large_are_left_out_and_the_event_says_so
     event = end(chat_claim(), result={"text": letter * times}).event
 
     data = orjson.loads(event.body)["data"]
-    nothing: dict[str, Any] = {"artifacts": [], "text": None, "ai_generated": True}
+    nothing: dict[str, Any] = {
+        "artifacts": [],
+        "text": None,
+        "texts": None,
+        "embeddings": None,
+        "ai_generated": True,
+    }
     assert (data["output"], data["truncated"]) == (nothing, True)
     assert len(event.body) < MAX_BODY_BYTES
     assert "truncated" not in orjson.loads(event.thin or b"")["data"]

@@ -268,7 +268,10 @@ def test_every_kind_has_a_wall_time(environment: Environment) -> None:
 
     assert {kind: settings.attempt_timeout(kind) for kind in Kind} == {
         Kind.IMAGE: timedelta(minutes=1),
+        Kind.IMAGE_EDIT: timedelta(minutes=1),
         Kind.CHAT: timedelta(minutes=2),
+        Kind.COMPLETION: timedelta(minutes=2),
+        Kind.EMBEDDING: timedelta(minutes=2),
     }
 
 

@@ -153,6 +153,17 @@ def test_nobody_sees_words_who_did_not_ask_or_whose_texts_others_judge() -> None
     play(scenario)
 
 
+def test_of_a_long_text_only_what_is_new_is_judged_again_with_pages_before_it() -> None:
+    async def scenario() -> None:
+        judge = Judge()
+        await Scene(CLAIM, judge).write(*[STORY * 100] * 3)
+        whole = len(STORY) * 100
+        assert [len(text) for text in judge.asked] == [whole, whole + 3_000, whole + 3_000]
+        assert judge.asked[-1] == (STORY * 300)[-whole - 3_000 :]
+
+    play(scenario)
+
+
 def test_a_very_long_text_is_shown_so_far_and_short_ones_not_at_all() -> None:
     async def scenario() -> None:
         shown = await Scene(CLAIM, Judge()).write("word " * 10_000, "and more ")

@@ -66,6 +66,6 @@ class ModerateOutput:
             # Should people let it pass, it is handed out as it lies there.
             run = await self._mark(run)
         pictures = run.output.pictures if run.output else ()
-        held = await put_pictures(self._store, claim, pictures, prefix=QUARANTINE)
+        held = await put_pictures(self._store, claim, pictures, run.marks, prefix=QUARANTINE)
         stop = HeldForReviewError(Stage.OUTPUT, verdict, review_terms(verdict, judged.policy))
         return replace(run, artifacts=held, stop=stop)

@@ -22,4 +22,5 @@ class Store:
             ObjectStoreError: A picture could not be stored; the others are given up.
         """
         pictures = run.output.pictures if run.output else ()
-        return replace(run, artifacts=await put_pictures(self._store, run.claim, pictures))
+        put = await put_pictures(self._store, run.claim, pictures, run.marks)
+        return replace(run, artifacts=put)

@@ -14,7 +14,7 @@ from infra.safety.reading import Reading
 from infra.settings import Settings
 from schemas.checks import check_facts
 from schemas.policy import resolve
-from schemas.safety import Action, Coverage, Finding, Medium, Stage, Subject
+from schemas.safety import Action, Coverage, Finding, Medium, Picture, Stage, Subject
 from schemas.tenant_plan import SafetyLevel
 from schemas.verdict_json import verdict_facts
 from tests.fixtures.dialling import dialled
@@ -124,3 +124,21 @@ def test_the_offline_path_opens_no_socket() -> None:
         found = [asyncio.run(moderator.evaluate(prompt(text), POLICY)) for text in texts]
     assert seen == []
     assert [verdict.action for verdict in found] == [Action.BLOCK, Action.BLOCK, Action.ALLOW]
+
+
+def test_of_an_output_s_picture_that_nobody_unpacks_no_thread_is_made() -> None:
+    looks: list[tuple[str, str]] = []
+    lists = Noting("HashListDetector", looks)
+    moderator = Moderator(Detectors(lists=(lists,)), SystemClock())
+
+    def threads_of(stage: Stage, size: int) -> set[str]:
+        looks.clear()
+        seen = Picture(b"\x89PNG\r\n\x1a\n" + bytes(size), "image/png")
+        subject = Subject(stage, Medium.IMAGE, 1, text="a kite", picture=seen)
+        asyncio.run(moderator.evaluate(subject, POLICY))
+        return {thread for _, thread in looks}
+
+    assert threads_of(Stage.OUTPUT, 1_000) == {"MainThread"}
+    # Unpacked, or too many bytes even for a digest.
+    assert "MainThread" not in threads_of(Stage.PROMPT, 1_000)
+    assert "MainThread" not in threads_of(Stage.OUTPUT, 1_000_000)

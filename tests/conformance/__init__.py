@@ -1,0 +1,1 @@
+"""OpenAI's own clients, unmodified, against a whole genq of real processes."""

@@ -1,0 +1,61 @@
+"""One text on the command line becomes a job of every kind; what cannot be is named."""
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from genq.cli.kind_input import kind_input, read_pictures
+from genq.models import KINDS, Output
+from schemas.embedding_vectors import packed_floats
+from schemas.generation import INPUTS, Kind
+from tests.fixtures.model_server import png
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_text_is_a_job_of_every_kind(kind: str, tmp_path: Path) -> None:
+    picture = tmp_path / "kite.png"
+    picture.write_bytes(png())
+    given: dict[str, Any] = (
+        {"images": read_pictures([str(picture), "file-01kbtk3j8vfp6ahs8xjwyd6xkd"])}
+        if kind == "image_edit"
+        else {}
+    )
+    # The service takes it.
+    INPUTS[Kind(kind)].model_validate(kind_input(kind, "a kite", given))
+    if given:
+        assert base64.b64decode(given["images"][0].partition(",")[2]) == png()
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "why"),
+    [
+        ("chat", {"size": "64x64"}, "only image and image_edit jobs"),
+        ("embedding", {"n": 2}, "only image and chat and completion and image_edit jobs"),
+        ("image", {"images": ["job_1/0"]}, "only image_edit jobs"),
+        ("image_edit", {}, "with --image"),
+        ("imagine", {}, "did you mean image"),
+    ],
+)
+def test_what_a_kind_does_not_have_is_refused(
+    kind: str, given: dict[str, Any], why: str
+) -> None:
+    with pytest.raises(typer.BadParameter, match=why):
+        kind_input(kind, "a kite", given)
+
+
+def test_a_file_that_is_no_picture_is_refused(tmp_path: Path) -> None:
+    words = tmp_path / "kite.png"
+    words.write_text("a kite")
+    with pytest.raises(typer.BadParameter, match="is no PNG, JPEG or WebP"):
+        read_pictures([str(words)])
+    with pytest.raises(typer.BadParameter, match="cannot be read: No such file"):
+        read_pictures([str(tmp_path / "sea.png")])
+
+
+def test_vectors_are_numbers_again() -> None:
+    numbers = [[0.5, -1.0], [2.0, 0.25]]
+    output = Output(embeddings=tuple(map(packed_floats, numbers)))
+    assert output.vectors == numbers
