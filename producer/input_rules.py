@@ -21,8 +21,9 @@ URL_POLICY: Final = "url_policy"
 
 MAX_DEPTH: Final = 32
 """How many objects and arrays may stand inside each other."""
-MAX_MEMBERS: Final = 200_000
-"""How many values one request may hold, wherever they stand."""
+MAX_MEMBERS: Final = 320_000
+"""How many values one request may hold, wherever they stand: more than the 300,000 tokens that
+OpenAI's API embeds in one."""
 MAX_TEXTS: Final = 8_000
 """How many texts one parameter may hold: each is judged by itself."""
 MOST_FAULTS: Final = 20
@@ -35,6 +36,8 @@ _SCHEME: Final = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*:")
 _WITH_HOST: Final = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*://")
 _URL_NAMES: Final = frozenset({"url", "image_url", "file_url", "video_url", "audio_url"})
 _INLINE: Final = "data:"
+# Parameters that are a text, or a list of them.
+_TEXTS: Final = ("prompt", "suffix", "input")
 
 Step = str | int
 Place = tuple[Step, ...]
@@ -118,10 +121,14 @@ def _told(request: JobRequest, parameters: Mapping[str, Any]) -> Iterator[tuple[
 
 
 def _texts(parameters: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
-    """Yield what a model is told: the prompt, or the texts of the messages."""
-    prompt = parameters.get("prompt")
-    if isinstance(prompt, str):
-        yield ("input", "prompt"), prompt
+    """Yield what a model is told: prompts, texts to embed, or those of the messages."""
+    for name in _TEXTS:
+        value: object = parameters.get(name)
+        if isinstance(value, str):
+            yield ("input", name), value
+        elif isinstance(value, list):
+            items = enumerate(cast("list[object]", value))
+            yield from ((("input", name, n), one) for n, one in items if isinstance(one, str))
     for n, message in enumerate(_messages(parameters)):
         content = message.get("content")
         place: Place = ("input", "messages", n, "content")
@@ -141,7 +148,7 @@ def _messages(parameters: Mapping[str, Any]) -> Sequence[Mapping[str, object]]:
 def _length(parameters: Mapping[str, Any], most: int) -> Iterator[FieldError]:
     total = sum(len(text) for _, text in _texts(parameters))
     if total > most:
-        name = "prompt" if "prompt" in parameters else "messages"
+        name = next((one for one in _TEXTS if one in parameters), "messages")
         yield FieldError(
             f"/input/{name}", f"has {total} characters; at most {most} may be", PROMPT_LENGTH
         )
@@ -164,7 +171,9 @@ def _strings(value: object) -> Iterator[str]:
             yield from _strings(member)
     elif isinstance(value, list):
         for item in cast("list[object]", value):
-            yield from _strings(item)
+            # Of tokens there may be hundreds of thousands.
+            if type(item) is not int:
+                yield from _strings(item)
 
 
 def _urls(

@@ -1,4 +1,4 @@
-"""OpenAI's bodies of pictures, as the OpenAPI document tells of them: nothing is checked here."""
+"""OpenAI's bodies of pictures, as the OpenAPI document tells of them; it checks nothing."""
 
 from typing import Literal
 

@@ -24,7 +24,8 @@ _SECRET_NAME: Final = re.compile(
 _PROMPT_NAMES: Final = frozenset(
     {
         "prompt", "negative_prompt", "revised_prompt", "input", "messages", "text", "content",
-        "instructions", "extra_body",
+        "instructions", "extra_body", "suffix", "images", "mask", "texts", "choices",
+        "embeddings",
     }
 )  # fmt: skip
 _MAX_DEPTH: Final = 8

@@ -75,7 +75,8 @@ class _Files:
 
     @property
     def endpoint(self) -> FormEdits:
-        return FormEdits({name: format_id("file", key) for name, key in self._ids.items()})
+        ids = {name: format_id("file", key) for name, key in self._ids.items()}
+        return FormEdits(files=ids)
 
     async def store(self, form: EditForm, types: Mapping[str, str]) -> None:
         """Store each picture once, however often it is named."""

@@ -25,6 +25,12 @@ _MODEL: Final[dict[str, Any]] = {
     "owned_by": "simulator",
     "genq": {"kinds": ["chat"]},
 }
+# As small as a PNG file can be.
+_PIXEL: Final = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABAQAAAAA3bvkkAAAA"
+    "CklEQVR42mNgAAAAAgAB5Sfe/AAAAABJRU5ErkJggg=="
+)
+_LINK: Final = "http://127.0.0.1:8080/v1/artifacts/gqa_AAAAAAAAAAEBogCooWV3…"
 
 OPENAI_EXAMPLES: Final[dict[str, Any]] = {
     "ChatCompletionRequest": {
@@ -76,6 +82,37 @@ OPENAI_EXAMPLES: Final[dict[str, Any]] = {
         ],
         "model": "sim-embedding-1",
         "usage": {"prompt_tokens": 6, "total_tokens": 6},
+        "genq": _GENQ,
+    },
+    "ImageGenerationRequest": {
+        "model": "sim-image-1",
+        "prompt": "a red kite over green hills",
+        "n": 2,
+        "size": "1024x1024",
+        "response_format": "url",
+    },
+    "ImageEditRequest": {
+        "model": "sim-image-1",
+        "prompt": "make it night",
+        "images": [{"image_url": _PIXEL}],
+        "response_format": "url",
+    },
+    "ImageEditForm": {
+        "model": "sim-image-1",
+        "prompt": "make it night",
+        "image": "(the bytes of kite.png)",
+    },
+    "ImagesView": {
+        "created": _CREATED,
+        "data": [{"url": _LINK}],
+        "output_format": "png",
+        "size": "1024x1024",
+        "usage": {
+            "input_tokens": 6,
+            "input_tokens_details": {"image_tokens": 0, "text_tokens": 6},
+            "output_tokens": 1024,
+            "total_tokens": 1030,
+        },
         "genq": _GENQ,
     },
     "OpenAIModelView": _MODEL,

@@ -31,25 +31,29 @@ async def validate_input(
         ObjectStoreError: The store cannot be read now.
         DatabaseUnavailableError: PostgreSQL cannot be reached.
     """
+    if file is None:
+        return _missing()
     if batch.retry_of is not None:
         return await _of_retry(parts, batch)
-    try:
-        stored = await parts.store.get(file.object_key) if file else None
-    except ObjectMissingError:
-        stored = None
-    if stored is None:
-        told = entry("input_file_missing", "The input file is gone.", param="input_file_id")
-        return Validated(0, None, [told])
     settings = parts.settings
     validator = Validator(
         batch.endpoint, longest=settings.max_body_bytes, most_lines=settings.max_batch_lines
     )
+    try:
+        stored = await parts.store.get(file.object_key)
+    except ObjectMissingError:
+        return _missing()
     try:
         found = await validator.validate(stored.data, given_up)
     finally:
         await stored.close()
     unknown = not found.errors and _unknown_model(parts, batch, found.model)
     return replace(found, errors=[unknown]) if unknown else found
+
+
+def _missing() -> Validated:
+    told = entry("input_file_missing", "The input file is gone.", param="input_file_id")
+    return Validated(0, None, [told])
 
 
 async def _of_retry(parts: BatchParts, batch: BatchRecord) -> Validated:

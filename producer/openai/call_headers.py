@@ -60,7 +60,9 @@ def cancels(headers: Headers) -> bool:
     if told not in {"true", "false"}:
         raise InputError(
             "the X-Genq-Cancel-On-Disconnect header is not acceptable",
-            fields=[FieldError("/headers/X-Genq-Cancel-On-Disconnect", "must be true or false")],
+            fields=[
+                FieldError("/headers/X-Genq-Cancel-On-Disconnect", "must be true or false")
+            ],
         )
     return told == "true"
 

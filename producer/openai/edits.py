@@ -6,7 +6,7 @@ form are files by the time that their body gets here.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
 from producer.openai.endpoint import Defaults, Reading
@@ -55,25 +55,25 @@ class ImageEdits:
         return await pictures_of(job, asked, reading)
 
 
+@dataclass(frozen=True, slots=True)
 class FormEdits(ImageEdits):
     """The same, for a form whose pictures were stored.
 
-    Args:
+    Attributes:
         files: The id of each file, by the name that the body has for it.
     """
 
-    def __init__(self, files: Mapping[str, str]) -> None:
-        self._files = files
+    files: Mapping[str, str] = field(kw_only=True)
 
     def request_of(self, body: Mapping[str, Any], defaults: Defaults) -> JobRequest:
         """See ``Endpoint.request_of``."""
-        wanted = super().request_of(body, defaults)
+        wanted = ImageEdits.request_of(self, body, defaults)
         given = dict(wanted.input)
         images = cast("list[str]", given[IMAGES])
-        given[IMAGES] = [self._files.get(image, image) for image in images]
+        given[IMAGES] = [self.files.get(image, image) for image in images]
         if MASK in given:
             mask = cast("str", given[MASK])
-            given[MASK] = self._files.get(mask, mask)
+            given[MASK] = self.files.get(mask, mask)
         return wanted.model_copy(update={"input": given})
 
 

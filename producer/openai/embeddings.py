@@ -31,7 +31,7 @@ class Embeddings:
 
     def request_of(self, body: Mapping[str, Any], defaults: Defaults) -> JobRequest:
         """Return the job that a body asks for. See ``Endpoint.request_of``."""
-        if body.get(_FORMAT) not in (None, _FLOAT, _BASE64):  # noqa: PLR6201 - may be a list
+        if body.get(_FORMAT) not in (None, _FLOAT, _BASE64):
             message = f"must be {_FLOAT} or {_BASE64}"
             fault = FieldError(f"/{_FORMAT}", message)
             raise InputError(f"{_FORMAT} {message}", fields=[fault])

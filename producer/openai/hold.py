@@ -152,6 +152,8 @@ async def take_call(
     headers = request.headers
     seconds = hold_seconds(headers, services.settings.facade_max_hold.total_seconds())
     key = idempotency_key(headers, endpoint.path)
+    # Refused before there is a job.
+    cancels(headers)
     pictures = picture_models(services.settings.model_servers)
     wanted = endpoint.request_of(body, replace(defaults_of(headers), image_models=pictures))
     # What has a key is found by it, by whoever sends it again.

@@ -74,7 +74,7 @@ def check_response_format(body: Mapping[str, Any]) -> None:
     Raises:
         InputError: ``response_format`` is neither ``url`` nor ``b64_json``.
     """
-    if body.get("response_format") not in {None, URL, B64}:
+    if body.get("response_format") not in (None, URL, B64):
         message = f"must be {URL} or {B64}; without it, answers have both"
         fault = FieldError("/response_format", message)
         raise InputError(f"response_format {message}", fields=[fault])

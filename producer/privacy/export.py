@@ -42,4 +42,4 @@ async def export_person(
                 jobs = await get_jobs(connection, [(one, tenant_id) for one in chunk])
             for job_id in chunk:
                 if job_id in jobs:
-                    yield job_view(jobs[job_id], public_url)
+                    yield job_view(jobs[job_id], public_url, whole=True)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from infra.settings import Settings
-from producer.input_rules import MAX_DEPTH
+from producer.input_rules import MAX_DEPTH, MAX_MEMBERS
 from tests.api.served import Served, run
 
 CHAT: dict[str, Any] = {
@@ -76,7 +76,8 @@ WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
         "/webhook/url",
     ),
     "deep": (image(metadata=nested(MAX_DEPTH)), "json_depth", "/metadata/0/0/0"),
-    "wide": (image(metadata=[0] * 200_000), "json_members", ""),
+    "wide": (image(metadata=[0] * MAX_MEMBERS), "json_members", ""),
+    "wide and mixed": (image(metadata=[*[0] * MAX_MEMBERS, "a"]), "json_members", ""),
 }
 RIGHT: dict[str, dict[str, Any]] = {
     "line breaks, tabs, other scripts": image("a\r\n\tb\x85 日本 \u202b \U0001f600"),

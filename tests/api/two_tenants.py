@@ -41,6 +41,13 @@ _IDS: Final[Mapping[str, Prefix]] = {
     "batch_id": "batch",
     "response_id": "resp",
 }
+_JOB: Final[Mapping[str, Any]] = {
+    "kind": "image",
+    "input": {"prompt": CANARY},
+    "metadata": {"secret": CANARY},
+    "end_user": CANARY,
+    "tags": [CANARY],
+}
 _PLACE: Final = re.compile(r"\{(\w+)(?::path)?\}")
 
 # What stands in queries beside ids: words of the victim's, and what tells nothing of anybody.
@@ -98,13 +105,7 @@ async def settle(api: Served) -> Estate:
     """Give the tenant of ``api`` a job in every state, a schedule, a key and a webhook."""
     history = History(api)
     endpoint = (await history.endpoint(f"https://example.com/{CANARY}", name=CANARY)).shown
-    body = {
-        "kind": "image",
-        "input": {"prompt": CANARY},
-        "metadata": {"secret": CANARY},
-        "end_user": CANARY,
-        "tags": [CANARY],
-    }
+    body = dict(_JOB)
     queued = await api.submit({**body, "unique": {"key": CANARY}}, {"Idempotency-Key": CANARY})
     done, running = await api.submit(body), await api.submit(body)
     await api.end(done["id"], pictures=[CANARY.encode()])

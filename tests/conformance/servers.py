@@ -71,9 +71,11 @@ class Outside:
         if SLOW in body:
             self.slow.append(body)
             await asyncio.sleep(_SLOW_SECONDS)  # sleeps: a model that is slow on purpose
-        # Some names begin as others do.
-        for theirs in sorted(NAMES, key=len, reverse=True):
-            body = body.replace(theirs.encode(), NAMES[theirs][0].encode())
+        # As a whole value in JSON or a form: pictures tell the name of their model too.
+        for theirs, (ours, _) in NAMES.items():
+            for before, after in ((b'"', b'"'), (b"\n", b"\r")):
+                named = before + theirs.encode() + after
+                body = body.replace(named, before + ours.encode() + after)
         headers = {k: v for k, v in request.headers.items() if k.lower() in _PASSED_ON}
         async with session.request(
             request.method, inner + request.path_qs, data=body, headers=headers

@@ -8,9 +8,11 @@ import pytest
 
 from infra.settings import Settings
 from producer.openai.chat import ChatCompletions
+from producer.openai.embeddings import Embeddings
 from producer.openai.endpoint import Defaults
 from producer.openai.models import CREATED
 from schemas.embedding_vectors import packed_floats
+from schemas.errors import InputError
 from schemas.generation import Kind
 from schemas.lanes import Lane
 from tests.api.served import new_key
@@ -157,6 +159,13 @@ def test_vectors_come_in_either_form(settings: Settings, form: Any) -> None:
         assert (await here.jobs())[0]["input"] == {"input": ["a", "b"]}
 
     play(settings, scenario)
+
+
+@pytest.mark.parametrize("form", ["int8", {}, [], 1])
+def test_a_form_of_vectors_that_there_is_not_is_refused(form: Any) -> None:
+    body = {"input": "a", "encoding_format": form}
+    with pytest.raises(InputError, match="must be float or base64"):
+        Embeddings().request_of(body, Defaults())
 
 
 def test_models_are_those_that_the_tenant_may_name(settings: Settings) -> None:

@@ -45,7 +45,7 @@ def test_ten_calls_that_say_the_same_get_ten_answers_each_of_its_own_job(
         # Everybody is sent away once, and attaches again.
         await here.until_sql(
             "SELECT count(*) = 10 FROM held_call"
-            " WHERE held_until > created_at + interval '200 ms'"
+            " WHERE held_until > created_at + interval '900 ms'"
         )
         for number, job in enumerate(jobs):
             await here.api.end(job, text=str(number))

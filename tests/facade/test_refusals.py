@@ -87,6 +87,10 @@ FAULTS: Final[dict[str, tuple[dict[str, Any], tuple[int, str, str | None, str]]]
         {"extra_body": {"genq": {"lane": "gold"}}},
         (400, "invalid_request", "genq.lane", "turbo"),
     ),
+    "a header that says neither": (
+        {"extra_headers": {"X-Genq-Cancel-On-Disconnect": "perhaps"}},
+        (400, "invalid_request", "X-Genq-Cancel-On-Disconnect", "true or false"),
+    ),
     "an end that has passed": (
         {"extra_body": {"genq": {"deadline": "2020-01-01T00:00:00Z"}}},
         (400, "invalid_request", "genq.deadline", "has passed"),

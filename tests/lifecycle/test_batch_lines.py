@@ -115,3 +115,15 @@ def test_a_batch_of_a_model_that_nobody_offers_fails_before_its_first_job(
         ("model_not_found", "body.model")
     ]
     assert "there is test-image" in batch.errors[0]["message"]
+
+
+def test_a_batch_whose_file_is_gone_before_it_began_says_so(batches: Batches) -> None:
+    batch = batches.create(lines(2))
+    batches.genq.sql("DELETE FROM file")
+
+    batches.finish(batches.claim())
+
+    errors = batches.read(batch).errors or ()
+    assert [(e["code"], e["param"]) for e in errors] == [
+        ("input_file_missing", "input_file_id")
+    ]

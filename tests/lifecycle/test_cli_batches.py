@@ -57,8 +57,9 @@ def at(status: str, done: int, failed: int = 0, **more: Any) -> Says:
 
 
 def line(seq: int) -> bytes:
-    told = {"id": f"batch_req_{seq}", "custom_id": f"row-{seq}", "seq": seq, "error": None}
-    told["response"] = {"status_code": 200, "request_id": "req_1", "body": {"n": seq}}
+    told: dict[str, Any] = {"id": f"batch_req_{seq}", "custom_id": f"row-{seq}", "seq": seq}
+    response = {"status_code": 200, "request_id": "req_1", "body": {"n": seq}}
+    told |= {"response": response, "error": None}
     return json.dumps(told).encode() + b"\n"
 
 

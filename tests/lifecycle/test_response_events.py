@@ -1,4 +1,4 @@
-"""The end of a background response is told in OpenAI's words too, beside the job's own event."""
+"""A background response's end is told in OpenAI's words too, beside the job's own event."""
 
 from collections.abc import Callable
 from datetime import timedelta

@@ -41,6 +41,12 @@ class Noting(Frank):
         return subject.stage is not Stage.OUTPUT
 
 
+class Listing(Noting):
+    """One that pictures are held against."""
+
+    media = frozenset(Medium)
+
+
 def prompt(text: str, *, negative: bool = False) -> Subject:
     """A text to judge."""
     return Subject(Stage.PROMPT, Medium.TEXT, 1, text=text, negative=negative)
@@ -128,7 +134,7 @@ def test_the_offline_path_opens_no_socket() -> None:
 
 def test_of_an_output_s_picture_that_nobody_unpacks_no_thread_is_made() -> None:
     looks: list[tuple[str, str]] = []
-    lists = Noting("HashListDetector", looks)
+    lists = Listing("HashListDetector", looks)
     moderator = Moderator(Detectors(lists=(lists,)), SystemClock())
 
     def threads_of(stage: Stage, size: int) -> set[str]:
