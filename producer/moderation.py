@@ -71,9 +71,7 @@ class SubmitChecks:
             raise self._suspended(sanction)
         whose = Whose(tenant.id, request.end_user, new.id)
         level = SafetyLevel(tenant.safety_level)
-        judged = await self.moderation.judge_floor(
-            parameters, whose, level, kind=request.kind
-        )
+        judged = await self.moderation.judge_floor(parameters, whose, level, kind=request.kind)
         if sanction is not None:
             new = _slowed(new, tenant) if sanction.slow else new
             judged = _reviewed(judged, sanction) if sanction.review else judged

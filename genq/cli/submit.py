@@ -55,10 +55,8 @@ def submit(
     Prints the id. With --wait, images are saved and their paths printed; a chat's answer is
     printed. -o and --timeout imply --wait.
     """
-    # Whoever names a picture wants it edited.
-    kind = "image_edit" if edited and kind == "image" else kind
     given = {"n": images, "size": size, "seed": seed, "images": read_pictures(edited)}
-    asked = _input(kind, prompt, given)
+    kind, asked = _asked(kind, prompt, given)
     with Genq(api_key, url) as client:
         job = client.jobs.create(
             kind=kind,
@@ -168,12 +166,16 @@ def _webhook(url: str | None, events: str | None) -> Webhook | None:
     return {"url": url, "events": [word.strip() for word in events.split(",")]}
 
 
-def _input(kind: str, prompt: str, parameters: Mapping[str, object]) -> Mapping[str, object]:
+def _asked(
+    kind: str, prompt: str, parameters: Mapping[str, object]
+) -> tuple[str, Mapping[str, object]]:
+    # Whoever names a picture wants it edited.
+    wanted = "image_edit" if parameters["images"] and kind == "image" else kind
     text = sys.stdin.read().strip() if prompt == "-" else prompt
     if not text.strip():
         raise typer.BadParameter("it is empty; say what to make.", param_hint="PROMPT")
     given = {name: value for name, value in parameters.items() if value is not None}
-    return kind_input(kind, text, given)
+    return wanted, kind_input(wanted, text, given)
 
 
 def read_metadata(pairs: Sequence[str]) -> Mapping[str, str] | None:

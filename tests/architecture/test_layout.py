@@ -10,7 +10,17 @@ from tests.architecture.source import PACKAGES, ROOT, project_entries, project_f
 FIXED = ("pyproject.toml", "README.md", "worker", "producer", "schemas", "migrations", "infra")
 OURS = ("genq", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "Makefile", ".ci", ".gitignore")
 TOP_LEVEL = {*FIXED, *OURS, "tests", "uv.lock"}
-PROMISES = {"unit", "contract", "lifecycle", "api", "facade", "faults", "docs", "architecture"}
+PROMISES = {
+    "unit",
+    "conformance",
+    "contract",
+    "lifecycle",
+    "api",
+    "facade",
+    "faults",
+    "docs",
+    "architecture",
+}
 TEST_FOLDERS = {*PROMISES, "fixtures", "bench", "chaos", "eval_safety"}
 ONE_SCREEN = 60
 # Folders of a person or of a build machine. /home/user and /Users/you are examples to readers.

@@ -13,6 +13,77 @@ from tests.facade.asking import ADD, ASKED, CALL, SHAPE, USAGE, input_of, job_of
 from tests.facade.scene import Scene, play
 from tests.facade.test_chat_stream import FAILED
 
+EVERYTHING: dict[str, Any] = {
+    **ASKED,
+    "background": True,
+    "instructions": "be kind",
+    "metadata": {"order": "1"},
+    "safety_identifier": "person-1",
+    "service_tier": "priority",
+    "temperature": 0.5,
+    "max_output_tokens": 50,
+    "reasoning": {"effort": "low"},
+    "text": {"format": SHAPE},
+    "tools": [ADD],
+    "tool_choice": {"type": "function", "name": "add"},
+    "extra_body": {"genq": {"priority": 2}},
+}
+AS_A_CHAT: dict[str, Any] = {
+    "messages": [
+        {"role": "system", "content": "be kind"},
+        {"role": "user", "content": "hello"},
+    ],
+    "temperature": 0.5,
+    "max_completion_tokens": 50,
+    "reasoning_effort": "low",
+    "response_format": {
+        "type": "json_schema",
+        "json_schema": {k: v for k, v in SHAPE.items() if k != "type"},
+    },
+    "tools": [{"type": "function", "function": {k: v for k, v in ADD.items() if k != "type"}}],
+    "tool_choice": {"type": "function", "function": {"name": "add"}},
+}
+ITEMS: list[Any] = [
+    {"role": "developer", "content": "short"},
+    {
+        "role": "user",
+        "content": [
+            {"type": "input_text", "text": "what is it?"},
+            {"type": "input_image", "image_url": "data:image/png;base64,aGk="},
+        ],
+    },
+    {"type": "reasoning", "id": "rs_1", "summary": []},
+    {"type": "function_call", "call_id": "c1", "name": "add", "arguments": "{}"},
+    {"type": "function_call_output", "call_id": "c1", "output": "2"},
+    {
+        "type": "message",
+        "role": "assistant",
+        "content": [{"type": "output_text", "text": "two"}],
+    },
+]
+MESSAGES: list[Any] = [
+    {"role": "developer", "content": "short"},
+    {
+        "role": "user",
+        "content": [
+            {"type": "text", "text": "what is it?"},
+            {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk="}},
+        ],
+    },
+    {
+        "role": "assistant",
+        "tool_calls": [
+            {
+                "id": "c1",
+                "type": "function",
+                "function": {"name": "add", "arguments": "{}"},
+            }
+        ],
+    },
+    {"role": "tool", "tool_call_id": "c1", "content": "2"},
+    {"role": "assistant", "content": "two"},
+]
+
 
 def assert_told_as_asked(shown: dict[str, Any], job: str) -> None:
     assert shown["instructions"] == "be kind"
@@ -32,41 +103,11 @@ def test_a_background_response_is_answered_at_once_and_fetched_later(
 ) -> None:
     async def scenario(here: Scene) -> None:
         create = responses_of(here).create
-        asked = await create(
-            **ASKED,
-            background=True,
-            instructions="be kind",
-            metadata={"order": "1"},
-            safety_identifier="person-1",
-            service_tier="priority",
-            temperature=0.5,
-            max_output_tokens=50,
-            reasoning={"effort": "low"},
-            text={"format": SHAPE},
-            tools=[ADD],
-            tool_choice={"type": "function", "name": "add"},
-            extra_body={"genq": {"priority": 2}},
-        )
+        asked = await create(**EVERYTHING)
         assert (asked.status, asked.output, asked.output_text) == ("queued", [], "")
         assert (asked.background, asked.error, asked.usage) == (True, None, None)
         job = job_of(asked.id)
-        assert await input_of(here, job) == {
-            "messages": [
-                {"role": "system", "content": "be kind"},
-                {"role": "user", "content": "hello"},
-            ],
-            "temperature": 0.5,
-            "max_completion_tokens": 50,
-            "reasoning_effort": "low",
-            "response_format": {
-                "type": "json_schema",
-                "json_schema": {k: v for k, v in SHAPE.items() if k != "type"},
-            },
-            "tools": [
-                {"type": "function", "function": {k: v for k, v in ADD.items() if k != "type"}}
-            ],
-            "tool_choice": {"type": "function", "function": {"name": "add"}},
-        }
+        assert await input_of(here, job) == AS_A_CHAT
         claim = await here.api.claim(job)
         assert (await responses_of(here).retrieve(asked.id)).status == "in_progress"
         result = {"text": "{}", "message": {"tool_calls": [CALL]}, "usage": USAGE}
@@ -114,48 +155,9 @@ def test_the_same_call_twice_is_one_response(settings: Settings) -> None:
 def test_a_response_that_is_waited_for_ends_as_its_job_does(settings: Settings) -> None:
     async def scenario(here: Scene) -> None:
         create = responses_of(here).create
-        parts: list[Any] = [
-            {"role": "developer", "content": "short"},
-            {
-                "role": "user",
-                "content": [
-                    {"type": "input_text", "text": "what is it?"},
-                    {"type": "input_image", "image_url": "data:image/png;base64,aGk="},
-                ],
-            },
-            {"type": "reasoning", "id": "rs_1", "summary": []},
-            {"type": "function_call", "call_id": "c1", "name": "add", "arguments": "{}"},
-            {"type": "function_call_output", "call_id": "c1", "output": "2"},
-            {
-                "type": "message",
-                "role": "assistant",
-                "content": [{"type": "output_text", "text": "two"}],
-            },
-        ]
-        asked = asyncio.create_task(create(model="test-chat", input=parts))
+        asked = asyncio.create_task(create(model="test-chat", input=ITEMS))
         job = await here.job()
-        assert (await input_of(here, job))["messages"] == [
-            {"role": "developer", "content": "short"},
-            {
-                "role": "user",
-                "content": [
-                    {"type": "text", "text": "what is it?"},
-                    {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk="}},
-                ],
-            },
-            {
-                "role": "assistant",
-                "tool_calls": [
-                    {
-                        "id": "c1",
-                        "type": "function",
-                        "function": {"name": "add", "arguments": "{}"},
-                    }
-                ],
-            },
-            {"role": "tool", "tool_call_id": "c1", "content": "2"},
-            {"role": "assistant", "content": "two"},
-        ]
+        assert (await input_of(here, job))["messages"] == MESSAGES
         result = {"text": "cut of", "finish_reason": "length", "usage": USAGE}
         await here.api.end(job, result=result)
         told = await asked
