@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, TypedDict
 
 import typer
 
@@ -55,20 +55,18 @@ def submit(
     Prints the id. With --wait, images are saved and their paths printed; a chat's answer is
     printed. -o and --timeout imply --wait.
     """
-    given = {"n": images, "size": size, "seed": seed, "images": read_pictures(edited)}
-    kind, asked = _asked(kind, prompt, given)
     with Genq(api_key, url) as client:
         job = client.jobs.create(
-            kind=kind,
-            input=asked,
+            **_asked(kind, prompt, edited, {"n": images, "size": size, "seed": seed}),
             model=model,
             webhook=_webhook(webhook, webhook_events),
             **_words(channel, tag, metadata, end_user),
             **_placing(lane, priority, run_at, start_timeout, deadline, unique_key),
         )
-        if not (wait or output or timeout is not None):
-            return _announce(job, as_json=as_json)
-        return finish(client, job, timeout=timeout, output=output, as_json=as_json)
+        if wait or output or timeout is not None:
+            finish(client, job, timeout=timeout, output=output, as_json=as_json)
+        else:
+            _announce(job, as_json=as_json)
 
 
 def _announce(job: Job, *, as_json: bool) -> None:
@@ -166,16 +164,22 @@ def _webhook(url: str | None, events: str | None) -> Webhook | None:
     return {"url": url, "events": [word.strip() for word in events.split(",")]}
 
 
+class _Asked(TypedDict):
+    kind: str
+    input: Mapping[str, Any]
+
+
 def _asked(
-    kind: str, prompt: str, parameters: Mapping[str, object]
-) -> tuple[str, Mapping[str, object]]:
+    kind: str, prompt: str, edited: Sequence[str] | None, parameters: Mapping[str, object]
+) -> _Asked:
     # Whoever names a picture wants it edited.
-    wanted = "image_edit" if parameters["images"] and kind == "image" else kind
+    wanted = "image_edit" if edited and kind == "image" else kind
+    parameters = {**parameters, "images": read_pictures(edited)}
     text = sys.stdin.read().strip() if prompt == "-" else prompt
     if not text.strip():
         raise typer.BadParameter("it is empty; say what to make.", param_hint="PROMPT")
     given = {name: value for name, value in parameters.items() if value is not None}
-    return wanted, kind_input(wanted, text, given)
+    return {"kind": wanted, "input": kind_input(wanted, text, given)}
 
 
 def read_metadata(pairs: Sequence[str]) -> Mapping[str, str] | None:

@@ -21,6 +21,9 @@ Keys = NDArray[np.int64]
 
 PAIRS: Final = 1 << 15
 """Places for pairs of tokens, which share them by chance (Weinberger et al., 2009)."""
+BRACKETS: Final = ("[", "]")
+"""Say nothing of what a text is about: in exemplars they stand around what is not spelled out,
+elsewhere around a tag, a name to be filled in, a footnote."""
 _MARKS: Final = 2  # begin and end of a text
 _LEAST: Final = np.float32(1e-9)
 _MIX: Final = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(49))
@@ -48,12 +51,15 @@ class StaticEncoder:
         self._table = table
         self._tokens = len(table.wordpiece)
         self.places = self._tokens + _MARKS + PAIRS
+        self._brackets = [table.wordpiece.id_of(one) for one in BRACKETS]
         numbers = np.arange(self._tokens + _MARKS, dtype=np.uint64)
         self._left, self._right = numbers * _MIX[0], numbers * _MIX[1]
 
     def encode(self, text: str, *, parts: bool = True) -> Encoding:
         """Return a text as numbers, by itself or with its parts."""
         ids = np.array(self._table.wordpiece.ids(text)[: windows.LONGEST], np.int64)
+        if any(one in text for one in BRACKETS):
+            ids = ids[~np.isin(ids, self._brackets)]
         spans = windows.spans(len(ids)) if parts else [(0, len(ids))]
         shares = [1 / math.sqrt(max(1, last - first)) for first, last in spans]
         return Encoding(

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 _BOM: Final = b"\xef\xbb\xbf"
 # Chunks are cut smaller: a chunk of nothing but line ends is a list of as many lines.
-_PIECE_BYTES: Final = 64 * 1024
+_PIECE_BYTES: Final = 16 * 1024
 
 
 class FileLine(NamedTuple):

@@ -5,15 +5,11 @@ process leaves half-way is nobody's, and the janitor of files takes it away.
 """
 
 import asyncio
-import hashlib
 from collections import Counter
-from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 from uuid import UUID
 
 import structlog
@@ -24,6 +20,7 @@ from infra.postgres.batch_lines import BatchLine, lines_of
 from infra.postgres.engine import transaction
 from infra.postgres.files import insert_file
 from infra.postgres.read_jobs import get_jobs
+from infra.spool import Spool, open_spool
 from producer.api.bodies import encode
 from producer.batches.answers import LineAnswer, answer_line
 from producer.batches.parts import BatchParts
@@ -61,25 +58,6 @@ class Outputs:
     usage: Mapping[str, Any] | None
 
 
-@dataclass(slots=True)
-class _Spool:
-    """A file on its way, on disk."""
-
-    file: BinaryIO
-    size: int = 0
-    digest: Any = field(default_factory=hashlib.sha256)
-
-    def write(self, line: bytes) -> None:
-        self.size += self.file.write(line)
-        self.digest.update(line)
-
-
-@contextmanager
-def _spools(well: Path, ill: Path) -> Generator[tuple[_Spool, _Spool]]:
-    with well.open("wb") as answers, ill.open("wb") as faults:
-        yield _Spool(answers), _Spool(faults)
-
-
 class OutputWriter:
     """Writes the files of one batch, all of whose lines have ended.
 
@@ -102,23 +80,23 @@ class OutputWriter:
             ObjectStoreError: The store cannot take them, or give what is to stand in them.
             DatabaseUnavailableError: PostgreSQL cannot be reached.
         """
-        spool_folder = self._parts.settings.spool_folder
-        with TemporaryDirectory(prefix="genq-batch-", dir=spool_folder) as folder:
-            well, ill = Path(folder, "output"), Path(folder, "errors")
-            with _spools(well, ill) as (good, bad):
-                await self._spool(good, bad)
-            output = await self._store(well, good, "output")
-            errors = await self._store(ill, bad, "error")
+        settings = self._parts.settings
+        # Files without a name: gone with this process, however it ends.
+        async with open_spool(settings) as good, open_spool(settings) as bad:
+            await self._spool(good, bad)
+            output = await self._store(good, "output")
+            errors = await self._store(bad, "error")
         return Outputs(output, errors, self._outcomes, self._usage.total())
 
-    async def _spool(self, good: _Spool, bad: _Spool) -> None:
+    async def _spool(self, good: Spool, bad: Spool) -> None:
         breather = Breather()
         async for page in self._pages():
             jobs = await self._jobs([line.job_id for line in page if line.job_id])
             for start in range(0, len(page), _AT_ONCE):
                 some = page[start : start + _AT_ONCE]
                 for line, answer in zip(some, await self._answers(some, jobs), strict=True):
-                    (good if answer.succeeded else bad).write(encode(answer.line) + b"\n")
+                    spool = good if answer.succeeded else bad
+                    await spool.add(encode(answer.line) + b"\n")
                     self._outcomes[line.outcome or LineOutcome.FAILED] += 1
                     self._usage.add(answer.usage)
                     await breather.breathe()
@@ -164,7 +142,7 @@ class OutputWriter:
             )
         )
 
-    async def _store(self, path: Path, spool: _Spool, name: str) -> FileRecord | None:
+    async def _store(self, spool: Spool, name: str) -> FileRecord | None:
         if not spool.size:
             return None
         batch, settings, key = self._batch, self._parts.settings, new_key()
@@ -182,7 +160,7 @@ class OutputWriter:
             filename=f"{format_id('batch', batch.id)}_{name}.jsonl",
             content_type=_TYPE,
             size=spool.size,
-            sha256=spool.digest.digest(),
+            sha256=await spool.finish(),
             object_key=place,
             created_at=now,
             expires_at=now + kept,
@@ -190,5 +168,5 @@ class OutputWriter:
         )
         async with transaction(self._parts.engine) as connection:
             await insert_file(connection, file)
-        await self._parts.store.put_file(place, path, media_type)
+        await self._parts.store.put_file(place, spool.file, media_type)
         return file

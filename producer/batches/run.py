@@ -14,6 +14,7 @@ from infra.batch_events import tell_batch_end
 from infra.doorbells import DELIVER
 from infra.postgres.batch_lines import count_open
 from infra.postgres.batch_steps import (
+    BatchLostError,
     End,
     Kept,
     begin_batch,
@@ -97,6 +98,8 @@ class BatchRun:
             BatchLostError: Somebody else keeps it.
             GenqError: A server behind is away; the same step can be tried again.
         """
+        if self._lost:
+            raise BatchLostError
         if not self._known:
             await self._look()
         match self.batch.status:

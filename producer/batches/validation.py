@@ -17,6 +17,8 @@ from producer.batches.line_check import InputLine, LineFault, check_line
 from producer.breather import Breather
 
 MOST_LISTED: Final = 100
+# Blank lines are passed over, but not without end: each takes its time.
+_LINES_PER_REQUEST: Final = 10
 _REPEATED: Final = "duplicate_custom_id"
 
 
@@ -48,7 +50,7 @@ class Validator:
         self._endpoint = endpoint
         self._longest = longest
         self._most_lines = most_lines
-        self._total = 0
+        self._total = self._lines = 0
         self._model: str | None = None
         self._wrong = 0
         self._listed: list[tuple[int, LineFault]] = []
@@ -70,12 +72,20 @@ class Validator:
             for line in splitter.feed(piece):
                 self._look_at(line)
                 await breather.breathe()
-            if self._total > self._most_lines or given_up():
+            # Blank lines are none that were looked at.
+            await breather.breathe()
+            self._lines = splitter.number
+            if self._too_many or given_up():
                 break
         else:
             for line in splitter.finish():
                 self._look_at(line)
         return await self._found()
+
+    @property
+    def _too_many(self) -> bool:
+        most = self._most_lines
+        return self._total > most or self._lines > _LINES_PER_REQUEST * most
 
     def _look_at(self, line: FileLine) -> None:
         self._total += 1
@@ -104,8 +114,10 @@ class Validator:
             self._listed.append((number, fault))
 
     async def _found(self) -> Validated:
-        if self._total > self._most_lines:
-            message = f"The file has more than {self._most_lines} requests."
+        if self._too_many:
+            what = "requests" if self._total > self._most_lines else "lines, most of them blank"
+            most = self._most_lines * (1 if what == "requests" else _LINES_PER_REQUEST)
+            message = f"The file has more than {most} {what}."
             return self._refused([entry("too_many_requests_in_file", message)])
         if self._total == 0:
             return self._refused([entry("empty_file", "The file has no requests.")])
