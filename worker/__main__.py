@@ -9,8 +9,8 @@ if __name__ == "__main__":
     from worker.process import main
 
     gc.freeze()
-    # A job makes hundreds of objects, hardly any of them in a cycle: looking for cycles at every
-    # 700 takes a few hundredths of the process's time.
+    # A job makes hundreds of objects, hardly any of them in a cycle: looking for cycles at
+    # every 700 takes a few hundredths of the process's time.
     gc.set_threshold(10_000, 20, 20)
     gc.enable()
     sys.exit(main(sys.argv[1:]))

@@ -16,8 +16,8 @@ from schemas.position import WaitingOn
 
 JOB_COLUMNS: Final = """
 SELECT j.id, j.tenant_id, j.kind, j.model, j.batch_id, j.lane, j.priority, j.created_at,
-  j.end_user, j.metadata AS labels, j.tags, j.redrive_of, j.final_state, j.finished_at, j.error, j.deadline,
-  j.verdict,
+  j.end_user, j.metadata AS labels, j.tags, j.redrive_of, j.final_state, j.finished_at,
+  j.error, j.deadline, j.verdict,
   CASE l.state WHEN 1 THEN l.run_at END AS run_at,
   COALESCE(j.started_at, l.started_at) AS started_at,
   COALESCE(l.attempt, j.attempts) AS attempts, l.state AS live_state,

@@ -14,6 +14,7 @@ from infra.safety.minilm import HEADS, LAYERS, WIDTH, MiniLM, gelu
 from infra.safety.minilm_fetch import WEIGHTS, fetch, is_fetched, main
 from infra.safety.second_opinion import SecondOpinion, open_second_opinion
 from schemas.errors import SettingsError
+from tests.eval_safety.cases import UNSEEN, read_cases
 
 _VOCABULARY = ["[UNK]", "[CLS]", "[SEP]", "red", "kite", "sea"]
 
@@ -144,8 +145,9 @@ def test_only_texts_in_doubt_have_a_second_opinion() -> None:
 
     alone = load_classifier()
     both = alone.with_second(second, "1")
-    clear, doubtful = "a red kite over the sea", "is this text from the bank a phishing text"
-    assert is_in_doubt(alone.scores([doubtful])[0])
+    clear = "a red kite over the sea"
+    texts = [case.text for case in read_cases(UNSEEN)]
+    doubtful = next(text for text in texts if is_in_doubt(alone.scores([text])[0]))
 
     first, then = both.scores([clear, doubtful])
 
