@@ -110,7 +110,7 @@ def test_the_terminal_session_works_as_written(shell: Shell) -> None:
 
 
 def test_the_python_client_blocks_work_as_written(shell: Shell) -> None:
-    plain, awaited, endpoints, _receiver = blocks("python")
+    openai, plain, awaited, endpoints, _receiver = blocks("python")
     key = shell.run("genq key").stdout.strip()
     told = Shell(
         shell.folder, {**shell.environment, "GENQ_URL": shell.url, "GENQ_API_KEY": key}
@@ -118,19 +118,26 @@ def test_the_python_client_blocks_work_as_written(shell: Shell) -> None:
     shows = "assert kite.startswith(b'\\x89PNG') and why\n"
     (shell.folder / "plain.py").write_text(plain + shows)
     (shell.folder / "awaited.py").write_text(awaited)
-    endpoints = endpoints.replace("http://127.0.0.1:8080", shell.url).replace("gq_…", key)
-    (shell.folder / "endpoints.py").write_text(endpoints)
+    painted = "assert picture.data and picture.data[0].b64_json and len(vectors.data) == 2\n"
+    for name, written in (("endpoints", endpoints), ("openai_sdk", openai + painted)):
+        text = written.replace("http://127.0.0.1:8080", shell.url).replace("gq_…", key)
+        (shell.folder / f"{name}.py").write_text(text)
 
-    ran = [told.run(f"{sys.executable} {one}.py") for one in ("plain", "awaited", "endpoints")]
+    names = ("plain", "awaited", "endpoints", "openai_sdk")
+    ran = [told.run(f"{sys.executable} {name}.py") for name in names]
 
-    assert [done.returncode for done in ran] == [0, 0, 0], [done.stderr for done in ran]
+    assert [done.returncode for done in ran] == [0] * 4, [done.stderr for done in ran]
     assert ran[0].stdout.split()[-1] == "job.succeeded"
     assert ran[1].stdout.endswith(" 3\n")
     assert len(list(shell.folder.glob("lighthouse-*.png"))) == 4
+    answer, status = ran[3].stdout.strip().rsplit("\n", 1)
+    assert answer
+    assert status in {"queued", "in_progress", "completed"}
 
 
 def test_what_users_write_has_types_that_hold(tmp_path: Path) -> None:
-    plain, awaited, *_others = blocks("python")
+    openai, plain, awaited, *_others = blocks("python")
+    (tmp_path / "openai_sdk.py").write_text(openai)
     (tmp_path / "plain.py").write_text(plain)
     (tmp_path / "awaited.py").write_text(awaited)
     # `make check` has basedpyright look at the same file.
