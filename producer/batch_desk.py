@@ -247,6 +247,8 @@ def _check_retryable(parent: BatchRecord, *, gone: bool) -> None:
             f"the input file of batch {shown} was refused: mend it, upload it, and make a "
             "batch of it"
         )
+    elif parent.total == 0:
+        why = f"batch {shown} ended before its lines were read: make a batch of its file again"
     elif parent.failed == 0:
         why = f"every line of batch {shown} has succeeded"
     elif gone:

@@ -89,7 +89,8 @@ def pointer_to(place: Sequence[Step]) -> str:
 
     Each fault behind a name repeats it: a name may be as long as a body.
     """
-    steps = (str(step)[:_LONGEST_STEP] for step in place)
+    # Faults are stored with what they refuse, and PostgreSQL cannot store U+0000.
+    steps = (str(step)[:_LONGEST_STEP].replace("\x00", "\ufffd") for step in place)
     return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps)
 
 

@@ -74,6 +74,14 @@ _ONLY_OURS: Final[Mapping[Kind, frozenset[str]]] = MappingProxyType(
     }
 )
 
+# What some model servers read in the place of words: numbers say nothing to who judges them.
+_UNREADABLE: Final = frozenset(
+    {
+        "prompt_token_ids", "input_token_ids", "token_ids", "input_ids", "prompt_tokens",
+        "prompt_embeds", "prompt_embedding", "input_embeds", "inputs_embeds", "image_embeds",
+    }
+)  # fmt: skip
+
 
 class Usage(BaseModel):
     """What an attempt consumed, as far as the model server told.
@@ -101,10 +109,21 @@ def refuse_repeated(extra_body: Mapping[str, Any], kind: Kind) -> None:
     """Hold ``extra_body`` to parameters that nothing else decides or checks.
 
     Raises:
-        InputError: It repeats a parameter of its own right, whose limits it would evade.
+        InputError: It repeats a parameter of its own right, whose limits it would evade, or
+            holds an input that nobody can judge.
     """
     own = _OURS.union(INPUTS[kind].model_fields, _ONLY_OURS.get(kind, ()))
     repeated = sorted(own.intersection(extra_body))
+    unreadable = sorted(_UNREADABLE.intersection(extra_body))
+    if unreadable:
+        raise InputError(
+            f"extra_body may not hold {', '.join(unreadable)}: tokens and vectors cannot be "
+            "checked; send words",
+            fields=[
+                FieldError(f"/input/extra_body/{name}", "cannot be checked; send words")
+                for name in unreadable
+            ],
+        )
     if repeated:
         raise InputError(
             f"extra_body may not hold {', '.join(repeated)}: set them as parameters of input, "

@@ -12,10 +12,13 @@ from schemas.batch import BatchStatus
 LARGEST_PIECE: Final = 5_000
 
 # A batch is older than its end, so that keys below an instant hold all that ended before it.
+# One that is being tried again stays: it knows which lines.
 _OVER: Final = f"""
 SELECT id FROM batch
 WHERE id < :before_key AND status >= {BatchStatus.COMPLETED:d}
   AND COALESCE(completed_at, failed_at, expired_at, cancelled_at) < :before
+  AND NOT EXISTS (
+    SELECT 1 FROM batch r WHERE r.retry_of = batch.id AND r.status < {BatchStatus.COMPLETED:d})
 ORDER BY id LIMIT 20"""
 _LINES: Final = text(f"""
 DELETE FROM batch_line WHERE (batch_id, line) IN (

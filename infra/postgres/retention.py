@@ -37,16 +37,18 @@ SELECT tenant_id, min(prompt_hours) AS prompt_hours, min(result_hours) AS result
 FROM retention_rule WHERE tenant_id > :after GROUP BY tenant_id ORDER BY tenant_id LIMIT :limit
 """)
 
-# What ended and is over, what is not over yet, and what still has something to deliver: the
-# caller looks at those again. The most particular rule counts. So many jobs are looked at, and
-# not so many found: most may have been erased long ago.
+# What ended and is over, what is not over yet, and what still has something to deliver, be it
+# to the files of its batch: the caller looks at those again. The most particular rule counts.
+# So many jobs are looked at, and not so many found: most may have been erased long ago.
 _LOOK: Final = """
 WITH j AS MATERIALIZED (
-  SELECT id, tenant_id, end_user, lane, kind, final_state, finished_at, erased_at FROM job j
+  SELECT id, tenant_id, end_user, lane, kind, final_state, finished_at, erased_at, batch_id
+  FROM job j
   WHERE j.tenant_id = :tenant_id AND {which} ORDER BY j.id LIMIT :limit)
 SELECT j.id, j.end_user, j.erased_at IS NULL AND {kept} AS there,
   j.final_state IS NOT NULL AND j.finished_at + make_interval(hours => r.hours) <= now()
-    AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.job_id = j.id) AS over
+    AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.job_id = j.id)
+    AND NOT EXISTS (SELECT 1 FROM batch b WHERE b.id = j.batch_id AND b.status < 10) AS over
 FROM j
 LEFT JOIN LATERAL (
   SELECT {hours} AS hours FROM retention_rule r

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from infra.safety.decide import HASH_LISTS
+from infra.safety.decide import HASH_LISTS, decide
 from infra.safety.joined import joined
 from infra.safety.moderator import Moderator
 from infra.safety.parts import (
@@ -21,7 +21,7 @@ from infra.safety.parts import (
 from infra.safety.replacing import redacted, replaced
 from schemas.generation import Kind
 from schemas.policy import Policy
-from schemas.safety import FLOORS, Action, Picture, Redaction, Span, Stage, Verdict
+from schemas.safety import FLOORS, Action, Coverage, Picture, Redaction, Span, Stage, Verdict
 from schemas.tenant_plan import SafetyLevel
 
 # Of a longer text, its beginning says where it lies.
@@ -131,7 +131,7 @@ class Moderation:
         parts = _cut(input_parts(parameters, pictures=pictures), policy, kind)
         subjects = [part.subject(whose) for part in parts]
         verdicts = await self.moderator.evaluate_all(subjects, policy)
-        verdict = joined(verdicts)
+        verdict = joined([*verdicts, *_unread(parameters, policy)])
         if reviewed is not None and not _is_new(verdict, reviewed):
             verdict = replace(verdict, action=min(verdict.action, Action.FLAG))
         changed = _changed(parameters, parts, verdicts)
@@ -180,6 +180,15 @@ class Moderation:
         pairs = zip(parts, verdicts, strict=True)
         worst = max(pairs, key=lambda pair: (pair[1].action, pair[1].confidence))[0]
         return self._vector_of(worst.text[:_LONGEST_PLACED]) if worst.text else None
+
+
+def _unread(parameters: Mapping[str, Any], policy: Policy) -> Sequence[Verdict]:
+    """Return what follows from texts that came as tokens: nobody here can read those."""
+    given = parameters.get("input")
+    items = cast("list[object]", given) if isinstance(given, list) else []
+    if all(isinstance(item, str) for item in items):
+        return ()
+    return (decide("", (), (), policy, coverage=Coverage.PARTIAL),)
 
 
 def _is_new(verdict: Verdict, reviewed: Collection[str]) -> bool:

@@ -7,6 +7,7 @@ searched for attempts to override the tenant.
 
 import base64
 import binascii
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, cast
@@ -27,8 +28,12 @@ _OVERLAP: Final = 200
 _JUDGED_ABOVE: Final = frozenset({"prompt", "messages", "input", "suffix", "images", "mask"})
 # What an edit begins with: pictures, or names of them.
 _PICTURES: Final = ("images", "mask")
-# Where words stand, and no picture, whatever they begin with.
-_WORDS: Final = frozenset({"content", "prompt", "text"})
+# Where a picture may stand. All else is words, whatever they begin with; so are some there.
+_HOLD_PICTURES: Final = frozenset({"messages", "extra_body", *_PICTURES})
+_WORDS: Final = frozenset({"content", "prompt", "text", "arguments", "refusal", "name"})
+_INLINE_PICTURE: Final = re.compile(
+    r"data:image/[^,;\s]{1,64}(?:;[^,;\s]{1,64}){0,4},[A-Za-z0-9+/=\r\n]*", re.IGNORECASE
+)
 _LONGEST_WIRE_WORD: Final = 64
 # Words of a model server's own that say how, not what: a sampler's name is no prompt.
 _SHORTEST_EXTRA: Final = 16
@@ -102,11 +107,14 @@ def input_parts(parameters: Mapping[str, Any], *, pictures: bool) -> list[Part]:
             # Tools and shapes of answers are told to the model as all else.
             told = filter(_says_something, _leaves((name,), value))
             found += (replace(one, trusted=True) for one in (*told, *_together((name,), value)))
-    return [
-        with_picture(part) if _is_picture(part) else part
-        for part in found
-        if pictures or not _is_picture(part)
-    ]
+    if not pictures:
+        # Words that only begin like a picture are words to whoever sees none.
+        return [
+            part
+            for part in found
+            if not _is_picture(part) or not _INLINE_PICTURE.fullmatch(part.text)
+        ]
+    return [with_picture(part) if _is_picture(part) else part for part in found]
 
 
 def cut(part: Part, longest: int) -> list[Part]:
@@ -178,8 +186,9 @@ def _of_message(place: Place, message: Mapping[str, Any]) -> Iterator[Part]:
     else:
         told += [(part, context) for part in _leaves((*place, "content"), content)]
     calls = [
-        *_leaves((*place, "tool_calls"), message.get("tool_calls")),
-        *_leaves((*place, "refusal"), message.get("refusal")),
+        part
+        for member in ("tool_calls", "refusal", "tool_call_id")
+        for part in _leaves((*place, member), message.get(member))
     ]
     for part, retrieved in (*told, *((call, context) for call in calls)):
         stage = Stage.CONTEXT if retrieved else Stage.PROMPT
@@ -195,7 +204,7 @@ def _is_retrieved(item: object) -> bool:
     """Tell whether a part of a message's content says that it was found somewhere."""
     if not isinstance(item, Mapping):
         return False
-    return cast("Mapping[str, object]", item).get("type") in _RETRIEVED
+    return str(cast("Mapping[str, object]", item).get("type")) in _RETRIEVED
 
 
 def _of_extra(place: Place, extra: Mapping[str, Any]) -> Iterator[Part]:
@@ -282,7 +291,7 @@ def with_picture(part: Part) -> Part:
 
 
 def _is_picture(part: Part) -> bool:
-    last = str(part.place[-1]).lower() if part.place else ""
-    if part.joined or last in _WORDS:
+    first, last = (part.place[0], str(part.place[-1]).lower()) if part.place else ("", "")
+    if part.joined or last in _WORDS or (first and first not in _HOLD_PICTURES):
         return False
     return part.text[: len(_INLINE)].lower() == _INLINE

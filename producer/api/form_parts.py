@@ -58,6 +58,7 @@ class FormParser:
         self._held = b"\r\n"
         self._state = _State.PREAMBLE
         self._parts = 0
+        self._beside = 0
 
     @property
     def complete(self) -> bool:
@@ -84,14 +85,22 @@ class FormParser:
                 at = self._held.find(self._mark)
                 # What may be the beginning of a boundary is kept.
                 end = max(0, len(self._held) - len(self._mark) + 1) if at < 0 else at
-                if end and self._state is _State.CONTENT:
+                if self._state is _State.PREAMBLE:
+                    self._pass_over(end)
+                elif end:
                     yield self._held[:end]
                 if at < 0:
                     self._held = self._held[end:]
                     return
                 self._held = self._held[at + len(self._mark) :]
                 self._state = _State.BOUNDARY
+        self._pass_over(len(self._held))
         self._held = b""
+
+    def _pass_over(self, size: int) -> None:
+        self._beside += size
+        if self._beside > FORM_BYTES:
+            raise _broken(f"more than {FORM_BYTES} bytes stand before or after its parts")
 
     def _after_boundary(self) -> bool:
         if self._held.startswith(b"--"):

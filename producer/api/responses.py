@@ -1,5 +1,6 @@
 """The routes of responses: ask for one, look at it, follow it, cancel it, delete it."""
 
+import re
 from dataclasses import replace
 from typing import Any, Final, cast
 
@@ -31,6 +32,7 @@ from schemas.facade_errors import StillRunningError
 from schemas.ids import InvalidIdError, format_id, parse_id
 from schemas.job import JobRecord
 from schemas.job_states import JobState
+from schemas.privacy_errors import ContentErasedError
 from schemas.queue_errors import JobEndedError
 from schemas.response import BACKGROUND_FACE, RESPONSE_FACES
 
@@ -38,6 +40,7 @@ _JSON: Final = "application/json"
 # A worker lets go of a job within this, unless it hangs.
 _LET_GO_SECONDS: Final = 5.0
 _LARGEST_NUMBER: Final = 2**53
+_NUMBER: Final = re.compile(r"\d{1,16}", re.ASCII)
 _WAITS: Final = Responses()
 _BACKGROUND: Final = BackgroundResponses()
 
@@ -97,6 +100,10 @@ async def _accepted(services: Services, call: TakenCall, asked: dict[str, Any]) 
 async def _shown(
     services: Services, job: JobRecord, headers: dict[str, str] | None = None
 ) -> Response:
+    if job.output_erased:
+        raise ContentErasedError(
+            f"what {format_id('resp', job.id)} made is gone: it was erased"
+        )
     reading = reading_of(services)
     output = await output_of(job, reading.store)
     view = response_view(job, output, reading.public_url)
@@ -147,7 +154,7 @@ def _starting_after(request: Request) -> int:
     written = request.query_params.get("starting_after")
     if written is None:
         return BEFORE_ALL
-    if written.isascii() and written.isdigit() and int(written[:20]) <= _LARGEST_NUMBER:
+    if _NUMBER.fullmatch(written) and int(written) <= _LARGEST_NUMBER:
         return int(written)
     message = "must be the sequence_number of an event"
     fault = FieldError("/query/starting_after", message)

@@ -97,6 +97,10 @@ class Waiters:
         """How many jobs are waited for."""
         return len(self._waiting)
 
+    def waiting_for(self, job_id: UUID) -> int:
+        """Return how many wait for a job."""
+        return len(self._waiting.get(format_id("job", job_id), ()))
+
     async def ended(
         self,
         job: JobRecord,

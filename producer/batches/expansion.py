@@ -4,6 +4,7 @@ Jobs, rows of lines and the place in the file commit together: whoever goes on a
 begins with the first line that has no row.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
@@ -20,7 +21,7 @@ from infra.postgres.submit import NewJob, insert_jobs
 from infra.postgres.tenants import Tenant, get_tenant
 from infra.telemetry.metrics import JOBS_SUBMITTED
 from producer.batches.file_lines import FileLine, LineSplitter, pieces_of
-from producer.batches.line_drafts import LineDraft, LineDrafter, time_left
+from producer.batches.line_drafts import MODERATIONS, LineDraft, LineDrafter, time_left
 from producer.batches.parts import BatchParts
 from producer.breather import Breather
 from producer.budget_verdict import lane_of
@@ -33,8 +34,11 @@ from schemas.stored_file import FileRecord
 
 _CHUNK_LINES: Final = 256
 _CHUNK_BYTES: Final = 1 << 20
-# Lines that become nothing cost less.
+# Lines that become nothing cost less, those that are judged here more.
 _CHUNK_PLAIN: Final = 2_000
+_CHUNK_JUDGED: Final = 16
+# Other batches get their turn, however few of the lines become jobs.
+_TURN_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ class Expansion:
         self._longest = parts.settings.max_body_bytes
 
     async def make_jobs(self, batch: BatchRecord, *, room: int) -> Progress:
-        """Read on until ``room`` jobs are made, the file ends, or the batch is to end.
+        """Read on until ``room`` jobs are made, the file, the turn or the batch ends.
 
         Raises:
             BatchLostError: Somebody else keeps it.
@@ -76,8 +80,9 @@ class Expansion:
         if tenant.suspended:
             # Nothing new of it is accepted: the rest waits until it is let in again.
             return Progress(batch, 0)
-        drafter, made = LineDrafter(self._parts, batch, tenant), 0
-        async with aclosing(self._chunks(batch, _CHUNK_LINES)) as chunks:
+        drafter, made, until = LineDrafter(self._parts, batch, tenant), 0, _end_of_turn()
+        most = _CHUNK_JUDGED if batch.endpoint == MODERATIONS else _CHUNK_LINES
+        async with aclosing(self._chunks(batch, most)) as chunks:
             async for lines, place in chunks:
                 chosen = await self._chosen(batch, lines)
                 wanted = chosen[: room - made]
@@ -88,19 +93,20 @@ class Expansion:
                     break
                 batch, new = await self._write(tenant, drafts, place)
                 made += new
-                if batch.status is not BatchStatus.IN_PROGRESS or made >= room:
+                over = made >= room or _is_past(until)
+                if over or batch.status is not BatchStatus.IN_PROGRESS:
                     break
         return Progress(batch, made)
 
     async def give_up(self, batch: BatchRecord, outcome: LineOutcome) -> BatchRecord:
-        """Write of all lines that are left that they became nothing.
+        """Write of lines that are left that they became nothing, as many as a turn allows.
 
         Raises:
             BatchLostError: Somebody else keeps it.
         """
         async with transaction(self._parts.engine) as connection:
             tenant = await get_tenant(connection, batch.tenant_id)
-        drafter = LineDrafter(self._parts, batch, tenant)
+        drafter, until = LineDrafter(self._parts, batch, tenant), _end_of_turn()
         async with aclosing(self._chunks(batch, _CHUNK_PLAIN)) as chunks:
             async for lines, place in chunks:
                 breather, drafts = Breather(), list[LineDraft]()
@@ -113,6 +119,8 @@ class Expansion:
                     await insert_lines(connection, now.id, rows)
                     place = replace(place, failed=len(rows))  # noqa: PLW2901 - now it is counted
                     batch = await note_expanded(connection, self._kept, place)
+                if _is_past(until):
+                    break
         return batch
 
     async def _chunks(
@@ -125,9 +133,11 @@ class Expansion:
         splitter = LineSplitter(
             longest=self._longest, number=batch.lines_read, place=batch.bytes_read
         )
-        lines, size = list[FileLine](), 0
+        lines, size, breather = list[FileLine](), 0, Breather()
         try:
             async for piece in pieces_of(stored.data):
+                # A piece of blank lines gives none.
+                await breather.breathe()
                 for line in splitter.feed(piece):
                     lines.append(line)
                     size += len(line.data or b"")
@@ -200,6 +210,14 @@ class Expansion:
         for (lane, kind), number in counts.items():
             JOBS_SUBMITTED.labels(lane.value, kind.value).inc(number)
         await self._parts.doorbells.ring_all(rings_of(jobs))
+
+
+def _end_of_turn() -> float:
+    return asyncio.get_running_loop().time() + _TURN_SECONDS
+
+
+def _is_past(instant: float) -> bool:
+    return asyncio.get_running_loop().time() >= instant
 
 
 async def _drafted(drafter: LineDrafter, lines: Sequence[FileLine]) -> list[LineDraft]:

@@ -40,6 +40,8 @@ class LineSplitter:
 
     def feed(self, piece: bytes) -> Iterator[FileLine]:
         """Yield the lines that a piece completes."""
+        if not self._size:
+            piece = self._past_blanks(piece)
         *ended, rest = piece.split(b"\n")
         for part in ended:
             self._hold(part)
@@ -55,6 +57,13 @@ class LineSplitter:
             line = self._take(0)
             if line is not None:
                 yield line
+
+    def _past_blanks(self, piece: bytes) -> bytes:
+        """Count the blank lines that a piece begins with: many take no longer than one."""
+        end = piece.rfind(b"\n", 0, len(piece) - len(piece.lstrip())) + 1
+        self.number += piece.count(b"\n", 0, end)
+        self.place += end
+        return piece[end:]
 
     def _hold(self, part: bytes) -> None:
         self._size += len(part)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from infra.postgres.batch_lines import count_unsuccessful
 from infra.postgres.engine import transaction
@@ -11,6 +11,8 @@ from producer.batches.validation import Validated, Validator, entry
 from schemas.batch_record import BatchRecord
 from schemas.errors import ObjectMissingError
 from schemas.stored_file import FileRecord
+
+_LONGEST_MODEL: Final = 256
 
 
 async def validate_input(
@@ -48,7 +50,14 @@ async def validate_input(
     finally:
         await stored.close()
     unknown = not found.errors and _unknown_model(parts, batch, found.model)
-    return replace(found, errors=[unknown]) if unknown else found
+    if unknown:
+        return replace(found, errors=[unknown])
+    # Where nobody offers models, one may be called anything.
+    return found if _storable(found.model) else replace(found, model=None)
+
+
+def _storable(model: str | None) -> bool:
+    return model is None or (len(model) <= _LONGEST_MODEL and "\x00" not in model)
 
 
 def _missing() -> Validated:

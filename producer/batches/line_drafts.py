@@ -15,7 +15,7 @@ from producer.batches.line_asides import aside_of_line
 from producer.batches.line_check import InputLine, LineFault, check_line
 from producer.batches.parts import BatchParts
 from producer.bulk_items import is_refusal
-from producer.input_rules import MAX_DEPTH
+from producer.input_rules import MAX_DEPTH, MAX_MEMBERS
 from producer.moderation_answer import moderation_answer
 from producer.openai.endpoint import Defaults
 from producer.openai.refusals import refusal_of_error
@@ -161,5 +161,6 @@ def time_left(parts: BatchParts, batch: BatchRecord) -> timedelta:
 def _refuse_unstorable(data: bytes, body: Mapping[str, Any]) -> None:
     # The bytes tell cheaply that nearly every body needs no walk.
     nested = data.count(b"[") + data.count(b"{") > MAX_DEPTH
-    if nested or _NUL_ESCAPE in data:
+    many = data.count(b",") >= MAX_MEMBERS // 2
+    if nested or many or _NUL_ESCAPE in data:
         refuse_unstorable(body)

@@ -7,6 +7,7 @@ process leaves half-way is nobody's, and the janitor of files takes it away.
 import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -18,7 +19,7 @@ from infra.new_ids import new_key
 from infra.objectstore.keys import file_key
 from infra.postgres.batch_lines import BatchLine, lines_of
 from infra.postgres.engine import transaction
-from infra.postgres.files import insert_file
+from infra.postgres.files import abandon_file, insert_file
 from infra.postgres.read_jobs import get_jobs
 from infra.spool import Spool, open_spool
 from producer.api.bodies import encode
@@ -28,6 +29,7 @@ from producer.batches.usage import UsageSum
 from producer.breather import Breather
 from schemas.batch import LineOutcome
 from schemas.batch_record import BatchRecord
+from schemas.errors import DatabaseUnavailableError
 from schemas.ids import format_id
 from schemas.job import JobRecord
 from schemas.privacy_errors import ContentUnreadableError
@@ -72,6 +74,7 @@ class OutputWriter:
         self._endpoint = parts.endpoints.get(batch.endpoint)
         self._outcomes = Counter[LineOutcome]()
         self._usage = UsageSum()
+        self._begun: list[UUID] = []
 
     async def write(self) -> Outputs:
         """Store the files; those of no line are not made.
@@ -87,6 +90,13 @@ class OutputWriter:
             output = await self._store(good, "output")
             errors = await self._store(bad, "error")
         return Outputs(output, errors, self._outcomes, self._usage.total())
+
+    async def abandon(self) -> None:
+        """Leave what was stored, and is not published, to the janitor of files at once."""
+        with suppress(DatabaseUnavailableError):
+            async with transaction(self._parts.engine) as connection:
+                for file_id in self._begun:
+                    await abandon_file(connection, self._batch.tenant_id, file_id)
 
     async def _spool(self, good: Spool, bad: Spool) -> None:
         breather = Breather()
@@ -168,5 +178,6 @@ class OutputWriter:
         )
         async with transaction(self._parts.engine) as connection:
             await insert_file(connection, file)
+        self._begun.append(key)
         await self._parts.store.put_file(place, spool.file, media_type)
         return file

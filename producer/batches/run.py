@@ -73,12 +73,14 @@ class BatchRun:
         self._known = False
         self._lost = False
         self._told_to_end = False
+        self._to_write = False
         self._file: FileRecord | None = None
 
     @property
     def heavy(self) -> bool:
         """Whether the next step reads a whole file, or writes one."""
-        return self.batch.status in {BatchStatus.VALIDATING, BatchStatus.FINALIZING}
+        whole = {BatchStatus.VALIDATING, BatchStatus.FINALIZING}
+        return self.batch.status in whole or self._to_write
 
     def note(self, status: BatchStatus | None) -> None:
         """Hear what a renewal of the lease found; ``None``: it is somebody else's now."""
@@ -105,9 +107,9 @@ class BatchRun:
         match self.batch.status:
             case BatchStatus.VALIDATING:
                 return await self._validate()
-            case BatchStatus.IN_PROGRESS | BatchStatus.CANCELLING:
+            case BatchStatus.IN_PROGRESS | BatchStatus.CANCELLING if not self._to_write:
                 return await self._go_on()
-            case BatchStatus.FINALIZING:
+            case BatchStatus.FINALIZING | BatchStatus.CANCELLING:
                 return await self._finalize()
             case _:
                 return None
@@ -149,15 +151,20 @@ class BatchRun:
         if self.batch.status is BatchStatus.CANCELLING and not self._told_to_end:
             await self._cancel_jobs()
         made, pause = await self._expand()
-        loop = asyncio.get_running_loop()
+        loop, freed = asyncio.get_running_loop(), False
         if not self._pace.left(loop.time()):
-            await self._collect()
+            freed = await self._collect()
         if self._all_read and self._open == 0:
+            if self._lines_missing:
+                await self._cut_short()
             if self.batch.status is BatchStatus.CANCELLING:
-                return await self._finalize()
+                self._to_write = True
+                return _AT_ONCE
             async with transaction(self._parts.engine) as connection:
                 self.batch = await begin_finalizing(connection, self.kept)
             return _AT_ONCE
+        # A small window that has room again is not left empty until the next look.
+        made = made or (freed and not self._all_read and self._room() > 0)
         return _AT_ONCE if made else min(pause, self._pace.left(loop.time()))
 
     @property
@@ -167,6 +174,11 @@ class BatchRun:
             or self.batch.errors is not None
             or self.batch.bytes_read >= self._file.size
         )
+
+    @property
+    def _lines_missing(self) -> bool:
+        batch = self.batch
+        return batch.errors is None and batch.completed + batch.failed < batch.total
 
     async def _cancel_jobs(self) -> None:
         wanted = CancelRequest(batch_id=format_id("batch", self.batch.id))
@@ -202,7 +214,7 @@ class BatchRun:
         return room if room >= min(_CHUNK, max(1, window // _WINDOW_PARTS)) else 0
 
     async def _cut_short(self) -> None:
-        """The input file is gone although a batch reads it: what is jobs goes on."""
+        """The input file is gone, or shorter than it was: what is jobs goes on."""
         message = "The input file was lost; lines after this one were not read."
         error = entry("input_file_missing", message, line=self.batch.lines_read)
         async with transaction(self._parts.engine) as connection:
@@ -210,7 +222,8 @@ class BatchRun:
                 connection, self.kept, open_lines=self._open, errors=[error]
             )
 
-    async def _collect(self) -> None:
+    async def _collect(self) -> bool:
+        """Note which lines have ended; return whether any have."""
         loop = asyncio.get_running_loop()
         begun, found = loop.time(), 0
         while True:
@@ -224,22 +237,28 @@ class BatchRun:
                 break
         now = loop.time()
         self._pace.looked(now, took=now - begun, found=found, open_lines=self._open)
+        return found > 0
 
     # --- its end
 
     async def _finalize(self) -> None:
-        made = await OutputWriter(self._parts, self.batch).write()
-        batch = self.batch
-        await self._end(
-            End(
-                _final_status(batch, made),
-                sum(made.outcomes.values()),
-                batch.errors,
-                made.usage,
-                made.output.id if made.output else None,
-                made.errors.id if made.errors else None,
+        batch, writer = self.batch, OutputWriter(self._parts, self.batch)
+        try:
+            made = await writer.write()
+            await self._end(
+                End(
+                    _final_status(batch, made),
+                    sum(made.outcomes.values()),
+                    batch.errors,
+                    made.usage,
+                    made.output.id if made.output else None,
+                    made.errors.id if made.errors else None,
+                )
             )
-        )
+        except Exception:
+            # They are written again: a disk that is full must not fill up with copies.
+            await writer.abandon()
+            raise
 
     async def _end(self, end: End) -> None:
         async with transaction(self._parts.engine) as connection:

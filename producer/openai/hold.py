@@ -41,16 +41,19 @@ from producer.openai.refusals import NO_RETRY, refusal_of
 from producer.submit import Submitted
 from schemas.errors import DatabaseUnavailableError, GenqError
 from schemas.facade_errors import DrainingError, StillRunningError
+from schemas.generation import Kind
 from schemas.ids import format_id
 from schemas.job import JobRecord
 from schemas.job_states import JobState
 from schemas.model_catalog import picture_models
 from schemas.privacy_errors import ContentErasedError
-from schemas.queue_errors import JobEndedError
+from schemas.queue_errors import DuplicateJobError, JobEndedError
+from schemas.response import BACKGROUND_FACE
 
 JSON: Final = "application/json"
 # Nobody reads it.
 CLIENT_LEFT: Final = 499
+UNIQUE_REPLAYED: Final = "unique-replayed"
 _NO_JOB: Final = UUID(int=0)
 
 
@@ -178,7 +181,7 @@ async def take_call(
         face=endpoint.face,
         aside=aside,
     )
-    call = call.of(submitted.job, _told(submitted))
+    call = call.of(submitted.job, _told(submitted, wanted.kind, endpoint.face))
     if call.held is not None:
         await services.book.hold(call.held)
     return call
@@ -190,8 +193,10 @@ async def let_go(services: Services, call: TakenCall, *, cancel: bool = False) -
     Args:
         services: Of the process.
         call: Which was not answered with its job's end.
-        cancel: End the job with it.
+        cancel: End the job with it, unless it is somebody else's as well.
     """
+    found = UNIQUE_REPLAYED in call.headers
+    cancel = cancel and not found and not services.waiters.waiting_for(call.job.id)
     if call.held is not None:
         if cancel:
             with contextlib.suppress(DatabaseUnavailableError):
@@ -267,16 +272,22 @@ async def _attached(
         return await get_job(connection, tenant.id, job_id)
 
 
+def _same(job: JobRecord, kind: Kind, face: str) -> bool:
+    return job.kind is kind and (face == job.face or BACKGROUND_FACE not in {face, job.face})
+
+
 def _digest(path: str, body: Mapping[str, Any]) -> bytes:
     return hashlib.sha256(path.encode() + b"\0" + hash_of(body)).digest()
 
 
-def _told(submitted: Submitted) -> dict[str, str]:
+def _told(submitted: Submitted, kind: Kind, face: str) -> dict[str, str]:
+    if submitted.found and not _same(submitted.job, kind, face):
+        raise DuplicateJobError("the job that holds the unique key makes something else")
     told: dict[str, str] = {}
     if submitted.replayed:
         told["idempotent-replayed"] = "true"
     if submitted.found:
-        told["unique-replayed"] = "true"
+        told[UNIQUE_REPLAYED] = "true"
     if submitted.downgraded:
         told["budget-downgraded"] = submitted.job.lane.value
     return told

@@ -60,7 +60,7 @@ class Responses:
     def request_of(self, body: Mapping[str, Any], defaults: Defaults) -> JobRequest:
         """Return the job that a body asks for: of kind chat, or image. See ``Endpoint``."""
         tool = image_tool_of(body)
-        if tool is None and body.get("model") not in defaults.image_models:
+        if tool is None and not _draws(body.get("model"), defaults):
             return request_from(chat_of(body), defaults, _WORDS)
         refuse_common(body)
         kept = {name: body[name] for name in _KEPT if name in body}
@@ -77,6 +77,10 @@ class Responses:
         aside = {**job.aside, **aside_of(asked)}
         output = await output_of(job, reading.store)
         return response_view(replace(job, aside=aside), output, reading.public_url)
+
+
+def _draws(model: object, defaults: Defaults) -> bool:
+    return isinstance(model, str) and model in defaults.image_models
 
 
 class BackgroundResponses(Responses):

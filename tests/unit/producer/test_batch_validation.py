@@ -147,6 +147,34 @@ def test_a_file_of_too_many_requests_is_read_no_further() -> None:
     assert len(read) < 20
 
 
+def test_blank_lines_hold_nobody_up_and_are_not_read_for_ever() -> None:
+    turns = 0
+
+    async def look() -> Validated:
+        async def chunks() -> AsyncGenerator[bytes]:
+            while True:
+                # Cut so that each piece begins with what is left of a line.
+                yield b"\n \r" * 100_000
+
+        async def others() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        busy = asyncio.create_task(others())
+        told = await Validator(CHAT, longest=LONGEST, most_lines=20_000).validate(
+            chunks(), lambda: False
+        )
+        busy.cancel()
+        return told
+
+    told = asyncio.run(look())
+
+    assert "more than 200000 lines, most of them blank" in told.errors[0]["message"]
+    assert turns > 5
+
+
 def test_a_hundred_faults_are_listed_and_all_are_counted() -> None:
     told = validate([b"{\n"] * 150 + [line("a") + b"\n"] * 51)
 

@@ -80,6 +80,9 @@ def test_a_name_in_another_alphabet_is_understood() -> None:
             b"--b0undary\r\nContent-Disposition: form-data; name=a\r\n\r\n\r\n" * 41,
             "more than 40 parts",
         ),
+        # Whoever does not come to the point, or to the end, is not listened to for ever.
+        (b"x" * 66_000, "before or after its parts"),
+        (FORM + b"\r\n" + b"x" * 66_000, "before or after its parts"),
     ],
 )
 def test_what_is_no_form_is_refused_with_the_reason(form: bytes, why: str) -> None:

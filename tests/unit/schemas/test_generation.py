@@ -239,6 +239,9 @@ def test_how_genq_asks_is_not_for_callers_to_say() -> None:
         (Kind.IMAGE_EDIT, "image[]"),
         (Kind.CHAT, "n"),
         (Kind.COMPLETION, "stream"),
+        # Nobody could judge what these say.
+        (Kind.COMPLETION, "prompt_token_ids"),
+        (Kind.CHAT, "prompt_embeds"),
     ):
         with pytest.raises(InputError):
             refuse_repeated({name: 1}, kind)

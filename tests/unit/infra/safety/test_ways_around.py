@@ -23,7 +23,7 @@ from infra.safety.policy_file import (
 from infra.settings import Settings
 from schemas.policy import Policy, resolve
 from schemas.policy_document import PolicyDocument
-from schemas.safety import UNDRESS_REAL_PERSON, Action
+from schemas.safety import UNDRESS_REAL_PERSON, Action, Coverage
 from schemas.tenant_plan import SafetyLevel
 from tests.fixtures.model_server import png
 
@@ -106,6 +106,16 @@ AROUND: Final[dict[str, dict[str, Any]]] = {
     "a tool": _chat("hi", tools=[{"type": "function", "function": {"description": NEVER}}]),
     "a shape of answers": _chat("hi", response_format={"json_schema": {"description": NEVER}}),
     "a stop word": _chat("hi", stop=[NEVER]),
+    "one prompt of several, as a picture": {"prompt": [KITE, f"data:image/png, {NEVER}"]},
+    "what comes behind, as a picture": {"prompt": KITE, "suffix": f"data:image/png, {NEVER}"},
+    "a tool, as a picture": _chat("hi", tools=[{"description": f"data:image/png,{NEVER}"}]),
+    "a call that is answered": {
+        "messages": [{"role": "tool", "content": "hi", "tool_call_id": NEVER}]
+    },
+    "a picture that is none, where nobody sees pictures": _chat(
+        [{"type": "image_url", "image_url": {"url": f"data:image/png;base64,{NEVER}"}}]
+    ),
+    "a part whose type is no word": _chat([{"type": ["text"], "text": NEVER}]),
 }
 
 
@@ -114,6 +124,16 @@ def test_what_is_never_made_is_found_wherever_it_stands(moderator: Moderator, wa
     submit, worker = _judged(moderator, AROUND[way])
     assert (submit.verdict.action, worker.verdict.action) == (Action.BLOCK, Action.BLOCK)
     assert UNDRESS_REAL_PERSON in submit.verdict.violations
+
+
+def test_what_came_as_tokens_was_read_by_nobody(moderator: Moderator) -> None:
+    _, worker = _judged(moderator, {"input": [[1, 2], [3]]})
+    assert worker.verdict.coverage is Coverage.PARTIAL
+    _, words = _judged(moderator, {"input": [KITE]})
+    assert words.verdict.coverage is Coverage.FULL
+    held = HEAD + "partial_coverage: {standard: review}\n"
+    _, worker = _judged(moderator, {"input": [1, 2]}, held)
+    assert worker.verdict.action is Action.REVIEW
 
 
 def test_no_limit_of_a_tenant_is_so_small_that_words_are_not_seen(
