@@ -33,6 +33,13 @@ _PIXEL: Final = (
 _LINK: Final = "http://127.0.0.1:8080/v1/artifacts/gqa_AAAAAAAAAAEBogCooWV3…"
 
 OPENAI_EXAMPLES: Final[dict[str, Any]] = {
+    "ResponseRequest": {
+        "model": "sim-chat-1",
+        "input": "A haiku about queues, please.",
+        "instructions": "You are a poet of few words.",
+        "background": True,
+        "metadata": {"page": "start"},
+    },
     "ChatCompletionRequest": {
         "model": "sim-chat-1",
         "messages": _MESSAGES,

@@ -166,7 +166,7 @@ def test_openai_raises_its_own_exceptions(settings: Settings) -> None:
             assert missing.value.code == "not_found"
 
             with pytest.raises(openai.NotFoundError):
-                await friend.models.list()
+                await friend.fine_tuning.jobs.list()
 
             with pytest.raises(openai.BadRequestError) as wrong:
                 await friend.post("/jobs", body={"kind": "image"}, cast_to=object)

@@ -75,7 +75,7 @@ WRONG_BODIES: tuple[tuple[bytes, str | None, str], ...] = (
     (b"[]", "", "valid dictionary"),
     (b"null", "", "valid dictionary"),
     (b'{"input":{}}', "/kind", "Field required"),
-    (b'{"kind":"imag","input":{}}', "/kind", "'image' or 'chat'"),
+    (b'{"kind":"imag","input":{}}', "/kind", "'image', 'chat'"),
     (b'{"kind":"image","input":{"prompt":"a"},"lain":"fast"}', "/lain", "'lane'"),
     (b'{"kind":"image","input":{"prompt":"a"},"priority":"5"}', "/priority", "integer"),
     (b'{"kind":"image","input":{"prompt":"a"},"priority":10}', "/priority", "less than"),

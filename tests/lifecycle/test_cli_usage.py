@@ -22,7 +22,7 @@ Capture = pytest.CaptureFixture[str]
         ("jobs list --status runing", "did you mean running"),
         ("submit", "PROMPT"),
         ("submit x -n 11", "-n"),
-        ("submit x --kind chat -n 2", "only images"),
+        ("submit x --kind embedding -n 2", "jobs have it"),
         ("submit x --metadata broken", "KEY=VALUE"),
         ("submit x --priority 10", "--priority"),
     ],
