@@ -45,7 +45,7 @@ def record_of(
         "trigger": owed.trigger.value,
         "outcome": result.word,
         "started_at": started_at,
-        "ms": result.duration // _MILLISECOND,
+        "ms": _whole(result),
         "ended": None if ended is None else ended.value,
         "delay": None if delay is None else delay.total_seconds(),
         "failures": decision.failures,
@@ -123,6 +123,11 @@ def tell(owed: Owed, result: Result, decision: Decision, *, waited: timedelta) -
         )
 
 
+def _whole(result: Result) -> int:
+    # Rounded as its parts are, so that none of them is longer than the whole.
+    return max(round(result.duration / _MILLISECOND), result.first_byte_ms or 0)
+
+
 def _words(owed: Owed, result: Result) -> dict[str, object]:
     return {
         "event_id": format_id("evt", owed.event_id),
@@ -131,8 +136,7 @@ def _words(owed: Owed, result: Result) -> dict[str, object]:
         "attempt": owed.attempt,
         "origin": owed.origin,
         "status": result.status,
-        # Rounded as its parts are, so that none of them is longer than the whole.
-        "duration_ms": max(round(result.duration / _MILLISECOND), result.first_byte_ms or 0),
+        "duration_ms": _whole(result),
     }
 
 
