@@ -13,7 +13,7 @@ export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check eval-safety bench bench-submit bench-scale bench-webhooks bench-batches bench-outage chaos fmt openapi openapi-lint verify-node
+.PHONY: help setup demo up test conformance check eval-safety bench bench-submit bench-scale bench-webhooks bench-batches bench-outage chaos fmt openapi openapi-lint verify-node
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,7 +34,10 @@ up: setup ## Run all of genq on this machine until Ctrl-C
 	$(BIN)/genq up
 
 test: setup ## Run every test, against real servers (WORKERS=2)
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal --ignore tests/architecture
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal --ignore tests/architecture --ignore tests/conformance
+
+conformance: setup ## Run OpenAI's clients and their documentation's examples against a whole genq
+	$(BIN)/pytest -q tests/conformance
 
 check: setup ## Check format, lint, imports, types, dependencies, architecture
 	$(BIN)/ruff format --check
