@@ -34,7 +34,7 @@ up: setup ## Run all of genq on this machine until Ctrl-C
 	$(BIN)/genq up
 
 test: setup ## Run every test, against real servers (WORKERS=2)
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal --ignore tests/architecture --ignore tests/conformance
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal --ignore tests/architecture
 
 conformance: setup ## Run OpenAI's clients and their documentation's examples against a whole genq
 	$(BIN)/pytest -q tests/conformance

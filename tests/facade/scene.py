@@ -55,7 +55,7 @@ class Scene:
     async def unfinished(self, number: int) -> list[str]:
         """Return the ids of unfinished jobs, as soon as there are so many."""
         found: list[str] = []
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(10):
             while len(found) < number:
                 found = [job["id"] for job in await self.jobs() if job["status"] == "queued"]
                 await asyncio.sleep(0.01)  # sleeps: no bell rings for a submit
@@ -73,7 +73,7 @@ class Scene:
 
     async def until_sql(self, question: str) -> None:
         """Return as soon as the answer is true."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(10):
             while (await self.sql(question)) != [(True,)]:  # noqa: ASYNC110 - rows ring no bell
                 await asyncio.sleep(0.01)  # sleeps: rows ring no bell
 

@@ -35,13 +35,13 @@ class Raw:
 
     async def until(self, wanted: str) -> None:
         """Read on until a comment, or the text so far, has this in it."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(10):
             while wanted not in self.text and wanted not in "\n".join(self.comments):
                 assert await self._next(), (wanted, self.text, self.comments, self.last)
 
     async def rest(self) -> None:
         """Read to the end."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(10):
             while await self._next():
                 pass
 
@@ -272,7 +272,7 @@ def test_a_client_that_leaves_may_take_the_job_with_it(settings: Settings) -> No
 
             # The first one must have been let go of before it is looked for again.
             gone = "SELECT 1 FROM held_call WHERE held_until <= now()"
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(5):
                 while True:
                     found = await status_of(here, job), bool(await here.sql(gone))
                     if found == status:

@@ -143,7 +143,7 @@ def test_a_repeated_form_attaches_and_leaves_no_second_copy(settings: Settings) 
         asked = asyncio.create_task(edit(**EDIT, image=("kite.png", png())))
         job = await here.job()
         files: list[Any] = []
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(10):
             while len(files) < 2:
                 await asyncio.sleep(0.02)  # sleeps: the client comes back by itself
                 files = await here.sql("SELECT job_id, deleted_at FROM file ORDER BY id")
