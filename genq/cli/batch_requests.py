@@ -211,7 +211,7 @@ def _of_lines(
             yield number, found, False
             continue
         if wishes.template is not None:
-            yield number, _of_object(number, found, wishes), True
+            yield number, _of_object(number, found, wishes.template, wishes), True
             continue
         bare = wishes.endpoint is not None and "body" not in found if bare is None else bare
         if bare:
@@ -226,10 +226,9 @@ def _of_lines(
 
 
 def _of_object(
-    number: int, found: Mapping[str, object], wishes: Wishes
+    number: int, found: Mapping[str, object], template: Template, wishes: Wishes
 ) -> Mapping[str, object] | RowError:
-    endpoint, template = wishes.endpoint or _CHAT, wishes.template
-    assert template is not None  # noqa: S101 - for the type checker
+    endpoint = wishes.endpoint or _CHAT
     lacks = [column for column in template.columns if column not in found]
     if lacks:
         return RowError(number, f"lacks {', '.join(lacks)}, which --template names")

@@ -83,11 +83,11 @@ class Expansion:
         drafter, made, until = LineDrafter(self._parts, batch, tenant), 0, _end_of_turn()
         most = _CHUNK_JUDGED if batch.endpoint == MODERATIONS else _CHUNK_LINES
         async with aclosing(self._chunks(batch, most)) as chunks:
-            async for lines, place in chunks:
+            async for lines, end in chunks:
                 chosen = await self._chosen(batch, lines)
                 wanted = chosen[: room - made]
-                if len(wanted) < len(chosen):
-                    place = Expanded(wanted[-1].number, wanted[-1].end)  # noqa: PLW2901 - the chunk is cut
+                cut = len(wanted) < len(chosen)
+                place = Expanded(wanted[-1].number, wanted[-1].end) if cut else end
                 drafts = await _drafted(drafter, wanted)
                 if time_left(self._parts, batch).total_seconds() <= 0:
                     break
@@ -117,8 +117,8 @@ class Expansion:
                     now = await lock_batch(connection, self._kept)
                     rows = _ended(drafts, now, outcome)
                     await insert_lines(connection, now.id, rows)
-                    place = replace(place, failed=len(rows))  # noqa: PLW2901 - now it is counted
-                    batch = await note_expanded(connection, self._kept, place)
+                    counted = replace(place, failed=len(rows))
+                    batch = await note_expanded(connection, self._kept, counted)
                 if _is_past(until):
                     break
         return batch

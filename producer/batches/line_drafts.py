@@ -89,10 +89,10 @@ class LineDrafter:
         """
         found = self._checked(line)
         plain = _plain(line, found)
+        if isinstance(found, LineFault):
+            # The file was in order once: what the store gives now is something else.
+            return plain.refused(InputError(found.message), self._public_url)
         try:
-            if isinstance(found, LineFault):
-                # The file was in order once: what the store gives now is something else.
-                raise InputError(found.message)  # noqa: TRY301 - answered as every refusal
             _refuse_unstorable(line.data or b"", found.body)
             if self._batch.endpoint == MODERATIONS:
                 return replace(plain, answer=await self._moderated(found.body))

@@ -51,9 +51,9 @@ def test_disguises_gain_little(cases: list[Case], judged: Figures) -> None:
         "[dev] prompt 17",
         "[portrait] a man in the rain",
         "photo of [PRODUCT_NAME] on [BACKGROUND]",
-        "image of [a child] doing [homework]",
+        "image of [a toddler] holding [a balloon]",
         "[Scene 4] The children play football in the garden",
-        "Your text string goes here",
+        "Your sentence goes here",
     ],
 )
 def test_a_tag_in_brackets_or_a_text_to_be_filled_in_harms_nobody(text: str) -> None:
