@@ -1,7 +1,9 @@
 """How messages come in as slots fall free. Each broker wants it said in another way."""
 
 import time
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 _FULL_SECONDS: Final = 0.1
@@ -10,11 +12,23 @@ Accept = Callable[[], None]
 Free = Callable[[], int]
 
 
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A message that came when no slot was free: it begins later here, or goes back."""
+
+    begin: Callable[[], None]
+    put_back: Callable[[], None]
+
+
 class Intake(Protocol):
     """What the pool tells of the messages in hand."""
 
     def first_prefetch(self) -> int:
         """Return how many messages a new connection may deliver at first."""
+        ...
+
+    def parks(self, message: Parked) -> bool:
+        """Keep a message that nothing is free for; called in Celery's thread."""
         ...
 
     def take(self, number: int, accept: Accept) -> None:
@@ -31,6 +45,10 @@ class Intake(Protocol):
 
     def close(self) -> None:
         """Ask for nothing more."""
+        ...
+
+    def settle(self) -> None:
+        """Keep no message unanswered, now that nothing is consumed any more."""
         ...
 
 
@@ -50,6 +68,11 @@ class Prefetch:
     def first_prefetch(self) -> int:
         """As many as there are free slots. None would mean without limit."""
         return max(1, self._free())
+
+    def parks(self, message: Parked) -> bool:
+        """Keep none: what came in a moment ago was asked for."""
+        del message
+        return False
 
     def take(self, number: int, accept: Accept) -> None:
         """Accept at once; the number says whether another comes."""
@@ -76,14 +99,18 @@ class Prefetch:
     def close(self) -> None:
         """Do nothing: Celery stops reading."""
 
+    def settle(self) -> None:
+        """Do nothing: none is parked."""
+
 
 class Taps:
     """RabbitMQ: one message per lane is delivered, and accepting it asks for the next one.
 
     While slots are free, every message is accepted at once. When none is, the last message of
-    a lane is held, and that lane delivers no other. Lanes without a message still might: so a
-    worker that stays full stops consuming altogether, and what it holds is accepted; nothing
-    is then kept from other workers, and no delivery can grow old (``consumer_timeout``).
+    a lane is held, and that lane delivers no other. Lanes without a message still might, one
+    each: those wait for a slot, parked. A worker that stays full stops consuming altogether;
+    what it holds is then accepted and what is parked goes back to the head of its lane, so
+    nothing is kept from other workers, and no delivery can grow old (``consumer_timeout``).
     """
 
     def __init__(self, consumer: Any, hub: Any, free: Free) -> None:
@@ -91,6 +118,7 @@ class Taps:
         self._hub = hub
         self._free = free
         self._held: dict[int, Accept] = {}
+        self._parked: deque[Parked] = deque()
         self._shut: object = None
         self._closed = False
         self._filled_at = 0.0
@@ -98,6 +126,14 @@ class Taps:
     def first_prefetch(self) -> int:
         """One, for each lane, for as long as the connection lives."""
         return 1
+
+    def parks(self, message: Parked) -> bool:
+        """Keep it unaccepted while no slot is free: its lane then delivers no other."""
+        if self._free() > 0:
+            return False
+        self._parked.append(message)
+        self._hub.call_later(_FULL_SECONDS, self._shut_if_full, self._filled_at)
+        return True
 
     def take(self, number: int, accept: Accept) -> None:
         """Ask for the next one if there is a slot for it."""
@@ -116,30 +152,40 @@ class Taps:
 
     def follow(self) -> None:
         """Open what is shut, in Celery's thread: channels are for one thread."""
-        if (self._held or self._shut is not None) and self._free() > 0:
+        waiting = self._held or self._parked or self._shut is not None
+        if waiting and self._free() > 0:
             self._hub.call_soon(self._open)
 
     def close(self) -> None:
-        """Open no more; what is held is accepted when it ends."""
+        """Open no more."""
         self._closed = True
+
+    def settle(self) -> None:
+        """Accept what is held, which may run for long, and put back what is parked."""
+        self._accept(len(self._held))
+        while self._parked:
+            self._parked.popleft().put_back()
 
     def _shut_if_full(self, filled_at: float) -> None:
         consumer = self._consumer.task_consumer
-        if self._closed or consumer is None or self._free() > 0:
+        if self._closed or consumer is None:
+            return
+        if self._free() > 0:
+            # It may have fallen free while the message was taken: nobody else opens then.
+            self._open()
             return
         if filled_at != self._filled_at or self._shut is consumer:
             return
         # Before anything is accepted, or the broker would deliver the next one.
         self._shut = consumer
         consumer.cancel()
-        self._accept(len(self._held))
+        self.settle()
         if self._free() > 0:
             # A slot that fell free meanwhile found nothing shut, and asked for nothing.
             self._hub.call_soon(self._open)
 
     def _open(self) -> None:
-        free = self._free()
-        if self._closed or free <= 0:
+        if self._closed or self._free() <= 0:
             return
         consumer = self._consumer.task_consumer
         if self._shut is not None:
@@ -147,10 +193,12 @@ class Taps:
             again, self._shut = self._shut is consumer, None
             if again:
                 consumer.consume()
-        self._accept(free)
+        while self._parked and self._free() > 0:
+            self._parked.popleft().begin()
+        self._accept(self._free())
 
     def _accept(self, most: int) -> None:
-        for number in list(self._held)[:most]:
+        for number in list(self._held)[: max(0, most)]:
             self.drop(number)
 
 

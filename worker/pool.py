@@ -21,11 +21,12 @@ from billiard.einfo import ExceptionInfo
 from billiard.exceptions import Terminated
 from celery.concurrency import prefork
 from celery.concurrency.base import BasePool
+from celery.exceptions import Reject
 from kombu.asynchronous import get_event_loop
 from kombu.serialization import loads, prepare_accept_content
 
 from schemas.claim import Pointer
-from worker.intake import Intake, Prefetch, Taps
+from worker.intake import Intake, Parked, Prefetch, Taps
 
 _START_SECONDS: Final = 60.0
 _CANCEL_SECONDS: Final = 5.0
@@ -147,12 +148,11 @@ class AsyncioPool(BasePool):
         """Begin to run a message; called in Celery's thread, never blocks it."""
         del target, kwargs
         handle = Handle(next(self._numbers), self._pointers_of(args or ()))
-        self._handles[handle.pid] = handle
-        begun = time.monotonic()
-        accept = partial(accept_callback or _nothing, handle.pid, begun)
-        if self._intake is not None:
-            self._intake.take(handle.pid, accept)
-        self._loop.call_soon_threadsafe(self._spawn, handle, callback, error_callback)
+        accept = partial(accept_callback or _nothing, handle.pid, time.monotonic())
+        begin = partial(self._begin, handle, accept, callback, error_callback)
+        put_back = partial(error_callback or _nothing, _failure(Reject(requeue=True)))
+        if self._intake is None or not self._intake.parks(Parked(begin, put_back)):
+            begin()
         return handle
 
     def terminate_job(self, pid: int, signal: object = None) -> None:  # noqa: ARG002 - Celery passes it
@@ -165,6 +165,7 @@ class AsyncioPool(BasePool):
         """Let attempts end for the grace period, then interrupt the rest."""
         if self._intake is not None:
             self._intake.close()
+            self._intake.settle()
         self._await_handles(self._service.drain_seconds, patient=lambda: not self._hurried)
         for handle in list(self._handles.values()):
             if handle.task:
@@ -199,6 +200,18 @@ class AsyncioPool(BasePool):
             _log.critical("carrier_unreadable", error_type=type(error).__name__)
             return []
 
+    def _begin(
+        self,
+        handle: Handle,
+        accept: Callable[[], None],
+        callback: Callable[..., None] | None,
+        error_callback: Callable[..., None] | None,
+    ) -> None:
+        self._handles[handle.pid] = handle
+        if self._intake is not None:
+            self._intake.take(handle.pid, accept)
+        self._loop.call_soon_threadsafe(self._spawn, handle, callback, error_callback)
+
     def _spawn(
         self,
         handle: Handle,
@@ -217,7 +230,7 @@ class AsyncioPool(BasePool):
         try:
             await self._service.run(handle.pointers, lambda: self._one_ended(handle))
         except asyncio.CancelledError:
-            self._report(handle, error_callback, _terminated())
+            self._report(handle, error_callback, _failure(Terminated(15)))
         except Exception:  # noqa: BLE001 - logged, and answered to Celery
             # The ledger decides what becomes of the jobs; the message is done with either way.
             _log.exception("carrier_failed", jobs=len(handle.pointers))
@@ -271,8 +284,8 @@ def _nothing(*_: object) -> None:
     """Wake a loop."""
 
 
-def _terminated() -> ExceptionInfo:
+def _failure(error: Exception) -> ExceptionInfo:
     try:
-        raise Terminated(15)  # noqa: TRY301 - ExceptionInfo takes what is being handled
-    except Terminated:
+        raise error
+    except type(error):
         return ExceptionInfo()

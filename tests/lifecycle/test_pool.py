@@ -80,8 +80,9 @@ def test_a_worker_that_is_full_leaves_every_lane_to_others_until_a_slot_falls_fr
         (one, two) = await workers.publish(1, 1)
         assert [await full.hears("started"), await full.hears("started")] == [one, two]
 
-        free = await workers.start(slots=4)
+        # Before the full one can have said to its broker that it is.
         others = [(await workers.publish(1, lane=lane))[0] for lane in Lane]
+        free = await workers.start(slots=4)
         taken = [await free.hears("started") for _ in others]
         (later,) = await workers.publish(1, lane=Lane.BATCH)
         waits = await workers.waiting(Lane.BATCH)
