@@ -29,6 +29,7 @@ from infra.facade_settings import FacadeSettings
 from infra.file_settings import FileSettings
 from infra.http_settings import HttpSettings
 from infra.installation_settings import InstallationSettings
+from infra.model_settings import ModelSettings
 from infra.object_store_settings import ObjectStoreSettings
 from infra.production import leftovers
 from infra.provenance_settings import ProvenanceSettings
@@ -39,7 +40,6 @@ from infra.telemetry_settings import TelemetrySettings
 from infra.webhook_settings import WebhookSettings
 from schemas.errors import SettingsError
 from schemas.lanes import Lane
-from schemas.model_catalog import ModelServer, missing_fallbacks
 
 ENV_FILE: Final = ".env"
 CONFIG_VARIABLE: Final = "GENQ_CONFIG"
@@ -79,6 +79,7 @@ class _DatabaseSettings(BaseSettings):
 
 class Settings(
     QueueSettings,
+    ModelSettings,
     AdmissionSettings,
     HttpSettings,
     TelemetrySettings,
@@ -105,9 +106,6 @@ class Settings(
     public_url: str = Field("http://127.0.0.1:8080", description="where clients reach the API")
     key_pepper: SecretStr = Field(min_length=16, description="keys the digests of API keys")
 
-    # --- models
-    model_servers: tuple[ModelServer, ...] = Field((), description="see the TOML example")
-
     # --- the worker
     slots: int = Field(200, ge=1, le=10_000, description="jobs at once per worker process")
     lanes: tuple[Lane, ...] = Field(
@@ -133,14 +131,6 @@ class Settings(
     def _consistent(self) -> Self:
         if self.valkey_url is None and self.broker_url.get_secret_value().startswith("amqp"):
             raise ValueError("valkey_url: doorbells need Valkey beside RabbitMQ: redis://…")
-        names = [server.name for server in self.model_servers]
-        if len(names) != len(set(names)):
-            raise ValueError("model_servers: two servers share a name")
-        missing = missing_fallbacks(self.model_servers)
-        if missing:
-            raise ValueError(
-                f"model_servers: no server offers this fallback of the same kind: {missing[0]}"
-            )
         return self
 
     def doorbell_url(self) -> str:

@@ -4,15 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import ConfigDict, Field, SecretStr
 
 from schemas.generation import Kind
 from schemas.limits import RateLimits
+from schemas.shape import Shape
 
 Dollars = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
 
 
-class Price(BaseModel):
+class Price(Shape):
     """What a model costs, in dollars: the sum of the parts that are given.
 
     Attributes:
@@ -27,7 +28,7 @@ class Price(BaseModel):
     per_million_tokens: Dollars = 0.0
 
 
-class ModelSpec(BaseModel):
+class ModelSpec(Shape):
     """A model that callers may name.
 
     Attributes:
@@ -48,7 +49,7 @@ class ModelSpec(BaseModel):
     streams_progress: bool = False
 
 
-class ModelServer(BaseModel):
+class ModelServer(Shape):
     """An HTTP server that speaks OpenAI's API.
 
     Attributes:
@@ -57,6 +58,8 @@ class ModelServer(BaseModel):
         api_key: Sent as the bearer token.
         models: What it offers; the first of a kind is that kind's default.
         concurrency: The most calls in flight from one worker process.
+        weight: Its share of the calls of a model whose route is ``weighted``, beside the
+            others' weights; 0: none, unless the others cannot be used.
         limits: What the account at this server may use.
     """
 
@@ -67,6 +70,7 @@ class ModelServer(BaseModel):
     api_key: SecretStr = SecretStr("none")
     models: Annotated[tuple[ModelSpec, ...], Field(min_length=1)]
     concurrency: Annotated[int, Field(ge=1, le=10_000)] = 256
+    weight: Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)] = 1.0
     limits: RateLimits = RateLimits()
 
 

@@ -16,7 +16,8 @@ from infra.broker import TASK_NAME, create_celery
 from infra.clock import SystemClock
 from infra.doorbells import READY, WAKE, Doorbells
 from infra.evidence import EvidenceKeeper
-from infra.http.opening import policy_of, proxy_of
+from infra.http.opening import proxy_of
+from infra.http.outbound_policy import policy_of
 from infra.objectstore.opening import open_store
 from infra.objectstore.store import ObjectStore
 from infra.postgres.engine import create_engine
@@ -123,6 +124,7 @@ class WorkerService:
             checks=Checks(moderation, EvidenceKeeper(engine, settings)),
             mark=open_mark(settings, moderation.policies, SystemClock()),
             sources=StoredPictures(engine, store),
+            strategy_of=settings.strategy_of,
         )
 
     async def run(self, pointers: Sequence[Pointer], ended: Callable[[], None]) -> None:

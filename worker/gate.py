@@ -100,6 +100,10 @@ class Gate:
         """Return whether the server failed so often in a row that others go first."""
         return self._doors.shaky(server.name)
 
+    def called(self, server: ModelServer) -> None:
+        """Take note that the server is about to be called."""
+        self._doors.called(server.name)
+
     def close(self, name: str, pause: timedelta) -> None:
         """Close a server for so long from now, here at once and everywhere soon."""
         self._doors.close(name, pause)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from infra.file_bytes import FileBytes
 from infra.objectstore.store import ObjectStore
 from infra.postgres.engine import transaction
 from infra.postgres.files import get_file
@@ -14,7 +15,9 @@ from infra.postgres.read_jobs import get_job
 from schemas.claim import Claim
 from schemas.errors import FieldError, InputError, ModelBadAnswerError, ObjectMissingError
 from schemas.ids import InvalidIdError, parse_id
+from schemas.job import Artifact
 from schemas.job_states import JobState
+from schemas.stored_file import FileRecord
 from worker.providers.downloads import MAX_PICTURE_BYTES
 from worker.providers.picture import Picture, read_picture
 
@@ -49,6 +52,7 @@ class StoredPictures:
     ) -> None:
         self._engine = engine
         self._store = store
+        self._files = FileBytes(engine, store)
         self._most = most
 
     async def told(self, claim: Claim) -> dict[str, Any]:
@@ -72,21 +76,27 @@ class StoredPictures:
             self._hold_to(len(data), left, place)
             return data
         try:
-            key, size = await self._found(tenant_id, reference, place)
-            self._hold_to(size, left, place)
-            stored = await self._store.get(key)
+            found = await self._found(tenant_id, reference, place)
+            if isinstance(found, FileRecord):
+                self._hold_to(found.size, left, place)
+                stored = await self._files.get(found)
+            else:
+                self._hold_to(found.bytes, left, place)
+                stored = await self._store.get(found.key)
             return await stored.read()
         except (InvalidIdError, ObjectMissingError):
             raise _fault(place, "is not there, or not any more") from None
 
-    async def _found(self, tenant_id: int, reference: str, place: str) -> tuple[str, int]:
-        """Return where a picture lies, and its size."""
+    async def _found(
+        self, tenant_id: int, reference: str, place: str
+    ) -> FileRecord | Artifact:
+        """Return what a picture is."""
         async with transaction(self._engine) as connection:
             if reference.startswith("file-"):
                 file = await get_file(connection, tenant_id, parse_id("file", reference))
                 if file is None:
                     raise _fault(place, "is not there, or not any more")
-                return file.object_key, file.size
+                return file
             name, _, index = reference.partition("/")
             job_id: UUID = parse_id("job", name)
             job = await get_job(connection, tenant_id, job_id)
@@ -96,7 +106,7 @@ class StoredPictures:
             raise _fault(place, "is not made: wait until its job has succeeded")
         for artifact in job.artifacts:
             if artifact.index == int(index):
-                return artifact.key, artifact.bytes
+                return artifact
         raise _fault(place, f"is not there: the job made {len(job.artifacts)} pictures")
 
     def _hold_to(self, size: int, left: int, place: str) -> None:

@@ -6,15 +6,18 @@ from typing import Protocol
 
 import structlog
 
+from infra.clock import SystemClock
 from infra.evidence import EvidenceKeeper
 from infra.objectstore.store import ObjectStore
 from infra.safety.moderation import Moderation
 from schemas.errors import GenqError
 from schemas.model_catalog import ModelServer
 from worker.gate import Gate
+from worker.pipeline.choice import Choice, StrategyOf, least_loaded
 from worker.pipeline.job_run import JobRun
 from worker.pipeline.picture_sources import PictureSources
 from worker.pipeline.server_load import ServerLoad
+from worker.pipeline.server_times import ServerTimes
 from worker.pipeline.stages.admit import Admit
 from worker.pipeline.stages.fetch import Fetch
 from worker.pipeline.stages.generate import Generate
@@ -62,6 +65,7 @@ def build_stages(
     checks: Checks | None = None,
     mark: Mark | None = None,
     sources: PictureSources | None = None,
+    strategy_of: StrategyOf = least_loaded,
 ) -> tuple[Stage, ...]:
     """Return the stages in their order, ready for any number of jobs at once.
 
@@ -73,9 +77,12 @@ def build_stages(
         checks: Judges; without it nothing is judged.
         mark: Marks what was made; without it nothing is marked.
         sources: Reads pictures that an input names; without it inputs hold all of theirs.
+        strategy_of: How one of several servers of a model is chosen.
     """
     route = Route(servers)
-    generate = Generate(providers, ServerLoad(servers), gate)
+    load = ServerLoad(servers)
+    choice = Choice(load, ServerTimes(SystemClock()), strategy_of)
+    generate = Generate(providers, load, gate, choice)
     marking = () if mark is None else (mark,)
     first = (Admit(),) if sources is None else (Admit(), Fetch(sources))
     if checks is None:

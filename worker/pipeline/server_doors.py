@@ -48,8 +48,18 @@ class ServerDoors:
         return timedelta(seconds=left) if left > 0 else OPEN
 
     def shaky(self, name: str) -> bool:
-        """Return whether the server failed so often in a row that others go first."""
+        """Return whether the server failed so often in a row that others go first.
+
+        It is a circuit breaker: after the cool-down one call tries the server, a probe, and
+        others go first again until that one is answered, or for another cool-down.
+        """
         return self._doors[name].shaky_until > self._clock.monotonic()
+
+    def called(self, name: str) -> None:
+        """Take note of a call: at a server that failed often it is the probe."""
+        door = self._doors[name]
+        if door.failures >= _SHAKY_AFTER:
+            door.shaky_until = self._clock.monotonic() + _SHAKY_SECONDS
 
     def close(self, name: str, pause: timedelta) -> None:
         """Close a server for so long from now; one that is closed for longer stays so."""

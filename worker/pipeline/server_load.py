@@ -1,38 +1,73 @@
 """How busy each model server is, as far as this process keeps it busy."""
 
-from asyncio import Semaphore
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Final
 
 from infra.telemetry.metrics import PROVIDER_INFLIGHT
 from schemas.model_catalog import ModelServer
 
+Choose = Callable[[Sequence[ModelServer]], ModelServer]
+_FIRST: Final = 0
+
 
 class ServerLoad:
-    """Counts calls per server, and holds back those above its ``concurrency``."""
+    """The places of every server: as many as its ``concurrency``.
+
+    A call that finds no place waits for all servers that may do it at once, and gets the first
+    place that falls free, in order of arrival: no server idles while calls wait for another.
+    """
 
     def __init__(self, servers: Sequence[ModelServer]) -> None:
-        self._gates = {server.name: Semaphore(server.concurrency) for server in servers}
-        self._calls = {server.name: 0 for server in servers}
+        self._servers = {server.name: server for server in servers}
+        self._calls = dict.fromkeys(self._servers, 0)
+        # A dict keeps the order of arrival, and forgets from the middle at no cost.
+        self._waiting: dict[str, dict[asyncio.Future[str], None]] = {
+            name: {} for name in self._servers
+        }
         for server in servers:
             # Read when somebody looks: a call pays nothing for it.
             PROVIDER_INFLIGHT.labels(server.name).set_function(partial(self.calls, server))
 
     def calls(self, server: ModelServer) -> int:
-        """Return how many calls run or wait now."""
+        """Return how many calls hold a place now."""
         return self._calls[server.name]
 
     def share(self, server: ModelServer) -> float:
-        """Return how much of the server's places is in use; above 1 while calls wait."""
+        """Return how much of the server's places is in use, from 0 to 1."""
         return self.calls(server) / server.concurrency
 
-    @asynccontextmanager
-    async def call(self, server: ModelServer) -> AsyncGenerator[None]:
-        """Hold one place at ``server``, after waiting for it in order of arrival."""
-        self._calls[server.name] += 1
+    async def take(self, servers: Sequence[ModelServer], choose: Choose) -> ModelServer:
+        """Take a place, which is to be given back by ``leave``; return whose it is.
+
+        Args:
+            servers: Any of them will do.
+            choose: Called if several have a free place now.
+        """
+        free = [one for one in servers if self._calls[one.name] < one.concurrency]
+        if free:
+            server = choose(free) if len(free) > 1 else free[_FIRST]
+            self._calls[server.name] += 1
+            return server
+        place = asyncio.get_running_loop().create_future()
+        for one in servers:
+            self._waiting[one.name][place] = None
         try:
-            async with self._gates[server.name]:
-                yield
+            return self._servers[await place]
+        except asyncio.CancelledError:
+            if place.done() and not place.cancelled():
+                # It was given a place in the very moment.
+                self.leave(self._servers[place.result()])
+            raise
         finally:
-            self._calls[server.name] -= 1
+            for one in servers:
+                self._waiting[one.name].pop(place, None)
+
+    def leave(self, server: ModelServer) -> None:
+        """Give a place back: to the call that has waited longest for it, if one waits."""
+        for place in self._waiting[server.name]:
+            if not place.done():
+                place.set_result(server.name)
+                return
+        self._calls[server.name] -= 1

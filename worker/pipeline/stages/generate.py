@@ -1,8 +1,10 @@
 """Stage 4: the call that everything else is about."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 import structlog
@@ -13,6 +15,7 @@ from schemas.errors import GenqError, InternalError
 from schemas.model_catalog import ModelServer
 from worker.call_counts import CANCELLED, OK, CallCounts
 from worker.gate import Gate
+from worker.pipeline.choice import Choice
 from worker.pipeline.fallback import another_model_may, another_server_may
 from worker.pipeline.job_run import JobRun, ServedBy
 from worker.pipeline.server_load import ServerLoad
@@ -40,10 +43,13 @@ class Generate:
 
     name = "generate"
 
-    def __init__(self, providers: Providers, load: ServerLoad, gate: Gate) -> None:
+    def __init__(
+        self, providers: Providers, load: ServerLoad, gate: Gate, choice: Choice
+    ) -> None:
         self._providers = providers
         self._load = load
         self._gate = gate
+        self._choice = choice
         self._counts = CallCounts()
 
     async def __call__(self, run: JobRun) -> JobRun:
@@ -62,7 +68,7 @@ class Generate:
             claim = replace(run.claim, model=offer.model, input=told)
             untried = list(offer.servers)
             while untried:
-                server = min(untried, key=self._preference)
+                server = await self._take(untried, claim)
                 untried.remove(server)
                 if failures:
                     _note(failures[-1], claim.model, server)
@@ -77,37 +83,58 @@ class Generate:
                         break
                 else:
                     return _served(run, output, ServedBy(claim.model, server.name))
-        if not failures:
-            raise InternalError("the job was not routed before its model was called")
-        deciding = next((f.error for f in failures if f.error.retryable), failures[0].error)
-        deciding.retry_after = min(f.reopening for f in failures) or None
-        raise deciding
+                finally:
+                    self._load.leave(server)
+        raise _deciding(failures)
 
-    def _preference(self, server: ModelServer) -> tuple[bool, timedelta, float]:
-        """Order servers: sound ones first, then open ones, then those with the most room."""
-        return self._gate.shaky(server), self._gate.wait(server), self._load.share(server)
+    async def _take(self, untried: Sequence[ModelServer], claim: Claim) -> ModelServer:
+        """Take a place at a server: a sound one that is open, by the model's strategy.
+
+        Where there is none such, at the one that is open first, sound ones before others.
+        """
+        gate = self._gate
+        ready = [one for one in untried if not gate.shaky(one) and not gate.wait(one)]
+        if ready:
+            among = self._choice.narrow(ready, claim)
+        else:
+            share = self._load.share
+            among = [min(untried, key=lambda s: (gate.shaky(s), gate.wait(s), share(s)))]
+        server = await self._load.take(among, partial(self._choice.choose, claim=claim))
+        gate.called(server)
+        self._choice.chosen(server, claim)
+        return server
 
     async def _call(self, server: ModelServer, claim: Claim) -> Reply:
         provider = self._providers.of(server)
         counts = self._counts.of(server, claim.kind)
-        async with self._load.call(server):
-            await self._gate.enter(server)
-            try:
-                with call_span(server, claim) as span, counts.seconds.time():
-                    output = await provider.generate(claim)
-                    tell_usage(span, claim, output.usage)
-            except GenqError as error:
-                counts.ended(error.code)
-                self._gate.refused(server, error)
-                raise
-            except asyncio.CancelledError:
-                # Its caller, its wall time or this worker ends it.
-                counts.ended(CANCELLED)
-                raise
-            counts.ended(OK)
-            counts.used(claim, output.usage)
-            self._gate.answered(server)
-            return output
+        await self._gate.enter(server)
+        now = asyncio.get_running_loop().time
+        begun = now()
+        try:
+            with call_span(server, claim) as span, counts.seconds.time():
+                output = await provider.generate(claim)
+                tell_usage(span, claim, output.usage)
+        except GenqError as error:
+            counts.ended(error.code)
+            self._gate.refused(server, error)
+            raise
+        except asyncio.CancelledError:
+            # Its caller, its wall time or this worker ends it.
+            counts.ended(CANCELLED)
+            raise
+        counts.ended(OK)
+        counts.used(claim, output.usage)
+        self._gate.answered(server)
+        self._choice.took(server, claim, now() - begun)
+        return output
+
+
+def _deciding(failures: Sequence[_Failure]) -> GenqError:
+    if not failures:
+        return InternalError("the job was not routed before its model was called")
+    deciding = next((f.error for f in failures if f.error.retryable), failures[0].error)
+    deciding.retry_after = min(f.reopening for f in failures) or None
+    return deciding
 
 
 def _note(failure: _Failure, model: str, server: ModelServer) -> None:

@@ -25,8 +25,10 @@ from schemas.model_catalog import ModelServer, ModelSpec
 from schemas.queue_errors import ContextTooLongError, ModelBusyError
 from tests.fixtures.claims import image_claim
 from tests.fixtures.fakes import MovedGate
+from worker.pipeline.choice import Choice
 from worker.pipeline.job_run import JobRun, ServedBy
 from worker.pipeline.server_load import ServerLoad
+from worker.pipeline.server_times import ServerTimes
 from worker.pipeline.stages.generate import Generate
 from worker.pipeline.stages.route import Route
 from worker.providers.provider import Providers, Reply
@@ -77,7 +79,8 @@ class Scene:
         providers = Providers(
             {s.name: Scripted(s.name, failing.get(s.name, ()), self.calls) for s in servers}
         )
-        self.generate = Generate(providers, self.load, self.gate)
+        choice = Choice(self.load, ServerTimes(self.gate.clock))
+        self.generate = Generate(providers, self.load, self.gate, choice)
 
     async def run(self, **claim: Any) -> JobRun:
         return await self.generate(await self.route(JobRun(image_claim(**claim))))
@@ -253,8 +256,10 @@ def test_a_job_goes_to_the_server_with_the_most_room() -> None:
     async def play() -> None:
         load = scene.load
         await scene.run()
-        async with load.call(small), load.call(large), load.call(large):
-            await scene.run()
+        taken = [await load.take([one], lambda free: free[0]) for one in (small, large, large)]
+        await scene.run()
+        for one in taken:
+            load.leave(one)
         await scene.run()
 
     asyncio.run(play())

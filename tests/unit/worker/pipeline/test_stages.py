@@ -22,9 +22,11 @@ from schemas.generation import Kind, Usage
 from schemas.model_catalog import ModelServer, ModelSpec, Offer
 from tests.fixtures.claims import chat_claim, image_claim
 from tests.fixtures.fakes import MovedGate
+from worker.pipeline.choice import Choice
 from worker.pipeline.job_run import JobRun
 from worker.pipeline.run import Trail, build_stages, run_stages
 from worker.pipeline.server_load import ServerLoad
+from worker.pipeline.server_times import ServerTimes
 from worker.pipeline.stages.admit import Admit
 from worker.pipeline.stages.generate import Generate
 from worker.pipeline.stages.route import Route
@@ -207,12 +209,14 @@ def test_no_more_calls_run_than_a_server_takes_and_the_others_wait() -> None:
         only = server("a", concurrency=2)
         load = ServerLoad([only])
         provider = PlannedProvider(PICTURES)
-        generate = Generate(Providers({"a": provider}), load, MovedGate("a"))
+        gate = MovedGate("a")
+        choice = Choice(load, ServerTimes(gate.clock))
+        generate = Generate(Providers({"a": provider}), load, gate, choice)
         run = JobRun(image_claim(), offers=(Offer("sim-image-1", (only,)),))
         runs = [asyncio.create_task(generate(run)) for _ in range(5)]
         async with provider.started:
             await provider.started.wait_for(lambda: provider.running == 2)
-        assert load.calls(only) == 5
+        assert load.calls(only) == 2
         runs[4].cancel()
         provider.go.set()
         done = await asyncio.gather(*runs, return_exceptions=True)
@@ -224,7 +228,8 @@ def test_no_more_calls_run_than_a_server_takes_and_the_others_wait() -> None:
 
 
 def test_a_call_without_a_route_is_a_fault_of_genq() -> None:
-    generate = Generate(Providers({}), ServerLoad([]), MovedGate())
+    gate, load = MovedGate(), ServerLoad([])
+    generate = Generate(Providers({}), load, gate, Choice(load, ServerTimes(gate.clock)))
 
     with pytest.raises(InternalError):
         asyncio.run(generate(JobRun(image_claim())))

@@ -1,0 +1,99 @@
+"""Which of a model's servers gets a call: the strategies of ``schemas.routing``."""
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import count
+from typing import Final
+
+from schemas.claim import Claim
+from schemas.cost import ORDINARY, estimate, money
+from schemas.model_catalog import ModelServer, prices_of
+from schemas.routing import Strategy
+from worker.pipeline.server_load import ServerLoad
+from worker.pipeline.server_times import ServerTimes
+
+StrategyOf = Callable[[str], Strategy]
+
+
+def least_loaded(_model: str) -> Strategy:
+    """Choose the least loaded for every model."""
+    return Strategy.LEAST_LOADED
+
+
+class Choice:
+    """Chooses, and remembers what it chose.
+
+    Args:
+        load: How busy servers are.
+        times: How long they took.
+        strategy_of: The strategy of a model.
+    """
+
+    def __init__(
+        self, load: ServerLoad, times: ServerTimes, strategy_of: StrategyOf = least_loaded
+    ) -> None:
+        self._load = load
+        self._times = times
+        self._strategy_of = strategy_of
+        self._numbers = count(1)
+        self._last: dict[tuple[str, str], int] = {}
+        self._credit: dict[tuple[str, str], float] = {}
+        self._scores: Final[Mapping[Strategy, Callable[[ModelServer, Claim], float]]] = {
+            Strategy.LEAST_LOADED: lambda server, _: load.share(server),
+            Strategy.RESPONSE_TIME: self._expected,
+            Strategy.CHEAPEST: _price,
+        }
+
+    def narrow(self, servers: Sequence[ModelServer], claim: Claim) -> Sequence[ModelServer]:
+        """Return which of the servers may take the call: all, unless weights say which one."""
+        if self._strategy_of(claim.model) is Strategy.WEIGHTED:
+            return [self._weighted(servers, claim.model)]
+        return servers
+
+    def choose(self, servers: Sequence[ModelServer], claim: Claim) -> ModelServer:
+        """Return which of the servers, all with a free place, takes the call."""
+        score = self._scores.get(self._strategy_of(claim.model), _equal)
+        busiest = self._load.share
+
+        def rank(server: ModelServer) -> tuple[float, float, int]:
+            last = self._last.get((claim.model, server.name), 0)
+            found = score(server, claim)
+            # Among equals the least loaded; among those the one that waited longest.
+            return found, 0.0 if score is _equal else busiest(server), last
+
+        return min(servers, key=rank)
+
+    def chosen(self, server: ModelServer, claim: Claim) -> None:
+        """Note that the server takes the call."""
+        self._last[claim.model, server.name] = next(self._numbers)
+
+    def took(self, server: ModelServer, claim: Claim, seconds: float) -> None:
+        """Note how long a call took that the server answered."""
+        ordinary = estimate(claim.kind, claim.input).units / ORDINARY
+        self._times.took(server.name, claim.model, seconds / ordinary)
+
+    def _expected(self, server: ModelServer, claim: Claim) -> float:
+        each = self._times.expected(server.name, claim.model)
+        return each * (self._load.calls(server) + 1)
+
+    def _weighted(self, servers: Sequence[ModelServer], model: str) -> ModelServer:
+        """Return whose turn it is: smooth weighted round robin, as nginx does it.
+
+        Source: nginx, ``ngx_http_upstream_get_peer`` in ``ngx_http_upstream_round_robin.c``.
+        """
+        weighed = [one for one in servers if one.weight] or list(servers)
+        weights = {one.name: one.weight or 1.0 for one in weighed}
+        for name, weight in weights.items():
+            self._credit[model, name] = self._credit.get((model, name), 0.0) + weight
+        chosen = max(weighed, key=lambda one: self._credit[model, one.name])
+        self._credit[model, chosen.name] -= sum(weights.values())
+        return chosen
+
+
+def _equal(_server: ModelServer, _claim: Claim) -> float:
+    return 0.0
+
+
+def _price(server: ModelServer, claim: Claim) -> float:
+    reckoned = estimate(claim.kind, claim.input)
+    prices = prices_of([server], claim.model, claim.kind)
+    return money(prices, claim.input, images=reckoned.images, tokens=reckoned.tokens)
