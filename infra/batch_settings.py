@@ -17,6 +17,11 @@ class BatchSettings(BaseSettings):
     batch_window: int = Field(
         20_000, ge=1, description="unfinished jobs of one batch; its other lines wait"
     )
+    batch_patience: Seconds = Field(
+        timedelta(minutes=15),
+        description="an answer that cannot be read for so long, when the batch's files are "
+        "written, is an error in them",
+    )
     batch_lease: Seconds = Field(
         timedelta(seconds=20), description="what a killed dispatcher kept is taken over"
     )

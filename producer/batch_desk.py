@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from infra.http.opening import policy_of
+from infra.http.outbound_policy import policy_of
 from infra.new_ids import new_key
 from infra.postgres.batch_reads import count_open_batches
 from infra.postgres.batches import NewBatch, cancel_batch, get_batch, insert_batch

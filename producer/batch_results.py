@@ -7,14 +7,17 @@ from typing import Final
 import orjson
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from infra.postgres.batch_lines import BatchLine
 from infra.postgres.batch_reads import ended_lines, last_seq
 from infra.postgres.engine import transaction
-from infra.postgres.read_jobs import get_jobs
-from producer.batches.answers import answer_line
+from infra.postgres.read_jobs import read_each_job
+from producer.batches.answers import UNREAD, LineAnswer, answer_line, unread_line
 from producer.breather import Breather
 from producer.openai.endpoint import Reading
 from producer.openai.endpoints import ENDPOINTS
 from schemas.batch_record import BatchRecord
+from schemas.job import JobRecord
+from schemas.privacy_errors import ContentUnreadableError
 
 # Nobody knows beforehand how large answers are: one may be a word, or eight pictures.
 _FIRST_STEP: Final = 16
@@ -65,14 +68,14 @@ async def results(
 ) -> AsyncIterator[bytes]:
     """Yield a page in chunks of whole lines, each as in the files of batches, with ``seq``.
 
-    As many lines are held as make about a megabyte.
+    As many lines are held as make about a megabyte. One whose answer cannot be read is told as
+    an error, and the others go on.
 
     Raises:
-        ObjectStoreError: The store cannot be read now.
-        ContentUnreadableError: A key that sealed one of the answers is missing.
+        DatabaseUnavailableError: PostgreSQL cannot be reached any more.
     """
     after, step = page.after, _FIRST_STEP
-    endpoint, breather = ENDPOINTS.get(batch.endpoint), Breather()
+    breather = Breather()
     while after < page.last:
         async with transaction(engine) as connection:
             lines = await ended_lines(
@@ -85,12 +88,12 @@ async def results(
                 succeeded=page.succeeded,
             )
             wanted = [(one.job_id, batch.tenant_id) for one in lines if one.job_id]
-            jobs = await get_jobs(connection, wanted)
+            jobs = await read_each_job(connection, wanted)
         size, chunk = 0, bytearray()
         for line in lines:
             # Each is let go when it is written.
             job = jobs.pop(line.job_id, None) if line.job_id else None
-            answer = await answer_line(batch, line, job, endpoint, reading)
+            answer = await _answer(batch, line, job, reading)
             chunk += orjson.dumps({**answer.line, "seq": line.seq}) + b"\n"
             if len(chunk) >= _CHUNK:
                 size += len(chunk)
@@ -104,6 +107,20 @@ async def results(
             return
         after = lines[-1].seq or page.last
         step = _next_step(step, size)
+
+
+async def _answer(
+    batch: BatchRecord,
+    line: BatchLine,
+    job: JobRecord | ContentUnreadableError | None,
+    reading: Reading,
+) -> LineAnswer:
+    endpoint = ENDPOINTS.get(batch.endpoint)
+    try:
+        return await answer_line(batch, line, job, endpoint, reading)
+    except UNREAD as error:
+        # Whoever asks again may be told more; the lines after it are told now.
+        return unread_line(batch, line, error)
 
 
 def _next_step(step: int, size: int) -> int:

@@ -11,10 +11,11 @@ import orjson
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from infra.clock import Clock
-from infra.http.opening import policy_of
+from infra.http.outbound_policy import policy_of
 from infra.job_events import announcement
 from infra.new_ids import new_key
 from infra.postgres.engine import transaction
+from infra.postgres.held_calls import Held
 from infra.postgres.pools import ensure_pool
 from infra.postgres.submit import NewJob
 from infra.postgres.tenants import Tenant
@@ -60,6 +61,7 @@ class Drafter:
         *,
         face: str = NATIVE,
         aside: Mapping[str, Any] = NOTHING,
+        held: Held | None = None,
     ) -> tuple[NewJob, Mapping[str, Any]]:
         """Return the job to insert, and its model parameters as they were checked.
 
@@ -68,6 +70,7 @@ class Drafter:
             request: What was asked for, of the right shape.
             face: The door that it comes in by.
             aside: What that door keeps with it, in the clear.
+            held: The call that waits for it, and which id it has then.
 
         Raises:
             InputError: Something in the request is wrong; each fault has its JSON pointer.
@@ -85,6 +88,8 @@ class Drafter:
         new = self._new_job(
             tenant, request, model=model, pool=pool, parameters=parameters, payload=payload
         )
+        if held is not None:
+            new = replace(new, id=held.job_id, held=held)
         if tenant.budgeted:
             new = self._priced(new, tenant, request, parameters)
         if self._checks is not None:

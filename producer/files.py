@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from infra.file_bytes import FileBytes, with_new_key
 from infra.new_ids import new_key
 from infra.objectstore.keys import content_type_of, file_key
 from infra.objectstore.store import ObjectStore
@@ -24,6 +25,7 @@ from infra.settings import Settings
 from infra.spool import Spool
 from schemas.errors import NotFoundError, ObjectStoreError
 from schemas.ids import format_id
+from schemas.privacy_errors import ContentUnreadableError
 from schemas.stored_file import FilePurpose, FileRecord, safe_filename
 
 _AT_ONCE = 500
@@ -58,7 +60,7 @@ class Files:
 
     def __init__(self, engine: AsyncEngine, store: ObjectStore, settings: Settings) -> None:
         self._engine = engine
-        self._store = store
+        self._bytes = FileBytes(engine, store)
         self._settings = settings
 
     async def create(self, tenant_id: int, wanted: NewFile, spool: Spool) -> FileRecord:
@@ -66,13 +68,14 @@ class Files:
 
         Raises:
             ObjectStoreError: The store, or the disk, cannot do its work.
+            ContentUnreadableError: The tenant's key does not open.
         """
         digest = await spool.finish()
         async with transaction(self._engine) as connection:
             now = await database_time(connection)
         file_id, filename = new_key(), safe_filename(wanted.filename)
         media_type = _media_type(wanted, filename)
-        key, stored_as = file_key(
+        key, _ = file_key(
             tenant_id=tenant_id, created_at=now, file_id=file_id, content_type=media_type
         )
         file = FileRecord(
@@ -89,10 +92,11 @@ class Files:
         )
         # The row first: bytes without one would lie there for good if this process dies.
         async with transaction(self._engine) as connection:
+            file = await with_new_key(connection, file)
             await insert_file(connection, file)
         try:
-            await self._store.put_file(key, spool.file, stored_as)
-        except ObjectStoreError:
+            await self._bytes.put(file, spool.file)
+        except (ObjectStoreError, ContentUnreadableError):
             async with transaction(self._engine) as connection:
                 await abandon_file(connection, tenant_id, file_id)
             raise

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any, Final, cast
 
-from infra.http.outbound import OutboundPolicy
+from infra.http.outbound_policy import OutboundPolicy
 from schemas.errors import FieldError, InputError, OutboundRefusedError
 from schemas.job import JobRequest
 

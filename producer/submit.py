@@ -13,6 +13,7 @@ from infra.clock import Clock, SystemClock
 from infra.doorbells import Doorbells, Ring
 from infra.group_commit import GroupCommit
 from infra.postgres.engine import single_statements, transaction, whole_transactions
+from infra.postgres.held_calls import Held
 from infra.postgres.kept_answers import Call
 from infra.postgres.read_jobs import get_job
 from infra.postgres.submit import NewJob, forget_key, insert_jobs, known_key
@@ -84,6 +85,7 @@ class Submitter:
         schedule_id: UUID | None = None,
         face: str = NATIVE,
         aside: Mapping[str, Any] = NOTHING,
+        held: Held | None = None,
     ) -> Submitted:
         """Accept a job: when this returns, it is durable.
 
@@ -95,6 +97,8 @@ class Submitter:
             schedule_id: The schedule that the job is one of.
             face: The door that it comes in by.
             aside: What that door keeps with it, in the clear: flags, nothing of the content.
+            held: The call that waits for it, durable with the job; a new job has the id that
+                this says.
 
         Raises:
             InputError: ``input`` is wrong; each fault is named by its JSON pointer.
@@ -105,7 +109,9 @@ class Submitter:
             DatabaseUnavailableError: PostgreSQL cannot be reached; nothing was accepted, or,
                 with an idempotency key, the same request can be sent again.
         """
-        new, parameters = await self._drafter.draft(tenant, request, face=face, aside=aside)
+        new, parameters = await self._drafter.draft(
+            tenant, request, face=face, aside=aside, held=held
+        )
         if idempotency_key is not None or schedule_id is not None:
             new = replace(
                 new,

@@ -9,7 +9,6 @@ from uuid import UUID
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     ConfigDict,
     Field,
     PlainValidator,
@@ -20,6 +19,7 @@ from pydantic import (
 from schemas.ids import format_id
 from schemas.job import iso_ms
 from schemas.scopes import KeyScope, in_order
+from schemas.shape import Shape
 from schemas.when import When
 
 LONGEST_OVERLAP: Final = timedelta(days=365)
@@ -90,7 +90,7 @@ Overlap = Annotated[
 """Seconds, or an ISO 8601 duration."""
 
 
-class KeyRequest(BaseModel):
+class KeyRequest(Shape):
     """The body of ``POST /v1/keys``.
 
     Attributes:
@@ -106,7 +106,7 @@ class KeyRequest(BaseModel):
     expires_at: When | None = None
 
 
-class KeyRotation(BaseModel):
+class KeyRotation(Shape):
     """The body of ``POST /v1/keys/{key_id}/rotate``; it may be absent.
 
     Attributes:
@@ -142,7 +142,7 @@ class ApiKey:
     replaced_by: UUID | None = None
 
 
-class KeyView(BaseModel):
+class KeyView(Shape):
     """A key in answers; ``last_used_at`` is exact to about a minute."""
 
     id: str
@@ -164,7 +164,7 @@ class NewKeyView(KeyView):
     key: str
 
 
-class KeyPage(BaseModel):
+class KeyPage(Shape):
     """One page of keys, newest first. ``next`` goes into ``after``."""
 
     object: Literal["list"]

@@ -2,13 +2,12 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel
-
 from schemas.audit import AuditEntry
 from schemas.job import iso_ms
+from schemas.shape import Shape
 
 
-class AuditEntryView(BaseModel):
+class AuditEntryView(Shape):
     """Who did what to which object; ``hash`` chains it to the entry before it."""
 
     object: Literal["audit_entry"]
@@ -21,7 +20,7 @@ class AuditEntryView(BaseModel):
     hash: str
 
 
-class AuditPage(BaseModel):
+class AuditPage(Shape):
     """Entries of one chain, newest first."""
 
     object: Literal["list"]

@@ -52,3 +52,6 @@ LINE_ERRORS: Final[Mapping[LineOutcome, tuple[str, str]]] = MappingProxyType(
     }
 )
 """Of lines that ended without an answer: the ``code`` and ``message`` of their error."""
+
+LINE_ERASED: Final = ("content_erased", "The content of this line was erased.")
+"""The same of lines whose person, or whose content, was erased."""

@@ -23,7 +23,9 @@ class BatchRecord:
         output_expires_after: Seconds that its files are kept.
         total: Lines, once they were counted.
         completed: Lines that succeeded.
-        failed: Lines that ended in any other way.
+        failed: Lines that ended in any other way, whichever.
+        expired: Of these, the ones that did not end in time.
+        cancelled: Of these, the ones that were cancelled with the batch.
         lines_read: Lines of the file that became jobs, or were refused.
         bytes_read: The place in the file after them.
         errors: ``{"code", "line", "message", "param"}``: why it failed.
@@ -57,6 +59,8 @@ class BatchRecord:
     total: int = 0
     completed: int = 0
     failed: int = 0
+    expired: int = 0
+    cancelled: int = 0
     lines_read: int = 0
     bytes_read: int = 0
     errors: Sequence[Mapping[str, Any]] | None = None

@@ -8,7 +8,6 @@ from typing import Annotated, Final, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -18,6 +17,7 @@ from pydantic import (
 from schemas.events import EventType
 from schemas.job import MAX_METADATA_KEYS
 from schemas.lanes import DEFAULT_PRIORITY, LOWEST_PRIORITY, Lane
+from schemas.shape import Shape
 from schemas.webhook_target import WebhookUrl
 
 BATCH_ENDPOINTS: Final = (
@@ -110,7 +110,7 @@ _Metadata = Annotated[
 ]
 
 
-class BatchWebhook(BaseModel):
+class BatchWebhook(Shape):
     """Where the end of the batch is told."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -123,7 +123,7 @@ class BatchWebhook(BaseModel):
     ] = BATCH_TYPES
 
 
-class OutputExpiry(BaseModel):
+class OutputExpiry(Shape):
     """How long the output and error files are kept, from when they are made."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -132,7 +132,7 @@ class OutputExpiry(BaseModel):
     seconds: Annotated[int, Field(ge=3_600, le=2_592_000, strict=True)]
 
 
-class BatchOptions(BaseModel):
+class BatchOptions(Shape):
     """What is genq's own of a batch: the member ``genq`` of the body.
 
     Attributes:
@@ -153,7 +153,7 @@ class BatchOptions(BaseModel):
     ordered_output: Annotated[bool, Field(strict=True)] = True
 
 
-class BatchRequest(BaseModel):
+class BatchRequest(Shape):
     """The body of ``POST /v1/batches``.
 
     Attributes:
@@ -173,7 +173,7 @@ class BatchRequest(BaseModel):
     genq: BatchOptions = BatchOptions()
 
 
-class BatchRetry(BaseModel):
+class BatchRetry(Shape):
     """The body of ``POST /v1/batches/{id}/retry``: what is absent is as the first time."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from pydantic import BaseModel
+from schemas.shape import Shape
 
 
-class BatchResponseView(BaseModel):
+class BatchResponseView(Shape):
     """What a line was answered, as the endpoint itself would have answered a call."""
 
     status_code: int
@@ -13,14 +13,14 @@ class BatchResponseView(BaseModel):
     body: dict[str, Any]
 
 
-class BatchLineErrorView(BaseModel):
+class BatchLineErrorView(Shape):
     """Why a line was not answered: the batch was cancelled, or its window was over."""
 
     code: str
     message: str
 
 
-class BatchResultLine(BaseModel):
+class BatchResultLine(Shape):
     """A line that has ended. ``seq``: its place in the order in which lines ended, from 1."""
 
     id: str

@@ -6,12 +6,11 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel
-
 from schemas.batch_pace import eta_of, progress_of
 from schemas.batch_record import BatchRecord
 from schemas.ids import format_id
 from schemas.lanes import Lane
+from schemas.shape import Shape
 
 BatchStatusWord = Literal[
     "validating",
@@ -42,7 +41,7 @@ class LineFaults:
     message: str
 
 
-class BatchErrorView(BaseModel):
+class BatchErrorView(Shape):
     """Why the input file was refused."""
 
     code: str
@@ -51,34 +50,37 @@ class BatchErrorView(BaseModel):
     param: str | None
 
 
-class BatchErrorsView(BaseModel):
+class BatchErrorsView(Shape):
     """What is wrong with the input file."""
 
     object: Literal["list"]
     data: list[BatchErrorView]
 
 
-class RequestCountsView(BaseModel):
-    """Lines: all, those that succeeded, and those that ended in any other way."""
+class RequestCountsView(Shape):
+    """Lines: all, those that succeeded, and those that failed, as OpenAI counts them.
+
+    What expired, or was cancelled with the batch, is in neither: ``genq`` counts those.
+    """
 
     total: int
     completed: int
     failed: int
 
 
-class InputDetailsView(BaseModel):
+class InputDetailsView(Shape):
     """Of the input tokens."""
 
     cached_tokens: int
 
 
-class OutputDetailsView(BaseModel):
+class OutputDetailsView(Shape):
     """Of the output tokens."""
 
     reasoning_tokens: int
 
 
-class BatchUsageView(BaseModel):
+class BatchUsageView(Shape):
     """Tokens of all lines together."""
 
     input_tokens: int
@@ -88,7 +90,7 @@ class BatchUsageView(BaseModel):
     total_tokens: int
 
 
-class LineFaultsView(BaseModel):
+class LineFaultsView(Shape):
     """Lines that ended without success for the same reason; ``sample`` is one of them."""
 
     code: str
@@ -98,20 +100,22 @@ class LineFaultsView(BaseModel):
     sample_line: int
 
 
-class BatchWebhookView(BaseModel):
+class BatchWebhookView(Shape):
     """Where the end of the batch is told."""
 
     url: str
     events: list[str]
 
 
-class BatchExtrasView(BaseModel):
+class BatchExtrasView(Shape):
     """What is genq's own of a batch.
 
     ``progress`` is 0 to 1. ``eta_seconds`` is when it will probably have ended, at best and at
-    worst; null while that cannot be told. ``errors`` groups the lines without success by code;
-    null in lists, which do not look. ``errors_looked_at`` is how many such lines were counted:
-    fewer than ``request_counts.failed`` if there are very many.
+    worst; null while that cannot be told. ``expired_lines`` did not end in time,
+    ``cancelled_lines`` were cancelled with the batch: with those of ``request_counts`` that
+    completed and failed they are all that have ended. ``errors`` groups the lines without
+    success by code; null in lists, which do not look. ``errors_looked_at`` is how many such
+    lines were counted: fewer than there are if they are very many.
     """
 
     lane: Lane
@@ -121,13 +125,15 @@ class BatchExtrasView(BaseModel):
     webhook: BatchWebhookView | None
     retry_of: str | None
     progress: float
+    expired_lines: int
+    cancelled_lines: int
     eta_seconds: list[int] | None
     errors: list[LineFaultsView] | None
     errors_looked_at: int | None
     results_url: str
 
 
-class BatchView(BaseModel):
+class BatchView(Shape):
     """A batch. Instants are whole seconds since the epoch."""
 
     id: str
@@ -155,7 +161,7 @@ class BatchView(BaseModel):
     genq: BatchExtrasView
 
 
-class BatchPage(BaseModel):
+class BatchPage(Shape):
     """One page of batches, newest first. ``last_id`` goes into ``after``."""
 
     object: Literal["list"]
@@ -203,7 +209,7 @@ def batch_view(
         "request_counts": {
             "total": batch.total,
             "completed": batch.completed,
-            "failed": batch.failed,
+            "failed": batch.failed - batch.expired - batch.cancelled,
         },
         "usage": None if batch.usage is None else dict(batch.usage),
         "metadata": None if batch.metadata is None else dict(batch.metadata),
@@ -223,6 +229,8 @@ def _extras(
         "webhook": None if batch.webhook is None else _webhook(batch.webhook),
         "retry_of": None if batch.retry_of is None else format_id("batch", batch.retry_of),
         "progress": round(progress_of(batch), 4),
+        "expired_lines": batch.expired,
+        "cancelled_lines": batch.cancelled,
         "eta_seconds": None if eta is None else list(eta),
         "errors": None if faults is None else [_faults(group) for group in faults],
         "errors_looked_at": None if faults is None else sum(group.count for group in faults),

@@ -5,9 +5,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from schemas.job import iso_ms
+from schemas.shape import Shape
 
 MONEY_SCALE: Final = 1_000_000
 """Money is counted in millionths of a dollar."""
@@ -108,7 +109,7 @@ class Spending:
         return midnight(self.budget.period.next_start(self.starts_on))
 
 
-class BudgetBody(BaseModel):
+class BudgetBody(Shape):
     """The body of ``PUT /v1/admin/tenants/{name}/budgets``: one budget, made or changed.
 
     ``amount`` is a number of images or tokens; of ``money`` it is dollars.
@@ -139,7 +140,7 @@ class BudgetBody(BaseModel):
         )
 
 
-class BudgetView(BaseModel):
+class BudgetView(Shape):
     """A budget and how it stands now. ``money`` is told in dollars.
 
     ``end_user`` is null for the tenant's own, and ``*`` for that of each end user, whose
@@ -158,7 +159,7 @@ class BudgetView(BaseModel):
     resets_at: str
 
 
-class BudgetList(BaseModel):
+class BudgetList(Shape):
     """The budgets of a tenant."""
 
     object: Literal["list"]

@@ -3,9 +3,10 @@
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from schemas.job import JobView
+from schemas.shape import Shape
 
 MOST_JOBS: Final = 1_000
 
@@ -17,7 +18,7 @@ class BulkMode(StrEnum):
     PER_ITEM = "per_item"
 
 
-class BulkRequest(BaseModel):
+class BulkRequest(Shape):
     """The body of ``POST /v1/jobs/bulk``; each of ``jobs`` is a ``JobRequest``.
 
     Attributes:
@@ -33,7 +34,7 @@ class BulkRequest(BaseModel):
     mode: BulkMode = BulkMode.ALL_OR_NOTHING
 
 
-class BulkItemView(BaseModel):
+class BulkItemView(Shape):
     """What became of one job: ``job`` if it was accepted, else ``error``, a problem.
 
     Attributes:
@@ -49,7 +50,7 @@ class BulkItemView(BaseModel):
     unique_replayed: bool
 
 
-class BulkView(BaseModel):
+class BulkView(Shape):
     """The answer to ``POST /v1/jobs/bulk``: every job of the call, in its order."""
 
     object: Literal["bulk"]

@@ -4,7 +4,6 @@ from typing import Annotated, Final, Literal, Self
 from uuid import UUID
 
 from pydantic import (
-    BaseModel,
     ConfigDict,
     Field,
     field_validator,
@@ -15,6 +14,7 @@ from schemas.generation import Kind
 from schemas.ids import InvalidIdError, parse_id
 from schemas.job import MAX_METADATA_KEYS
 from schemas.lanes import Lane
+from schemas.shape import Shape
 from schemas.when import Instant
 
 _CHOICES: Final = (
@@ -30,7 +30,7 @@ _CHOICES: Final = (
 )
 
 
-class CancelRequest(BaseModel):
+class CancelRequest(Shape):
     """The body of ``POST /v1/jobs/cancel``: a job must fit everything that is given.
 
     ``all`` says that every unfinished job is meant; it is asked for when nothing else narrows
@@ -81,7 +81,7 @@ class CancelRequest(BaseModel):
         return parse_id("batch", self.batch_id) if self.batch_id else None
 
 
-class CancelReport(BaseModel):
+class CancelReport(Shape):
     """What a ``CancelRequest`` did.
 
     Attributes:

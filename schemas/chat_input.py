@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from schemas.parameters import (
     Choices,
@@ -13,12 +13,13 @@ from schemas.parameters import (
     TextSeed,
     Tokens,
 )
+from schemas.shape import Shape
 
 MAX_MESSAGES: Final = 1_000
 MAX_TOP_LOGPROBS: Final = 20
 
 
-class ChatMessage(BaseModel):
+class ChatMessage(Shape):
     """One message of a conversation; ``content`` is text or OpenAI's content parts."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -31,7 +32,7 @@ class ChatMessage(BaseModel):
     tool_call_id: str | None = None
 
 
-class ChatInput(BaseModel):
+class ChatInput(Shape):
     """The parameters of ``POST /chat/completions`` that make sense for a queued call."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -3,7 +3,6 @@
 from typing import Annotated, Final, Self, cast
 
 from pydantic import (
-    BaseModel,
     ConfigDict,
     Field,
     JsonValue,
@@ -20,6 +19,7 @@ from schemas.parameters import (
     TextSeed,
     Tokens,
 )
+from schemas.shape import Shape
 
 MAX_PROMPTS: Final = 128
 MAX_BEST_OF: Final = 20
@@ -39,7 +39,7 @@ def _prompts(value: object) -> Prompts:
     return cast("Prompts", value)
 
 
-class CompletionInput(BaseModel):
+class CompletionInput(Shape):
     """The parameters of ``POST /completions``, OpenAI's older way to ask for text.
 
     Prompts are words: tokens are numbers of one model's own, and nobody could check what they

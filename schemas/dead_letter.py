@@ -25,7 +25,7 @@ from schemas.webhook_target import WebhookTarget
 from schemas.when import Instant
 
 MOST_REDRIVEN: Final = 1_000
-_STRICT: Final = ConfigDict(extra="forbid", frozen=True)
+_STRICT: Final = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 # PostgreSQL's text cannot hold U+0000.
 _Word = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00]+$")]
 

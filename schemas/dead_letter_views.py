@@ -3,16 +3,15 @@
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel
-
 from schemas.dead_letter import DeadLetter, DeadLetterGroup
 from schemas.generation import Kind
 from schemas.ids import format_id
 from schemas.job import ErrorView, iso_ms
 from schemas.lanes import Lane
+from schemas.shape import Shape
 
 
-class DeadLetterView(BaseModel):
+class DeadLetterView(Shape):
     """A dead letter in a listing."""
 
     id: str
@@ -31,7 +30,7 @@ class DeadLetterView(BaseModel):
     redriven_by: str | None
 
 
-class DeathView(BaseModel):
+class DeathView(Shape):
     """One attempt of a dead job."""
 
     number: int
@@ -49,7 +48,7 @@ class DeadLetterDetailView(DeadLetterView):
     history: list[DeathView]
 
 
-class DeadLetterGroupView(BaseModel):
+class DeadLetterGroupView(Shape):
     """Dead letters of one cause; ``filter`` chooses them for a redrive."""
 
     code: str
@@ -62,7 +61,7 @@ class DeadLetterGroupView(BaseModel):
     sample: list[str]
 
 
-class DeadLetterPage(BaseModel):
+class DeadLetterPage(Shape):
     """One page of dead letters, newest job first. ``next`` goes into ``after``."""
 
     object: Literal["list"]
@@ -71,7 +70,7 @@ class DeadLetterPage(BaseModel):
     next: str | None
 
 
-class DeadLetterGroups(BaseModel):
+class DeadLetterGroups(Shape):
     """Dead letters by cause; not ``complete`` if only the newest 100000 were counted."""
 
     object: Literal["list"]
@@ -80,14 +79,14 @@ class DeadLetterGroups(BaseModel):
     complete: bool
 
 
-class RedrivenView(BaseModel):
+class RedrivenView(Shape):
     """A dead job and the job that takes its place; null in a dry run."""
 
     dead: str
     job: str | None
 
 
-class RedriveView(BaseModel):
+class RedriveView(Shape):
     """What a redrive did.
 
     ``matching`` fitted when it began (counted up to 100000), ``redriven`` were sent again by

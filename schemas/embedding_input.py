@@ -2,7 +2,9 @@
 
 from typing import Annotated, Final, cast
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, PlainValidator
+from pydantic import ConfigDict, Field, JsonValue, PlainValidator
+
+from schemas.shape import Shape
 
 MAX_INPUTS: Final = 2_048
 MAX_DIMENSIONS: Final = 65_536
@@ -42,7 +44,7 @@ def _refuse_empty(items: list[object]) -> None:
         raise ValueError("must not hold an empty text")
 
 
-class EmbeddingInput(BaseModel):
+class EmbeddingInput(Shape):
     """The parameters of ``POST /embeddings``.
 
     Tokens are the numbers of one model's own. How an answer writes its numbers

@@ -2,14 +2,13 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel
-
 from schemas.generation import Kind
 from schemas.lanes import Lane
 from schemas.position import EtaView
+from schemas.shape import Shape
 
 
-class PriceRange(BaseModel):
+class PriceRange(Shape):
     """In dollars. ``high`` is what a budget would hold back until the job has ended."""
 
     low: float
@@ -17,14 +16,14 @@ class PriceRange(BaseModel):
     currency: Literal["usd"] = "usd"
 
 
-class UnitsView(BaseModel):
+class UnitsView(Shape):
     """What the job is reckoned to take."""
 
     images: int
     tokens: int
 
 
-class RefusalView(BaseModel):
+class RefusalView(Shape):
     """Why the job would be refused: what ``POST /v1/jobs`` would answer, in short."""
 
     status: int
@@ -36,7 +35,7 @@ class RefusalView(BaseModel):
     budget: dict[str, Any] | None = None
 
 
-class EstimateView(BaseModel):
+class EstimateView(Shape):
     """The answer of ``POST /v1/estimate``. Nothing was written, nothing is held back.
 
     ``verdict``: ``admitted``; ``downgraded``, to the lane that is told; ``parked``, until

@@ -9,7 +9,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from schemas.chat_input import ChatInput
 from schemas.completion_input import CompletionInput
@@ -17,6 +17,7 @@ from schemas.embedding_input import EmbeddingInput
 from schemas.errors import FieldError, InputError
 from schemas.image_edit_input import ImageEditInput
 from schemas.image_input import ImageInput
+from schemas.shape import Shape
 
 
 class Kind(StrEnum):
@@ -83,7 +84,7 @@ _UNREADABLE: Final = frozenset(
 )  # fmt: skip
 
 
-class Usage(BaseModel):
+class Usage(Shape):
     """What an attempt consumed, as far as the model server told.
 
     Attributes:

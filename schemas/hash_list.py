@@ -5,9 +5,10 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints
+from pydantic import ConfigDict, Field, StrictBool, StringConstraints
 
 from schemas.safety import Action
+from schemas.shape import Shape
 
 MAX_ENTRIES: Final = 500_000
 """Of one list."""
@@ -37,7 +38,7 @@ ListAction = Literal["flag", "review", "block"]
 ACTIONS: Final = MappingProxyType({a.word: a for a in Action if a is not Action.ALLOW})
 
 
-class HashListRequest(BaseModel):
+class HashListRequest(Shape):
     """The body of ``POST /v1/safety/hash_lists``.
 
     Attributes:
@@ -53,7 +54,7 @@ class HashListRequest(BaseModel):
     action: ListAction = "block"
 
 
-class HashEntriesRequest(BaseModel):
+class HashEntriesRequest(Shape):
     """The body of ``POST /v1/safety/hash_lists/{list}/entries``; a picture may be one, too.
 
     Attributes:
@@ -70,7 +71,7 @@ class HashEntriesRequest(BaseModel):
     remove: StrictBool = False
 
 
-class HashListView(BaseModel):
+class HashListView(Shape):
     """A list as it is shown."""
 
     object: Literal["hash_list"]
@@ -83,14 +84,14 @@ class HashListView(BaseModel):
     created_at: str
 
 
-class HashListsView(BaseModel):
+class HashListsView(Shape):
     """All lists of one owner, by name."""
 
     object: Literal["list"]
     data: list[HashListView]
 
 
-class HashEntryPage(BaseModel):
+class HashEntryPage(Shape):
     """Entries of a list as lines, in their order; ``next`` goes into ``after``."""
 
     object: Literal["list"]
@@ -99,7 +100,7 @@ class HashEntryPage(BaseModel):
     next: str | None
 
 
-class HashEntriesView(BaseModel):
+class HashEntriesView(Shape):
     """What an import did.
 
     Attributes:

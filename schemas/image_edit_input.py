@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, ConfigDict, Field, JsonValue
 
 from schemas.parameters import (
     Percent,
@@ -13,6 +13,7 @@ from schemas.parameters import (
     Size,
     Word,
 )
+from schemas.shape import Shape
 
 MAX_EDITED: Final = 16
 """Pictures that one edit may be given, as OpenAI's API has it."""
@@ -37,7 +38,7 @@ PictureReference = Annotated[str, AfterValidator(_reference)]
 """A picture, or where it lies: a data URL, ``file-…``, ``job_…/0``."""
 
 
-class ImageEditInput(BaseModel):
+class ImageEditInput(Shape):
     """The parameters of ``POST /images/edits``; pictures are named or stand in the JSON."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import ConfigDict, JsonValue
 
 from schemas.parameters import (
     Percent,
@@ -12,9 +12,10 @@ from schemas.parameters import (
     Size,
     Word,
 )
+from schemas.shape import Shape
 
 
-class ImageInput(BaseModel):
+class ImageInput(Shape):
     """The parameters of ``POST /images/generations``."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

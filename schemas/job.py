@@ -7,7 +7,6 @@ from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from pydantic import (
-    BaseModel,
     ConfigDict,
     Field,
     JsonValue,
@@ -21,6 +20,7 @@ from schemas.job_safety import SafetyView, safety_view
 from schemas.job_states import JobState, JobStatus, status_of
 from schemas.lanes import DEFAULT_LANE, DEFAULT_PRIORITY, LOWEST_PRIORITY, Lane
 from schemas.position import QueuePlace, QueueView, queue_view
+from schemas.shape import Shape
 from schemas.unique import UniqueKey
 from schemas.webhook_target import Channels, WebhookTarget
 from schemas.when import SecondsFromNow, When
@@ -33,7 +33,7 @@ NATIVE: Final = "native"
 """The door of ``/v1/jobs``, and of whatever has no name of its own."""
 
 
-class JobRequest(BaseModel):
+class JobRequest(Shape):
     """The body of ``POST /v1/jobs``; ``input`` is checked by kind in ``schemas.generation``."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -143,7 +143,7 @@ class JobRecord:
         return "output_erased" if self.output_erased else "kept"
 
 
-class ArtifactView(BaseModel):
+class ArtifactView(Shape):
     """One output as callers see it; ``url`` stays valid, what it leads to is signed anew."""
 
     index: int
@@ -155,7 +155,7 @@ class ArtifactView(BaseModel):
     height: int | None
 
 
-class OutputView(BaseModel):
+class OutputView(Shape):
     """What the job made. ``text`` is there for kinds that answer in words.
 
     Where one job is looked at: ``texts`` are all that it wrote, if there are several, and
@@ -170,7 +170,7 @@ class OutputView(BaseModel):
     ai_generated: Literal[True] = True
 
 
-class ErrorView(BaseModel):
+class ErrorView(Shape):
     """Why the job failed."""
 
     code: str
@@ -181,7 +181,7 @@ class ErrorView(BaseModel):
     error_id: str
 
 
-class UrlsView(BaseModel):
+class UrlsView(Shape):
     """Where to go next; null where this release has no such route."""
 
     get: str
@@ -189,7 +189,7 @@ class UrlsView(BaseModel):
     events: str | None
 
 
-class JobView(BaseModel):
+class JobView(Shape):
     """A job in answers and events.
 
     ``run_at`` is there while the job waits for that instant, be it the caller's or a retry's;

@@ -3,11 +3,12 @@
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from schemas.ids import InvalidIdError, parse_id
 from schemas.job_filter import JobFilter
 from schemas.job_states import JobStatus
+from schemas.shape import Shape
 
 
 class JobAction(StrEnum):
@@ -29,7 +30,7 @@ OPEN_TO = {
 """The jobs that an action can change; others that fit are left out."""
 
 
-class JobActionRequest(BaseModel):
+class JobActionRequest(Shape):
     """The body of ``POST /v1/jobs/actions``.
 
     Attributes:
@@ -80,7 +81,7 @@ class JobActionRequest(BaseModel):
         return self.filter.model_copy(update={"status": status})
 
 
-class JobActionReport(BaseModel):
+class JobActionReport(Shape):
     """What an action did, newest jobs first.
 
     Attributes:

@@ -49,7 +49,7 @@ class JobFilter(BaseModel):
         schedule_id: It is one of this schedule.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     status: Annotated[
         tuple[JobStatus, ...], BeforeValidator(_several), Field(max_length=len(JobStatus))

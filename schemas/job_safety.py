@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel
-
 from schemas.job_states import JobState
+from schemas.shape import Shape
 
 
-class SafetyReasonView(BaseModel):
+class SafetyReasonView(Shape):
     """One reason: the policy's rule, what triggered it, and a sentence for people."""
 
     rule: str
@@ -20,7 +19,7 @@ class SafetyReasonView(BaseModel):
     text: str
 
 
-class SafetyPolicyView(BaseModel):
+class SafetyPolicyView(Shape):
     """Which policy decided, exactly."""
 
     name: str
@@ -29,7 +28,7 @@ class SafetyPolicyView(BaseModel):
     level: str
 
 
-class SafetyView(BaseModel):
+class SafetyView(Shape):
     """Why a job was flagged, is held, or was blocked.
 
     ``stage`` is what was judged: ``prompt`` or ``output``. ``automated``: no person has decided

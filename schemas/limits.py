@@ -2,13 +2,15 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from schemas.shape import Shape
 
 # One a microsecond: PostgreSQL counts no finer.
 Rate = Annotated[int, Field(ge=1, le=60_000_000)]
 
 
-class RateLimits(BaseModel):
+class RateLimits(Shape):
     """What may be used per minute; ``None`` is no limit.
 
     A minute's allowance may come at once (it is the burst), after that it flows evenly.

@@ -2,11 +2,12 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, JsonValue
+from pydantic import JsonValue
 
 from schemas.events import EventType, TerminalType
 from schemas.job import JobView
 from schemas.position import EtaView
+from schemas.shape import Shape
 
 FeedType = Literal[
     TerminalType,
@@ -17,7 +18,7 @@ FeedType = Literal[
 ]
 
 
-class QueuedEvent(BaseModel):
+class QueuedEvent(Shape):
     """The job was accepted."""
 
     type: Literal["queued"]
@@ -25,7 +26,7 @@ class QueuedEvent(BaseModel):
     at: str
 
 
-class PositionEvent(BaseModel):
+class PositionEvent(Shape):
     """Where a waiting job stands, when that changes; the seconds run by themselves."""
 
     type: Literal["position"]
@@ -39,7 +40,7 @@ class PositionEvent(BaseModel):
     waiting_until: str | None
 
 
-class StartedEvent(BaseModel):
+class StartedEvent(Shape):
     """An attempt began, the ``attempt``-th."""
 
     type: Literal["started"]
@@ -48,13 +49,13 @@ class StartedEvent(BaseModel):
     attempt: int
 
 
-class PreviewView(BaseModel):
+class PreviewView(Shape):
     """Where a small picture of what is there so far can be fetched, for about a minute."""
 
     url: str
 
 
-class ProgressEvent(BaseModel):
+class ProgressEvent(Shape):
     """How far the running attempt is, at most twice a second; null is what nobody told.
 
     ``fraction`` is 0 to 1, ``characters`` the length of the text so far.
@@ -72,7 +73,7 @@ class ProgressEvent(BaseModel):
     preview: PreviewView | None
 
 
-class RetryingEvent(BaseModel):
+class RetryingEvent(Shape):
     """An attempt ended, and the job runs again: at ``run_at``, or as soon as it is its turn."""
 
     type: Literal["retrying"]
@@ -84,7 +85,7 @@ class RetryingEvent(BaseModel):
     run_at: str | None
 
 
-class EndedEvent(BaseModel):
+class EndedEvent(Shape):
     """The job ended. The stream ends too."""
 
     type: TerminalType
@@ -93,7 +94,7 @@ class EndedEvent(BaseModel):
     job: JobView
 
 
-class FeedEvent(BaseModel):
+class FeedEvent(Shape):
     """A terminal event, exactly as webhooks carry it; ``data`` is the job without its input.
 
     ``sequence`` rises with the events of a job. Of a batch, ``data`` is its id.
@@ -108,7 +109,7 @@ class FeedEvent(BaseModel):
     data: dict[str, JsonValue]
 
 
-class ErasedFeedEvent(BaseModel):
+class ErasedFeedEvent(Shape):
     """What is left of an event whose content was deleted."""
 
     id: str
@@ -117,7 +118,7 @@ class ErasedFeedEvent(BaseModel):
     erased: Literal[True]
 
 
-class FeedPage(BaseModel):
+class FeedPage(Shape):
     """A page of the feed, oldest first. ``next`` goes into ``after``, now or later."""
 
     object: Literal["list"]

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from schemas.job_safety import SafetyPolicyView, SafetyReasonView
 from schemas.safety import (
@@ -14,13 +14,14 @@ from schemas.safety import (
     Action,
     Verdict,
 )
+from schemas.shape import Shape
 from schemas.verdict_json import verdict_facts
 
 MOST_INPUTS: Final = 100
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 
 
-class TextPart(BaseModel):
+class TextPart(Shape):
     """A text among several parts."""
 
     model_config = _STRICT
@@ -29,7 +30,7 @@ class TextPart(BaseModel):
     text: str
 
 
-class PictureUrl(BaseModel):
+class PictureUrl(Shape):
     """Where a picture is: in the URL itself."""
 
     model_config = _STRICT
@@ -37,7 +38,7 @@ class PictureUrl(BaseModel):
     url: Annotated[str, Field(pattern=r"^data:image/")]
 
 
-class PicturePart(BaseModel):
+class PicturePart(Shape):
     """A picture among several parts, as a ``data:`` URL: genq fetches nothing."""
 
     model_config = _STRICT
@@ -49,7 +50,7 @@ class PicturePart(BaseModel):
 ModerationPart = Annotated[TextPart | PicturePart, Field(discriminator="type")]
 
 
-class ModerationRequest(BaseModel):
+class ModerationRequest(Shape):
     """What is to be judged: one text, several, or one subject of several parts.
 
     ``model`` is taken and not read: what judges is what the tenant's policy says.
@@ -65,7 +66,7 @@ class ModerationRequest(BaseModel):
     model: Annotated[str, Field(max_length=128)] | None = None
 
 
-class ModerationVerdictView(BaseModel):
+class ModerationVerdictView(Shape):
     """genq's own verdict, by the tenant's policy."""
 
     verdict: str
@@ -78,7 +79,7 @@ class ModerationVerdictView(BaseModel):
     coverage: str
 
 
-class ModerationResultView(BaseModel):
+class ModerationResultView(Shape):
     """The result of one input. ``flagged``: a category is, or the verdict is graver."""
 
     flagged: bool
@@ -88,7 +89,7 @@ class ModerationResultView(BaseModel):
     genq: ModerationVerdictView
 
 
-class ModerationView(BaseModel):
+class ModerationView(Shape):
     """The answer: one result per input, in their order."""
 
     id: str

@@ -6,19 +6,20 @@ checks what is the model's.
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from schemas.chat_input import ChatMessage
 from schemas.generation import Kind
 from schemas.job_safety import SafetyView
 from schemas.job_states import JobStatus
 from schemas.lanes import Lane
+from schemas.shape import Shape
 from schemas.webhook_target import WebhookTarget
 
 ServiceTier = Literal["auto", "default", "flex", "scale", "priority", "fast", "ultrafast"]
 
 
-class GenqOptions(BaseModel):
+class GenqOptions(Shape):
     """What only genq knows of a job: in the SDK, ``extra_body={"genq": {…}}``."""
 
     model_config = ConfigDict(extra="forbid")
@@ -30,7 +31,7 @@ class GenqOptions(BaseModel):
     end_user: str | None = None
 
 
-class CallRequest(BaseModel):
+class CallRequest(Shape):
     """What bodies of all endpoints have in common.
 
     Other names travel to the model server as they are, unless they look like a mistake.
@@ -55,7 +56,7 @@ class ChatCompletionRequest(CallRequest):
     stream: bool | None = None
 
 
-class JobFacts(BaseModel):
+class JobFacts(Shape):
     """The member ``genq`` of an answer: the job behind it."""
 
     job_id: str
@@ -69,7 +70,7 @@ class JobFacts(BaseModel):
     url: str
 
 
-class TokenUsage(BaseModel):
+class TokenUsage(Shape):
     """What was counted, in the names of chats and completions."""
 
     prompt_tokens: int
@@ -79,7 +80,7 @@ class TokenUsage(BaseModel):
     completion_tokens_details: dict[str, int] | None = None
 
 
-class ChatChoiceView(BaseModel):
+class ChatChoiceView(Shape):
     """One answer of a model."""
 
     index: int
@@ -88,7 +89,7 @@ class ChatChoiceView(BaseModel):
     finish_reason: str
 
 
-class ChatCompletionView(BaseModel):
+class ChatCompletionView(Shape):
     """The answer of ``POST /v1/chat/completions``."""
 
     id: str
@@ -108,7 +109,7 @@ class CompletionRequest(CallRequest):
     stream: bool | None = None
 
 
-class TextChoiceView(BaseModel):
+class TextChoiceView(Shape):
     """One text of a model."""
 
     index: int
@@ -117,7 +118,7 @@ class TextChoiceView(BaseModel):
     finish_reason: str
 
 
-class CompletionView(BaseModel):
+class CompletionView(Shape):
     """The answer of ``POST /v1/completions``."""
 
     id: str
@@ -138,7 +139,7 @@ class EmbeddingRequest(CallRequest):
     encoding_format: Literal["float", "base64"] | None = None
 
 
-class VectorView(BaseModel):
+class VectorView(Shape):
     """One vector: numbers, or float32 of them, least significant byte first, in base64."""
 
     object: Literal["embedding"]
@@ -146,14 +147,14 @@ class VectorView(BaseModel):
     embedding: list[float] | str
 
 
-class EmbeddingUsage(BaseModel):
+class EmbeddingUsage(Shape):
     """What was counted; 0 where the model server tells nothing."""
 
     prompt_tokens: int
     total_tokens: int
 
 
-class EmbeddingView(BaseModel):
+class EmbeddingView(Shape):
     """The answer of ``POST /v1/embeddings``."""
 
     object: Literal["list"]
@@ -163,13 +164,13 @@ class EmbeddingView(BaseModel):
     genq: JobFacts
 
 
-class ModelFacts(BaseModel):
+class ModelFacts(Shape):
     """The member ``genq`` of a model."""
 
     kinds: list[Kind]
 
 
-class OpenAIModelView(BaseModel):
+class OpenAIModelView(Shape):
     """A model that the tenant may name; ``owned_by`` is the first server that has it."""
 
     id: str
@@ -179,7 +180,7 @@ class OpenAIModelView(BaseModel):
     genq: ModelFacts
 
 
-class OpenAIModelPage(BaseModel):
+class OpenAIModelPage(Shape):
     """Every model that the tenant may name."""
 
     object: Literal["list"]

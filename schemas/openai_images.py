@@ -2,10 +2,11 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from schemas.image_edit_input import MAX_EDITED
 from schemas.openai_calls import CallRequest, JobFacts
+from schemas.shape import Shape
 
 _Format = Literal["png", "jpeg", "webp"]
 _Form = Literal["url", "b64_json"]
@@ -27,7 +28,7 @@ class ImageGenerationRequest(CallRequest):
     response_format: _Form | None = Field(None, description=_ANSWERED)
 
 
-class PictureReferenceBody(BaseModel):
+class PictureReferenceBody(Shape):
     """A picture in JSON: one of the two."""
 
     image_url: str | None = Field(None, description="a data URL: data:image/png;base64,…")
@@ -48,7 +49,7 @@ class ImageEditRequest(CallRequest):
     response_format: _Form | None = Field(None, description=_ANSWERED)
 
 
-class ImageEditForm(BaseModel):
+class ImageEditForm(Shape):
     """The same as a form; ``image[]`` may be there several times, ``image`` for one."""
 
     model_config = ConfigDict(extra="allow", json_schema_extra={"required": ["prompt"]})
@@ -63,7 +64,7 @@ class ImageEditForm(BaseModel):
     n: int = Field(1, ge=1, le=10)
 
 
-class PictureView(BaseModel):
+class PictureView(Shape):
     """One picture. ``url`` needs no key: it works for an hour, in files of batches a week."""
 
     b64_json: str | None = None
@@ -71,7 +72,7 @@ class PictureView(BaseModel):
     revised_prompt: str | None = None
 
 
-class PictureUsage(BaseModel):
+class PictureUsage(Shape):
     """What the model server counted."""
 
     input_tokens: int
@@ -80,7 +81,7 @@ class PictureUsage(BaseModel):
     total_tokens: int
 
 
-class ImagesView(BaseModel):
+class ImagesView(Shape):
     """The answer of both."""
 
     created: int

@@ -5,9 +5,10 @@ Nothing is checked by these: ``producer.openai.responses`` takes bodies apart.
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from schemas.openai_calls import CallRequest, JobFacts
+from schemas.shape import Shape
 
 ResponseStatus = Literal[
     "queued", "in_progress", "completed", "incomplete", "failed", "cancelled"
@@ -32,20 +33,20 @@ class ResponseRequest(CallRequest):
     tool_choice: str | dict[str, Any] | None = None
 
 
-class ResponseFault(BaseModel):
+class ResponseFault(Shape):
     """Why a response failed."""
 
     code: str
     message: str
 
 
-class ResponseCut(BaseModel):
+class ResponseCut(Shape):
     """Why a response is incomplete."""
 
     reason: Literal["max_output_tokens", "content_filter"]
 
 
-class ResponseUsage(BaseModel):
+class ResponseUsage(Shape):
     """What was counted."""
 
     input_tokens: int
@@ -55,7 +56,7 @@ class ResponseUsage(BaseModel):
     total_tokens: int
 
 
-class ResponseView(BaseModel):
+class ResponseView(Shape):
     """A response. ``output``: messages, calls of functions, or pictures in base64."""
 
     id: str
@@ -90,7 +91,7 @@ class ResponseView(BaseModel):
     genq: JobFacts
 
 
-class ResponseDeletedView(BaseModel):
+class ResponseDeletedView(Shape):
     """A response that is gone."""
 
     id: str

@@ -8,7 +8,6 @@ from typing import Annotated, Any, Final, Literal, Self, cast
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -16,6 +15,7 @@ from pydantic import (
 )
 
 from schemas.safety import Action, Stage
+from schemas.shape import Shape
 
 DETECTORS: Final = (
     "FloorDetector",
@@ -49,7 +49,7 @@ ALIASES: Final[Mapping[str, str]] = MappingProxyType(
 _BAND: Final = re.compile(r"\s*(0?\.\d+|[01])\s*<\s*max_score\s*<\s*(0?\.\d+|1(?:\.0)?)\s*")
 
 
-class OnError(BaseModel):
+class OnError(Shape):
     """What it means that a remote detector did not answer, by level."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -68,7 +68,7 @@ ON_ERROR: Final[Mapping[str, Action]] = MappingProxyType(
 )
 
 
-class DetectorDocument(BaseModel):
+class DetectorDocument(Shape):
     """What a policy says of one detector.
 
     Attributes:

@@ -18,7 +18,7 @@ _NAME: Final = r"^[a-z][a-z0-9._-]{0,63}$"
 _CATEGORY: Final = r"^(pii\.)?[a-z][a-z0-9_]{0,47}$"
 
 CategoryName = Annotated[str, Field(pattern=_CATEGORY)]
-_STRICT = ConfigDict(extra="forbid", frozen=True)
+_STRICT = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class LevelsDocument(BaseModel):

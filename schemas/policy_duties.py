@@ -2,16 +2,17 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from schemas.policy_spans import TimeSpan, written
+from schemas.shape import Shape
 
 _Rate = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 _Count = Annotated[int, Field(ge=1, le=10_000, strict=True)]
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 
 
-class StrikeWeights(BaseModel):
+class StrikeWeights(Shape):
     """How much each event counts against who caused it."""
 
     model_config = _STRICT
@@ -20,7 +21,7 @@ class StrikeWeights(BaseModel):
     evasion: Annotated[int, Field(ge=0, le=100, strict=True)] = 3
 
 
-class EscalationStep(BaseModel):
+class EscalationStep(Shape):
     """From so many strikes on, this happens with what the person sends."""
 
     model_config = _STRICT
@@ -29,7 +30,7 @@ class EscalationStep(BaseModel):
     do: Literal["slow_queue", "review_all", "suspend"]
 
 
-class Escalation(BaseModel):
+class Escalation(Shape):
     """What follows of repeated blocks, and of attempts to get around them.
 
     Attributes:
@@ -47,7 +48,7 @@ class Escalation(BaseModel):
     )
 
 
-class SampleRates(BaseModel):
+class SampleRates(Shape):
     """Which share of what went through is shown to a reviewer afterwards."""
 
     model_config = _STRICT
@@ -56,7 +57,7 @@ class SampleRates(BaseModel):
     flag: _Rate = 0.0
 
 
-class Reviewing(BaseModel):
+class Reviewing(Shape):
     """How people decide.
 
     Attributes:
@@ -73,7 +74,7 @@ class Reviewing(BaseModel):
     second_reviewer: Annotated[tuple[str, ...], Field(max_length=100)] = ()
 
 
-class Retention(BaseModel):
+class Retention(Shape):
     """How long what is kept of what was judged.
 
     Attributes:
@@ -100,7 +101,7 @@ class Retention(BaseModel):
         return self
 
 
-class Marking(BaseModel):
+class Marking(Shape):
     """How outputs say where they come from.
 
     Attributes:

@@ -2,12 +2,14 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from schemas.shape import Shape
 
 _Characters = Annotated[int, Field(ge=1, le=1_000_000, strict=True)]
 
 
-class Limits(BaseModel):
+class Limits(Shape):
     """The largest that is judged; what is larger is refused, by the rule's name.
 
     Attributes:

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from schemas.safety import Action
+from schemas.shape import Shape
 
 LOWEST: Final = 0.05
 """The lowest threshold: scores below are noise, and are not kept with a verdict."""
@@ -14,7 +15,7 @@ LOWEST: Final = 0.05
 Threshold = Annotated[float, Field(ge=LOWEST, le=1.0, allow_inf_nan=False)]
 
 
-class ThresholdLayer(BaseModel):
+class ThresholdLayer(Shape):
     """Thresholds as a policy names them: what is not given stays as it was.
 
     Attributes:

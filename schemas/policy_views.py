@@ -2,12 +2,11 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel
-
 from schemas.policy import CategoryRule, Policy
+from schemas.shape import Shape
 
 
-class PolicyView(BaseModel):
+class PolicyView(Shape):
     """One version of a policy; what it says never changes.
 
     ``status``: ``active`` is the one that counts; ``retired`` did once; ``draft`` never did.
@@ -27,7 +26,7 @@ class PolicyView(BaseModel):
     document: dict[str, Any]
 
 
-class PolicyPage(BaseModel):
+class PolicyPage(Shape):
     """Versions, newest first."""
 
     object: Literal["list"]
@@ -36,7 +35,7 @@ class PolicyPage(BaseModel):
     next: str | None
 
 
-class CategoryRuleView(BaseModel):
+class CategoryRuleView(Shape):
     """From which score on what happens; of personal data and secrets what happens."""
 
     flag: float | None
@@ -47,7 +46,7 @@ class CategoryRuleView(BaseModel):
     incident: str | None
 
 
-class EffectivePolicyView(BaseModel):
+class EffectivePolicyView(Shape):
     """What counts for a tenant: the installation's policy, its own, and its level, together.
 
     ``otherwise`` counts for categories that are not named.

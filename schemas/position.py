@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from pydantic import BaseModel
+from schemas.shape import Shape
 
 
 class WaitingOn(StrEnum):
@@ -48,14 +48,14 @@ class QueuePlace:
     until: datetime | None = None
 
 
-class EtaView(BaseModel):
+class EtaView(Shape):
     """Seconds until the job starts; ``high`` is null where it has no known end."""
 
     low: float
     high: float | None
 
 
-class QueueView(BaseModel):
+class QueueView(Shape):
     """A queued job's place, on ``GET /v1/jobs/{id}``.
 
     ``position`` 1 is next in the lane. ``estimated``: the numbers are reckoned, not counted.

@@ -7,12 +7,13 @@ from enum import IntEnum
 from typing import Annotated, Any, Final, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from schemas.generation import Kind
 from schemas.ids import format_id
 from schemas.job import iso_ms
 from schemas.lanes import Lane
+from schemas.shape import Shape
 
 MOST_HOURS: Final = 24 * 365 * 10
 _STRICT: Final = ConfigDict(extra="forbid", frozen=True)
@@ -82,7 +83,7 @@ class RetentionRule:
     updated_at: datetime
 
 
-class RetentionRequest(BaseModel):
+class RetentionRequest(Shape):
     """The body of ``PUT /v1/privacy/retention``; 0 hours: nothing is kept beyond delivery."""
 
     model_config = _STRICT
@@ -93,7 +94,7 @@ class RetentionRequest(BaseModel):
     result_hours: _Hours
 
 
-class RetentionRuleView(BaseModel):
+class RetentionRuleView(Shape):
     """A rule in answers."""
 
     object: Literal["retention_rule"]
@@ -104,14 +105,14 @@ class RetentionRuleView(BaseModel):
     updated_at: str
 
 
-class RetentionRuleList(BaseModel):
+class RetentionRuleList(Shape):
     """All rules of a tenant; the most particular one counts."""
 
     object: Literal["list"]
     data: list[RetentionRuleView]
 
 
-class ErasureRequest(BaseModel):
+class ErasureRequest(Shape):
     """The body of ``POST /v1/privacy/erasures``."""
 
     model_config = _STRICT
@@ -119,14 +120,14 @@ class ErasureRequest(BaseModel):
     end_user: EndUser
 
 
-class HeldView(BaseModel):
+class HeldView(Shape):
     """What stays because the law wants it."""
 
     holds: list[str]
     evidence: list[str]
 
 
-class ErasureView(BaseModel):
+class ErasureView(Shape):
     """An erasure in answers. ``person``: a pseudonym. ``held`` stays, and why it does."""
 
     id: str
@@ -139,14 +140,14 @@ class ErasureView(BaseModel):
     held: HeldView
 
 
-class ErasureList(BaseModel):
+class ErasureList(Shape):
     """The newest erasures of a tenant."""
 
     object: Literal["list"]
     data: list[ErasureView]
 
 
-class HoldRequest(BaseModel):
+class HoldRequest(Shape):
     """The body of ``POST /v1/admin/legal_holds``: of a person, of a job, or of all."""
 
     model_config = _STRICT
@@ -163,7 +164,7 @@ class HoldRequest(BaseModel):
         return self
 
 
-class LegalHoldView(BaseModel):
+class LegalHoldView(Shape):
     """A hold in answers; neither person nor job: all of the tenant's content."""
 
     id: str
@@ -178,7 +179,7 @@ class LegalHoldView(BaseModel):
     released_at: str | None
 
 
-class LegalHoldList(BaseModel):
+class LegalHoldList(Shape):
     """Holds, newest first."""
 
     object: Literal["list"]

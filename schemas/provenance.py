@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
+
+from schemas.shape import Shape
 
 AI_SOURCE: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 """IPTC's word for what a trained model made."""
@@ -44,7 +46,7 @@ TEXT_INDEX: Final = -1
 TEXT_TYPE: Final = "text/plain"
 
 
-class SignerView(BaseModel):
+class SignerView(Shape):
     """Who signed a manifest, as the certificate says."""
 
     issuer: str | None
@@ -53,7 +55,7 @@ class SignerView(BaseModel):
     own: bool
 
 
-class ClaimsView(BaseModel):
+class ClaimsView(Shape):
     """What a manifest says of a picture; none of it is known to be true unless it is valid."""
 
     id: str | None
@@ -68,7 +70,7 @@ class ClaimsView(BaseModel):
     ingredients: int
 
 
-class CredentialsView(BaseModel):
+class CredentialsView(Shape):
     """What Content Credentials (C2PA) inside of a file say.
 
     Attributes:
@@ -84,7 +86,7 @@ class CredentialsView(BaseModel):
     problems: list[str]
 
 
-class RegistryView(BaseModel):
+class RegistryView(Shape):
     """Whether this installation made it.
 
     Attributes:
@@ -104,7 +106,7 @@ class RegistryView(BaseModel):
     index: int | None
 
 
-class VerificationView(BaseModel):
+class VerificationView(Shape):
     """The answer of ``POST /v1/verify``.
 
     Attributes:
@@ -121,7 +123,7 @@ class VerificationView(BaseModel):
     registry: RegistryView
 
 
-class VerifyRequest(BaseModel):
+class VerifyRequest(Shape):
     """The JSON body of ``POST /v1/verify``, where no file is sent: one of the two."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

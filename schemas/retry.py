@@ -2,9 +2,10 @@
 
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from schemas.job_states import JobState
+from schemas.shape import Shape
 
 REPEATABLE: Final = (
     JobState.FAILED,
@@ -16,7 +17,7 @@ REPEATABLE: Final = (
 """How a job ended that may be tried again."""
 
 
-class RetryRequest(BaseModel):
+class RetryRequest(Shape):
     """The body of ``POST /v1/jobs/{job_id}/retry``; it may be left out.
 
     ``new_job``: an ended job ends once and stays as it is; a new job does the same again and

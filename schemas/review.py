@@ -6,9 +6,10 @@ from enum import Enum, IntEnum, StrEnum
 from types import MappingProxyType
 from typing import Annotated, Final, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from schemas.safety import Action
+from schemas.shape import Shape
 
 LEASE: Final = timedelta(minutes=10)
 """How long an item is one reviewer's alone; claimed again, as long again."""
@@ -147,7 +148,7 @@ def outcome_of(step: Step) -> Action:
     return Action.ALLOW if step is Step.APPROVE else Action.BLOCK
 
 
-class ReviewDecision(BaseModel):
+class ReviewDecision(Shape):
     """The body of ``POST /v1/reviews/{review_id}/decide``."""
 
     model_config = _STRICT
@@ -168,7 +169,7 @@ class ReviewDecision(BaseModel):
         return self
 
 
-class ReviewChoice(BaseModel):
+class ReviewChoice(Shape):
     """The body of ``POST /v1/reviews/claim``: which item; it may be left out."""
 
     model_config = _STRICT
@@ -177,7 +178,7 @@ class ReviewChoice(BaseModel):
     origin: Origin | None = None
 
 
-class AppealRequest(BaseModel):
+class AppealRequest(Shape):
     """The body of ``POST /v1/jobs/{job_id}/appeal``: why the decision was wrong."""
 
     model_config = _STRICT
@@ -185,7 +186,7 @@ class AppealRequest(BaseModel):
     text: Annotated[_Text, Field(max_length=LONGEST_APPEAL)]
 
 
-class ReportRequest(BaseModel):
+class ReportRequest(Shape):
     """The body of ``POST /v1/jobs/{job_id}/report``: what is wrong with a result.
 
     ``reporter`` is whoever said so, by the tenant's own name for them; a pseudonym is kept.

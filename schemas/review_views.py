@@ -2,12 +2,11 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel
-
 from schemas.job_safety import SafetyReasonView
+from schemas.shape import Shape
 
 
-class DecisionView(BaseModel):
+class DecisionView(Shape):
     """What one person decided."""
 
     reviewer: str
@@ -17,7 +16,7 @@ class DecisionView(BaseModel):
     at: str
 
 
-class ReviewVerdictView(BaseModel):
+class ReviewVerdictView(Shape):
     """What the detectors found."""
 
     verdict: str
@@ -27,7 +26,7 @@ class ReviewVerdictView(BaseModel):
     reasons: list[SafetyReasonView]
 
 
-class PictureView(BaseModel):
+class PictureView(Shape):
     """A picture to decide about; ``url`` needs the scope review, and is told in the audit log.
 
     ``hidden``: nobody is shown it.
@@ -42,7 +41,7 @@ class PictureView(BaseModel):
     hidden: bool
 
 
-class JudgedTextView(BaseModel):
+class JudgedTextView(Shape):
     """A text that was judged: where in the job it stood, and what it said."""
 
     stage: str
@@ -51,7 +50,7 @@ class JudgedTextView(BaseModel):
     sha256: str | None
 
 
-class ReportNoteView(BaseModel):
+class ReportNoteView(Shape):
     """What a user said of the job."""
 
     category: str
@@ -59,7 +58,7 @@ class ReportNoteView(BaseModel):
     created_at: str
 
 
-class ReviewContentView(BaseModel):
+class ReviewContentView(Shape):
     """What a reviewer has to see to decide; what was erased is not there any more."""
 
     input: dict[str, Any] | None
@@ -70,7 +69,7 @@ class ReviewContentView(BaseModel):
     reports: list[ReportNoteView]
 
 
-class ReviewView(BaseModel):
+class ReviewView(Shape):
     """Something that people decide.
 
     ``holds``: its job waits for it. ``needs``: so many people must agree. ``content`` is there
@@ -101,7 +100,7 @@ class ReviewView(BaseModel):
     content: ReviewContentView | None
 
 
-class ReviewPage(BaseModel):
+class ReviewPage(Shape):
     """One page of items, newest first. ``next`` goes into ``after``."""
 
     object: Literal["list"]
@@ -110,7 +109,7 @@ class ReviewPage(BaseModel):
     next: str | None
 
 
-class OpenReviewsView(BaseModel):
+class OpenReviewsView(Shape):
     """How much of one origin waits for people."""
 
     origin: str
@@ -119,7 +118,7 @@ class OpenReviewsView(BaseModel):
     oldest_seconds: float
 
 
-class DecisionCountView(BaseModel):
+class DecisionCountView(Shape):
     """How often something was decided for a reason in the last thirty days."""
 
     decision: str
@@ -127,7 +126,7 @@ class DecisionCountView(BaseModel):
     count: int
 
 
-class ReviewStatsView(BaseModel):
+class ReviewStatsView(Shape):
     """What waits for people, and what they decided."""
 
     object: Literal["review_stats"]
@@ -135,7 +134,7 @@ class ReviewStatsView(BaseModel):
     decisions: list[DecisionCountView]
 
 
-class AppealView(BaseModel):
+class AppealView(Shape):
     """An appeal. ``requeued_as`` is the job that does it over, once it was overturned."""
 
     id: str
@@ -149,7 +148,7 @@ class AppealView(BaseModel):
     decided_at: str | None
 
 
-class AppealPage(BaseModel):
+class AppealPage(Shape):
     """One page of appeals, newest first. ``next`` goes into ``after``."""
 
     object: Literal["list"]
@@ -158,7 +157,7 @@ class AppealPage(BaseModel):
     next: str | None
 
 
-class ReportView(BaseModel):
+class ReportView(Shape):
     """That a result was reported. Of one job at most one review is open for reports."""
 
     id: str

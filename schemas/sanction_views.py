@@ -2,10 +2,12 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
+
+from schemas.shape import Shape
 
 
-class SanctionView(BaseModel):
+class SanctionView(Shape):
     """What one end user has to put up with, and until when if nothing is added.
 
     ``subject`` is a pseudonym: whose it is, nobody can read from it.
@@ -18,14 +20,14 @@ class SanctionView(BaseModel):
     until: str
 
 
-class SanctionList(BaseModel):
+class SanctionList(Shape):
     """Everybody of a tenant who is sanctioned now, the most strikes first."""
 
     object: Literal["list"]
     data: list[SanctionView]
 
 
-class LiftRequest(BaseModel):
+class LiftRequest(Shape):
     """Whose strikes are to count no more.
 
     Attributes:
@@ -45,7 +47,7 @@ class LiftRequest(BaseModel):
         return self
 
 
-class LiftView(BaseModel):
+class LiftView(Shape):
     """That strikes count no more; ``lifted``: whether there were any sanctions."""
 
     object: Literal["safety_lift"]

@@ -7,10 +7,11 @@ from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from schemas.ids import format_id
 from schemas.job import JobRequest, iso_ms
+from schemas.shape import Shape
 
 MAX_NAME_CHARACTERS: Final = 100
 _MAX_CRON_CHARACTERS: Final = 200
@@ -38,7 +39,7 @@ Cron = Annotated[
 Zone = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_printable)]
 
 
-class ScheduleRequest(BaseModel):
+class ScheduleRequest(Shape):
     """The body of ``POST /v1/schedules``.
 
     Attributes:
@@ -61,7 +62,7 @@ class ScheduleRequest(BaseModel):
     paused: Annotated[bool, Field(strict=True)] = False
 
 
-class ScheduleChange(BaseModel):
+class ScheduleChange(Shape):
     """The body of ``PATCH /v1/schedules/{id}``: what is absent stays as it is."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -107,7 +108,7 @@ class Schedule:
     last_run: ScheduleRun | None = None
 
 
-class ScheduleRunView(BaseModel):
+class ScheduleRunView(Shape):
     """A time that was served, in answers."""
 
     slot: str
@@ -115,7 +116,7 @@ class ScheduleRunView(BaseModel):
     error: str | None
 
 
-class ScheduleView(BaseModel):
+class ScheduleView(Shape):
     """A schedule in answers."""
 
     id: str
@@ -132,7 +133,7 @@ class ScheduleView(BaseModel):
     created_at: str
 
 
-class SchedulePage(BaseModel):
+class SchedulePage(Shape):
     """One page of schedules, by name. ``next`` goes into ``after``."""
 
     object: Literal["list"]
@@ -141,7 +142,7 @@ class SchedulePage(BaseModel):
     next: str | None
 
 
-class ScheduleRunPage(BaseModel):
+class ScheduleRunPage(Shape):
     """One page of runs, newest first. ``next`` goes into ``after``."""
 
     object: Literal["list"]

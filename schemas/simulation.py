@@ -3,15 +3,16 @@
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from schemas.policy_spans import TimeSpan
+from schemas.shape import Shape
 
 MOST_JOBS = 100_000
 """Jobs that one simulation looks at."""
 
 
-class SimulationRequest(BaseModel):
+class SimulationRequest(Shape):
     """A policy to try.
 
     Attributes:
@@ -29,7 +30,7 @@ class SimulationRequest(BaseModel):
     limit: Annotated[int, Field(ge=1, le=MOST_JOBS, strict=True)] = 10_000
 
 
-class VerdictChange(BaseModel):
+class VerdictChange(Shape):
     """So many jobs that were judged one way would be judged another.
 
     ``jobs`` are some of them.
@@ -41,7 +42,7 @@ class VerdictChange(BaseModel):
     jobs: list[str]
 
 
-class SimulationView(BaseModel):
+class SimulationView(Shape):
     """What a policy would have changed.
 
     ``judged`` of the jobs ``examined`` have verdicts to try it on. ``complete``: all jobs since

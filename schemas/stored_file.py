@@ -1,15 +1,16 @@
 """Files: what was uploaded, and what batches make. In OpenAI's shape to callers."""
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from schemas.ids import format_id
+from schemas.shape import Shape
 
 LONGEST_FILENAME: Final = 255
 LEAST_EXPIRY: Final = 3_600
@@ -46,6 +47,7 @@ class FileRecord:
         object_key: Where its bytes lie in the object store.
         expires_at: It is seen by nobody from then on; ``None``: until it is deleted.
         batch_id: The batch that made it.
+        key: What opens its bytes, itself sealed; ``None``: they lie as they are.
     """
 
     id: UUID
@@ -59,16 +61,17 @@ class FileRecord:
     created_at: datetime
     expires_at: datetime | None = None
     batch_id: UUID | None = None
+    key: bytes | None = field(default=None, repr=False)
 
 
-class FileExpiry(BaseModel):
+class FileExpiry(Shape):
     """When a file leaves by itself; in forms ``expires_after[anchor]`` and ``…[seconds]``."""
 
     anchor: Literal["created_at"]
     seconds: Annotated[int, Field(ge=LEAST_EXPIRY, le=MOST_EXPIRY)]
 
 
-class FileUpload(BaseModel):
+class FileUpload(Shape):
     """The form of ``POST /v1/files``, in any order; the file best comes last."""
 
     file: bytes
@@ -78,7 +81,7 @@ class FileUpload(BaseModel):
     expires_after: FileExpiry | None = None
 
 
-class FileView(BaseModel):
+class FileView(Shape):
     """A file as it is shown; times are Unix seconds."""
 
     id: str
@@ -92,7 +95,7 @@ class FileView(BaseModel):
     status_details: None
 
 
-class FilePage(BaseModel):
+class FilePage(Shape):
     """One page of files; ``last_id`` goes into ``after``."""
 
     object: Literal["list"]
@@ -102,7 +105,7 @@ class FilePage(BaseModel):
     last_id: str | None
 
 
-class FileDeletedView(BaseModel):
+class FileDeletedView(Shape):
     """A file that is deleted."""
 
     id: str

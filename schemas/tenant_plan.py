@@ -3,10 +3,11 @@
 from enum import StrEnum
 from typing import Annotated, Any, Final, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from schemas.generation import Kind
 from schemas.lanes import Lane
+from schemas.shape import Shape
 
 ORDINARY_WEIGHT: Final = 1_000
 """The weight of a tenant that gets one share."""
@@ -59,7 +60,7 @@ def _without_defaults(schema: dict[str, Any]) -> None:
         field.pop("default", None)
 
 
-class PlanChange(BaseModel):
+class PlanChange(Shape):
     """What is to be different about a plan: the fields that were given, and no other.
 
     Attributes:

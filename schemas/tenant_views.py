@@ -2,11 +2,12 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, Field
 
 from schemas.api_key import KeyView
 from schemas.generation import Kind
 from schemas.lanes import Lane
+from schemas.shape import Shape
 from schemas.tenant_plan import PlanChange, SafetyLevel, fits_as_name
 
 
@@ -22,7 +23,7 @@ class TenantRequest(PlanChange):
     name: Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_fits)]
 
 
-class TenantView(BaseModel):
+class TenantView(Shape):
     """A tenant in answers; its limits are those of a ``PlanChange``.
 
     Attributes:
@@ -63,7 +64,7 @@ class OwnTenantView(TenantView):
     key: KeyView
 
 
-class TenantPage(BaseModel):
+class TenantPage(Shape):
     """One page of tenants, by name. ``next`` goes into ``after``."""
 
     object: Literal["list"]
@@ -72,7 +73,7 @@ class TenantPage(BaseModel):
     next: str | None
 
 
-class WebhookSecretView(BaseModel):
+class WebhookSecretView(Shape):
     """A webhook secret that was just made: it is shown this once."""
 
     object: Literal["webhook_secret"]

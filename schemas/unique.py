@@ -4,10 +4,11 @@ from enum import StrEnum
 from typing import Annotated, Final
 from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
 
 from schemas.generation import Kind
 from schemas.lanes import Lane
+from schemas.shape import Shape
 
 MAX_KEY_CHARACTERS: Final = 200
 _YEAR_SECONDS: Final = 31_536_000
@@ -30,7 +31,7 @@ class OnConflict(StrEnum):
     REPLACE = "replace"
 
 
-class UniqueKey(BaseModel):
+class UniqueKey(Shape):
     """At most one job of a tenant holds a key at any time.
 
     Attributes:

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
+from schemas.shape import Shape
 from schemas.webhooks import AuthKind
 
 _LONGEST: Final = 16_384
@@ -30,7 +31,7 @@ _MEMBERS: Final[Mapping[AuthKind, tuple[frozenset[str], frozenset[str]]]] = Mapp
 _Text = Annotated[str, Field(min_length=1, max_length=_LONGEST)] | None
 
 
-class EndpointAuth(BaseModel):
+class EndpointAuth(Shape):
     """How requests to an endpoint prove who sends them; never shown again.
 
     ``basic`` needs ``username`` and ``password``; ``bearer`` a ``token``; ``oauth2`` (client

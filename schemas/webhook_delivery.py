@@ -7,10 +7,11 @@ from enum import StrEnum
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BeforeValidator, ConfigDict, Field, field_validator
 
 from schemas.filter_fields import Word, readable
 from schemas.ids import parse_id
+from schemas.shape import Shape
 from schemas.webhooks import Breaker, Ended, Trigger
 from schemas.when import Instant
 
@@ -173,7 +174,7 @@ def _status_code(value: Any) -> Any:
 _Id = Annotated[str, Field(max_length=_LONGEST_ID)]
 
 
-class DeliveryFilter(BaseModel):
+class DeliveryFilter(Shape):
     """A delivery fits if it fits everything that is given.
 
     Attributes:

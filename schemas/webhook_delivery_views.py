@@ -3,10 +3,9 @@
 import base64
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel
-
 from schemas.ids import format_id
 from schemas.job import iso_ms
+from schemas.shape import Shape
 from schemas.webhook_delivery import (
     Attempt,
     Delivery,
@@ -20,7 +19,7 @@ TriggerWord = Literal["scheduled", "manual", "probe", "recover", "test"]
 EndWord = Literal["delivered", "exhausted", "discarded", "superseded"]
 
 
-class DeliveryView(BaseModel):
+class DeliveryView(Shape):
     """A delivery in a listing. ``outcome`` and what follows it tell of the newest attempt."""
 
     id: str
@@ -42,7 +41,7 @@ class DeliveryView(BaseModel):
     duration_ms: int | None
 
 
-class LaneView(BaseModel):
+class LaneView(Shape):
     """What holds back everything that the receiver is owed, if anything does."""
 
     blocked_until: str | None
@@ -50,7 +49,7 @@ class LaneView(BaseModel):
     endpoint_disabled: bool
 
 
-class PendingView(BaseModel):
+class PendingView(Shape):
     """What a pending delivery waits for.
 
     ``step`` counts the attempts that used up a step of the schedule; one of the ``recovery``
@@ -63,7 +62,7 @@ class PendingView(BaseModel):
     lane: LaneView
 
 
-class AttemptTimings(BaseModel):
+class AttemptTimings(Shape):
     """Milliseconds from the attempt's beginning, or of each step; null: not told."""
 
     dns_ms: int | None
@@ -73,7 +72,7 @@ class AttemptTimings(BaseModel):
     total_ms: int
 
 
-class AttemptAnswer(BaseModel):
+class AttemptAnswer(Shape):
     """What the receiver answered: a chosen few headers, and the beginning of its body.
 
     The body is the text itself if it is UTF-8, else base64 of it.
@@ -84,7 +83,7 @@ class AttemptAnswer(BaseModel):
     body_encoding: Literal["utf-8", "base64"] | None
 
 
-class AttemptView(BaseModel):
+class AttemptView(Shape):
     """One attempt. ``ended``: what it made of the delivery; null: it is tried again."""
 
     id: str | None
@@ -111,7 +110,7 @@ class DeliveryDetailView(DeliveryView):
     more_attempts: bool
 
 
-class DeliveryPage(BaseModel):
+class DeliveryPage(Shape):
     """One page of deliveries, newest first. ``next`` goes into ``after``."""
 
     object: Literal["list"]
@@ -120,7 +119,7 @@ class DeliveryPage(BaseModel):
     next: str | None
 
 
-class WebhookEventView(BaseModel):
+class WebhookEventView(Shape):
     """An event as it is kept.
 
     ``body`` is the text that is signed and sent, exactly; ``thin_body`` the one without
@@ -141,7 +140,7 @@ class WebhookEventView(BaseModel):
     more_deliveries: bool
 
 
-class ErasedEventView(BaseModel):
+class ErasedEventView(Shape):
     """An event whose content is gone; ``discarded`` deliveries were pending."""
 
     id: str

@@ -2,9 +2,10 @@
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from schemas.job import MAX_METADATA_KEYS
+from schemas.shape import Shape
 from schemas.webhook_auth import EndpointAuth
 from schemas.webhook_headers import MOST_HEADERS, fault_of_header
 from schemas.webhooks import (
@@ -97,7 +98,7 @@ Seconds = Annotated[
 ]
 
 
-class EndpointOptions(BaseModel):
+class EndpointOptions(Shape):
     """What is genq's own of an endpoint. In a change, null means the default again.
 
     Attributes:

@@ -6,10 +6,11 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from schemas.ids import format_id
 from schemas.job import iso_ms
+from schemas.shape import Shape
 from schemas.when import Instant
 
 
@@ -71,7 +72,7 @@ class Recovery:
         return RecoveryStatus.FAILED if self.error else RecoveryStatus.COMPLETED
 
 
-class RecoveryRequest(BaseModel):
+class RecoveryRequest(Shape):
     """Which events an endpoint is to be sent again.
 
     ``since`` is the first instant, ``until`` the first one past the end: now, if it is not
@@ -92,7 +93,7 @@ class RecoveryRequest(BaseModel):
         return self
 
 
-class RecoveryView(BaseModel):
+class RecoveryView(Shape):
     """A recovery. ``queued`` deliveries wait behind everything that is live.
 
     ``looked`` counts the events that were looked at; while it is ``running``, both rise.
@@ -113,7 +114,7 @@ class RecoveryView(BaseModel):
     error: str | None
 
 
-class RecoveryPage(BaseModel):
+class RecoveryPage(Shape):
     """One page of recoveries, newest first. ``next`` goes into ``after``."""
 
     object: Literal["list"]

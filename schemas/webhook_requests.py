@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from schemas.events import (
     SUBSCRIBABLE_FAMILIES,
@@ -11,6 +11,7 @@ from schemas.events import (
     EventType,
     is_subscribable,
 )
+from schemas.shape import Shape
 from schemas.webhook_options import EndpointOptions
 from schemas.webhook_target import MAX_URL_BYTES
 
@@ -50,7 +51,7 @@ EventTypes = Annotated[
 Grace = Annotated[int, Field(ge=0, le=LONGEST_GRACE_SECONDS, strict=True)]
 
 
-class EndpointRequest(BaseModel):
+class EndpointRequest(Shape):
     """The body of ``POST /v1/webhook_endpoints``.
 
     ``event_types`` are exact, or a family such as ``job.*``; if absent, the ends of jobs.
@@ -64,7 +65,7 @@ class EndpointRequest(BaseModel):
     genq: EndpointOptions = EndpointOptions()
 
 
-class EndpointChange(BaseModel):
+class EndpointChange(Shape):
     """The body of ``POST /v1/webhook_endpoints/{id}``: what is absent or null stays.
 
     Inside ``genq``, what is absent stays, and null means the default again.
@@ -78,7 +79,7 @@ class EndpointChange(BaseModel):
     genq: EndpointOptions | None = None
 
 
-class RotationOptions(BaseModel):
+class RotationOptions(Shape):
     """For how long the former secrets sign on, in seconds."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -86,7 +87,7 @@ class RotationOptions(BaseModel):
     grace_seconds: Grace = DAY_SECONDS
 
 
-class SecretRotation(BaseModel):
+class SecretRotation(Shape):
     """The body of ``…/rotate_secret``; it may be absent.
 
     As OpenAI has it, former secrets end at once unless something else is asked for; with
@@ -114,7 +115,7 @@ class SecretRotation(BaseModel):
         return DAY_SECONDS if self.keep_old_secret_active_for_24_hours else 0
 
 
-class TenantSecretRotation(BaseModel):
+class TenantSecretRotation(Shape):
     """For how long a tenant's former secrets sign on, in seconds; the body may be absent."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -122,7 +123,7 @@ class TenantSecretRotation(BaseModel):
     grace_seconds: Grace = DAY_SECONDS
 
 
-class EndpointTest(BaseModel):
+class EndpointTest(Shape):
     """The body of ``…/test``: which event to send a sample of; it may be absent."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -130,7 +131,7 @@ class EndpointTest(BaseModel):
     event_type: Annotated[str, Field(max_length=64)] = EventType.ENDPOINT_TEST.value
 
 
-class EndpointDisabling(BaseModel):
+class EndpointDisabling(Shape):
     """The body of ``…/disable``; it may be absent."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -140,7 +141,7 @@ class EndpointDisabling(BaseModel):
     )
 
 
-class PortalLinkRequest(BaseModel):
+class PortalLinkRequest(Shape):
     """The body of ``…/portal_link``; it may be absent. ``expires_in`` is in seconds."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

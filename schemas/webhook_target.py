@@ -6,7 +6,6 @@ from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -14,6 +13,7 @@ from pydantic import (
 )
 
 from schemas.events import JOB_TYPES, RESPONSE_TYPES, TERMINAL_TYPES, EventType
+from schemas.shape import Shape
 from schemas.webhooks import CHANNEL_PATTERN, MAX_CHANNELS_OF_JOB
 
 MAX_URL_BYTES: Final = 2_048
@@ -86,7 +86,7 @@ def _readable(url: str) -> str:
 WebhookUrl = Annotated[str, Field(max_length=MAX_URL_BYTES), AfterValidator(_readable)]
 
 
-class WebhookTarget(BaseModel):
+class WebhookTarget(Shape):
     """Where the job's events go."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

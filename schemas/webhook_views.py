@@ -5,12 +5,11 @@
 
 from typing import Literal
 
-from pydantic import BaseModel
-
+from schemas.shape import Shape
 from schemas.webhooks import AuthKind
 
 
-class SigningSecretView(BaseModel):
+class SigningSecretView(Shape):
     """A secret that signs; ``expires_at`` is null for the one that stays."""
 
     hint: str
@@ -18,20 +17,20 @@ class SigningSecretView(BaseModel):
     expires_at: str | None
 
 
-class DisabledView(BaseModel):
+class DisabledView(Shape):
     """Since when nothing is sent, and why."""
 
     at: str
     reason: str
 
 
-class EndpointAuthView(BaseModel):
+class EndpointAuthView(Shape):
     """Which credentials requests carry; they themselves are never shown."""
 
     kind: AuthKind
 
 
-class EndpointHealthView(BaseModel):
+class EndpointHealthView(Shape):
     """How the receiver does. ``pending`` is counted up to 1,000.
 
     ``breaker`` is ``open`` while nothing but probes is sent, after many failures.
@@ -48,7 +47,7 @@ class EndpointHealthView(BaseModel):
     pending: int
 
 
-class EndpointOptionsView(BaseModel):
+class EndpointOptionsView(Shape):
     """What is genq's own of an endpoint: as in requests, and how it does.
 
     ``headers`` are the names alone, or null if the server cannot read them. ``public_keys``
@@ -74,7 +73,7 @@ class EndpointOptionsView(BaseModel):
     health: EndpointHealthView
 
 
-class WebhookEndpointView(BaseModel):
+class WebhookEndpointView(Shape):
     """A registered endpoint; ``updated_at`` moves with its configuration and its secrets."""
 
     id: str
@@ -94,7 +93,7 @@ class WebhookEndpointWithSecretView(WebhookEndpointView):
     signing_secret: str
 
 
-class WebhookEndpointPage(BaseModel):
+class WebhookEndpointPage(Shape):
     """One page of endpoints, newest first. The last one's id goes into ``after``."""
 
     object: Literal["list"]
@@ -103,7 +102,7 @@ class WebhookEndpointPage(BaseModel):
     next: str | None
 
 
-class DeletedEndpointView(BaseModel):
+class DeletedEndpointView(Shape):
     """An endpoint that was deleted."""
 
     id: str
@@ -111,7 +110,7 @@ class DeletedEndpointView(BaseModel):
     deleted: bool
 
 
-class EndpointTrialView(BaseModel):
+class EndpointTrialView(Shape):
     """How a test was delivered: the attempt of it, and whether it was taken."""
 
     event_id: str
@@ -121,7 +120,7 @@ class EndpointTrialView(BaseModel):
     duration_ms: int
 
 
-class EndpointTestView(BaseModel):
+class EndpointTestView(Shape):
     """A test that was answered; ``status_code`` is what the endpoint answered with."""
 
     object: Literal["webhook_endpoint.test"]
@@ -132,14 +131,14 @@ class EndpointTestView(BaseModel):
     genq: EndpointTrialView
 
 
-class EventTypeList(BaseModel):
+class EventTypeList(Shape):
     """What endpoints can ask for."""
 
     object: Literal["list"]
     data: list[str]
 
 
-class PortalLinkView(BaseModel):
+class PortalLinkView(Shape):
     """A link to one endpoint for whoever runs it; ``token`` is the API key of its page."""
 
     object: Literal["webhook_endpoint.portal_link"]
@@ -148,7 +147,7 @@ class PortalLinkView(BaseModel):
     expires_at: str
 
 
-class JwkView(BaseModel):
+class JwkView(Shape):
     """One Ed25519 key (RFC 8037)."""
 
     kty: Literal["OKP"]
@@ -159,13 +158,13 @@ class JwkView(BaseModel):
     x: str
 
 
-class JwkSetView(BaseModel):
+class JwkSetView(Shape):
     """The keys that verify an endpoint's v1a signatures now (RFC 7517)."""
 
     keys: list[JwkView]
 
 
-class TenantSecretView(BaseModel):
+class TenantSecretView(Shape):
     """The secret that signs for URLs that come with jobs.
 
     ``former`` are those that sign beside it for a while, newest first.

@@ -13,7 +13,8 @@ from infra.http.connector import verifying
 from infra.http.destinations import Destinations
 from infra.http.forward_proxy import SOCKS, ForwardProxy
 from infra.http.names import Names
-from infra.http.outbound import OutboundPolicy, outbound_session, plain_session
+from infra.http.outbound import outbound_session, plain_session
+from infra.http.outbound_policy import OutboundPolicy
 from infra.http.proxies import ProxyingConnector, refuse_as_proxy
 from infra.settings import Settings
 from schemas.errors import SettingsError
@@ -37,11 +38,6 @@ class Outbound:
     policy: OutboundPolicy
     destinations: Destinations
     proxied: bool = False
-
-
-def policy_of(settings: Settings) -> OutboundPolicy:
-    """Return what an installation lets its tenants have called."""
-    return OutboundPolicy(settings.outbound_allow, names=settings.outbound_allow_names)
 
 
 def proxy_of(settings: Settings) -> ForwardProxy | None:

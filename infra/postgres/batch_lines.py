@@ -22,9 +22,11 @@ class BatchLine:
         line: Its number in the file, from 1.
         job_id: What became of it; ``None``: it is no job.
         answer: Of a line that is no job: ``{"status_code", "body"}``. One that was not reached
-            before the batch ended has none.
+            before the batch ended has none. Of a job whose answer could not be read when the
+            files were written: ``{"error": {"code", "message"}}``.
         seq: Its place among those that have ended, from 1.
         outcome: What became of it, once it has ended.
+        erased_by: The erasure that took what it said.
     """
 
     line: int
@@ -33,13 +35,17 @@ class BatchLine:
     answer: Mapping[str, Any] | None = None
     seq: int | None = None
     outcome: LineOutcome | None = None
+    erased_by: UUID | None = None
 
 
-_COLUMNS: Final = "l.line, l.custom_id, l.job_id, l.answer, l.seq, l.outcome"
+LINE_COLUMNS: Final = (
+    "l.line, l.custom_id, l.job_id, l.answer, l.seq, l.outcome, l.erased_by"
+)
+"""What ``line_of_row`` reads, of a table that a statement calls ``l``."""
 
 # By way of the batch, which says whose they are.
 _OF: Final = f"""
-SELECT {_COLUMNS} FROM batch b JOIN batch_line l ON l.batch_id = b.id
+SELECT {LINE_COLUMNS} FROM batch b JOIN batch_line l ON l.batch_id = b.id
 WHERE b.id = :batch_id AND b.tenant_id = :tenant_id
 """
 _ENDED: Final = text(_OF + " AND l.seq > :after ORDER BY l.seq LIMIT :limit")
@@ -48,10 +54,16 @@ _IN_ORDER: Final = text(
 )
 
 _INSERT: Final = HotStatement("""
-INSERT INTO batch_line (batch_id, line, custom_id, job_id, answer, seq, outcome)
-SELECT :batch_id, line, custom_id, job_id, answer, seq, outcome
+INSERT INTO batch_line (batch_id, line, custom_id, job_id, answer, seq, outcome, erased_by)
+SELECT :batch_id, line, custom_id, job_id, answer, seq, outcome, erased_by
 FROM json_to_recordset(CAST(:rows AS json)) AS n(
-  line int, custom_id text, job_id uuid, answer jsonb, seq int, outcome smallint)
+  line int, custom_id text, job_id uuid, answer jsonb, seq int, outcome smallint,
+  erased_by uuid)
+""")
+
+_UNREAD: Final = text(f"""
+UPDATE batch_line SET outcome = {LineOutcome.FAILED:d}, answer = CAST(:answer AS jsonb)
+WHERE batch_id = :batch_id AND line = ANY(CAST(:lines AS int[]))
 """)
 
 _COUNT_OPEN: Final = text(
@@ -93,7 +105,7 @@ async def lines_of(
         "limit": limit,
     }
     rows = await connection.execute(_IN_ORDER if in_order else _ENDED, values)
-    return [_line(row) for row in rows]
+    return [line_of_row(row) for row in rows]
 
 
 async def insert_lines(
@@ -110,10 +122,30 @@ async def insert_lines(
             "answer": one.answer,
             "seq": one.seq,
             "outcome": None if one.outcome is None else int(one.outcome),
+            "erased_by": one.erased_by,
         }
         for one in lines
     ]
     await _INSERT.run(connection, {"batch_id": batch_id, "rows": orjson.dumps(rows).decode()})
+
+
+async def note_unread(
+    connection: AsyncConnection, batch_id: UUID, lines: Sequence[int], error: Mapping[str, Any]
+) -> None:
+    """Write of lines that they failed, whatever their jobs did: the caller holds the batch.
+
+    Args:
+        connection: To write with.
+        batch_id: Whose lines they are.
+        lines: Their numbers.
+        error: ``{"code", "message"}``: why their answers could not be read.
+    """
+    values = {
+        "batch_id": batch_id,
+        "lines": list(lines),
+        "answer": orjson.dumps({"error": error}).decode(),
+    }
+    await connection.execute(_UNREAD, values)
 
 
 async def count_open(connection: AsyncConnection, batch_id: UUID) -> int:
@@ -135,7 +167,8 @@ async def count_unsuccessful(connection: AsyncConnection, batch_id: UUID) -> int
     return found.scalar_one()
 
 
-def _line(row: Row[Any]) -> BatchLine:
+def line_of_row(row: Row[Any]) -> BatchLine:
+    """Return the line in a row of ``LINE_COLUMNS``."""
     return BatchLine(
         line=row.line,
         custom_id=row.custom_id,
@@ -143,4 +176,5 @@ def _line(row: Row[Any]) -> BatchLine:
         answer=row.answer,
         seq=row.seq,
         outcome=None if row.outcome is None else LineOutcome(row.outcome),
+        erased_by=row.erased_by,
     )

@@ -7,9 +7,9 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from infra.postgres.batch_lines import BatchLine
+from infra.postgres.batch_lines import LINE_COLUMNS, BatchLine, line_of_row
 from infra.postgres.batch_rows import BATCH_COLUMNS, batch_of_row
-from schemas.batch import LINE_ERRORS, BatchStatus, LineOutcome
+from schemas.batch import LINE_ERASED, LINE_ERRORS, BatchStatus, LineOutcome
 from schemas.batch_record import BatchRecord
 from schemas.batch_view import LineFaults
 
@@ -34,18 +34,20 @@ WHERE b.status < {BatchStatus.COMPLETED:d} AND b.tenant_id = :tenant_id
 # read no table of them from end to end.
 _FAULTS: Final = text(f"""
 WITH x AS MATERIALIZED (
-  SELECT l.line, l.custom_id, l.job_id, l.answer, l.seq, l.outcome
+  SELECT l.line, l.custom_id, l.job_id, l.answer, l.seq, l.outcome, l.erased_by
   FROM batch b JOIN batch_line l ON l.batch_id = b.id
   WHERE b.id = :batch_id AND b.tenant_id = :tenant_id
     AND l.seq IS NOT NULL AND l.outcome > {LineOutcome.SUCCEEDED:d}
   ORDER BY l.seq LIMIT :most),
 y AS (
   SELECT x.*,
-    CASE x.outcome WHEN {LineOutcome.EXPIRED:d} THEN CAST(:expired AS text)
-      WHEN {LineOutcome.CANCELLED:d} THEN CAST(:cancelled AS text)
-      ELSE COALESCE(j.error->>'code', x.answer->'body'->'error'->>'code', 'unknown') END
-      AS code,
-    COALESCE(j.error->>'message', x.answer->'body'->'error'->>'message') AS message
+    CASE WHEN x.erased_by IS NOT NULL THEN CAST(:erased AS text)
+      WHEN x.outcome = {LineOutcome.EXPIRED:d} THEN CAST(:expired AS text)
+      WHEN x.outcome = {LineOutcome.CANCELLED:d} THEN CAST(:cancelled AS text)
+      ELSE COALESCE(j.error->>'code', x.answer->'body'->'error'->>'code',
+        x.answer->'error'->>'code', 'unknown') END AS code,
+    COALESCE(j.error->>'message', x.answer->'body'->'error'->>'message',
+      x.answer->'error'->>'message') AS message
   FROM x LEFT JOIN LATERAL (
     SELECT error FROM job WHERE id = x.job_id AND tenant_id = :tenant_id LIMIT 1) j ON true)
 SELECT DISTINCT ON (code) code, count(*) OVER (PARTITION BY code) AS lines, custom_id, line,
@@ -54,7 +56,7 @@ FROM y ORDER BY code, seq
 """)
 
 _PAGE: Final = """
-SELECT l.line, l.custom_id, l.job_id, l.answer, l.seq, l.outcome
+SELECT {columns}
 FROM batch b JOIN batch_line l ON l.batch_id = b.id
 WHERE b.id = :batch_id AND b.tenant_id = :tenant_id
   AND l.seq > :after AND l.seq <= :last {which}
@@ -65,7 +67,7 @@ _WHICH: Final = {
     True: f"AND l.outcome = {LineOutcome.SUCCEEDED:d}",
     False: f"AND l.outcome > {LineOutcome.SUCCEEDED:d}",
 }
-_PAGES: Final = {which: text(_PAGE.format(which=said)) for which, said in _WHICH.items()}
+_PAGES: Final = {which: text(_PAGE.format(which=said, columns=LINE_COLUMNS)) for which, said in _WHICH.items()}
 _NEWEST: Final = text("""
 SELECT max(l.seq) FROM batch b JOIN batch_line l ON l.batch_id = b.id
 WHERE b.id = :batch_id AND b.tenant_id = :tenant_id AND l.seq IS NOT NULL
@@ -110,9 +112,10 @@ async def line_faults(
             "longest": _LONGEST_MESSAGE,
             "expired": words[LineOutcome.EXPIRED][0],
             "cancelled": words[LineOutcome.CANCELLED][0],
+            "erased": LINE_ERASED[0],
         },
     )
-    told = dict(words.values())
+    told = dict([*words.values(), LINE_ERASED])
     groups = [
         LineFaults(
             row.code,
@@ -184,14 +187,4 @@ async def ended_lines(
         "last": last,
         "limit": limit,
     }
-    return [
-        BatchLine(
-            line=row.line,
-            custom_id=row.custom_id,
-            job_id=row.job_id,
-            answer=row.answer,
-            seq=row.seq,
-            outcome=LineOutcome(row.outcome),
-        )
-        for row in await connection.execute(_PAGES[succeeded], values)
-    ]
+    return [line_of_row(row) for row in await connection.execute(_PAGES[succeeded], values)]

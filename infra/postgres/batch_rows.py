@@ -13,8 +13,8 @@ BATCH_COLUMNS: Final = """
   b.webhook, b.max_parallel, b.ordered_output, b.completion_window, b.output_expires_after,
   b.metadata, b.status, b.created_at, b.expires_at, b.in_progress_at, b.finalizing_at,
   b.completed_at, b.failed_at, b.expired_at, b.cancelling_at, b.cancelled_at, b.total,
-  b.completed, b.failed, b.lines_read, b.bytes_read, b.errors, b.output_file_id,
-  b.error_file_id, b.usage"""
+  b.completed, b.failed, b.expired, b.cancelled, b.lines_read, b.bytes_read, b.errors,
+  b.output_file_id, b.error_file_id, b.usage"""
 """What ``batch_of_row`` reads, of a table that a statement calls ``b``."""
 
 
@@ -48,6 +48,8 @@ def batch_of_row(row: Row[Any]) -> BatchRecord:
         total=row.total,
         completed=row.completed,
         failed=row.failed,
+        expired=row.expired,
+        cancelled=row.cancelled,
         lines_read=row.lines_read,
         bytes_read=row.bytes_read,
         errors=row.errors,

@@ -23,13 +23,17 @@ class Expanded:
         lines: Of the file, from its beginning.
         bytes: The place after the last of them.
         completed: Lines that succeeded at once, of these.
-        failed: Lines that were refused, of these, or not reached in time.
+        failed: Lines that ended in any other way, of these.
+        expired: Of those that failed, the ones that were not reached in time.
+        cancelled: Of those that failed, the ones that were cancelled before.
     """
 
     lines: int
     bytes: int
     completed: int = 0
     failed: int = 0
+    expired: int = 0
+    cancelled: int = 0
 
 
 _KEPT: Final = "b.id = :id AND b.fence = :fence"
@@ -48,7 +52,8 @@ RETURNING {BATCH_COLUMNS}
 
 _EXPANDED: Final = text(f"""
 UPDATE batch b SET lines_read = :lines, bytes_read = :bytes,
-  completed = b.completed + :completed, failed = b.failed + :failed
+  completed = b.completed + :completed, failed = b.failed + :failed,
+  expired = b.expired + :expired, cancelled = b.cancelled + :cancelled
 WHERE {_KEPT}
 RETURNING {BATCH_COLUMNS}
 """)
@@ -82,10 +87,13 @@ k AS MATERIALIZED (
 u AS (
   UPDATE batch_line l SET seq = k.seq, outcome = k.outcome
   FROM k WHERE l.batch_id = (SELECT id FROM h) AND l.line = k.line)
-UPDATE batch b SET completed = b.completed + s.completed, failed = b.failed + s.failed
+UPDATE batch b SET completed = b.completed + s.completed, failed = b.failed + s.failed,
+  expired = b.expired + s.expired, cancelled = b.cancelled + s.cancelled
 FROM (
   SELECT count(*) FILTER (WHERE outcome = {LineOutcome.SUCCEEDED:d}) AS completed,
-    count(*) FILTER (WHERE outcome <> {LineOutcome.SUCCEEDED:d}) AS failed FROM k) s
+    count(*) FILTER (WHERE outcome <> {LineOutcome.SUCCEEDED:d}) AS failed,
+    count(*) FILTER (WHERE outcome = {LineOutcome.EXPIRED:d}) AS expired,
+    count(*) FILTER (WHERE outcome = {LineOutcome.CANCELLED:d}) AS cancelled FROM k) s
 WHERE b.id = (SELECT id FROM h)
 RETURNING {BATCH_COLUMNS}, s.completed + s.failed AS collected
 """)
@@ -98,6 +106,10 @@ RETURNING {BATCH_COLUMNS}
 
 _END: Final = text(f"""
 UPDATE batch b SET status = :status, total = :total, lease_until = NULL,
+  completed = COALESCE(CAST(:completed AS int), b.completed),
+  failed = COALESCE(CAST(:failed AS int), b.failed),
+  expired = COALESCE(CAST(:expired AS int), b.expired),
+  cancelled = COALESCE(CAST(:cancelled AS int), b.cancelled),
   completed_at = CASE :status WHEN {BatchStatus.COMPLETED:d} THEN clock_timestamp() END,
   failed_at = CASE :status WHEN {BatchStatus.FAILED:d} THEN clock_timestamp() END,
   expired_at = CASE :status WHEN {BatchStatus.EXPIRED:d} THEN clock_timestamp() END,
@@ -115,12 +127,14 @@ class End:
 
     Attributes:
         total: Its lines.
+        outcomes: How many of them ended how, as its files have it; ``None``: none did.
         errors: Why it failed, if it did.
         usage: Summed over its lines.
     """
 
     status: BatchStatus
     total: int
+    outcomes: Mapping[LineOutcome, int] | None = None
     errors: Sequence[Mapping[str, Any]] | None = None
     usage: Mapping[str, Any] | None = None
     output_file_id: UUID | None = None
@@ -182,6 +196,8 @@ async def note_expanded(
         "bytes": expanded.bytes,
         "completed": expanded.completed,
         "failed": expanded.failed,
+        "expired": expanded.expired,
+        "cancelled": expanded.cancelled,
     }
     return batch_of_row(await _row(connection, _EXPANDED, kept, values))
 
@@ -243,12 +259,25 @@ async def end_batch(connection: AsyncConnection, kept: Kept, end: End) -> BatchR
     values = {
         "status": int(end.status),
         "total": end.total,
+        **_counts(end.outcomes),
         "errors": orjson.dumps(end.errors).decode() if end.errors else None,
         "usage": orjson.dumps(end.usage).decode() if end.usage else None,
         "output_file_id": end.output_file_id,
         "error_file_id": end.error_file_id,
     }
     return batch_of_row(await _row(connection, _END, kept, values))
+
+
+def _counts(outcomes: Mapping[LineOutcome, int] | None) -> dict[str, int | None]:
+    if outcomes is None:
+        return dict.fromkeys(("completed", "failed", "expired", "cancelled"))
+    completed = outcomes.get(LineOutcome.SUCCEEDED, 0)
+    return {
+        "completed": completed,
+        "failed": sum(outcomes.values()) - completed,
+        "expired": outcomes.get(LineOutcome.EXPIRED, 0),
+        "cancelled": outcomes.get(LineOutcome.CANCELLED, 0),
+    }
 
 
 async def _row(

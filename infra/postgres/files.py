@@ -19,18 +19,21 @@ from schemas.stored_file import FilePurpose, FileRecord
 ON_ITS_WAY: Final = timedelta(hours=6)
 """How long it may take until the bytes of a file are stored."""
 
-_COLUMNS: Final = """
-SELECT f.id, f.tenant_id, f.purpose, f.filename, f.content_type, f.bytes, f.sha256,
-  f.object_key, f.batch_id, f.created_at, f.expires_at
-FROM file f
-"""
-_SEEN: Final = "f.deleted_at IS NULL AND (f.expires_at IS NULL OR f.expires_at > now())"
+FILE_COLUMNS: Final = """
+  f.id, f.tenant_id, f.purpose, f.filename, f.content_type, f.bytes, f.sha256, f.object_key,
+  f.batch_id, f.created_at, f.expires_at, f.key"""
+"""What ``file_of_row`` reads, of a table that a statement calls ``f``."""
+FILE_SEEN: Final = "f.deleted_at IS NULL AND (f.expires_at IS NULL OR f.expires_at > now())"
+"""Which files of the same table callers see."""
+
+_COLUMNS: Final = f"SELECT {FILE_COLUMNS} FROM file f"
+_SEEN: Final = FILE_SEEN
 
 _INSERT: Final = text("""
 INSERT INTO file (id, tenant_id, purpose, filename, content_type, bytes, sha256, object_key,
-  batch_id, created_at, expires_at, deleted_at)
+  batch_id, created_at, expires_at, key, deleted_at)
 VALUES (:id, :tenant_id, :purpose, :filename, :content_type, :bytes, :sha256, :object_key,
-  CAST(:batch_id AS uuid), :created_at, CAST(:expires_at AS timestamptz),
+  CAST(:batch_id AS uuid), :created_at, CAST(:expires_at AS timestamptz), :key,
   now() + CAST(:on_its_way AS interval))
 """)
 _PUBLISH: Final = text("""
@@ -98,6 +101,7 @@ async def insert_file(connection: AsyncConnection, file: FileRecord) -> None:
             "batch_id": file.batch_id,
             "created_at": file.created_at,
             "expires_at": file.expires_at,
+            "key": file.key,
             "on_its_way": ON_ITS_WAY,
         },
     )
@@ -150,7 +154,7 @@ async def list_files(
             "limit": limit,
         },
     )
-    return [_file(row) for row in rows]
+    return [file_of_row(row) for row in rows]
 
 
 async def mark_deleted(connection: AsyncConnection, tenant_id: int, file_id: UUID) -> bool:
@@ -186,10 +190,11 @@ async def _one(
     statement = _INPUT if leaving else _ONE
     found = await connection.execute(statement, {"id": file_id, "tenant_id": tenant_id})
     row = found.one_or_none()
-    return None if row is None else _file(row)
+    return None if row is None else file_of_row(row)
 
 
-def _file(row: Row[Any]) -> FileRecord:
+def file_of_row(row: Row[Any]) -> FileRecord:
+    """Return the file in a row of ``FILE_COLUMNS``."""
     return FileRecord(
         id=row.id,
         tenant_id=row.tenant_id,
@@ -202,4 +207,5 @@ def _file(row: Row[Any]) -> FileRecord:
         created_at=row.created_at,
         expires_at=row.expires_at,
         batch_id=row.batch_id,
+        key=None if row.key is None else bytes(row.key),
     )

@@ -2,8 +2,9 @@
 
 Who repeats a call is told apart from who makes the same call again by what is said in the
 call. A job whose caller went away, or was sent away, is free; a repetition takes the oldest
-free job of its digest and holds it. No promise hangs on a row: its loss costs a second
-generation.
+free job of its digest and holds it. A job's own row is written with the job
+(``infra/postgres/submit.py``), so that no process that dies leaves a job which its repetition
+cannot find; what is noted later, who waits until when, may be lost.
 """
 
 from collections.abc import Sequence
@@ -58,7 +59,8 @@ _ATTACH: Final = text("""
 WITH free AS MATERIALIZED (
   SELECT job_id FROM held_call
   WHERE tenant_id = :tenant_id AND digest = :digest AND delivered_at IS NULL
-    AND held_until <= now() AND held_until > now() - CAST(:within AS interval)
+    AND (held_until <= now() OR job_id = CAST(:unsure AS uuid))
+    AND held_until > now() - CAST(:within AS interval)
   ORDER BY job_id LIMIT 1 FOR UPDATE SKIP LOCKED),
 other AS (
   SELECT job_id FROM held_call
@@ -109,6 +111,7 @@ async def attach_call(
     *,
     seconds: float,
     others: bool,
+    unsure: UUID | None = None,
 ) -> UUID | None:
     """Return the job that a repetition waits for, and hold it; ``None``: there is none.
 
@@ -118,6 +121,7 @@ async def attach_call(
         digest: Of what was asked.
         seconds: How long it will wait.
         others: Whether a job will do that is held, or whose answer was sent.
+        unsure: A job that nobody waits for, whatever its row says, if it was written at all.
     """
     found = await connection.execute(
         _ATTACH,
@@ -126,6 +130,7 @@ async def attach_call(
             "digest": digest,
             "seconds": seconds,
             "others": others,
+            "unsure": unsure,
             "within": ATTACH_WITHIN,
             "lost": _LOST_WITHIN,
         },

@@ -13,6 +13,7 @@ from schemas import generation, lanes
 from schemas.job import Artifact, JobRecord
 from schemas.job_states import JobState
 from schemas.position import WaitingOn
+from schemas.privacy_errors import ContentUnreadableError
 
 JOB_COLUMNS: Final = """
 SELECT j.id, j.tenant_id, j.kind, j.model, j.batch_id, j.lane, j.priority, j.created_at,
@@ -75,13 +76,21 @@ async def get_jobs(
     connection: AsyncConnection, jobs: Sequence[tuple[UUID, int]]
 ) -> dict[UUID, JobRecord]:
     """Return several jobs, each named with its tenant; those that do not exist are missing."""
-    if not jobs:
-        return {}
-    ids = [job_id for job_id, _ in jobs]
-    tenants = [tenant_id for _, tenant_id in jobs]
-    values = {"ids": ids, "tenants": tenants, "low": min(ids), "high": max(ids)}
-    found = await connection.execute(_SOME, values)
-    return {job.id: job for job in await jobs_of_rows(connection, found.all())}
+    rows = await _rows(connection, jobs)
+    return {job.id: job for job in await jobs_of_rows(connection, rows)}
+
+
+async def read_each_job(
+    connection: AsyncConnection, jobs: Sequence[tuple[UUID, int]]
+) -> dict[UUID, JobRecord | ContentUnreadableError]:
+    """Return several jobs as ``get_jobs`` does; of one that does not open, the reason."""
+    found: dict[UUID, JobRecord | ContentUnreadableError] = {}
+    for row, asked, made in await _opened(connection, await _rows(connection, jobs)):
+        try:
+            found[row.id] = _job(row, asked, made)
+        except ContentUnreadableError as error:
+            found[row.id] = error
+    return found
 
 
 async def jobs_of_rows(
@@ -92,15 +101,31 @@ async def jobs_of_rows(
     Raises:
         ContentUnreadableError: A key that sealed one of them is missing.
     """
+    return [_job(row, asked, made) for row, asked, made in await _opened(connection, rows)]
+
+
+async def _rows(
+    connection: AsyncConnection, jobs: Sequence[tuple[UUID, int]]
+) -> Sequence[Row[Any]]:
+    if not jobs:
+        return ()
+    ids = [job_id for job_id, _ in jobs]
+    tenants = [tenant_id for _, tenant_id in jobs]
+    values = {"ids": ids, "tenants": tenants, "low": min(ids), "high": max(ids)}
+    return (await connection.execute(_SOME, values)).all()
+
+
+async def _opened(
+    connection: AsyncConnection, rows: Sequence[Row[Any]]
+) -> list[tuple[Row[Any], Opened, Opened]]:
+    """Return rows, each with what it was asked and what it made."""
     stored = [
         Body(table, row.tenant_id, row.id, body)
         for row in rows
         for table, body in (("payload", row.payload), ("result", row.result))
     ]
     opened = await open_bodies(connection, stored)
-    return [
-        _job(row, opened[2 * place], opened[2 * place + 1]) for place, row in enumerate(rows)
-    ]
+    return [(row, opened[2 * place], opened[2 * place + 1]) for place, row in enumerate(rows)]
 
 
 def _job(row: Row[Any], asked: Opened, made: Opened) -> JobRecord:

@@ -1,4 +1,4 @@
-"""New jobs: the ledger rows, the live row, the awake flow and the idempotency key, at once."""
+"""New jobs: ledger rows, live row, awake flow, idempotency key and waiting call, at once."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from infra.postgres.held_calls import Held
 from infra.postgres.hot import HotStatement
 from infra.postgres.publish import Publication, publish_events
 from infra.postgres.sealed_content import seal_payloads
@@ -37,6 +38,8 @@ class NewJob:
             then part of a transaction.
         stop: What safety has against it: it is held or ended where it is inserted, and its
             insert is part of a transaction.
+        held: The call that waits for it: a repetition of the call finds it as soon as it is
+            there.
     """
 
     id: UUID
@@ -68,6 +71,7 @@ class NewJob:
     deadline_given: bool = False
     announce: "Announcement | None" = None
     stop: "Stop | None" = None
+    held: Held | None = None
 
     @property
     def whole(self) -> bool:
@@ -118,7 +122,7 @@ class KnownKey:
 #
 # One JSON text for all rows: PostgreSQL takes it apart for less than the driver would spend on
 # an array per column.
-_INSERT: Final = HotStatement("""
+_SQL: Final = """
 WITH n AS MATERIALIZED (
   SELECT *, COALESCE((hashtextextended(end_user, 0) & 9223372036854775807) | 1, 0) AS user_key,
     CASE WHEN run_at > now() THEN 1 ELSE 2 END AS state
@@ -127,7 +131,7 @@ WITH n AS MATERIALIZED (
     end_user text, labels jsonb, payload jsonb, weight int, max_inflight int, key text,
     hash text, pool smallint, run_at timestamptz, start_by timestamptz, deadline timestamptz,
     batch_id uuid, schedule_id uuid, redrive_of uuid, tags text[],
-    cost int, images int, tokens int)),
+    cost int, images int, tokens int{columns})),
 keyed AS (
   INSERT INTO idempotency (tenant_id, key, request_hash, job_id, expires_at)
   SELECT tenant_id, key, decode(hash, 'hex'), id, now() + :ttl FROM n WHERE key IS NOT NULL
@@ -173,9 +177,21 @@ woken AS (
     shared = f.shared OR excluded.shared,
     vtime = CASE WHEN f.active THEN f.vtime ELSE GREATEST(f.vtime, excluded.vtime) END,
     parked_until = CASE WHEN f.park_reason = 3 THEN NULL ELSE f.parked_until END,
-    parked_pools = NULL, park_reason = NULLIF(f.park_reason, 3))
+    parked_pools = NULL, park_reason = NULLIF(f.park_reason, 3)){calls}
 SELECT id, created_at FROM j
-""")
+"""
+_INSERT: Final = HotStatement(_SQL.format(columns="", calls=""))
+# Only where calls wait: to everybody else the table costs nothing.
+_INSERT_HELD: Final = HotStatement(
+    _SQL.format(
+        columns=", digest text, seconds float8",
+        calls=""",
+held AS (
+  INSERT INTO held_call (tenant_id, digest, job_id, held_until)
+  SELECT fresh.tenant_id, decode(digest, 'hex'), id, now() + make_interval(secs => seconds)
+  FROM j JOIN fresh USING (id) WHERE digest IS NOT NULL)""",
+    )
+)
 
 _WRITTEN_BEFORE: Final = text(
     "SELECT id, created_at FROM job WHERE id = ANY(CAST(:ids AS uuid[]))"
@@ -195,7 +211,7 @@ DELETE FROM idempotency i WHERE tenant_id = :tenant_id AND key = :key AND (
 async def insert_jobs(
     connection: AsyncConnection, jobs: Sequence[NewJob], *, idempotency_ttl: timedelta
 ) -> dict[UUID, datetime]:
-    """Insert jobs, ready or scheduled; awake the flows of the ready; remember idempotency keys.
+    """Insert jobs, ready or scheduled; awake the flows of the ready; remember keys and calls.
 
     Repeating it with the same ids changes nothing and gives the same answer.
 
@@ -203,7 +219,8 @@ async def insert_jobs(
         The creation time of each inserted job. A job that is missing was not inserted: its
         idempotency key is in use.
     """
-    rows = await _INSERT.run(
+    held = any(job.held for job in jobs)
+    rows = await (_INSERT_HELD if held else _INSERT).run(
         connection,
         {"rows": orjson.dumps(await _rows(connection, jobs)).decode(), "ttl": idempotency_ttl},
     )
@@ -238,7 +255,14 @@ async def forget_key(connection: AsyncConnection, tenant_id: int, key: str) -> N
 async def _rows(connection: AsyncConnection, jobs: Sequence[NewJob]) -> list[dict[str, Any]]:
     wanted = [(job.id, job.tenant_id, job.end_user, job.payload) for job in jobs]
     payloads = await seal_payloads(connection, wanted)
-    return [_row(job, payload) for job, payload in zip(jobs, payloads, strict=True)]
+    return [
+        _row(job, payload) | (_held(job.held) if job.held else {})
+        for job, payload in zip(jobs, payloads, strict=True)
+    ]
+
+
+def _held(call: Held) -> dict[str, Any]:
+    return {"digest": call.digest.hex(), "seconds": call.seconds}
 
 
 def _row(job: NewJob, payload: str) -> dict[str, Any]:

@@ -20,6 +20,10 @@ _JOB_BUCKETS: Final = (
 _CALL_BUCKETS: Final = (
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60,
 )  # fmt: skip
+# From seconds to the longest completion window.
+_BATCH_BUCKETS: Final = (
+    1, 5, 15, 60, 300, 900, 3_600, 7_200, 14_400, 28_800, 43_200, 86_400, 172_800, 604_800,
+)  # fmt: skip
 _ROW_BUCKETS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 # --- jobs ----------------------------------------------------------------------------------
@@ -54,6 +58,36 @@ ATTEMPTS: Final = Counter(
     "genq_attempts",
     "Attempts that ended; error_code is empty for success.",
     ["outcome", "error_code"],
+)
+
+# --- batches and calls that are held -------------------------------------------------------
+
+BATCH_LINES_VALIDATED: Final = Counter(
+    "genq_batch_lines_validated",
+    "Lines of input files that were looked at; result is accepted, or refused: the whole file.",
+    ["result"],
+)
+BATCH_LINES_ENDED: Final = Counter(
+    "genq_batch_lines_ended",
+    "Lines of batches that ended, by outcome; unread counts again those that succeeded, and "
+    "whose answers could not be read when the files were written.",
+    ["outcome"],
+)
+BATCH_TOTAL_SECONDS: Final = Histogram(
+    "genq_batch_total_seconds",
+    "From the making of a batch to its end; status is how it ended.",
+    ["status"],
+    buckets=_BATCH_BUCKETS,
+)
+HELD_CALLS: Final = Gauge(
+    "genq_held_calls", "Calls of OpenAI's routes that wait for their job's end."
+)
+CALLS_ATTACHED: Final = Counter(
+    "genq_held_calls_attached", "Calls that repeated an earlier one, and found its job."
+)
+CALLS_SENT_ROUND: Final = Counter(
+    "genq_held_calls_sent_round",
+    "Calls whose job went on when their time was up: answered 408, to come back.",
 )
 
 # --- the queue -----------------------------------------------------------------------------

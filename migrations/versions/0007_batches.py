@@ -1,4 +1,4 @@
-"""Files, batches and their lines, and held calls. Only adds."""
+"""Files, batches and their lines, held calls, and erasures of what stands in files. Only adds."""
 
 from typing import Final
 
@@ -22,6 +22,7 @@ _STATEMENTS: Final = (
       object_key TEXT NOT NULL,
       batch_id UUID,
       job_id UUID,
+      key BYTEA,
       created_at timestamptz DEFAULT now() NOT NULL,
       expires_at timestamptz,
       deleted_at timestamptz,
@@ -71,6 +72,8 @@ _STATEMENTS: Final = (
       total INTEGER DEFAULT 0 NOT NULL,
       completed INTEGER DEFAULT 0 NOT NULL,
       failed INTEGER DEFAULT 0 NOT NULL,
+      expired INTEGER DEFAULT 0 NOT NULL,
+      cancelled INTEGER DEFAULT 0 NOT NULL,
       lines_read INTEGER DEFAULT 0 NOT NULL,
       bytes_read BIGINT DEFAULT 0 NOT NULL,
       errors JSONB,
@@ -108,8 +111,14 @@ _STATEMENTS: Final = (
       answer JSONB,
       seq INTEGER,
       outcome SMALLINT,
+      erased_by UUID,
       CONSTRAINT pk_batch_line PRIMARY KEY (batch_id, line)
     )
+    """,
+    """
+    CREATE INDEX IF NOT EXISTS ix_batch_line_erased
+      ON batch_line (batch_id, line)
+      WHERE erased_by IS NOT NULL
     """,
     """
     CREATE INDEX IF NOT EXISTS ix_batch_line_failed
@@ -140,6 +149,11 @@ _STATEMENTS: Final = (
     """
     CREATE INDEX IF NOT EXISTS ix_held_call_created_at
       ON held_call (created_at)
+    """,
+    """
+    ALTER TABLE erasure
+      ADD COLUMN IF NOT EXISTS stage SMALLINT DEFAULT 0 NOT NULL,
+      ADD COLUMN IF NOT EXISTS files UUID[] DEFAULT '{}' NOT NULL
     """,
 )
 

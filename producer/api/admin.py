@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Final
 from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -22,6 +22,7 @@ from producer.operator import plans
 from schemas.api_key import key_view
 from schemas.errors import InputError
 from schemas.job import iso_ms
+from schemas.shape import Shape
 from schemas.tenant_plan import PlanChange
 from schemas.tenant_views import TenantRequest
 from schemas.webhook_requests import TenantSecretRotation
@@ -33,7 +34,7 @@ _SECRET: Final = {"cache-control": "no-store"}
 _Text = Annotated[str, Field(max_length=400, pattern=r"^[^\x00]*$")]
 
 
-class TenantsQuery(BaseModel):
+class TenantsQuery(Shape):
     """Which page of tenants; ``after`` is the last name of the page before."""
 
     model_config = ConfigDict(extra="forbid")

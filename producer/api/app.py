@@ -140,9 +140,12 @@ class Api(FastAPI):
 
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI document."""
+        # Shapes and examples that no request needs: a tenth of a second, for who asks for it.
+        from producer.api import document_models  # noqa: PLC0415 - see above
+
         generated = super().openapi()
-        if not document.is_complete(generated):
-            document.complete(generated)
+        if not document_models.is_complete(generated):
+            document_models.complete(generated)
         return generated
 
 

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -22,11 +22,12 @@ from producer.reviews.shown import appeal_view
 from schemas.errors import NotFoundError
 from schemas.ids import InvalidIdError, format_id, parse_id
 from schemas.review import AppealRequest, AppealState, ReportRequest
+from schemas.shape import Shape
 
 _JSON: Final = "application/json"
 
 
-class AppealsQuery(BaseModel):
+class AppealsQuery(Shape):
     """Which appeals, and which page; ``after`` is the last one of the page before."""
 
     model_config = ConfigDict(extra="forbid")

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -21,6 +21,7 @@ from producer.operator.plans import find
 from schemas.audit import INSTALLATION
 from schemas.audit_views import audit_view
 from schemas.scopes import KeyScope
+from schemas.shape import Shape
 
 _Route = Callable[[Services, Tenant, Request], Awaitable[Response]]
 _PAGING: Final = [
@@ -34,7 +35,7 @@ _PAGE: Final = {200: answer("One page of entries.", "AuditPage", headers=("Link"
 )
 
 
-class AuditQuery(BaseModel):
+class AuditQuery(Shape):
     """Which page; ``after`` is the place of the last entry of the page before."""
 
     model_config = ConfigDict(extra="forbid")

@@ -28,6 +28,7 @@ CREATE_BATCH: Final = Operation(
     method="POST",
     path="/v1/batches",
     tag="batches",
+    openai=True,
     summary="Make a batch",
     description="Of an uploaded file, one request a line. Its lines become jobs, and end "
     "whatever dies meanwhile; the answers are there line by line, and as files in the end.",
@@ -44,6 +45,7 @@ LIST_BATCHES: Final = Operation(
     name="list_batches",
     path="/v1/batches",
     tag="batches",
+    openai=True,
     summary="List batches",
     description="Newest first.",
     parameters=[
@@ -65,6 +67,7 @@ SHOW_BATCH: Final = Operation(
     name="get_batch",
     path=_PATH,
     tag="batches",
+    openai=True,
     summary="Look at a batch",
     description="How far it is, when it will have ended, and why lines of it failed.",
     parameters=[_ID],
@@ -75,6 +78,7 @@ CANCEL_BATCH: Final = Operation(
     method="POST",
     path=f"{_PATH}/cancel",
     tag="batches",
+    openai=True,
     summary="Cancel a batch",
     description="What has ended stays, and stands in its files; all else is cancelled. To "
     "cancel twice is to cancel once.",
@@ -88,6 +92,7 @@ RETRY_BATCH: Final = Operation(
     method="POST",
     path=f"{_PATH}/retry",
     tag="batches",
+    openai=True,
     summary="Try the failed lines of a batch again",
     description="A new batch of the same file: of the lines that did not succeed, and no "
     "others. Its metadata names the first one as retry_of.",
@@ -107,6 +112,7 @@ BATCH_RESULTS: Final = Operation(
     name="get_batch_results",
     path=f"{_PATH}/results",
     tag="batches",
+    openai=True,
     summary="Stream the results of a batch",
     description="Of the lines that have ended so far, in that order: each as in the output "
     "and error files, with seq, its place. X-Genq-Next-After goes into after, to go on from "

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -13,6 +13,7 @@ from producer.api.keyset import read_query
 from producer.api.services import Services
 from producer.batch_results import page_of, results
 from producer.openai.endpoint import Reading
+from schemas.shape import Shape
 
 LARGEST_PAGE: Final = 1_000_000
 _LARGEST_SEQ: Final = 2**31 - 1
@@ -26,7 +27,7 @@ _SUCCEEDED: Final[Mapping[Included, bool | None]] = {
 }
 
 
-class ResultsQuery(BaseModel):
+class ResultsQuery(Shape):
     """Which lines; ``after`` is the ``seq`` of the last one that is known."""
 
     model_config = ConfigDict(extra="forbid")
@@ -54,6 +55,6 @@ async def send_results(services: Services, tenant: Tenant, request: Request) -> 
         "x-genq-next-after": str(page.last),
         "x-genq-batch-status": batch.status.word,
     }
-    # If an answer cannot be read the stream breaks off, and is no complete HTTP answer.
+    # If the database is away the stream breaks off, and is no complete HTTP answer.
     lines = results(services.engine, batch, page, reading)
     return StreamingResponse(lines, 200, headers, _NDJSON)

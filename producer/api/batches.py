@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -23,13 +23,14 @@ from schemas.batch_request import BatchRequest, BatchRetry
 from schemas.batch_view import batch_view
 from schemas.errors import FieldError, InputError, NotFoundError
 from schemas.ids import InvalidIdError, format_id, parse_id
+from schemas.shape import Shape
 
 DEFAULT_LIMIT: Final = 20
 LARGEST_LIMIT: Final = 100
 _JSON: Final = "application/json"
 
 
-class BatchesQuery(BaseModel):
+class BatchesQuery(Shape):
     """Which page of batches; ``after`` is the id of the last one of the page before."""
 
     model_config = ConfigDict(extra="forbid")

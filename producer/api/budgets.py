@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -22,13 +22,14 @@ from schemas.budget import (
     budget_view,
 )
 from schemas.errors import FieldError, InputError
+from schemas.shape import Shape
 
 _JSON: Final = "application/json"
 _PRIVATE: Final = {"cache-control": "private, no-cache"}
 _User = Annotated[str, Field(max_length=128, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
-class BudgetsQuery(BaseModel):
+class BudgetsQuery(Shape):
     """Whose budgets: all, or those that hold for one end user."""
 
     model_config = ConfigDict(extra="forbid")
@@ -36,7 +37,7 @@ class BudgetsQuery(BaseModel):
     end_user: _User | None = None
 
 
-class BudgetName(BaseModel):
+class BudgetName(Shape):
     """Which budgets of one spender; all of them if neither unit nor period is given."""
 
     model_config = ConfigDict(extra="forbid")

@@ -3,10 +3,11 @@
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
+from infra.file_bytes import FileBytes
 from infra.objectstore.keys import content_disposition
 from infra.postgres.tenants import Tenant
 from producer.api.artifacts import wanted_span
@@ -17,6 +18,7 @@ from producer.api.services import Services
 from producer.files import Files
 from schemas.errors import FieldError, InputError, NotFoundError
 from schemas.ids import InvalidIdError, format_id, parse_id
+from schemas.shape import Shape
 from schemas.stored_file import file_view
 
 LARGEST_PAGE: Final = 10_000
@@ -32,7 +34,7 @@ _SAFETY: Final = {
 }
 
 
-class FilesQuery(BaseModel):
+class FilesQuery(Shape):
     """Which page of files; ``after`` is the id of the last one of the page before."""
 
     model_config = ConfigDict(extra="forbid")
@@ -81,17 +83,20 @@ async def delete_file(services: Services, tenant: Tenant, request: Request) -> R
 
 
 async def send_file(services: Services, tenant: Tenant, request: Request) -> Response:
-    """Answer with a file's bytes, or with where they are for the next minutes.
+    """Answer with a file's bytes; if they lie open, with where they are for some minutes.
 
     Raises:
         NotFoundError: The tenant has no such file.
         RangeNotSatisfiableError: The wanted range begins past the end.
         ObjectStoreError: The store failed.
+        ContentUnreadableError: It is sealed, and does not open.
     """
     file = await files_of(services).get(tenant.id, file_id_of(request))
-    signed = await services.store.presign(
-        file.object_key, filename=file.filename, content_type=file.content_type
-    )
+    signed = None
+    if file.key is None:
+        signed = await services.store.presign(
+            file.object_key, filename=file.filename, content_type=file.content_type
+        )
     if signed is not None:
         # Private and short-lived: a cached redirect would outlive its signature.
         return RedirectResponse(signed, 302, {"cache-control": "private, no-store"})
@@ -106,11 +111,12 @@ async def send_file(services: Services, tenant: Tenant, request: Request) -> Res
     if is_known(request.headers, etag):
         return Response(None, 304, headers)
     span = wanted_span(request, etag, file.size)
+    held = FileBytes(services.engine, services.store)
     if span is None:
-        stored = await services.store.get(file.object_key)
+        stored = await held.get(file)
     else:
         end = span.start + span.length
-        stored = await services.store.get(file.object_key, start=span.start, end=end)
+        stored = await held.get(file, start=span.start, end=end)
         headers["content-range"] = f"bytes {span.start}-{end - 1}/{file.size}"
     headers["content-length"] = str(stored.size)
     status = 200 if span is None else 206

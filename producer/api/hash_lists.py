@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -25,12 +25,13 @@ from schemas.hash_list import (
 )
 from schemas.job import iso_ms
 from schemas.policy_limits import Limits
+from schemas.shape import Shape
 
 ADMIN: Final = "/v1/admin/"
 _JSON: Final = "application/json"
 
 
-class EntriesQuery(BaseModel):
+class EntriesQuery(Shape):
     """Which page of entries; ``after`` is the last line of the page before."""
 
     model_config = ConfigDict(extra="forbid")

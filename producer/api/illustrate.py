@@ -9,6 +9,7 @@ from typing import Any, Final, cast
 
 import orjson
 
+from producer.api.document import CODES
 from producer.api.examples import HAND_MADE, JOB_ID_SHOWN, PROBLEM
 from producer.api.problems import MEANINGS, MEDIA_TYPE
 from schemas.error_catalog import by_code
@@ -16,7 +17,6 @@ from schemas.error_remedies import JOB_CODES
 
 Tree = dict[str, Any]
 
-CODES: Final = "x-error-codes"
 _ID_BODY: Final = JOB_ID_SHOWN.partition("_")[2]
 _DEEPEST: Final = 12
 _REFERENCE: Final = "#/components/schemas/"

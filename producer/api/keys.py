@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 from urllib.parse import quote
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -23,13 +23,14 @@ from schemas.api_key import ApiKey, KeyRequest, KeyRotation, key_view
 from schemas.errors import FieldError, InputError, NotFoundError
 from schemas.ids import InvalidIdError, format_id, parse_id
 from schemas.scopes import EVERYTHING, OWN_TENANT, KeyScope
+from schemas.shape import Shape
 
 _JSON: Final = "application/json"
 # The key must not stay in anybody's cache.
 _SECRET: Final = {"cache-control": "no-store"}
 
 
-class KeysQuery(BaseModel):
+class KeysQuery(Shape):
     """Which page of keys; ``after`` is the last key of the page before."""
 
     model_config = ConfigDict(extra="forbid")

@@ -24,6 +24,7 @@ CREATE_MODERATION: Final = Operation(
     description="OpenAI's moderation, by the tenant's policy; `genq` has all of the verdict. "
     "A list of texts has a result each, a list of parts has one. Nothing is kept.",
     tag="safety",
+    openai=True,
     body="ModerationRequest",
     scope=KeyScope.JOBS_READ,
     answers={200: answer("A verdict on each input.", "ModerationView")} | JSON_BODY,

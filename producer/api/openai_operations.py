@@ -7,8 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from infra.postgres.tenants import Tenant
-from producer.api.document import IDEMPOTENCY_KEY, answer, parameter, problems
-from producer.api.illustrate import CODES
+from producer.api.document import CODES, IDEMPOTENCY_KEY, answer, parameter, problems
 from producer.api.json_body import JSON_BODY
 from producer.api.model_listing import list_models, show_model
 from producer.api.openai_calls import route_of

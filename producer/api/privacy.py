@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -31,13 +31,14 @@ from schemas.privacy import (
     hold_view,
     rule_view,
 )
+from schemas.shape import Shape
 
 _JSON: Final = "application/json"
 _NDJSON: Final = "application/x-ndjson"
 _NO_STORE: Final = {"cache-control": "no-store"}
 
 
-class RuleQuery(BaseModel):
+class RuleQuery(Shape):
     """Which rule."""
 
     model_config = ConfigDict(extra="forbid")
@@ -46,7 +47,7 @@ class RuleQuery(BaseModel):
     kind: Kind | None = None
 
 
-class ExportQuery(BaseModel):
+class ExportQuery(Shape):
     """Whose data."""
 
     model_config = ConfigDict(extra="forbid")
@@ -54,7 +55,7 @@ class ExportQuery(BaseModel):
     end_user: EndUser
 
 
-class HoldsQuery(BaseModel):
+class HoldsQuery(Shape):
     """Which holds."""
 
     model_config = ConfigDict(extra="forbid")

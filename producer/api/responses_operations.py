@@ -7,8 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from infra.postgres.tenants import Tenant
-from producer.api.document import answer, parameter, problems
-from producer.api.illustrate import CODES
+from producer.api.document import CODES, answer, parameter, problems
 from producer.api.openai_operations import CALL_HEADERS, HELD_ANSWERS
 from producer.api.operations import Answers, Operation
 from producer.api.responses import (

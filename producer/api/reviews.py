@@ -4,7 +4,7 @@ from pathlib import PurePosixPath
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -28,6 +28,7 @@ from schemas.ids import InvalidIdError, format_id, parse_id
 from schemas.permission_errors import PermissionDeniedError
 from schemas.review import Origin, ReviewChoice, ReviewDecision, ReviewState
 from schemas.scopes import KeyScope
+from schemas.shape import Shape
 
 _JSON: Final = "application/json"
 _SAFETY: Final = {
@@ -40,7 +41,7 @@ _SAFETY: Final = {
 Word = Annotated[str, Field(min_length=1, max_length=128, pattern="^[^\\x00]+$")]
 
 
-class _OfTenant(BaseModel):
+class _OfTenant(Shape):
     """Whose items, for operators."""
 
     model_config = ConfigDict(extra="forbid")

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Final
 from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -26,6 +26,7 @@ from producer.safety.simulation import Simulator
 from schemas.errors import InputError, NotFoundError
 from schemas.policy_views import effective_view
 from schemas.sanction_views import LiftRequest
+from schemas.shape import Shape
 from schemas.simulation import SimulationRequest
 from schemas.tenant_plan import SafetyLevel
 
@@ -34,7 +35,7 @@ _YAML: Final = frozenset({"application/yaml", "application/x-yaml", "text/yaml"}
 _LARGEST_VERSION: Final = 2_000_000_000
 
 
-class PoliciesQuery(BaseModel):
+class PoliciesQuery(Shape):
     """Which page; ``after`` is the last version of the page before."""
 
     model_config = ConfigDict(extra="forbid")

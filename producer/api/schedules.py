@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -21,11 +21,12 @@ from schemas.errors import NotFoundError
 from schemas.ids import InvalidIdError, parse_id
 from schemas.job import job_view
 from schemas.schedule import Schedule, ScheduleChange, ScheduleRequest, run_view, schedule_view
+from schemas.shape import Shape
 
 _JSON: Final = "application/json"
 
 
-class SchedulesQuery(BaseModel):
+class SchedulesQuery(Shape):
     """Which page of schedules; ``after`` is the last name of the page before."""
 
     model_config = ConfigDict(extra="forbid")
@@ -35,7 +36,7 @@ class SchedulesQuery(BaseModel):
     after: Annotated[str, Field(max_length=400, pattern=r"^[^\x00]*$")] = ""
 
 
-class RunsQuery(BaseModel):
+class RunsQuery(Shape):
     """Which page of runs; ``after`` is the last slot of the page before."""
 
     model_config = ConfigDict(extra="forbid")

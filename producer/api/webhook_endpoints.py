@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -27,6 +27,7 @@ from schemas.errors import FieldError, InputError
 from schemas.events import SUBSCRIBABLE_TYPES
 from schemas.ids import InvalidIdError, format_id, parse_id
 from schemas.job import iso_ms
+from schemas.shape import Shape
 from schemas.webhook_json import KnownEndpoint, endpoint_view, tenant_secret_view, test_view
 from schemas.webhook_requests import (
     EndpointChange,
@@ -43,7 +44,7 @@ _JSON: Final = "application/json"
 _SECRET: Final = {"cache-control": "no-store"}
 
 
-class EndpointsQuery(BaseModel):
+class EndpointsQuery(Shape):
     """Which page of endpoints; ``after`` is the last endpoint of the page before."""
 
     model_config = ConfigDict(extra="forbid")

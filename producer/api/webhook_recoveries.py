@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -17,12 +17,13 @@ from producer.api.webhook_paths import named_in_path
 from producer.webhooks.recovering import Recoveries
 from schemas.errors import FieldError, InputError
 from schemas.ids import InvalidIdError, format_id, parse_id
+from schemas.shape import Shape
 from schemas.webhook_recovery import RecoveryRequest, recovery_view
 
 _JSON: Final = "application/json"
 
 
-class RecoveriesQuery(BaseModel):
+class RecoveriesQuery(Shape):
     """Which page of recoveries; ``after`` is the 'next' of the page before."""
 
     model_config = ConfigDict(extra="forbid")

@@ -7,6 +7,7 @@ one that was not has an ``error``.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
+from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
 
@@ -18,15 +19,23 @@ from producer.openai.endpoint import Endpoint, Reading
 from producer.openai.refusals import refusal_of
 from schemas.batch import LINE_ERRORS, LineOutcome
 from schemas.batch_record import BatchRecord
-from schemas.errors import GenqError, ObjectMissingError
+from schemas.errors import GenqError, ObjectMissingError, ObjectStoreError
 from schemas.ids import format_id
 from schemas.job import JobRecord
 from schemas.job_states import JobState
+from schemas.privacy_errors import ContentUnreadableError
 
 _OK: Final = 200
-_ERASED: Final = "content_erased", "The answer to this request was erased."
 _GONE: Final = "answer_gone", "The answer to this request is no longer stored."
 _FAULT: Final = "internal_error", "The answer to this request could not be written."
+_UNREAD: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        ContentUnreadableError.code: "The answer to this request is sealed, and does not open.",
+        ObjectStoreError.code: "The answer to this request could not be read from the store.",
+    }
+)
+UNREAD: Final = (ContentUnreadableError, ObjectStoreError)
+"""Why an answer cannot be read, now or for ever."""
 _KEY_BYTES: Final = 16
 
 _log: Final = structlog.get_logger()
@@ -54,7 +63,7 @@ class LineAnswer:
 async def answer_line(
     batch: BatchRecord,
     line: BatchLine,
-    job: JobRecord | None,
+    job: JobRecord | ContentUnreadableError | None,
     endpoint: Endpoint | None,
     reading: Reading,
 ) -> LineAnswer:
@@ -63,14 +72,19 @@ async def answer_line(
     Args:
         batch: Whose line it is.
         line: It has an outcome.
-        job: What became of it, opened; ``None`` if it is no job, or none that is still stored.
+        job: What became of it, opened, or why it does not open; ``None`` if it is no job, or
+            none that is still stored.
         endpoint: The batch's; ``None`` of one whose lines are no jobs.
         reading: Where to find what it made.
 
     Raises:
-        ObjectStoreError: The store cannot be read now.
+        ObjectStoreError: The store does not give what the job made, now or ever.
+        ContentUnreadableError: The job does not open.
     """
     key = line.job_id or _key_of(batch.id, line.line)
+    unread = line.answer.get("error") if line.answer is not None else None
+    if unread is not None:
+        return _failed(key, line, (unread["code"], unread["message"]))
     if line.answer is not None:
         told, succeeded = line.answer, line.outcome is LineOutcome.SUCCEEDED
         return _over_http(key, line, told["status_code"], told["body"], succeeded=succeeded)
@@ -79,7 +93,21 @@ async def answer_line(
         return _failed(key, line, not_done)
     if job is None or endpoint is None:
         return _failed(key, line, _GONE)
+    if isinstance(job, ContentUnreadableError):
+        raise job
     return await _answer_of_job(line, job, endpoint, reading)
+
+
+def unread_line(batch: BatchRecord, line: BatchLine, error: GenqError) -> LineAnswer:
+    """Return what a line is answered whose answer could not be read.
+
+    Args:
+        batch: Whose line it is.
+        line: It has an outcome.
+        error: One of ``UNREAD``.
+    """
+    message = _UNREAD.get(error.code, _GONE[1])
+    return _failed(line.job_id or _key_of(batch.id, line.line), line, (error.code, message))
 
 
 async def _answer_of_job(
@@ -89,12 +117,12 @@ async def _answer_of_job(
         status, body = refusal_of(job, reading.public_url)
         return _over_http(job.id, line, status, body, succeeded=False)
     if job.output_erased:
-        return _failed(job.id, line, _ERASED)
+        return _failed(job.id, line, LINE_ERASED)
     try:
         answer = await endpoint.answer_of(job, asked_of(job), reading)
     except ObjectMissingError:
         return _failed(job.id, line, _GONE)
-    except GenqError:
+    except ObjectStoreError:
         raise
     except Exception:  # noqa: BLE001 - one line that fails must not hold up the others
         _log.exception("batch_answer_failed", job_id=format_id("job", job.id))

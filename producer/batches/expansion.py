@@ -117,7 +117,7 @@ class Expansion:
                     now = await lock_batch(connection, self._kept)
                     rows = _ended(drafts, now, outcome)
                     await insert_lines(connection, now.id, rows)
-                    counted = replace(place, failed=len(rows))
+                    counted = _given_up(place, len(rows), outcome)
                     batch = await note_expanded(connection, self._kept, counted)
                 if _is_past(until):
                     break
@@ -129,7 +129,7 @@ class Expansion:
         """Yield lines from where the batch is, and the place after them; the end at last."""
         if batch.bytes_read >= self._file.size:
             return
-        stored = await self._parts.store.get(self._file.object_key, start=batch.bytes_read)
+        stored = await self._parts.files.get(self._file, start=batch.bytes_read)
         splitter = LineSplitter(
             longest=self._longest, number=batch.lines_read, place=batch.bytes_read
         )
@@ -243,6 +243,11 @@ def _rows(drafts: Sequence[LineDraft], batch: BatchRecord) -> list[BatchLine]:
             )
         )
     return rows
+
+
+def _given_up(place: Expanded, lines: int, outcome: LineOutcome) -> Expanded:
+    cancelled = lines if outcome is LineOutcome.CANCELLED else 0
+    return replace(place, failed=lines, expired=lines - cancelled, cancelled=cancelled)
 
 
 def _ended(

@@ -42,7 +42,7 @@ async def validate_input(
         batch.endpoint, longest=settings.max_body_bytes, most_lines=settings.max_batch_lines
     )
     try:
-        stored = await parts.store.get(file.object_key)
+        stored = await parts.files.get(file)
     except ObjectMissingError:
         return _missing()
     try:

@@ -5,7 +5,7 @@ process leaves half-way is nobody's, and the janitor of files takes it away.
 """
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,18 +13,18 @@ from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
-import structlog
-
+from infra.file_bytes import with_new_key
 from infra.new_ids import new_key
 from infra.objectstore.keys import file_key
 from infra.postgres.batch_lines import BatchLine, lines_of
 from infra.postgres.engine import transaction
 from infra.postgres.files import abandon_file, insert_file
-from infra.postgres.read_jobs import get_jobs
+from infra.postgres.read_jobs import read_each_job
 from infra.spool import Spool, open_spool
 from producer.api.bodies import encode
-from producer.batches.answers import LineAnswer, answer_line
+from producer.batches.answers import UNREAD, LineAnswer, answer_line, unread_line
 from producer.batches.parts import BatchParts
+from producer.batches.patience import Patience
 from producer.batches.usage import UsageSum
 from producer.breather import Breather
 from schemas.batch import LineOutcome
@@ -40,7 +40,7 @@ _PAGE: Final = 100
 _AT_ONCE: Final = 8
 _TYPE: Final = "application/jsonl"
 
-_log: Final = structlog.get_logger()
+_Jobs = Mapping[UUID, JobRecord | ContentUnreadableError]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +50,21 @@ class Outputs:
     Attributes:
         output: The file of answers; ``None``: there are none.
         errors: The file of the other lines.
-        outcomes: How many lines there are of each.
+        outcomes: How many lines there are of each, as they stand in the files.
         usage: Summed over the answers; ``None``: none tells any.
+        unread: Lines that succeeded and whose answers cannot be read, by the code and the
+            message of their errors: they have failed now.
     """
 
     output: FileRecord | None
     errors: FileRecord | None
     outcomes: Mapping[LineOutcome, int]
     usage: Mapping[str, Any] | None
+    unread: Mapping[tuple[str, str], Sequence[int]]
+
+
+NO_FILES: Final = Outputs(None, None, {}, None, {})
+"""Of a batch that ends before any of its lines does."""
 
 
 class OutputWriter:
@@ -66,11 +73,14 @@ class OutputWriter:
     Args:
         parts: What it takes.
         batch: Which.
+        patience: How long an answer that cannot be read is waited for.
     """
 
-    def __init__(self, parts: BatchParts, batch: BatchRecord) -> None:
+    def __init__(self, parts: BatchParts, batch: BatchRecord, patience: Patience) -> None:
         self._parts = parts
         self._batch = batch
+        self._patience = patience
+        self._unread = defaultdict[tuple[str, str], list[int]](list)
         self._endpoint = parts.endpoints.get(batch.endpoint)
         self._outcomes = Counter[LineOutcome]()
         self._usage = UsageSum()
@@ -81,6 +91,7 @@ class OutputWriter:
 
         Raises:
             ObjectStoreError: The store cannot take them, or give what is to stand in them.
+            ContentUnreadableError: What is to stand in them does not open.
             DatabaseUnavailableError: PostgreSQL cannot be reached.
         """
         settings = self._parts.settings
@@ -89,7 +100,7 @@ class OutputWriter:
             await self._spool(good, bad)
             output = await self._store(good, "output")
             errors = await self._store(bad, "error")
-        return Outputs(output, errors, self._outcomes, self._usage.total())
+        return Outputs(output, errors, self._outcomes, self._usage.total(), self._unread)
 
     async def abandon(self) -> None:
         """Leave what was stored, and is not published, to the janitor of files at once."""
@@ -107,9 +118,17 @@ class OutputWriter:
                 for line, answer in zip(some, await self._answers(some, jobs), strict=True):
                     spool = good if answer.succeeded else bad
                     await spool.add(encode(answer.line) + b"\n")
-                    self._outcomes[line.outcome or LineOutcome.FAILED] += 1
-                    self._usage.add(answer.usage)
+                    self._count(line, answer)
                     await breather.breathe()
+
+    def _count(self, line: BatchLine, answer: LineAnswer) -> None:
+        outcome = line.outcome or LineOutcome.FAILED
+        if outcome is LineOutcome.SUCCEEDED and not answer.succeeded:
+            outcome = LineOutcome.FAILED
+            error = answer.line["error"]
+            self._unread[error["code"], error["message"]].append(line.line)
+        self._outcomes[outcome] += 1
+        self._usage.add(answer.usage)
 
     async def _pages(self) -> AsyncGenerator[list[BatchLine]]:
         after, ordered = 0, self._batch.ordered_output
@@ -123,34 +142,23 @@ class OutputWriter:
             yield page
             after = page[-1].line if ordered else page[-1].seq or 0
 
-    async def _jobs(self, ids: Sequence[UUID]) -> dict[UUID, JobRecord]:
-        try:
-            async with transaction(self._parts.engine) as connection:
-                return await get_jobs(connection, [(i, self._batch.tenant_id) for i in ids])
-        except ContentUnreadableError:
-            if len(ids) == 1:
-                _log.warning("batch_answer_unreadable", job_id=format_id("job", ids[0]))
-                return {}
-        found: dict[UUID, JobRecord] = {}
-        for one in ids:
-            found |= await self._jobs([one])
-        return found
+    async def _jobs(self, ids: Sequence[UUID]) -> _Jobs:
+        async with transaction(self._parts.engine) as connection:
+            return await read_each_job(connection, [(i, self._batch.tenant_id) for i in ids])
 
-    async def _answers(
-        self, lines: Sequence[BatchLine], jobs: Mapping[UUID, JobRecord]
-    ) -> list[LineAnswer]:
-        return await asyncio.gather(
-            *(
-                answer_line(
-                    self._batch,
-                    line,
-                    jobs.get(line.job_id) if line.job_id else None,
-                    self._endpoint,
-                    self._parts.reading,
-                )
-                for line in lines
+    async def _answers(self, lines: Sequence[BatchLine], jobs: _Jobs) -> list[LineAnswer]:
+        return await asyncio.gather(*(self._answer(line, jobs) for line in lines))
+
+    async def _answer(self, line: BatchLine, jobs: _Jobs) -> LineAnswer:
+        job = jobs.get(line.job_id) if line.job_id else None
+        try:
+            return await answer_line(
+                self._batch, line, job, self._endpoint, self._parts.reading
             )
-        )
+        except UNREAD as error:
+            if self._patience.lasts():
+                raise
+            return unread_line(self._batch, line, error)
 
     async def _store(self, spool: Spool, name: str) -> FileRecord | None:
         if not spool.size:
@@ -160,7 +168,7 @@ class OutputWriter:
         kept = settings.file_expiry
         if batch.output_expires_after is not None:
             kept = timedelta(seconds=batch.output_expires_after)
-        place, media_type = file_key(
+        place, _ = file_key(
             tenant_id=batch.tenant_id, created_at=now, file_id=key, content_type=_TYPE
         )
         file = FileRecord(
@@ -177,7 +185,8 @@ class OutputWriter:
             batch_id=batch.id,
         )
         async with transaction(self._parts.engine) as connection:
+            file = await with_new_key(connection, file)
             await insert_file(connection, file)
         self._begun.append(key)
-        await self._parts.store.put_file(place, spool.file, media_type)
+        await self._parts.files.put(file, spool.file)
         return file

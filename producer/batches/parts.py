@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from infra.clock import Clock
 from infra.doorbells import Doorbells
+from infra.file_bytes import FileBytes
 from infra.objectstore.store import ObjectStore
 from infra.postgres.engine import whole_transactions
 from infra.settings import Settings
@@ -34,7 +35,7 @@ class BatchParts:
     settings: Settings
     doorbells: Doorbells
     clock: Clock
-    store: ObjectStore
+    files: FileBytes
     drafter: Drafter
     checks: SubmitChecks | None
     canceller: Canceller
@@ -71,7 +72,7 @@ def batch_parts(
         settings=settings,
         doorbells=doorbells,
         clock=clock,
-        store=store,
+        files=FileBytes(whole, store),
         # What lines say is judged by the worker that runs them.
         drafter=Drafter(whole, settings, clock),
         checks=checks,

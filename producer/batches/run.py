@@ -8,10 +8,6 @@ import asyncio
 from dataclasses import replace
 from typing import Final
 
-import structlog
-
-from infra.batch_events import tell_batch_end
-from infra.doorbells import DELIVER
 from infra.postgres.batch_lines import count_open
 from infra.postgres.batch_steps import (
     BatchLostError,
@@ -21,17 +17,21 @@ from infra.postgres.batch_steps import (
     begin_finalizing,
     collect_ended,
     cut_short,
-    end_batch,
     lock_batch,
 )
 from infra.postgres.engine import transaction
-from infra.postgres.files import get_input_file, publish_file
+from infra.postgres.files import get_input_file
+from infra.telemetry.metrics import BATCH_LINES_VALIDATED
+from producer.batches.answers import UNREAD
+from producer.batches.ending import end, end_of
 from producer.batches.expansion import Expansion
 from producer.batches.input_file import validate_input
+from producer.batches.line_counter import LineCounter
 from producer.batches.line_drafts import time_left
-from producer.batches.outputs import Outputs, OutputWriter
+from producer.batches.outputs import OutputWriter
 from producer.batches.pace import Pace
 from producer.batches.parts import BatchParts
+from producer.batches.patience import Patience
 from producer.batches.validation import entry
 from schemas.batch import BatchStatus, LineOutcome
 from schemas.batch_record import BatchRecord
@@ -48,8 +48,6 @@ _CHUNK: Final = 256
 # What waits for a person to let a tenant in again is asked now and then.
 _BLOCKED_PAUSE: Final = 5.0
 _AT_ONCE: Final = 0.0
-
-_log: Final = structlog.get_logger()
 
 
 class BatchRun:
@@ -74,6 +72,9 @@ class BatchRun:
         self._lost = False
         self._told_to_end = False
         self._to_write = False
+        self._for_input = Patience(parts.clock, parts.settings.batch_patience)
+        self._for_answers = Patience(parts.clock, parts.settings.batch_patience)
+        self._counter = LineCounter()
         self._file: FileRecord | None = None
 
     @property
@@ -104,6 +105,12 @@ class BatchRun:
             raise BatchLostError
         if not self._known:
             await self._look()
+            self._counter.look(self.batch)
+        pause = await self._next()
+        self._counter.look(self.batch)
+        return pause
+
+    async def _next(self) -> float | None:
         match self.batch.status:
             case BatchStatus.VALIDATING:
                 return await self._validate()
@@ -132,11 +139,13 @@ class BatchRun:
         if self._given_up():
             return _AT_ONCE
         if found.errors:
-            return await self._end(End(BatchStatus.FAILED, found.total, found.errors))
+            BATCH_LINES_VALIDATED.labels("refused").inc(found.total)
+            return await self._end(End(BatchStatus.FAILED, found.total, errors=found.errors))
         async with transaction(self._parts.engine) as connection:
             self.batch = await begin_batch(
                 connection, self.kept, total=found.total, model=found.model
             )
+        BATCH_LINES_VALIDATED.labels("accepted").inc(found.total)
         return _AT_ONCE
 
     def _given_up(self) -> bool:
@@ -150,7 +159,12 @@ class BatchRun:
             return await self._end(End(BatchStatus.CANCELLED, 0))
         if self.batch.status is BatchStatus.CANCELLING and not self._told_to_end:
             await self._cancel_jobs()
-        made, pause = await self._expand()
+        try:
+            made, pause = await self._expand()
+        except UNREAD:
+            # What has ended is told all the same.
+            await self._collect()
+            raise
         loop, freed = asyncio.get_running_loop(), False
         if not self._pace.left(loop.time()):
             freed = await self._collect()
@@ -176,6 +190,11 @@ class BatchRun:
         )
 
     @property
+    def _is_over(self) -> bool:
+        left = time_left(self._parts, self.batch).total_seconds()
+        return left <= 0 or self.batch.status is BatchStatus.CANCELLING
+
+    @property
     def _lines_missing(self) -> bool:
         batch = self.batch
         return batch.errors is None and batch.completed + batch.failed < batch.total
@@ -194,7 +213,7 @@ class BatchRun:
         try:
             if self.batch.status is BatchStatus.CANCELLING:
                 self.batch = await expansion.give_up(self.batch, LineOutcome.CANCELLED)
-            elif time_left(self._parts, self.batch).total_seconds() <= 0:
+            elif self._is_over:
                 self.batch = await expansion.give_up(self.batch, LineOutcome.EXPIRED)
             else:
                 room = self._room()
@@ -205,6 +224,11 @@ class BatchRun:
                 self._open += progress.jobs
         except ObjectMissingError:
             await self._cut_short()
+        except UNREAD:
+            # Until its time is up, the file may be there again.
+            if not self._is_over or self._for_input.lasts():
+                raise
+            await self._cut_short("input_file_unreadable", "could not be read")
         return self.batch.bytes_read > before, _BLOCKED_PAUSE
 
     def _room(self) -> int:
@@ -213,10 +237,12 @@ class BatchRun:
         room = window - self._open
         return room if room >= min(_CHUNK, max(1, window // _WINDOW_PARTS)) else 0
 
-    async def _cut_short(self) -> None:
+    async def _cut_short(
+        self, code: str = "input_file_missing", what: str = "was lost"
+    ) -> None:
         """The input file is gone, or shorter than it was: what is jobs goes on."""
-        message = "The input file was lost; lines after this one were not read."
-        error = entry("input_file_missing", message, line=self.batch.lines_read)
+        message = f"The input file {what}; lines after this one were not read."
+        error = entry(code, message, line=self.batch.lines_read)
         async with transaction(self._parts.engine) as connection:
             self.batch = await cut_short(
                 connection, self.kept, open_lines=self._open, errors=[error]
@@ -242,48 +268,16 @@ class BatchRun:
     # --- its end
 
     async def _finalize(self) -> None:
-        batch, writer = self.batch, OutputWriter(self._parts, self.batch)
+        writer = OutputWriter(self._parts, self.batch, self._for_answers)
         try:
             made = await writer.write()
-            await self._end(
-                End(
-                    _final_status(batch, made),
-                    sum(made.outcomes.values()),
-                    batch.errors,
-                    made.usage,
-                    made.output.id if made.output else None,
-                    made.errors.id if made.errors else None,
-                )
-            )
+            wanted = end_of(self.batch, made)
+            self.batch = await end(self._parts, self.kept, wanted, made)
         except Exception:
             # They are written again: a disk that is full must not fill up with copies.
             await writer.abandon()
             raise
 
-    async def _end(self, end: End) -> None:
-        async with transaction(self._parts.engine) as connection:
-            self.batch = await end_batch(connection, self.kept, end)
-            for file_id in (end.output_file_id, end.error_file_id):
-                if file_id is not None and not await publish_file(
-                    connection, self.batch.tenant_id, file_id
-                ):
-                    raise ObjectMissingError("the file took too long; it is written again")
-            owed = await tell_batch_end(connection, self.batch)
-        if owed:
-            await self._parts.doorbells.ring(DELIVER)
-        _log.info(
-            "batch_ended",
-            batch_id=format_id("batch", self.batch.id),
-            status=self.batch.status.word,
-            completed=self.batch.completed,
-            failed=self.batch.failed,
-        )
-
-
-def _final_status(batch: BatchRecord, made: Outputs) -> BatchStatus:
-    if batch.status is BatchStatus.CANCELLING:
-        return BatchStatus.CANCELLED
-    if batch.errors is not None:
-        return BatchStatus.FAILED
-    expired = made.outcomes.get(LineOutcome.EXPIRED, 0)
-    return BatchStatus.EXPIRED if expired else BatchStatus.COMPLETED
+    async def _end(self, wanted: End) -> None:
+        """End it before its lines do."""
+        self.batch = await end(self._parts, self.kept, wanted)

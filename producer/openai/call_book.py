@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from typing import Final
 from uuid import UUID
 
@@ -33,6 +34,7 @@ class CallBook:
         self._notes = GroupCommit[Held, None](self._write, name="held_call")
         self._later: set[asyncio.Future[None]] = set()
         self._refused: OrderedDict[int, float] = OrderedDict()
+        self._unsure: OrderedDict[tuple[int, bytes], list[UUID]] = OrderedDict()
 
     async def close(self) -> None:
         """Wait for what is being written."""
@@ -61,10 +63,49 @@ class CallBook:
             DatabaseUnavailableError: PostgreSQL cannot be reached.
         """
         others = not self.refused_lately(tenant_id)
-        async with transaction(self._engine) as connection:
-            return await attach_call(
-                connection, tenant_id, digest, seconds=seconds, others=others
-            )
+        same = (tenant_id, digest)
+        one, known = self._take_unsure(same), False
+        try:
+            async with transaction(self._engine) as connection:
+                job_id = await attach_call(
+                    connection, tenant_id, digest, seconds=seconds, others=others, unsure=one
+                )
+            known = job_id in {None, one}
+            return job_id
+        finally:
+            if one is not None and not known:
+                self._note_unsure(same, one)
+
+    @contextmanager
+    def unsure(self, call: Held | None) -> Generator[None]:
+        """Remember a call if the block cannot say whether its job was written.
+
+        Its client hears of a refusal and repeats it: if the job is there, it is the
+        repetition's, and no other call's.
+
+        Raises:
+            DatabaseUnavailableError: As the block does.
+        """
+        try:
+            yield
+        except DatabaseUnavailableError:
+            if call is not None:
+                self._note_unsure((call.tenant_id, call.digest), call.job_id)
+            raise
+
+    def _take_unsure(self, same: tuple[int, bytes]) -> UUID | None:
+        # One each: whoever comes at the same time takes the next.
+        jobs = self._unsure.get(same)
+        if jobs is None:
+            return None
+        if len(jobs) == 1:
+            del self._unsure[same]
+        return jobs.pop(0)
+
+    def _note_unsure(self, same: tuple[int, bytes], job_id: UUID) -> None:
+        self._unsure.setdefault(same, []).append(job_id)
+        if len(self._unsure) > _REMEMBERED:
+            self._unsure.popitem(last=False)
 
     async def hold(self, call: Held) -> None:
         """Note that somebody waits, or that nobody does any more.

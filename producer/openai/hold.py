@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final
-from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from infra.new_ids import new_key as new_id
 from infra.postgres.engine import transaction
 from infra.postgres.held_calls import Held
 from infra.postgres.read_jobs import get_job
@@ -54,7 +54,6 @@ JSON: Final = "application/json"
 # Nobody reads it.
 CLIENT_LEFT: Final = 499
 UNIQUE_REPLAYED: Final = "unique-replayed"
-_NO_JOB: Final = UUID(int=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,32 +156,29 @@ async def take_call(
     key = idempotency_key(headers, endpoint.path)
     # Refused before there is a job.
     cancels(headers)
-    pictures = picture_models(services.settings.model_servers)
-    wanted = endpoint.request_of(body, replace(defaults_of(headers), image_models=pictures))
+    models = picture_models(services.settings.model_servers)
+    wanted = endpoint.request_of(body, replace(defaults_of(headers), image_models=models))
     # What has a key is found by it, by whoever sends it again.
     dedupe = key is None and services.settings.facade_dedupe
-    digest = _digest(endpoint.path, body) if dedupe else b""
-    call = TakenCall(
-        endpoint,
-        body,
-        held=Held(tenant.id, digest, _NO_JOB, seconds) if dedupe else None,
-        seconds=seconds,
-        comes_back=repeats(headers) and (dedupe or key is not None),
-    )
-    if dedupe and is_repeated(headers):
-        found = await _attached(services, tenant, digest, seconds)
+    held = Held(tenant.id, _digest(endpoint.path, body), new_id(), seconds) if dedupe else None
+    back = repeats(headers) and (dedupe or key is not None)
+    call = TakenCall(endpoint, body, held=held, seconds=seconds, comes_back=back)
+    if held is not None and is_repeated(headers):
+        found = await _attached(services, tenant, held)
         if found is not None:
             return call.of(found)
-    submitted = await services.submitter.submit(
-        tenant,
-        wanted,
-        idempotency_key=key,
-        body_hash=hash_of(body) if key else b"",
-        face=endpoint.face,
-        aside=aside,
-    )
+    with services.book.unsure(held):
+        submitted = await services.submitter.submit(
+            tenant,
+            wanted,
+            idempotency_key=key,
+            body_hash=hash_of(body) if key else b"",
+            face=endpoint.face,
+            aside=aside,
+            held=held,
+        )
     call = call.of(submitted.job, _told(submitted, wanted.kind, endpoint.face))
-    if call.held is not None:
+    if call.held is not None and submitted.found:  # else it was written with its job
         await services.book.hold(call.held)
     return call
 
@@ -262,10 +258,8 @@ def reading_of(services: Services) -> Reading:
     return Reading(services.store, services.public_url, services.links)
 
 
-async def _attached(
-    services: Services, tenant: Tenant, digest: bytes, seconds: float
-) -> JobRecord | None:
-    job_id = await services.book.attach(tenant.id, digest, seconds=seconds)
+async def _attached(services: Services, tenant: Tenant, call: Held) -> JobRecord | None:
+    job_id = await services.book.attach(tenant.id, call.digest, seconds=call.seconds)
     if job_id is None:
         return None
     async with transaction(services.engine) as connection:

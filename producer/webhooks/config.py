@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509 import load_pem_x509_certificates
 
-from infra.http.opening import policy_of
+from infra.http.outbound_policy import policy_of
 from infra.sealing import Sealer
 from infra.settings import Settings
 from schemas.errors import FieldError, InputError, OutboundRefusedError

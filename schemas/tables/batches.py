@@ -38,6 +38,8 @@ file = Table(
     Column("batch_id", UUID()),
     # The job that it came in with: it goes when what that was asked is erased.
     Column("job_id", UUID()),
+    # What opens the bytes, sealed for the tenant; null: they lie as they are.
+    Column("key", LargeBinary),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
     Column("expires_at", DateTime(timezone=True)),
     Column("deleted_at", DateTime(timezone=True)),
@@ -87,6 +89,9 @@ batch = Table(
     Column("total", Integer, nullable=False, server_default=text("0")),
     Column("completed", Integer, nullable=False, server_default=text("0")),
     Column("failed", Integer, nullable=False, server_default=text("0")),
+    # Of those that failed: what did not end in time, and what was cancelled with the batch.
+    Column("expired", Integer, nullable=False, server_default=text("0")),
+    Column("cancelled", Integer, nullable=False, server_default=text("0")),
     # How far its file was turned into jobs: lines of the file, and the byte after the last.
     Column("lines_read", Integer, nullable=False, server_default=text("0")),
     Column("bytes_read", BigInteger, nullable=False, server_default=text("0")),
@@ -113,11 +118,20 @@ batch_line = Table(
     Column("line", Integer, primary_key=True, autoincrement=False),
     Column("custom_id", Text, nullable=False),
     Column("job_id", UUID()),
-    # Of a line that is no job: {"status_code", "body"}, as its answer says it.
+    # Of a line that is no job: {"status_code", "body"}, as its answer says it. Of one whose
+    # answer could not be read when the files were written: {"error": {"code", "message"}}.
     Column("answer", JSONB),
     Column("seq", Integer),
     # schemas.batch.LineOutcome, once it has ended.
     Column("outcome", SmallInteger),
+    # The erasure that took what it said; all zeros: it was gone when its file was read.
+    Column("erased_by", UUID()),
+)
+Index(
+    "ix_batch_line_erased",
+    batch_line.c.batch_id,
+    batch_line.c.line,
+    postgresql_where=text("erased_by IS NOT NULL"),
 )
 Index(
     "ix_batch_line_seq",
@@ -141,7 +155,8 @@ Index(
 )
 
 # Calls that wait, or waited, for a job's end: a repetition of the call finds the job by the
-# digest of what was asked. No promise hangs on a row: its loss costs a second generation.
+# digest of what was asked. A job's own row is written with the job: whichever process dies, its
+# repetition finds it.
 held_call = Table(
     "held_call",
     metadata,

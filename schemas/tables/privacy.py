@@ -13,7 +13,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB, UUID
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
 from schemas.tables.metadata import metadata
 
@@ -86,7 +86,8 @@ retention_rule = Table(
     UniqueConstraint("tenant_id", "lane", "kind"),
 )
 
-# A person's data being erased, step by step. State: 0 waits, 1 done, 2 refused.
+# A person's data being erased, step by step. State: 0 waits, 1 done, 2 refused. Stage:
+# schemas.privacy.ErasureStage; after: the last job, or file, that was looked at in it.
 erasure = Table(
     "erasure",
     metadata,
@@ -96,6 +97,9 @@ erasure = Table(
     Column("state", SmallInteger, nullable=False, server_default=text("0")),
     Column("after", UUID()),
     Column("counts", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("stage", SmallInteger, nullable=False, server_default=text("0")),
+    # Files that were written anew without what the person's lines said.
+    Column("files", ARRAY(UUID()), nullable=False, server_default=text("'{}'")),
     Column("asked_by", Text, nullable=False),
     Column("asked_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
     Column("done_at", DateTime(timezone=True)),

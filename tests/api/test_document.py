@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel
 
 from infra.settings import Settings
-from producer.api.document import Problem
+from producer.api.document_models import Problem
 from producer.api.examples import CHAT_REQUEST, IMAGE_REQUEST, JOB, PROBLEM
 from producer.check_input import check_input
 from schemas.job import JobRequest, JobView

@@ -6,7 +6,7 @@ import psycopg
 from pydantic import SecretStr
 
 from infra.settings import Settings
-from producer.api.document import Readiness
+from producer.api.document_models import Readiness
 from producer.api.health import newest_revision
 from tests.api.served import Served, run
 

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from infra.settings import Settings
 from producer.api.app import create_app
-from producer.api.document import Problem
+from producer.api.document_models import Problem
 from producer.api.problems import MEANINGS, problem_body
 from producer.api.services import Services, open_services
 from producer.submit import Submitted, Submitter

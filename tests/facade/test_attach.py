@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -11,10 +12,21 @@ import pytest
 from infra.postgres.engine import transaction
 from infra.postgres.held_calls import forget_calls
 from infra.settings import Settings
-from tests.api.served import new_key
-from tests.facade.scene import CHAT, SHORT, Scene, play
+from producer.api.services import Services
+from producer.submit import Submitted, Submitter
+from schemas.errors import DatabaseUnavailableError
+from tests.api.served import Served, new_key, run
+from tests.api.test_budgets import set_budget
+from tests.facade.scene import CHAT, HELLO, SHORT, Scene, play
+from tests.fixtures.until import until
 
 REPEATED: Final = {"x-stainless-retry-count": "1"}
+CHAT_JOB: Final = {"kind": "chat", "input": {"messages": HELLO}}
+# How many jobs there are, and how many of them were written with their calls.
+_TOGETHER: Final = (
+    "SELECT count(*), count(*) FILTER (WHERE j.xmin = h.xmin)"
+    " FROM job j LEFT JOIN held_call h ON h.job_id = j.id"
+)
 _HELD_AGAIN: Final = "SELECT held_until > created_at + interval '200 ms' FROM held_call"
 
 
@@ -34,6 +46,71 @@ def test_a_call_whose_time_is_up_attaches_to_its_job_by_itself(
         assert [each["id"] for each in await here.jobs()] == [job]
 
     play(settings, scenario, facade_max_hold=SHORT)
+
+
+@pytest.mark.parametrize("budgeted", [False, True])
+def test_a_call_is_written_with_its_job_and_only_where_there_is_one(
+    settings: Settings, *, budgeted: bool
+) -> None:
+    async def scenario(here: Scene) -> None:
+        if budgeted:
+            await set_budget(here.api, unit="tokens", amount=100_000)
+        # Alone, some in one statement, and under a unique key.
+        asked = [here.chat()]
+        await here.job()
+        asked += [here.chat() for _ in range(3)]
+        asked += [here.chat(extra_body={"genq": {"unique": {"key": "mine"}}})]
+        jobs = await here.unfinished(5)
+        assert await here.sql(_TOGETHER) == [(5, 5)]
+        await here.api.submit(CHAT_JOB)
+        assert await here.sql(_TOGETHER) == [(6, 5)]
+
+        for job in jobs:
+            await here.api.end(job, text=job)
+        await asyncio.gather(*asked)
+
+    play(settings, scenario)
+
+
+class Deaf(Submitter):
+    """Hears nothing of its first two jobs, although they are written."""
+
+    written = 0
+
+    async def submit(self, *given: Any, **more: Any) -> Submitted:
+        submitted = await super().submit(*given, **more)
+        self.written += 1
+        if self.written <= 2:
+            raise DatabaseUnavailableError("the answer to the commit was lost")
+        return submitted
+
+
+def test_jobs_that_were_written_although_their_calls_were_refused_are_the_repetitions(
+    settings: Settings,
+) -> None:
+    async def scenario(api: Served) -> None:
+        async def call(headers: dict[str, str]) -> httpx2.Response:
+            return await api.http.post("/v1/chat/completions", json=CHAT, headers=headers)
+
+        refused = [await call({}) for _ in range(2)]
+        assert [answer.status_code for answer in refused] == [503, 503]
+        # Each of them comes back; so does a third, which never became a job.
+        soon = {**REPEATED, "x-stainless-read-timeout": "5"}
+        again = [asyncio.create_task(call(soon)) for _ in range(3)]
+        await until(lambda: api.services.waiters.waiting >= 3, "all three wait")
+        listed = (await api.http.get("/v1/jobs")).json()["data"]
+        for job in listed:
+            await api.end(job["id"], text=job["id"])
+        answers = [await each for each in again]
+
+        assert len(listed) == 3
+        assert {words(answer) for answer in answers} == {job["id"] for job in listed}
+
+    def change(opened: Services) -> Services:
+        deaf = Deaf(opened.engine, opened.settings, opened.doorbells)
+        return replace(opened, submitter=deaf)
+
+    run(settings, scenario, change)
 
 
 def test_ten_calls_that_say_the_same_get_ten_answers_each_of_its_own_job(

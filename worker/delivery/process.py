@@ -20,7 +20,8 @@ from infra.clock import SystemClock
 from infra.doorbells import DELIVER, Bell, Doorbells
 from infra.http.client_certificates import ClientCertificates
 from infra.http.odd_answers import RECEIVE_BUFFER
-from infra.http.opening import open_outbound, policy_of, proxy_of
+from infra.http.opening import open_outbound, proxy_of
+from infra.http.outbound_policy import policy_of
 from infra.postgres.engine import create_engine
 from infra.sealing import sealer_for
 from infra.settings import Settings, read_settings

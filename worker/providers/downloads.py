@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from infra.clock import Clock
-from infra.http.outbound import OutboundPolicy
+from infra.http.outbound_policy import OutboundPolicy
 from schemas.errors import ModelBadAnswerError, OutboundRefusedError
 from schemas.model_catalog import ModelServer
 from worker.providers.failures import failure_of

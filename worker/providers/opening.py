@@ -14,7 +14,7 @@ from openai import AsyncOpenAI, DefaultAioHttpClient, OpenAIError
 from infra.clock import Clock
 from infra.http.forward_proxy import ForwardProxy
 from infra.http.opening import open_outbound
-from infra.http.outbound import OutboundPolicy
+from infra.http.outbound_policy import OutboundPolicy
 from schemas.errors import SettingsError
 from schemas.model_catalog import ModelServer
 from worker.progress import LiveNews
