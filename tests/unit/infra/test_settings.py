@@ -22,6 +22,7 @@ SERVER: Final = (
     '{"name": "one", "base_url": "http://x/v1", "models": [{"name": "m", "kind": "chat"}]}'
 )
 WITHOUT_FALLBACK: Final = SERVER.replace('"m"', '"m", "fallbacks": ["n"]')
+ROUTE: Final = '{"model": "m", "strategy": "cheapest"}'
 
 Environment = Callable[..., None]
 
@@ -223,6 +224,10 @@ def test_what_is_no_useful_duration_is_refused(environment: Environment, written
         ("S3_ACCESS_KEY", "x", "s3_access_key and s3_secret_key go together"),
         ("MODEL_SERVERS", f"[{SERVER}, {SERVER}]", "share a name"),
         ("MODEL_SERVERS", f"[{WITHOUT_FALLBACK}]", "fallback of the same kind: m -> n"),
+        ("MODEL_ROUTES", f"[{ROUTE}]", "no server offers m"),
+        ("MODEL_ROUTES", f"[{ROUTE}, {ROUTE}]", "m has 2 routes: keep one"),
+        ("MODEL_ROUTES", '[{"model": "m", "strategy": "best"}]', "'least_loaded'"),
+        ("ROUTE_STRATEGY", "best", "'least_loaded'"),
     ],
 )
 def test_a_value_that_cannot_work_is_refused(
