@@ -68,6 +68,8 @@ class Choice:
 
     def took(self, server: ModelServer, claim: Claim, seconds: float) -> None:
         """Note how long a call took that the server answered."""
+        if self._strategy_of(claim.model) is not Strategy.RESPONSE_TIME:
+            return
         ordinary = estimate(claim.kind, claim.input).units / ORDINARY
         self._times.took(server.name, claim.model, seconds / ordinary)
 
