@@ -46,7 +46,7 @@ class LineFailures:
 
 @dataclass(frozen=True, slots=True)
 class RequestCounts:
-    """Lines: all, those that succeeded, and those that ended in any other way."""
+    """Lines: all, those that succeeded, and those that failed."""
 
     total: int = 0
     completed: int = 0
@@ -62,6 +62,8 @@ class Batch:
         errors: Why the input file was refused.
         usage: Tokens of all lines together, once it has ended.
         progress: Which part of its lines has ended, 0 to 1.
+        expired_lines: How many did not end in time: they are not among those that failed.
+        cancelled_lines: How many were cancelled with the batch; neither are these.
         eta_seconds: When it will probably have ended; ``None``: that cannot be told.
         line_errors: Lines that ended without success, by their reason; empty in lists.
         errors_looked_at: How many such lines were counted for that.
@@ -96,6 +98,8 @@ class Batch:
     webhook: Json | None = None
     retry_of: str | None = None
     progress: float = 0.0
+    expired_lines: int = 0
+    cancelled_lines: int = 0
     eta_seconds: Eta | None = None
     line_errors: tuple[LineFailures, ...] = ()
     errors_looked_at: int | None = None
@@ -106,6 +110,11 @@ class Batch:
     def done(self) -> bool:
         """Whether it has ended."""
         return self.status in FINAL_BATCH_STATUSES
+
+    @property
+    def unsuccessful(self) -> int:
+        """How many lines have ended in any way but well: another try does those."""
+        return self.request_counts.failed + self.expired_lines + self.cancelled_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +180,8 @@ def read_batch(found: object) -> Batch:
         webhook=webhook.found if (webhook := extras.part("webhook")) else None,
         retry_of=extras.maybe_text("retry_of"),
         progress=extras.maybe_float("progress") or 0.0,
+        expired_lines=extras.maybe_number("expired_lines") or 0,
+        cancelled_lines=extras.maybe_number("cancelled_lines") or 0,
         eta_seconds=_eta(extras.found.get("eta_seconds")),
         line_errors=tuple(_failures(part) for part in extras.parts("errors")),
         errors_looked_at=extras.maybe_number("errors_looked_at"),

@@ -1,17 +1,17 @@
 """Files as their tenants keep them; the janitor takes away those that have left."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from infra.file_bytes import FileBytes, with_new_key
 from infra.new_ids import new_key
 from infra.objectstore.keys import content_type_of, file_key
 from infra.objectstore.store import ObjectStore
-from infra.postgres.engine import transaction
+from infra.postgres.engine import transaction, whole_transactions
 from infra.postgres.files import (
     abandon_file,
     get_file,
@@ -31,6 +31,12 @@ from schemas.stored_file import FilePurpose, FileRecord, safe_filename
 _AT_ONCE = 500
 _BYTES = "application/octet-stream"
 _LINES = "application/jsonl"
+
+Claim = Callable[[AsyncConnection, FileRecord], Awaitable[None]]
+
+
+class NotClaimedError(Exception):
+    """A claim failed: nothing is to stay of the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +69,23 @@ class Files:
         self._bytes = FileBytes(engine, store)
         self._settings = settings
 
-    async def create(self, tenant_id: int, wanted: NewFile, spool: Spool) -> FileRecord:
+    async def create(
+        self,
+        tenant_id: int,
+        wanted: NewFile,
+        spool: Spool,
+        claim: Claim | None = None,
+    ) -> FileRecord:
         """Store what was spooled; once this returns, it survives a crash.
 
+        Args:
+            tenant_id: Whose it is.
+            wanted: What its uploader says of it.
+            spool: Its bytes.
+            claim: Runs in the transaction by which the file comes to be seen.
+
         Raises:
+            NotClaimedError: As ``claim`` does.
             ObjectStoreError: The store, or the disk, cannot do its work.
             ContentUnreadableError: The tenant's key does not open.
         """
@@ -96,14 +115,20 @@ class Files:
             await insert_file(connection, file)
         try:
             await self._bytes.put(file, spool.file)
-        except (ObjectStoreError, ContentUnreadableError):
+            await self._publish(file, claim)
+        except (ObjectStoreError, ContentUnreadableError, NotClaimedError):
             async with transaction(self._engine) as connection:
                 await abandon_file(connection, tenant_id, file_id)
             raise
-        async with transaction(self._engine) as connection:
-            if not await publish_file(connection, tenant_id, file_id):
-                raise ObjectStoreError("storing the file took hours; upload it again")
         return file
+
+    async def _publish(self, file: FileRecord, claim: Claim | None) -> None:
+        whole = whole_transactions(self._engine)
+        async with transaction(self._engine if claim is None else whole) as connection:
+            if not await publish_file(connection, file.tenant_id, file.id):
+                raise ObjectStoreError("storing the file took hours; upload it again")
+            if claim is not None:
+                await claim(connection, file)
 
     async def get(self, tenant_id: int, file_id: UUID) -> FileRecord:
         """Return a file.

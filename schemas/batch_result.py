@@ -14,7 +14,12 @@ class BatchResponseView(Shape):
 
 
 class BatchLineErrorView(Shape):
-    """Why a line was not answered: the batch was cancelled, or its window was over."""
+    """Why a line has no answer.
+
+    The batch was cancelled, its window was over, or what its job made cannot be read: it was
+    erased, is no longer stored, does not open, or the store does not give it. Of a batch that
+    has not ended, the last may be another thing later.
+    """
 
     code: str
     message: str

@@ -31,6 +31,14 @@ class ErasureState(IntEnum):
     REFUSED = 2
 
 
+class ErasureStage(IntEnum):
+    """Where an erasure looks, one place after the other, as PostgreSQL stores it."""
+
+    JOBS = 0
+    INPUT_FILES = 1
+    OUTPUT_FILES = 2
+
+
 @dataclass(frozen=True, slots=True)
 class LegalHold:
     """What may not be taken: a person's content, a job's, or (neither) all of a tenant's."""
@@ -57,8 +65,9 @@ class Erasure:
     """A person being erased.
 
     Attributes:
-        after: The last job that was looked at.
+        after: The last job, or file, that was looked at in this stage.
         counts: What was done: ``jobs``, ``objects``, ``held``.
+        files: Those that were written anew without what the person's lines said.
     """
 
     id: UUID
@@ -70,6 +79,8 @@ class Erasure:
     done_at: datetime | None
     after: UUID | None = None
     counts: Mapping[str, int] = field(default_factory=dict[str, int])
+    stage: ErasureStage = ErasureStage.JOBS
+    files: tuple[UUID, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +139,10 @@ class HeldView(Shape):
 
 
 class ErasureView(Shape):
-    """An erasure in answers. ``person``: a pseudonym. ``held`` stays, and why it does."""
+    """An erasure in answers. ``person``: a pseudonym. ``held`` stays, and why it does.
+
+    ``files``: of batches, written anew without what the person's lines said.
+    """
 
     id: str
     object: Literal["erasure"]
@@ -137,6 +151,7 @@ class ErasureView(Shape):
     asked_at: str
     done_at: str | None
     counts: dict[str, int]
+    files: list[str]
     held: HeldView
 
 
@@ -210,6 +225,7 @@ def erasure_view(
         "asked_at": iso_ms(erasure.asked_at),
         "done_at": iso_ms(erasure.done_at) if erasure.done_at else None,
         "counts": dict(erasure.counts),
+        "files": [format_id("file", one) for one in erasure.files],
         "held": {
             "holds": [format_id("hold", hold) for hold in holds],
             "evidence": [str(one) for one in evidence],

@@ -104,7 +104,7 @@ class Subject:
         trusted: Parts of ``text`` that the tenant itself wrote, such as a template: they are
             not searched for attempts to override it.
         negative: What a model is to stay away from: it may name what may not be asked for, so
-            that only personal data and secrets are looked for in it.
+            that only what is never made, personal data and secrets are looked for in it.
     """
 
     stage: Stage

@@ -40,7 +40,7 @@ def finish(
         for path in saved:
             print_data(str(path))
         _conclude(ended, named=bool(output))
-    if ended.status != "completed" or ended.request_counts.failed:
+    if ended.status != "completed" or ended.unsuccessful:
         raise typer.Exit(ExitCode.FAILED)
 
 
@@ -52,7 +52,7 @@ def explain_failures(batch: Batch) -> Iterator[str]:
     if len(batch.errors) > _SHOWN:
         yield f"… and {len(batch.errors) - _SHOWN} more"
     looked_at = batch.errors_looked_at or 0
-    least = "at least " if looked_at < batch.request_counts.failed else ""
+    least = "at least " if looked_at < batch.unsuccessful else ""
     for group in batch.line_errors[:_SHOWN]:
         sample = f"such as {group.sample_custom_id} (line {group.sample_line})"
         count = count_of(group.count, "line")
@@ -68,7 +68,7 @@ def _conclude(batch: Batch, *, named: bool) -> None:
         tell(f"{batch.id}  {batch.status}: {told}")
     for line in explain_failures(batch):
         complain(f"  {line}")
-    if counts.failed and batch.status != "failed":
+    if batch.unsuccessful and batch.status != "failed":
         tell(f"next: genq batch retry {batch.id}")
     elif not named and counts.completed:
         tell(f"next: genq batch results {batch.id} -o results.jsonl")

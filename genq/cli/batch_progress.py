@@ -19,9 +19,10 @@ def describe_batch(batch: Batch) -> str:
     counts = batch.request_counts
     words = [batch.status.replace("_", " ")]
     if counts.total:
-        words.append(f"{counts.completed + counts.failed} of {counts.total} lines")
-    if counts.failed:
-        words.append(f"{counts.failed} without success")
+        ended = counts.completed + batch.unsuccessful
+        words.append(f"{ended} of {counts.total} lines")
+    if batch.unsuccessful:
+        words.append(f"{batch.unsuccessful} without success")
     if batch.eta_seconds is not None:
         words.append(f"{span(batch.eta_seconds)} left")
     return ", ".join(words)

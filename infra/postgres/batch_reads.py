@@ -1,4 +1,4 @@
-"""Batches as lists and summaries show them. Every query is of one tenant."""
+"""Batches as lists and summaries show them: but for metrics, every query is of one tenant."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -23,6 +23,11 @@ SELECT {BATCH_COLUMNS} FROM batch b
 WHERE b.tenant_id = :tenant_id
   AND (CAST(:before AS uuid) IS NULL OR b.id < CAST(:before AS uuid))
 ORDER BY b.id DESC LIMIT :limit
+""")
+
+_BY_STATUS: Final = text(f"""
+SELECT status, count(*) AS batches FROM batch WHERE status < {BatchStatus.COMPLETED:d}
+GROUP BY status
 """)
 
 _OPEN: Final = text(f"""
@@ -67,7 +72,10 @@ _WHICH: Final = {
     True: f"AND l.outcome = {LineOutcome.SUCCEEDED:d}",
     False: f"AND l.outcome > {LineOutcome.SUCCEEDED:d}",
 }
-_PAGES: Final = {which: text(_PAGE.format(which=said, columns=LINE_COLUMNS)) for which, said in _WHICH.items()}
+_PAGES: Final = {
+    which: text(_PAGE.format(which=said, columns=LINE_COLUMNS))
+    for which, said in _WHICH.items()
+}
 _NEWEST: Final = text("""
 SELECT max(l.seq) FROM batch b JOIN batch_line l ON l.batch_id = b.id
 WHERE b.id = :batch_id AND b.tenant_id = :tenant_id AND l.seq IS NOT NULL
@@ -93,6 +101,12 @@ async def list_batches(
 async def count_open_batches(connection: AsyncConnection, tenant_id: int) -> int:
     """Return how many batches of a tenant have not ended."""
     return (await connection.execute(_OPEN, {"tenant_id": tenant_id})).scalar_one()
+
+
+async def open_by_status(connection: AsyncConnection) -> dict[BatchStatus, int]:
+    """Return how many batches of all tenants have not ended, by status."""
+    rows = await connection.execute(_BY_STATUS)
+    return {BatchStatus(row.status): row.batches for row in rows}
 
 
 async def line_faults(

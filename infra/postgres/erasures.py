@@ -11,12 +11,17 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.postgres.partitions import first_key
-from schemas.privacy import Erasure, ErasureState
+from schemas.privacy import Erasure, ErasureStage, ErasureState
 
+# Processes forget a deleted salt within two seconds.
+GRACE: Final = timedelta(seconds=3)
+"""What was sent that long after an erasure was asked for counts as sent before."""
 _SLACK: Final = timedelta(hours=1)
 _LAST: Final = UUID(int=(1 << 128) - 1)
 
-_COLUMNS: Final = "id, tenant_id, subject, state, after, counts, asked_by, asked_at, done_at"
+_COLUMNS: Final = (
+    "id, tenant_id, subject, state, stage, after, counts, files, asked_by, asked_at, done_at"
+)
 
 _ADD: Final = text(f"""
 INSERT INTO erasure (tenant_id, subject, state, asked_by)
@@ -38,11 +43,12 @@ WHERE state = 0 AND asked_at <= now() - make_interval(secs => :seconds) ORDER BY
 
 _LOCK: Final = text("""
 SELECT true FROM erasure WHERE tenant_id = :tenant_id AND id = :id AND state = 0
-  AND after IS NOT DISTINCT FROM :after FOR UPDATE
+  AND stage = :stage AND after IS NOT DISTINCT FROM :after FOR UPDATE
 """)
 
 _MOVE: Final = text("""
-UPDATE erasure SET after = :after, counts = CAST(:counts AS jsonb), state = :state,
+UPDATE erasure SET stage = :stage, after = :after, counts = CAST(:counts AS jsonb),
+  files = CAST(:files AS uuid[]), state = :state,
   done_at = CASE WHEN :state = 1 THEN now() END
 WHERE tenant_id = :tenant_id AND id = :id
 """)
@@ -155,7 +161,12 @@ async def waiting_erasures(
 
 async def hold_step(connection: AsyncConnection, erasure: Erasure) -> bool:
     """Lock an erasure that is as far as it was; false: somebody else went on with it."""
-    values = {"tenant_id": erasure.tenant_id, "id": erasure.id, "after": erasure.after}
+    values = {
+        "tenant_id": erasure.tenant_id,
+        "id": erasure.id,
+        "stage": int(erasure.stage),
+        "after": erasure.after,
+    }
     return (await connection.execute(_LOCK, values)).one_or_none() is not None
 
 
@@ -164,15 +175,20 @@ async def move_on(
     erasure: Erasure,
     *,
     after: UUID | None,
-    counts: Mapping[str, int],
+    stage: ErasureStage | None = None,
+    counts: Mapping[str, int] | None = None,
+    files: Sequence[UUID] | None = None,
     state: ErasureState = ErasureState.WAITING,
 ) -> None:
-    """Keep how far an erasure has come."""
+    """Keep how far an erasure has come; what is not given stays."""
+    counted = erasure.counts if counts is None else counts
     values = {
         "tenant_id": erasure.tenant_id,
         "id": erasure.id,
+        "stage": int(erasure.stage if stage is None else stage),
         "after": after,
-        "counts": orjson.dumps(counts).decode(),
+        "counts": orjson.dumps(counted).decode(),
+        "files": list(erasure.files if files is None else files),
         "state": int(state),
     }
     await connection.execute(_MOVE, values)
@@ -250,4 +266,6 @@ def _erasure(row: Row[Any]) -> Erasure:
         done_at=row.done_at,
         after=row.after,
         counts=row.counts,
+        stage=ErasureStage(row.stage),
+        files=tuple(row.files),
     )

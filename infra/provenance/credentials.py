@@ -16,9 +16,11 @@ from typing import Any, Final
 import orjson
 
 from infra.provenance.certificates import SigningIdentity
+from infra.provenance.png_chunks import chunks_of
 
 _NO_NETWORK: Final = {"remote_manifest_fetch": False, "ocsp_fetch": False}
 _NOT_FOUND: Final = "ManifestNotFound"
+_PNG_CHUNK: Final = b"caBX"
 # The label of a box ends with a zero; where a manifest is referred to, its name does not.
 _NAMES: Final = re.compile(rb"(urn:c2pa:[0-9a-f-]{36})\x00")
 
@@ -166,6 +168,10 @@ def _written(definition: Mapping[str, Any]) -> str:
 
 def may_have_manifest(data: bytes) -> bool:
     """Tell whether a file may carry a manifest: all of them have boxes of this name."""
+    chunks = chunks_of(data)
+    if chunks is not None:
+        # To read names of parts is a tenth of the work of a search.
+        return any(chunk.name == _PNG_CHUNK for chunk in chunks)
     return b"jumb" in data
 
 

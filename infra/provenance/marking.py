@@ -22,6 +22,7 @@ from infra.provenance.manifests import (
     definition,
     ingredient_definitions,
 )
+from infra.provenance.signing import Signing
 from infra.provenance.xmp import with_xmp
 from infra.safety.fingerprints import Fingerprint, fingerprint_of
 from infra.safety.pictures import SIDE, square_of
@@ -54,6 +55,7 @@ class Marker:
 
     def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
+        self._signing = Signing(credentials)
 
     def mark_picture(
         self,
@@ -114,7 +116,7 @@ class Marker:
         try:
             if inputs:
                 return self._with_inputs(made, media_type, facts, inputs)
-            return sign(made, media_type, definition(facts, parent=False, ingredients=0))
+            return self._signing.sign(made, media_type, facts)
         except CredentialsError as error:
             UNMARKED.labels(media_type).inc()
             _log.error("picture_not_signed", media_type=media_type, error=str(error)[:200])

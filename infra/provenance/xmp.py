@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
+from infra.provenance.png_chunks import HEADER, chunks_of
 from schemas.provenance import AI_SOURCE
 
 _PACKET: Final = (
@@ -22,8 +23,7 @@ _PACKET: Final = (
 ).encode()
 
 _PNG_KEYWORD: Final = b"XML:com.adobe.xmp"
-_PNG_HEADER: Final = 33
-"""Bytes of signature and IHDR, which come first."""
+_PNG_TEXT: Final = b"iTXt"
 _JPEG_SPACE: Final = b"http://ns.adobe.com/xap/1.0/\x00"
 _SEARCHED: Final = 1 << 18
 """Where XMP stands in a file that has some: near its beginning."""
@@ -53,11 +53,22 @@ def says_ai(data: bytes) -> bool:
 
 
 def _in_png(data: bytes) -> bytes:
-    if _PNG_KEYWORD in data[:_SEARCHED]:
-        return data
-    body = b"iTXt" + _PNG_KEYWORD + b"\x00" * 5 + _PACKET
-    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
-    return data[:_PNG_HEADER] + chunk + data[_PNG_HEADER:]
+    return data if _has_png_xmp(data) else data[:HEADER] + _PNG_CHUNK + data[HEADER:]
+
+
+def _has_png_xmp(data: bytes) -> bool:
+    chunks = chunks_of(data)
+    if chunks is None:
+        return _PNG_KEYWORD in data[:_SEARCHED]
+    return any(
+        chunk.name == _PNG_TEXT and data.startswith(_PNG_KEYWORD + b"\x00", chunk.start)
+        for chunk in chunks
+    )
+
+
+def _png_chunk() -> bytes:
+    body = _PNG_TEXT + _PNG_KEYWORD + b"\x00" * 5 + _PACKET
+    return struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
 
 
 def _in_jpeg(data: bytes) -> bytes:
@@ -108,6 +119,7 @@ def _riff(chunks: bytes) -> bytes:
     return b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WEBP" + chunks
 
 
+_PNG_CHUNK: Final = _png_chunk()
 _WRITERS: Final[Mapping[str, Callable[[bytes], bytes]]] = MappingProxyType(
     {"image/png": _in_png, "image/jpeg": _in_jpeg, "image/webp": _in_webp}
 )

@@ -7,6 +7,7 @@ from typing import Any, Final, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from infra.safety.chat_templates import without_marks
 from infra.safety.decide import HASH_LISTS, decide
 from infra.safety.joined import joined
 from infra.safety.moderator import Moderator
@@ -19,6 +20,7 @@ from infra.safety.parts import (
     output_parts,
 )
 from infra.safety.replacing import redacted, replaced
+from infra.safety.unread import unread_in
 from schemas.generation import Kind
 from schemas.policy import Policy
 from schemas.safety import FLOORS, Action, Coverage, Picture, Redaction, Span, Stage, Verdict
@@ -131,7 +133,8 @@ class Moderation:
         parts = _cut(input_parts(parameters, pictures=pictures), policy, kind)
         subjects = [part.subject(whose) for part in parts]
         verdicts = await self.moderator.evaluate_all(subjects, policy)
-        verdict = joined([*verdicts, *_unread(parameters, policy)])
+        unread = unread_in(parameters, pictures=pictures)
+        verdict = joined([*verdicts, *([_partial(policy)] if unread else ())])
         if reviewed is not None and not _is_new(verdict, reviewed):
             verdict = replace(verdict, action=min(verdict.action, Action.FLAG))
         changed = _changed(parameters, parts, verdicts)
@@ -182,13 +185,9 @@ class Moderation:
         return self._vector_of(worst.text[:_LONGEST_PLACED]) if worst.text else None
 
 
-def _unread(parameters: Mapping[str, Any], policy: Policy) -> Sequence[Verdict]:
-    """Return what follows from texts that came as tokens: nobody here can read those."""
-    given = parameters.get("input")
-    items = cast("list[object]", given) if isinstance(given, list) else []
-    if all(isinstance(item, str) for item in items):
-        return ()
-    return (decide("", (), (), policy, coverage=Coverage.PARTIAL),)
+def _partial(policy: Policy) -> Verdict:
+    """Return what follows from something that nobody here could read."""
+    return decide("", (), (), policy, coverage=Coverage.PARTIAL)
 
 
 def _is_new(verdict: Verdict, reviewed: Collection[str]) -> bool:
@@ -208,7 +207,9 @@ def _cut(parts: Sequence[Part], policy: Policy, kind: Kind | None) -> list[Part]
     a text that a model goes on from, may be as long as the installation takes it.
     """
     longest = _longest(policy)
-    whole = _WHOLE_OF_TEXTS if kind is Kind.COMPLETION else _WHOLE
+    whole = _WHOLE
+    if kind is Kind.COMPLETION:
+        whole, parts = _WHOLE_OF_TEXTS, [_bare(part) for part in parts]
     found = [
         piece
         for part in parts
@@ -216,6 +217,13 @@ def _cut(parts: Sequence[Part], policy: Policy, kind: Kind | None) -> list[Part]
     ]
     # There is always something to judge, if only nothing.
     return found or [Part(())]
+
+
+def _bare(part: Part) -> Part:
+    """Return a prompt that a model goes on from without the marks around its turns."""
+    if not part.place or part.place[0] != "prompt":
+        return part
+    return replace(part, text=without_marks(part.text) or part.text)
 
 
 def _longest(policy: Policy) -> int:

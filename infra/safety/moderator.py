@@ -139,8 +139,9 @@ class Moderator:
     ) -> Look:
         look = Look(self._read(subject, policy), digest_of(subject))
         for detector in detectors:
-            # What a model is to stay away from names what may not be asked for.
-            wanted = not subject.negative or detector in self.detectors.rules
+            # What a model is to stay away from names what may not be asked for: of it nobody
+            # can tell by its sound.
+            wanted = not subject.negative or detector not in self.detectors.models
             if wanted and applies(detector, look.reading):
                 self._check(detector, look, policy)
         look.findings += evasion_of(look.findings, policy)

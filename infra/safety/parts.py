@@ -5,20 +5,19 @@ nobody vouches for; what the tenant itself tells the model is judged as a prompt
 searched for attempts to override the tenant.
 """
 
-import base64
-import binascii
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, cast
 from uuid import UUID
 
+from infra.safety.carried import is_picture, is_whole_picture, picture_of
+from infra.safety.unread import is_carried
 from schemas.safety import Medium, Picture, Span, Stage, Subject
 
 Step = str | int
 Place = tuple[Step, ...]
 
-_INLINE: Final = "data:image/"
 _TOOLS: Final = frozenset({"tool", "function"})
 _TENANTS: Final = frozenset({"system", "developer", "assistant"})
 _RETRIEVED: Final = frozenset(
@@ -31,9 +30,8 @@ _PICTURES: Final = ("images", "mask")
 # Where a picture may stand. All else is words, whatever they begin with; so are some there.
 _HOLD_PICTURES: Final = frozenset({"messages", "extra_body", *_PICTURES})
 _WORDS: Final = frozenset({"content", "prompt", "text", "arguments", "refusal", "name"})
-_INLINE_PICTURE: Final = re.compile(
-    r"data:image/[^,;\s]{1,64}(?:;[^,;\s]{1,64}){0,4},[A-Za-z0-9+/=\r\n]*", re.IGNORECASE
-)
+# As in ``(a word:-1.2)`` and ``a word::-1``.
+_WEIGHT_BELOW: Final = re.compile(r":\s*-\s*[.\d]")
 _LONGEST_WIRE_WORD: Final = 64
 # Words of a model server's own that say how, not what: a sampler's name is no prompt.
 _SHORTEST_EXTRA: Final = 16
@@ -112,7 +110,7 @@ def input_parts(parameters: Mapping[str, Any], *, pictures: bool) -> list[Part]:
         return [
             part
             for part in found
-            if not _is_picture(part) or not _INLINE_PICTURE.fullmatch(part.text)
+            if not _is_picture(part) or not is_whole_picture(part.text)
         ]
     return [with_picture(part) if _is_picture(part) else part for part in found]
 
@@ -191,6 +189,9 @@ def _of_message(place: Place, message: Mapping[str, Any]) -> Iterator[Part]:
         for part in _leaves((*place, member), message.get(member))
     ]
     for part, retrieved in (*told, *((call, context) for call in calls)):
+        if is_carried(part.place, part.text):
+            # Letters of base64 say nothing, and sound like anything.
+            continue
         stage = Stage.CONTEXT if retrieved else Stage.PROMPT
         yield Part(part.place, part.text, stage, trusted=role in _TENANTS and not retrieved)
     if isinstance(content, list) or message.get("tool_calls") or message.get("name"):
@@ -208,8 +209,7 @@ def _is_retrieved(item: object) -> bool:
 
 
 def _of_extra(place: Place, extra: Mapping[str, Any]) -> Iterator[Part]:
-    # What a scale below nothing turns round is asked for, whatever it is called.
-    turned = any(scale < 0 for scale in _scales(extra))
+    turned = _is_turned(extra)
     yield from _together(place, extra)
     for part in _leaves(place, extra):
         negative = not turned and any("negative" in str(s).lower() for s in part.place[1:])
@@ -248,15 +248,22 @@ def _names(value: object) -> list[str]:
     return []
 
 
-def _scales(value: object) -> Iterator[float]:
+def _is_turned(value: object, name: str = "") -> bool:
+    """Tell whether a negative prompt is what a picture is made of, whatever it is called.
+
+    A scale below nothing turns it round, and so does a weight in it; a guidance below one
+    leaves more of it than of the prompt.
+    """
     if isinstance(value, Mapping):
-        for member in cast("Mapping[str, object]", value).values():
-            yield from _scales(member)
-    elif isinstance(value, list | tuple):
-        for item in cast("Sequence[object]", value):
-            yield from _scales(item)
-    elif isinstance(value, int | float):
-        yield value
+        members = cast("Mapping[str, object]", value).items()
+        return any(_is_turned(member, str(inner).lower()) for inner, member in members)
+    if isinstance(value, list | tuple):
+        return any(_is_turned(item, name) for item in cast("Sequence[object]", value))
+    if isinstance(value, str):
+        return "negative" in name and _WEIGHT_BELOW.search(value) is not None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return value < (1 if "cfg" in name or "guidance" in name else 0)
 
 
 def _leaves(place: Place, value: object) -> Iterator[Part]:
@@ -280,18 +287,11 @@ _WIRE_WORDS: Final = frozenset(
 
 def with_picture(part: Part) -> Part:
     """Return the picture that a text is; of one with anything else in it, an empty one."""
-    kind, _, body = part.text.partition(",")
-    media_type = kind.removeprefix("data:").partition(";")[0]
-    try:
-        # Whoever reads less strictly does not see what stands behind the picture.
-        data = base64.b64decode("".join(body.splitlines()), validate=True)
-    except (binascii.Error, ValueError):
-        data = b""
-    return Part(part.place, stage=part.stage, picture=Picture(data, media_type))
+    return Part(part.place, stage=part.stage, picture=picture_of(part.text))
 
 
 def _is_picture(part: Part) -> bool:
     first, last = (part.place[0], str(part.place[-1]).lower()) if part.place else ("", "")
     if part.joined or last in _WORDS or (first and first not in _HOLD_PICTURES):
         return False
-    return part.text[: len(_INLINE)].lower() == _INLINE
+    return is_picture(part.text)

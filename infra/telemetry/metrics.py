@@ -80,7 +80,8 @@ BATCH_TOTAL_SECONDS: Final = Histogram(
     buckets=_BATCH_BUCKETS,
 )
 HELD_CALLS: Final = Gauge(
-    "genq_held_calls", "Calls of OpenAI's routes that wait for their job's end."
+    "genq_held_calls",
+    "Calls of OpenAI's routes that wait for their job's end; streams are in genq_streams_open.",
 )
 CALLS_ATTACHED: Final = Counter(
     "genq_held_calls_attached", "Calls that repeated an earlier one, and found its job."

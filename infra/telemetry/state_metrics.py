@@ -40,6 +40,9 @@ OLDEST_ATTEMPT_AGE_SECONDS: Final = StateGauge(
 JOBS_OVERDUE: Final = StateGauge(
     "genq_jobs_overdue", "Jobs that still run a minute after their deadline.", ("lane",)
 )
+BATCHES: Final = StateGauge(
+    "genq_batches", "Batches that have not ended, as counted in PostgreSQL.", ("status",)
+)
 OUTBOX_BACKLOG: Final = StateGauge(
     "genq_outbox_backlog", "Deliveries that are owed, as counted in PostgreSQL."
 )
@@ -115,6 +118,7 @@ STATE_GAUGES: Final = (
     QUEUE_OLDEST_JOB_AGE_SECONDS,
     OLDEST_ATTEMPT_AGE_SECONDS,
     JOBS_OVERDUE,
+    BATCHES,
     OUTBOX_BACKLOG,
     OUTBOX_OLDEST_AGE_SECONDS,
     WEBHOOK_BACKLOG,

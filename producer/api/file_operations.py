@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from infra.postgres.tenants import Tenant
-from producer.api.document import answer, parameter, problems
+from producer.api.document import IDEMPOTENCY_KEY, answer, parameter, problems
 from producer.api.file_upload import create_file
 from producer.api.files import (
     LARGEST_PAGE,
@@ -38,12 +38,14 @@ CREATE_FILE: Final = Operation(
     "used, once this has answered.",
     tag=_TAG,
     openai=True,
+    parameters=[IDEMPOTENCY_KEY],
     form="FileUpload",
-    answers={200: answer("The file.", "FileView")}
+    answers={200: answer("The file.", "FileView", headers=("Idempotent-Replayed",))}
     | problems(
         _400="The form is broken, or a field of it is missing or wrong; errors[] says which.",
         _413="The file is too large.",
         _415="The body is no multipart/form-data.",
+        _422="The Idempotency-Key was used for another upload, or its file is gone.",
     ),
 )
 LIST_FILES: Final = Operation(

@@ -9,14 +9,18 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
+from infra.postgres.kept_answers import Call
 from infra.postgres.tenants import Tenant
 from infra.spool import Spool, open_spool
 from producer.api.bodies import did_you_mean, encode
 from producer.api.files import files_of
 from producer.api.form_parts import FORM_BYTES, Form, Part
 from producer.api.keyset import PRIVATE
+from producer.api.preferences import idempotency_key
+from producer.api.request_hash import hash_of
 from producer.api.services import Services
 from producer.files import NewFile
+from producer.keyed_files import KeyedFiles
 from schemas.errors import FieldError, InputError, PayloadTooLargeError
 from schemas.stored_file import (
     LEAST_EXPIRY,
@@ -50,16 +54,19 @@ async def create_file(services: Services, tenant: Tenant, request: Request) -> R
         UnsupportedMediaTypeError: The body is no form.
         PayloadTooLargeError: The file is larger than the settings allow.
         InputError: The form is broken, or a field of it is missing or wrong.
+        IdempotencyConflictError: The key was used for another upload, or its file is gone.
         ObjectStoreError: The store, or the disk, cannot do its work.
     """
     limit = services.settings.max_file_bytes
+    key = idempotency_key(request.headers, "files")
     declared = request.headers.get("content-length", "")
     if declared.isascii() and declared.isdigit() and int(declared) > limit + FORM_BYTES:
         raise _too_large(limit)
     async with AsyncExitStack() as stack:
         upload = _Upload(stack, services, Form(request))
-        made = await upload.take(tenant)
-    return Response(encode(file_view(made)), 200, PRIVATE, "application/json")
+        made, replayed = await upload.take(tenant, key)
+    headers = {**PRIVATE, **({"idempotent-replayed": "true"} if replayed else {})}
+    return Response(encode(file_view(made)), 200, headers, "application/json")
 
 
 class _Upload:
@@ -73,8 +80,8 @@ class _Upload:
         self._head: Part | None = None
         self._spool: Spool | None = None
 
-    async def take(self, tenant: Tenant) -> FileRecord:
-        """Read the form to its end, then store its file."""
+    async def take(self, tenant: Tenant, key: str | None) -> tuple[FileRecord, bool]:
+        """Read the form to its end, then store its file, unless its key did that before."""
         while (part := await self._form.part()) is not None:
             if part.name == _FILE:
                 await self._spool_file(part)
@@ -95,7 +102,13 @@ class _Upload:
             content_type=given if _MEDIA_TYPE.fullmatch(given) else "",
             expires_after=timedelta(seconds=int(seconds)) if seconds else None,
         )
-        return await files_of(self._services).create(tenant.id, wanted, self._spool)
+        files = files_of(self._services)
+        if key is None:
+            return await files.create(tenant.id, wanted, self._spool), False
+        ttl = self._services.settings.idempotency_ttl
+        call = Call(tenant.id, key, await _hash(wanted, self._spool))
+        keyed = KeyedFiles(files, self._services.engine, ttl)
+        return await keyed.create(call, wanted, self._spool)
 
     async def _note(self, part: Part) -> None:
         if part.name not in _FIELDS:
@@ -119,6 +132,21 @@ class _Upload:
             if self._spool.size + len(chunk) > settings.max_file_bytes:
                 raise _too_large(settings.max_file_bytes)
             await self._spool.add(chunk)
+
+
+async def _hash(wanted: NewFile, spool: Spool) -> bytes:
+    # What the form says, not how: its boundary is another one each time. The bytes were
+    # digested as they came.
+    kept = wanted.expires_after
+    return hash_of(
+        [
+            wanted.purpose,
+            wanted.filename,
+            wanted.content_type,
+            kept and kept.total_seconds(),
+            (await spool.finish()).hex(),
+        ]
+    )
 
 
 def _missing(fields: Mapping[str, str]) -> list[FieldError]:

@@ -5,6 +5,7 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from infra.postgres.batch_reads import open_by_status
 from infra.postgres.receiver_counts import receiver_states
 from infra.postgres.review_decisions import ReviewCount, open_counts
 from infra.postgres.state_counts import (
@@ -21,12 +22,14 @@ from infra.postgres.state_counts import (
 from infra.settings import Settings
 from infra.telemetry import state_metrics as gauges
 from infra.telemetry.state_metrics import Labels, StateGauge, Values
+from schemas.batch import BatchStatus
 from schemas.budget import PERIODS, UNITS
 from schemas.job_states import JobState
 from schemas.lanes import Lane
 from schemas.review import Origin
 
 _UNFINISHED: Final = tuple(state for state in JobState if not state.final)
+_UNFINISHED_BATCHES: Final = tuple(status for status in BatchStatus if not status.final)
 
 
 async def count_states(
@@ -41,6 +44,10 @@ async def count_states(
         **values_of_lanes(await lane_states(connection)),
         **values_of_deliveries(await delivery_counts(connection)),
         **values_of_workers(await worker_states(connection, settings.session_ttl)),
+    }
+    batches = await open_by_status(connection)
+    found[gauges.BATCHES] = {
+        (status.word,): float(batches.get(status, 0)) for status in _UNFINISHED_BATCHES
     }
     found[gauges.WEBHOOK_RECEIVERS] = {
         (state.value,): float(count)

@@ -17,7 +17,7 @@ from infra.postgres.batch_lines import BatchLine
 from producer.batches.line_asides import asked_of
 from producer.openai.endpoint import Endpoint, Reading
 from producer.openai.refusals import refusal_of
-from schemas.batch import LINE_ERRORS, LineOutcome
+from schemas.batch import LINE_ERASED, LINE_ERRORS, LineOutcome
 from schemas.batch_record import BatchRecord
 from schemas.errors import GenqError, ObjectMissingError, ObjectStoreError
 from schemas.ids import format_id
@@ -82,6 +82,8 @@ async def answer_line(
         ContentUnreadableError: The job does not open.
     """
     key = line.job_id or _key_of(batch.id, line.line)
+    if line.erased_by is not None:
+        return _failed(key, line, LINE_ERASED)
     unread = line.answer.get("error") if line.answer is not None else None
     if unread is not None:
         return _failed(key, line, (unread["code"], unread["message"]))
@@ -96,6 +98,14 @@ async def answer_line(
     if isinstance(job, ContentUnreadableError):
         raise job
     return await _answer_of_job(line, job, endpoint, reading)
+
+
+def erased_answer(
+    batch_id: UUID, line: int, custom_id: str, job_id: UUID | None
+) -> LineAnswer:
+    """Return what stands in the place of a line that was erased."""
+    told = BatchLine(line, custom_id, job_id)
+    return _failed(job_id or _key_of(batch_id, line), told, LINE_ERASED)
 
 
 def unread_line(batch: BatchRecord, line: BatchLine, error: GenqError) -> LineAnswer:

@@ -17,9 +17,12 @@ from infra.postgres.batch_lines import BatchLine, insert_lines, unsuccessful
 from infra.postgres.batch_steps import Expanded, Kept, lock_batch, note_expanded
 from infra.postgres.budgets import lock_books
 from infra.postgres.engine import transaction
+from infra.postgres.erased_lines import NOBODY
+from infra.postgres.files import get_input_file
 from infra.postgres.submit import NewJob, insert_jobs
 from infra.postgres.tenants import Tenant, get_tenant
 from infra.telemetry.metrics import JOBS_SUBMITTED
+from producer.batches.erased_people import without_erased
 from producer.batches.file_lines import FileLine, LineSplitter, pieces_of
 from producer.batches.line_drafts import MODERATIONS, LineDraft, LineDrafter, time_left
 from producer.batches.parts import BatchParts
@@ -75,8 +78,7 @@ class Expansion:
             BatchLostError: Somebody else keeps it.
             GenqError: Of a server behind; what was written stays, and can be gone on with.
         """
-        async with transaction(self._parts.engine) as connection:
-            tenant = await get_tenant(connection, batch.tenant_id)
+        tenant = await self._begin(batch)
         if tenant.suspended:
             # Nothing new of it is accepted: the rest waits until it is let in again.
             return Progress(batch, 0)
@@ -104,8 +106,7 @@ class Expansion:
         Raises:
             BatchLostError: Somebody else keeps it.
         """
-        async with transaction(self._parts.engine) as connection:
-            tenant = await get_tenant(connection, batch.tenant_id)
+        tenant = await self._begin(batch)
         drafter, until = LineDrafter(self._parts, batch, tenant), _end_of_turn()
         async with aclosing(self._chunks(batch, _CHUNK_PLAIN)) as chunks:
             async for lines, place in chunks:
@@ -122,6 +123,13 @@ class Expansion:
                 if _is_past(until):
                     break
         return batch
+
+    async def _begin(self, batch: BatchRecord) -> Tenant:
+        """Return whose batch it is; an erasure may have put the file elsewhere."""
+        async with transaction(self._parts.engine) as connection:
+            found = await get_input_file(connection, batch.tenant_id, self._file.id)
+            self._file = found or self._file
+            return await get_tenant(connection, batch.tenant_id)
 
     async def _chunks(
         self, batch: BatchRecord, most: int
@@ -169,7 +177,8 @@ class Expansion:
             now = await lock_batch(connection, self._kept)
             if now.status is not BatchStatus.IN_PROGRESS:
                 return now, 0
-            written = await self._insert(connection, drafts)
+            left = await without_erased(connection, self._parts.settings, self._file, drafts)
+            written = await self._insert(connection, left)
             rows = _rows(written, now)
             await insert_lines(connection, now.id, rows)
             completed = sum(row.outcome is LineOutcome.SUCCEEDED for row in rows)
@@ -239,7 +248,12 @@ def _rows(drafts: Sequence[LineDraft], batch: BatchRecord) -> list[BatchLine]:
         outcome = LineOutcome.SUCCEEDED if draft.succeeded else LineOutcome.FAILED
         rows.append(
             BatchLine(
-                draft.number, draft.custom_id, answer=draft.answer, seq=ended, outcome=outcome
+                draft.number,
+                draft.custom_id,
+                answer=draft.answer,
+                seq=ended,
+                outcome=outcome,
+                erased_by=NOBODY if draft.erased else None,
             )
         )
     return rows
@@ -255,6 +269,12 @@ def _ended(
 ) -> list[BatchLine]:
     first = batch.completed + batch.failed + 1
     return [
-        BatchLine(draft.number, draft.custom_id, seq=seq, outcome=outcome)
+        BatchLine(
+            draft.number,
+            draft.custom_id,
+            seq=seq,
+            outcome=outcome,
+            erased_by=NOBODY if draft.erased else None,
+        )
         for seq, draft in enumerate(drafts, first)
     ]

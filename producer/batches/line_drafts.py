@@ -10,6 +10,7 @@ import structlog
 from infra.postgres.submit import NewJob
 from infra.postgres.tenants import Tenant
 from producer.api.bodies import refuse_unstorable
+from producer.batches.erased_marks import is_erased
 from producer.batches.file_lines import FileLine
 from producer.batches.line_asides import aside_of_line
 from producer.batches.line_check import InputLine, LineFault, check_line
@@ -38,12 +39,14 @@ class LineDraft:
     Attributes:
         number: Its place in the file, from 1.
         answer: ``{"status_code", "body"}``.
+        erased: Its person was erased: it says nothing, and asks for nothing.
     """
 
     number: int
     custom_id: str
     new: NewJob | None = None
     answer: Mapping[str, Any] | None = None
+    erased: bool = False
 
     @property
     def succeeded(self) -> bool:
@@ -89,6 +92,8 @@ class LineDrafter:
         """
         found = self._checked(line)
         plain = _plain(line, found)
+        if plain.erased:
+            return plain
         if isinstance(found, LineFault):
             # The file was in order once: what the store gives now is something else.
             return plain.refused(InputError(found.message), self._public_url)
@@ -148,7 +153,14 @@ class LineDrafter:
         return await self._parts.checks.checked_person(self._tenant, request, new, parameters)
 
 
+def erased_draft(number: int) -> LineDraft:
+    """Return a line whose person was erased."""
+    return LineDraft(number, f"erased-{number}", erased=True)
+
+
 def _plain(line: FileLine, found: InputLine | LineFault) -> LineDraft:
+    if is_erased(line.data):
+        return erased_draft(line.number)
     known = isinstance(found, InputLine)
     return LineDraft(line.number, found.custom_id if known else f"line-{line.number}")
 

@@ -61,6 +61,7 @@ class Outputs:
     outcomes: Mapping[LineOutcome, int]
     usage: Mapping[str, Any] | None
     unread: Mapping[tuple[str, str], Sequence[int]]
+    erased: int = 0
 
 
 NO_FILES: Final = Outputs(None, None, {}, None, {})
@@ -85,6 +86,7 @@ class OutputWriter:
         self._outcomes = Counter[LineOutcome]()
         self._usage = UsageSum()
         self._begun: list[UUID] = []
+        self._erased = 0
 
     async def write(self) -> Outputs:
         """Store the files; those of no line are not made.
@@ -100,7 +102,14 @@ class OutputWriter:
             await self._spool(good, bad)
             output = await self._store(good, "output")
             errors = await self._store(bad, "error")
-        return Outputs(output, errors, self._outcomes, self._usage.total(), self._unread)
+        return Outputs(
+            output,
+            errors,
+            self._outcomes,
+            self._usage.total(),
+            self._unread,
+            self._erased,
+        )
 
     async def abandon(self) -> None:
         """Leave what was stored, and is not published, to the janitor of files at once."""
@@ -123,6 +132,7 @@ class OutputWriter:
 
     def _count(self, line: BatchLine, answer: LineAnswer) -> None:
         outcome = line.outcome or LineOutcome.FAILED
+        self._erased += line.erased_by is not None
         if outcome is LineOutcome.SUCCEEDED and not answer.succeeded:
             outcome = LineOutcome.FAILED
             error = answer.line["error"]

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from producer.batches.erased_marks import is_erased
 from producer.batches.file_lines import FileLine, LineSplitter, pieces_of
 from producer.batches.line_check import InputLine, LineFault, check_line
 from producer.breather import Breather
@@ -89,6 +90,8 @@ class Validator:
 
     def _look_at(self, line: FileLine) -> None:
         self._total += 1
+        if is_erased(line.data):
+            return
         found = check_line(line.data, self._endpoint, longest=self._longest)
         if isinstance(found, LineFault):
             self._note(line.number, found)

@@ -20,6 +20,7 @@ from infra.postgres.engine import transaction
 from infra.postgres.held_calls import Held
 from infra.postgres.read_jobs import get_job
 from infra.postgres.tenants import Tenant
+from infra.telemetry.metrics import CALLS_ATTACHED, CALLS_SENT_ROUND, HELD_CALLS
 from producer.api.bodies import encode
 from producer.api.cancel import canceller_of
 from producer.api.preferences import idempotency_key
@@ -123,7 +124,10 @@ async def answer_taken(services: Services, call: TakenCall, request: Request) ->
     """
     line = Line(request.receive)
     try:
-        job = await services.waiters.ended(call.job, seconds=call.seconds, receive=line.receive)
+        with HELD_CALLS.track_inprogress():
+            job = await services.waiters.ended(
+                call.job, seconds=call.seconds, receive=line.receive
+            )
     except BaseException:
         await let_go(services, call)
         raise
@@ -166,6 +170,7 @@ async def take_call(
     if held is not None and is_repeated(headers):
         found = await _attached(services, tenant, held)
         if found is not None:
+            CALLS_ATTACHED.inc()
             return call.of(found)
     with services.book.unsure(held):
         submitted = await services.submitter.submit(
@@ -246,6 +251,7 @@ def sent_round(services: Services, call: TakenCall, request: Request) -> Respons
             f" GET /v1/jobs/{shown}"
         )
     else:
+        CALLS_SENT_ROUND.inc()
         error = StillRunningError(
             f"job {shown} has not ended after {call.seconds:.0f} s and goes on: see"
             f" GET /v1/jobs/{shown}, and cancel it there if nobody wants it any more"

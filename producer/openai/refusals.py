@@ -51,6 +51,7 @@ _WORDS: Final[Mapping[str, Told]] = MappingProxyType(
         "rate_limited": Told("rate_limit_exceeded", type="requests"),
         "budget_exhausted": Told("insufficient_quota", 429, "insufficient_quota"),
         "budget_too_small": Told("insufficient_quota", 429, "insufficient_quota"),
+        "too_many_batches": Told("queue_full", type="queue"),
         "content_blocked": Told("content_policy_violation"),
         "output_withheld": Told("content_policy_violation"),
         "model_refused_content": Told("content_policy_violation"),

@@ -1,7 +1,9 @@
-"""What an erasure takes away, some hundred jobs at a time; who dies goes on where it was."""
+"""What an erasure takes away, some hundred jobs at a time; who dies goes on where it was.
+
+Jobs first, then the files of batches that tell of them: ``producer.privacy.file_walk``.
+"""
 
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
@@ -12,7 +14,9 @@ from infra.audit_actor import record
 from infra.objectstore.store import ObjectStore
 from infra.postgres.engine import transaction, whole_transactions
 from infra.postgres.erase_content import erase_content
+from infra.postgres.erased_lines import erase_lines_of_jobs
 from infra.postgres.erasures import (
+    GRACE,
     NamedJob,
     ended_of,
     forget_traces,
@@ -26,13 +30,12 @@ from infra.postgres.schedules import delete_schedule, schedules_with_names
 from infra.settings import Settings
 from infra.subjects import subject_of
 from producer.cancel import Canceller
+from producer.privacy.file_walk import FileWalk
 from producer.privacy.objects import delete_objects, keys_of
 from producer.privacy.people import is_kept
 from schemas.ids import format_id
-from schemas.privacy import Erasure, ErasureState, person_of
+from schemas.privacy import Erasure, ErasureStage, ErasureState, person_of
 
-# Processes forget a deleted salt within two seconds.
-GRACE: Final = timedelta(seconds=3)
 _AT_ONCE: Final = 10
 _PAGE: Final = 1_000
 _CANCELLED_AT_ONCE: Final = 200
@@ -62,9 +65,13 @@ class ErasureWalk:
         self._settings = settings
         self._store = store
         self._canceller = canceller
+        self._files = FileWalk(self._engine, settings, store)
 
     async def step(self) -> bool:
-        """Go on with each erasure by a page; return whether there is more to do at once.
+        """Go on with each erasure by a page of jobs, or a file.
+
+        Returns:
+            Whether there is more to do at once.
 
         Raises:
             DatabaseUnavailableError: PostgreSQL cannot be reached.
@@ -78,6 +85,24 @@ class ErasureWalk:
         return any(more)
 
     async def _go_on(self, erasure: Erasure) -> bool:
+        if erasure.stage is ErasureStage.JOBS:
+            return await self._look_at_jobs(erasure)
+        more = await self._files.step(erasure)
+        if more is not None:
+            return more
+        if erasure.stage is ErasureStage.OUTPUT_FILES:
+            return await self._end(erasure)
+        return await self._next_stage(erasure)
+
+    async def _next_stage(self, erasure: Erasure) -> bool:
+        async with transaction(self._engine) as connection:
+            if not await hold_step(connection, erasure):
+                return False
+            stage = ErasureStage(erasure.stage + 1)
+            await move_on(connection, erasure, after=None, stage=stage)
+        return True
+
+    async def _look_at_jobs(self, erasure: Erasure) -> bool:
         after = erasure.after or _FIRST
         until = erasure.asked_at + GRACE
         async with transaction(self._engine) as connection:
@@ -86,7 +111,7 @@ class ErasureWalk:
             )
             holds = await holds_in_force(connection, [erasure.tenant_id])
         if not page:
-            return await self._end(erasure)
+            return await self._next_stage(erasure)
         theirs = [job for job in page if self._is_theirs(erasure, job)]
         free = [
             job
@@ -135,6 +160,9 @@ class ErasureWalk:
             "held": erasure.counts.get("held", 0) + held,
         }
         async with transaction(self._engine) as connection:
+            # On its own: whoever keeps a batch locks its lines, and then jobs.
+            await erase_lines_of_jobs(connection, erasure.tenant_id, erasure.id, jobs)
+        async with transaction(self._engine) as connection:
             if not await hold_step(connection, erasure):
                 return False
             await erase_content(connection, jobs, prompts=True, results=True, person=True)
@@ -147,13 +175,8 @@ class ErasureWalk:
                 return False
             await forget_traces(connection, erasure.tenant_id, erasure.subject)
             await self._forget_schedules(connection, erasure)
-            await move_on(
-                connection,
-                erasure,
-                after=erasure.after,
-                counts=erasure.counts,
-                state=ErasureState.DONE,
-            )
+            done = ErasureState.DONE
+            await move_on(connection, erasure, after=erasure.after, state=done)
             await self._record(connection, erasure)
         _log.info("erasure_done", erasure=format_id("ers", erasure.id), **erasure.counts)
         return False
@@ -166,5 +189,7 @@ class ErasureWalk:
 
     async def _record(self, connection: AsyncConnection, erasure: Erasure) -> None:
         detail = {"erasure": format_id("ers", erasure.id), **erasure.counts}
+        if erasure.files:
+            detail["files"] = len(erasure.files)
         person = person_of(erasure.subject)
         await record(connection, erasure.tenant_id, "erasure.done", person, detail)

@@ -1,6 +1,8 @@
 """Patterns of what is never made: the first detector that looks, and the last word it has."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -12,11 +14,17 @@ from schemas.safety import FLOORS, Finding, Medium, Span, Stage
 
 RULES: Final = PACKAGE_DATA / "floor_rules.toml"
 
+# What a negative prompt lists stands between these, each for itself.
+_LISTED: Final = re.compile(r"[^,;|\n]+")
+_NAMES: Final = 3
+"""Words of a list that only name what is to stay away: to name it is why such lists are."""
+
 
 class FloorDetector:
     """Finds the three categories that no policy can loosen, by words near each other.
 
-    It knows English best, and some German, French, Spanish and Chinese.
+    It knows English best, and some German, French, Spanish and Chinese. Of a negative prompt it
+    reads each part of the list by itself: ``nude, child`` asks for nothing, and a sentence does.
     """
 
     name: Final = "FloorDetector"
@@ -29,10 +37,13 @@ class FloorDetector:
 
     def check(self, reading: Reading) -> Sequence[Finding]:
         """Return at most one finding for each category, with the rules that held."""
-        own = self._rules.hits(reading.plain, reading.text, reading.openings)
-        hits = [(hit, True) for hit in own]
-        for variant in reading.variants:
-            hits += [(hit, False) for hit in self._rules.hits(plain(variant), variant)]
+        if reading.subject.negative:
+            hits = list(self._listed(reading))
+        else:
+            own = self._rules.hits(reading.plain, reading.text, reading.openings)
+            hits = [(hit, True) for hit in own]
+            for variant in reading.variants:
+                hits += [(hit, False) for hit in self._rules.hits(plain(variant), variant)]
         if not hits:
             return ()
         return [
@@ -40,6 +51,17 @@ class FloorDetector:
             for category in FLOORS
             if (found := [hit for hit in hits if hit[0].rule.category == category])
         ]
+
+    def _listed(self, reading: Reading) -> Iterator[tuple[Hit, bool]]:
+        """Yield what each part of a list says by itself, if it says more than a name."""
+        for text in (reading.text, *reading.variants):
+            own = text is reading.text
+            for part in _LISTED.finditer(text):
+                if len(part.group().split()) <= _NAMES:
+                    continue
+                start = part.start()
+                for hit in self._rules.hits(plain(part.group()), part.group()):
+                    yield replace(hit, start=hit.start + start, end=hit.end + start), own
 
     def _finding(
         self, category: str, hits: Sequence[tuple[Hit, bool]], reading: Reading

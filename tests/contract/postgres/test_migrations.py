@@ -13,7 +13,7 @@ from sqlalchemy.pool import NullPool
 from infra.clock import SystemClock
 from infra.postgres.engine import engine_url
 from migrations import apply
-from migrations.__main__ import BAD_SETTINGS, DRIFT, UNREACHABLE, main
+from migrations.process import BAD_SETTINGS, DRIFT, UNREACHABLE, main
 from schemas.lanes import Lane
 from schemas.tables.metadata import PARTITIONED
 

@@ -1,0 +1,110 @@
+"""What of a job's input nobody here can read: whoever lets it pass must know that.
+
+Tokens and vectors, files that are no pictures, and whatever a model server fetches by itself: a
+link, the name of a file. What is words besides is judged as words all the same.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, Final, cast
+
+from infra.safety.carried import is_binary, is_file, is_link, is_picture
+
+# Members of messages that are words to whoever reads them, links or not.
+_WORDS: Final = frozenset({"content", "prompt", "text", "arguments", "refusal", "name"})
+# Whose text is something else: here, or where it says.
+_MEDIA: Final = frozenset(
+    {
+        "url", "image_url", "video_url", "audio_url", "file_url", "file_id", "file_data",
+        "image", "images", "init_image", "init_images", "input_image", "mask", "mask_image",
+        "video", "audio", "file", "image_embeds", "audio_embeds", "video_embeds", "embeds",
+    }
+)  # fmt: skip
+# Numbers of these say what a model may write, or how: they are nothing that it reads.
+_HOW: Final = frozenset(
+    {
+        "stop_token_ids", "allowed_token_ids", "bad_words_ids", "bad_token_ids", "logit_bias",
+        "suppress_tokens", "begin_suppress_tokens", "timesteps", "sigmas", "seeds",
+    }
+)  # fmt: skip
+_TOKENS: Final = ("token", "_ids", "embed", "latent", "prompt", "hidden_state")
+_FEW: Final = 8
+"""Numbers in a row that may be a size, a place or some layers."""
+_PLACES: Final = 8
+"""So many are told of one input."""
+
+Place = tuple[str | int, ...]
+
+
+def unread_in(parameters: Mapping[str, Any], *, pictures: bool) -> Sequence[Place]:
+    """Return where an input has what nobody here can read, the first eight places.
+
+    Args:
+        parameters: The input, as it was accepted.
+        pictures: Whether somebody looks at pictures.
+    """
+    return tuple(islice(_unread(parameters, pictures=pictures), _PLACES))
+
+
+def is_carried(place: Place, text: str) -> bool:
+    """Tell whether a text of a message is the bytes of a file, and no words to anybody."""
+    name = _name(place)
+    if name in _WORDS or not (name in _MEDIA or name == "data"):
+        return False
+    return not is_picture(text) and is_binary(text)
+
+
+def _unread(parameters: Mapping[str, Any], *, pictures: bool) -> Iterator[Place]:
+    given = parameters.get("input")
+    if isinstance(given, list):
+        items = cast("list[object]", given)
+        if not all(isinstance(item, str) for item in items):
+            yield ("input",)
+    for n, message in enumerate(parameters.get("messages") or ()):
+        for member in ("content", "tool_calls"):
+            value: object = message.get(member)
+            if not isinstance(value, str):
+                yield from _in(("messages", n, member), value, pictures=pictures)
+    if not pictures:
+        yield from ((name,) for name in ("images", "mask") if parameters.get(name))
+    yield from _in(("extra_body",), parameters.get("extra_body"), pictures=pictures)
+
+
+def _in(place: Place, value: object, *, pictures: bool) -> Iterator[Place]:
+    if isinstance(value, str):
+        if value and _is_unread(place, value, pictures=pictures):
+            yield place
+    elif isinstance(value, Mapping):
+        for name, member in cast("Mapping[str, object]", value).items():
+            yield from _in((*place, name), member, pictures=pictures)
+    elif isinstance(value, list | tuple):
+        items = cast("Sequence[object]", value)
+        if _are_tokens(_name(place), items):
+            yield place
+        else:
+            for n, item in enumerate(items):
+                yield from _in((*place, n), item, pictures=pictures)
+
+
+def _is_unread(place: Place, text: str, *, pictures: bool) -> bool:
+    name = _name(place)
+    if place[0] == "messages" and name in _WORDS:
+        return False
+    if is_picture(text):
+        return not pictures
+    return name in _MEDIA or is_link(text) or is_file(text)
+
+
+def _are_tokens(name: str, items: Sequence[object]) -> bool:
+    if name in _HOW:
+        return False
+    numbers = sum(
+        isinstance(item, int | float) and not isinstance(item, bool) for item in items
+    )
+    return numbers > (0 if any(sign in name for sign in _TOKENS) else _FEW)
+
+
+def _name(place: Place) -> str:
+    """Return the member that a place is in, in small letters."""
+    names = (step for step in reversed(place) if isinstance(step, str))
+    return next(names, "").lower()
