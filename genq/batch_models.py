@@ -150,7 +150,6 @@ def read_batch(found: object) -> Batch:
     """
     fields = Fields(found, "batch")
     extras = fields.part("genq") or Fields({}, "batch.genq")
-    errors = fields.part("errors")
     return Batch(
         id=fields.text("id"),
         status=fields.text("status"),
@@ -170,14 +169,14 @@ def read_batch(found: object) -> Batch:
         expired_at=_at(fields, "expired_at"),
         cancelling_at=_at(fields, "cancelling_at"),
         cancelled_at=_at(fields, "cancelled_at"),
-        errors=tuple(_error(part) for part in errors.parts("data")) if errors else (),
-        usage=usage.found if (usage := fields.part("usage")) else None,
+        errors=_errors(fields.part("errors")),
+        usage=_found(fields.part("usage")),
         metadata=cast("Mapping[str, str]", fields.mapping("metadata")),
         lane=extras.maybe_text("lane") or "",
         priority=extras.maybe_number("priority") or 0,
         max_parallel=extras.maybe_number("max_parallel"),
         ordered_output=extras.found.get("ordered_output") is not False,
-        webhook=webhook.found if (webhook := extras.part("webhook")) else None,
+        webhook=_found(extras.part("webhook")),
         retry_of=extras.maybe_text("retry_of"),
         progress=extras.maybe_float("progress") or 0.0,
         expired_lines=extras.maybe_number("expired_lines") or 0,
@@ -212,7 +211,7 @@ def read_result(found: object) -> BatchResult:
         seq=fields.number("seq"),
         status_code=response.maybe_number("status_code") if response else None,
         body=response.mapping("body") if response else {},
-        error=error.found if (error := fields.part("error")) else None,
+        error=_found(fields.part("error")),
         raw=fields.found,
     )
 
@@ -222,6 +221,14 @@ def _counts(fields: Fields | None) -> RequestCounts:
         return RequestCounts()
     names = ("total", "completed", "failed")
     return RequestCounts(*(fields.number(name) for name in names), raw=fields.found)
+
+
+def _found(fields: Fields | None) -> Json | None:
+    return None if fields is None else fields.found
+
+
+def _errors(fields: Fields | None) -> tuple[BatchError, ...]:
+    return () if fields is None else tuple(_error(part) for part in fields.parts("data"))
 
 
 def _error(fields: Fields) -> BatchError:

@@ -28,6 +28,7 @@ class Erasure:
         status: ``waiting``, ``done`` or ``refused``.
         person: A pseudonym.
         counts: What was done: ``jobs``, ``objects``, and what was ``held`` back.
+        files: Ids of files of batches, written anew without what the person's lines said.
         holds: Ids of legal holds that keep something.
         evidence: Ids of evidence that is kept in any case.
     """
@@ -38,6 +39,7 @@ class Erasure:
     asked_at: datetime
     done_at: datetime | None = None
     counts: Mapping[str, object] = field(default_factory=dict[str, object])
+    files: tuple[str, ...] = ()
     holds: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()
     raw: Json = field(default_factory=dict[str, object], repr=False, compare=False)
@@ -71,6 +73,7 @@ def read_erasure(found: object) -> Erasure:
         asked_at=fields.moment("asked_at"),
         done_at=fields.maybe_moment("done_at"),
         counts=fields.mapping("counts"),
+        files=fields.maybe_texts("files") or (),
         holds=(held.maybe_texts("holds") or ()) if held else (),
         evidence=(held.maybe_texts("evidence") or ()) if held else (),
         raw=fields.found,

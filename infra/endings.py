@@ -1,7 +1,7 @@
 """How a job's end becomes rows: the record, the event's exact bytes, the delivery owed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
@@ -75,12 +75,13 @@ def ending_of(
         finished_at=finished_at,
         event=_event_of(claim, record, finished_at, public_url),
         body=orjson.dumps(result).decode() if result else None,
-        artifacts=orjson.dumps([asdict(a) for a in artifacts]).decode() if artifacts else None,
+        # Dataclasses as they are: ``asdict`` copies all that is in them first.
+        artifacts=orjson.dumps(list(artifacts)).decode() if artifacts else None,
         error=orjson.dumps(error).decode() if error else None,
         actual=actual,
         checks=checks_of(verdicts),
         verdict=orjson.dumps(verdict).decode() if verdict else None,
-        marks=orjson.dumps([mark.facts() for mark in marks]).decode() if marks else None,
+        marks=orjson.dumps(list(marks)).decode() if marks else None,
     )
 
 

@@ -16,6 +16,7 @@ from schemas.errors import DatabaseUnavailableError
 
 Row = TypeVar("Row")
 Outcome = TypeVar("Outcome")
+Done = TypeVar("Done")
 # A row, who waits for it, and since when by the loop's clock.
 _Waiting = tuple[Row, "asyncio.Future[Outcome]", float]
 
@@ -38,7 +39,9 @@ class GroupCommit(Generic[Row, Outcome]):
             commit is unknown, and must then give the same outcomes.
         name: The statement, as metrics call it.
         patience: How long after its arrival a row is tried again while the database cannot be
-            reached; one try it gets, however late.
+            reached; one try it gets, however late. A database that was found away may hang
+            as well: from then on, until it answers, no row waits longer than this, whatever
+            is under way. 0: no limit but that of ``write``.
         pace: The shortest time between the beginnings of two writes.
         largest: The most rows in one write.
     """
@@ -61,6 +64,8 @@ class GroupCommit(Generic[Row, Outcome]):
         self._full = asyncio.Event()
         self._writer: asyncio.Task[None] | None = None
         self._next_start = 0.0
+        # Since when nothing was answered: what the last write failed with.
+        self._away: DatabaseUnavailableError | None = None
 
     async def add(self, row: Row) -> Outcome:
         """Write ``row`` with the next group and return its own outcome.
@@ -115,21 +120,55 @@ class GroupCommit(Generic[Row, Outcome]):
         pause = _FIRST_PAUSE
         while group:
             try:
-                outcomes = await self._write([row for row, _, _ in group])
+                writing = self._write([row for row, _, _ in group])
+                if self._away is not None and self._patience:
+                    writing = self._outlast(asyncio.ensure_future(writing), group)
+                outcomes = await writing
                 answered = list(zip(group, outcomes, strict=True))
             except DatabaseUnavailableError as error:
+                self._away = error
                 group = self._give_up(group, pause, error)
             except Exception as error:  # noqa: BLE001 - whatever it is belongs to the rows' callers
+                self._away = None
                 await self._write_each(group, error)
                 return
             else:
+                self._away = None
                 for (_, future, _), outcome in answered:
                     if not future.done():
                         future.set_result(outcome)
                 return
             if group:
-                await asyncio.sleep(pause)
+                await self._outlast(asyncio.ensure_future(asyncio.sleep(pause)), group)
                 pause = min(2 * pause, _LONGEST_PAUSE)
+
+    async def _outlast(
+        self, work: "asyncio.Future[Done]", group: "list[_Waiting[Row, Outcome]]"
+    ) -> Done:
+        """Return what ``work`` returns; fail rows whose patience ends meanwhile, as they do.
+
+        The work goes on for the others, and because only it knows the fate of its rows.
+        """
+        try:
+            while not work.done():
+                await asyncio.wait({work}, timeout=self._fail_impatient(group))
+        finally:
+            work.cancel()
+        return work.result()
+
+    def _fail_impatient(self, group: "list[_Waiting[Row, Outcome]]") -> float | None:
+        """Fail the rows that have waited long enough; return how soon the next may have."""
+        if self._away is None or not self._patience:
+            return None
+        limit = asyncio.get_running_loop().time() - self._patience
+        overdue = [one for one in (*group, *self._waiting) if one[2] <= limit]
+        for _, future, _ in overdue:
+            _fail(future, self._away)
+        # Never tried, and their callers were told so.
+        self._waiting = [one for one in self._waiting if one[2] > limit]
+        waiting = [one[2] for one in (*group, *self._waiting) if one[2] > limit]
+        # Who arrives meanwhile has waited long enough no sooner.
+        return min(waiting, default=limit + self._patience) - limit
 
     async def _write_each(
         self, group: "list[_Waiting[Row, Outcome]]", error: Exception

@@ -24,7 +24,7 @@ class InstallationSettings(BaseSettings):
         "commas; else the pepper",
     )
     encrypt_content: bool = Field(
-        True, description="prompts and results are sealed in the database (AES-256-GCM)"
+        True, description="prompts, results and files are sealed where they lie (AES-256-GCM)"
     )
     audit_anchor_every: Seconds = Field(
         timedelta(minutes=15), description="heads of the audit log are signed"

@@ -1,7 +1,7 @@
 """How people's decisions become the ends of jobs: the record, the event, the reason told."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any, Final
 
 import orjson
@@ -123,10 +123,10 @@ def approval_of(
         finished_at=waiting.found_at,
         event=_success(record, waiting, public_url),
         body=_json(pending.result),
-        artifacts=_json([asdict(artifact) for artifact in artifacts]),
+        artifacts=_json(list(artifacts)),
         verdict=orjson.dumps(verdict).decode(),
         actual=pending.actual,
-        marks=_json([mark.facts() for mark in pending.marks]),
+        marks=_json(list(pending.marks)),
     )
 
 

@@ -4,13 +4,13 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Final
 
-import orjson
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from infra.postgres.batch_lines import BatchLine
 from infra.postgres.batch_reads import ended_lines, last_seq
 from infra.postgres.engine import transaction
 from infra.postgres.read_jobs import read_each_job
+from producer.api.bodies import encode
 from producer.batches.answers import UNREAD, LineAnswer, answer_line, unread_line
 from producer.breather import Breather
 from producer.openai.endpoint import Reading
@@ -94,7 +94,7 @@ async def results(
             # Each is let go when it is written.
             job = jobs.pop(line.job_id, None) if line.job_id else None
             answer = await _answer(batch, line, job, reading)
-            chunk += orjson.dumps({**answer.line, "seq": line.seq}) + b"\n"
+            chunk += encode({**answer.line, "seq": line.seq}) + b"\n"
             if len(chunk) >= _CHUNK:
                 size += len(chunk)
                 yield bytes(chunk)

@@ -1,13 +1,14 @@
 """Model servers and the models they offer, as configured."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Self, cast
 
-from pydantic import ConfigDict, Field, SecretStr
+from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from schemas.generation import Kind
 from schemas.limits import RateLimits
+from schemas.protocols import KINDS_OF, Protocol
 from schemas.shape import Shape
 
 Dollars = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
@@ -37,7 +38,10 @@ class ModelSpec(Shape):
         price: What budgets of money count; without it the model is free.
         streams_progress: Its servers stream answers piece by piece, as OpenAI's API does:
             pictures with partial ones before them, texts token by token. Watchers then see
-            progress; the server's account may be charged for partial pictures.
+            progress; the server's account may be charged for partial pictures. Of Cog: the
+            model has opted in to streams; its log then tells progress.
+        inputs: Of Cog: the model's own names for genq's parameters, such as
+            ``{"n": "num_images", "images": "image_input"}``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -47,14 +51,24 @@ class ModelSpec(Shape):
     fallbacks: tuple[Annotated[str, Field(min_length=1, max_length=128)], ...] = ()
     price: Price | None = None
     streams_progress: bool = False
+    inputs: tuple[tuple[str, str], ...] = ()
+
+    @field_validator("inputs", mode="before")
+    @classmethod
+    def _pairs(cls, inputs: object) -> object:
+        # What servers are known by must not change: a table becomes pairs.
+        if isinstance(inputs, Mapping):
+            return tuple(cast("Mapping[object, object]", inputs).items())
+        return inputs
 
 
 class ModelServer(Shape):
-    """An HTTP server that speaks OpenAI's API.
+    """An HTTP server that runs models.
 
     Attributes:
         name: How logs and metrics call it.
-        base_url: Up to and including ``/v1``.
+        base_url: Of OpenAI's API up to and including ``/v1``; of Cog the root.
+        protocol: What it speaks.
         api_key: Sent as the bearer token.
         models: What it offers; the first of a kind is that kind's default.
         concurrency: The most calls in flight from one worker process.
@@ -67,11 +81,22 @@ class ModelServer(Shape):
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
     base_url: Annotated[str, Field(pattern=r"^https?://")]
+    protocol: Protocol = Protocol.OPENAI
     api_key: SecretStr = SecretStr("none")
     models: Annotated[tuple[ModelSpec, ...], Field(min_length=1)]
     concurrency: Annotated[int, Field(ge=1, le=10_000)] = 256
     weight: Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)] = 1.0
     limits: RateLimits = RateLimits()
+
+    @model_validator(mode="after")
+    def _kinds_of_its_protocol(self) -> Self:
+        for spec in self.models:
+            if spec.kind not in KINDS_OF[self.protocol]:
+                known = ", ".join(sorted(KINDS_OF[self.protocol]))
+                raise ValueError(
+                    f"{spec.name}: a {self.protocol} server runs {known}, not {spec.kind}"
+                )
+        return self
 
 
 def default_model(servers: Sequence[ModelServer], kind: Kind) -> str | None:

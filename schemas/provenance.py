@@ -1,8 +1,8 @@
 """What genq says of what it made, and what it answers who asks whether it made something."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Final, Literal
+from dataclasses import dataclass
+from typing import Final, Literal
 
 from pydantic import ConfigDict
 
@@ -14,7 +14,7 @@ AI_SOURCE: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgori
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What is kept of one result, so that it is found again. Hashes in hex.
+    """What is kept of one result, so that it is found again. Hashes in hex; JSON types only.
 
     Attributes:
         index: Among the job's artifacts; -1 is its text.
@@ -36,10 +36,6 @@ class Mark:
     simhash: str | None = None
     bands: Sequence[int] = ()
     manifest_id: str | None = None
-
-    def facts(self) -> dict[str, Any]:
-        """Return it as JSON types."""
-        return asdict(self)
 
 
 TEXT_INDEX: Final = -1

@@ -13,7 +13,7 @@ from structlog.typing import FilteringBoundLogger
 from infra.clock import Clock
 from infra.embedded.footprints import Footprint, footprint_of
 from infra.embedded.launch import Launch
-from infra.embedded.spawning import describe_end, failure, kill_group, spawn
+from infra.embedded.spawning import describe_end, failure, kill_group, let_go, spawn
 from schemas.errors import InternalError
 
 _FIRST_PAUSE_SECONDS: Final = 0.2
@@ -61,10 +61,21 @@ class KeptChild:
         self._log = log.bind(child=launch.name)
         self._on_start = on_start
         self._asked = asyncio.Event()
+        self._wanted = False
         self._process: asyncio.subprocess.Process | None = None
         self._last_code: int | None = None
         self._obstacle = ""
         self._keeper: asyncio.Task[None] | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether ``start`` is still to come."""
+        return not self._wanted
+
+    def load(self) -> None:
+        """Let it load before its time, if it can, and wait for ``start``."""
+        if self.launch.ahead is not None and self._keeper is None:
+            self._keeper = asyncio.create_task(self._keep())
 
     async def start(self, patience: float) -> float:
         """Start it and wait until it is ready; return how long that took, in seconds.
@@ -74,7 +85,10 @@ class KeptChild:
             SettingsError: It refused its settings.
         """
         began = self._clock.monotonic()
-        self._keeper = asyncio.create_task(self._keep())
+        self._wanted = True
+        if self._process is not None:
+            let_go(self._process)
+        self._keeper = self._keeper or asyncio.create_task(self._keep())
         missing = "not started"
         try:
             async with asyncio.timeout(patience):
@@ -140,11 +154,14 @@ class KeptChild:
                 await self.launch.prepare()
             if self._asked.is_set():
                 return "not started"
-            self._process = await spawn(self.launch, self._log_file)
+            ahead = not self._wanted
+            self._process = await spawn(self.launch, self._log_file, ahead=ahead)
         except OSError as error:
             self._obstacle = f"cannot be started: {error}"
             return self._obstacle
         self._obstacle = ""
+        if self._wanted:
+            let_go(self._process)
         self.footprint = footprint_of(self._process.pid)
         if self._asked.is_set():
             self._signal(self.launch.stop_signal)

@@ -33,6 +33,8 @@ class Launch:
         last_signal: Makes it end at once, before SIGKILL.
         orphan_signal: Sent by the kernel when the supervisor dies.
         prepare: Awaited before every start.
+        ahead: Another command, for a first start before its time: it loads the program, and
+            runs it once a line comes on standard input.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Launch:
     last_signal: signal.Signals = signal.SIGKILL
     orphan_signal: signal.Signals = signal.SIGKILL
     prepare: Callable[[], Awaitable[None]] | None = None
+    ahead: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

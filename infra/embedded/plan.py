@@ -24,9 +24,20 @@ def python(module: str, *arguments: str) -> tuple[str, ...]:
     return (sys.executable, "-P", "-m", module, *arguments)
 
 
+def _ahead(module: str, *arguments: str) -> tuple[str, ...]:
+    """Return the command line that imports the module, and runs it when it is told to."""
+    return python("infra.embedded.held", module, *arguments)
+
+
 def migrate(told: ChildSettings) -> Launch:
     """Return how the tables are brought up to date."""
-    return Launch("migrations", python("migrations", "upgrade"), told.environment, always_ready)
+    return Launch(
+        "migrations",
+        python("migrations", "upgrade"),
+        told.environment,
+        always_ready,
+        ahead=_ahead("migrations", "upgrade"),
+    )
 
 
 def simulate(told: ChildSettings, port: int) -> Launch:
@@ -55,6 +66,7 @@ def serve(told: ChildSettings, engine: AsyncEngine) -> Sequence[Launch]:
             python(module),
             metrics_environment(told.environment, settings, number),
             ready,
+            ahead=_ahead(module),
         )
         for number, (name, (module, ready)) in enumerate(programs.items())
     ]

@@ -6,7 +6,7 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
@@ -20,17 +20,25 @@ _SET_PARENT_DEATH_SIGNAL: Final = 1
 _C: Final = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
-async def spawn(launch: Launch, log_file: Path) -> asyncio.subprocess.Process:
+async def spawn(
+    launch: Launch, log_file: Path, *, ahead: bool = False
+) -> asyncio.subprocess.Process:
     """Start a child that writes to ``log_file``.
+
+    Args:
+        launch: What it is.
+        log_file: Is appended to.
+        ahead: Whether it only loads until ``let_go``.
 
     Raises:
         OSError: The program or the log cannot be opened.
     """
     run_as = launch.run_as
+    command = launch.ahead if ahead and launch.ahead else launch.command
     with open_log(log_file) as log:
         return await asyncio.create_subprocess_exec(
-            *launch.command,
-            stdin=asyncio.subprocess.DEVNULL,
+            *command,
+            stdin=asyncio.subprocess.PIPE if ahead else asyncio.subprocess.DEVNULL,
             stdout=log,
             stderr=asyncio.subprocess.STDOUT,
             env=launch.environment,
@@ -44,18 +52,39 @@ async def spawn(launch: Launch, log_file: Path) -> asyncio.subprocess.Process:
         )
 
 
-async def run_to_end(launch: Launch, log_file: Path, patience: float) -> None:
+def let_go(process: asyncio.subprocess.Process) -> None:
+    """Have a child that was started ahead do its work; nothing if it does already."""
+    if process.stdin is not None and not process.stdin.is_closing():
+        process.stdin.write(b"\n")
+        process.stdin.close()
+
+
+async def run_to_end(
+    launch: Launch,
+    log_file: Path,
+    patience: float,
+    after: Callable[[], Awaitable[None]] | None = None,
+) -> None:
     """Run a program that ends by itself.
+
+    Args:
+        launch: What it is.
+        log_file: Is appended to.
+        patience: How long it may take, in seconds, of its own.
+        after: What it waits for, with its program loaded.
 
     Raises:
         SettingsError: It refused its settings.
         InternalError: It failed, could not be started, or took more than ``patience`` seconds.
     """
     try:
-        process = await spawn(launch, log_file)
+        process = await spawn(launch, log_file, ahead=after is not None)
     except OSError as error:
         raise InternalError(f"{launch.name} cannot be started: {error}") from None
     try:
+        if after is not None:
+            await after()
+            let_go(process)
         async with asyncio.timeout(patience):
             code = await process.wait()
     except TimeoutError:

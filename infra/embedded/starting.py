@@ -1,4 +1,4 @@
-"""Starts an installation: servers side by side, then what needs them."""
+"""Starts an installation: servers side by side, then what needs them and was loaded ahead."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -36,9 +36,13 @@ async def start_all(installation: Installation, supervisor: Supervisor) -> Acces
         DatabaseUnavailableError: PostgreSQL died meanwhile.
     """
     engine = create_engine(installation.told.settings, process="up")
+    services = plan.serve(installation.told, engine)
     try:
+        # They import for seconds, in which PostgreSQL starts and gets its tables.
+        for launch in services:
+            supervisor.load(launch)
         servers = [
-            _start_postgres(installation, supervisor),
+            _start_database(installation, supervisor),
             _start_valkey(installation, supervisor),
         ]
         if installation.simulator_port:
@@ -52,11 +56,22 @@ async def start_all(installation: Installation, supervisor: Supervisor) -> Acces
                 installation.credentials,
                 installation.folder.credentials_file,
             )
-        services = plan.serve(installation.told, engine)
         await _together(*(_start(launch, supervisor) for launch in services))
     finally:
         await engine.dispose()
     return access
+
+
+async def _start_database(installation: Installation, supervisor: Supervisor) -> None:
+    """Start PostgreSQL, and bring the tables up to date."""
+    log_file = installation.folder.logs / "migrations.log"
+    rotate(log_file)
+    await run_to_end(
+        plan.migrate(installation.told),
+        log_file,
+        _MIGRATION_SECONDS,
+        after=lambda: _start_postgres(installation, supervisor),
+    )
 
 
 async def _start_postgres(installation: Installation, supervisor: Supervisor) -> None:
@@ -70,9 +85,6 @@ async def _start_postgres(installation: Installation, supervisor: Supervisor) ->
         await ensure_own_database(superuser)
     finally:
         await superuser.dispose()
-    rotate(logs / "migrations.log")
-    migration = plan.migrate(installation.told)
-    await run_to_end(migration, logs / "migrations.log", _MIGRATION_SECONDS)
 
 
 async def _start_valkey(installation: Installation, supervisor: Supervisor) -> None:

@@ -42,6 +42,10 @@ class Supervisor:
         """Return the processes that run now, by name."""
         return {n: c.footprint for n, c in self._children.items() if c.footprint is not None}
 
+    def load(self, launch: Launch) -> None:
+        """Let a child load before its time; ``start`` then waits for what is left of it."""
+        self._child(launch).load()
+
     async def start(self, launch: Launch, patience: float) -> float:
         """Start a child, wait until it is ready, keep it alive from now on.
 
@@ -52,11 +56,7 @@ class Supervisor:
             InternalError: It was not ready within ``patience`` seconds, or kept dying.
             SettingsError: It refused its settings.
         """
-        log_file = self._logs / f"{launch.name}.log"
-        rotate(log_file)
-        child = KeptChild(launch, log_file, self._clock, self._log, self._on_change)
-        self._children[launch.name] = child
-        took = await child.start(patience)
+        took = await self._child(launch).start(patience)
         self._log.info("child_ready", child=launch.name, seconds=round(took, 2))
         return took
 
@@ -76,6 +76,16 @@ class Supervisor:
             if phase.force:
                 await self._force(waited_for)
         await self._force(list(self._children.values()))
+
+    def _child(self, launch: Launch) -> KeptChild:
+        """Return the child of this launch: that which loads already, or a new one."""
+        child = self._children.get(launch.name)
+        if child is None or not child.waits:
+            log_file = self._logs / f"{launch.name}.log"
+            rotate(log_file)
+            child = KeptChild(launch, log_file, self._clock, self._log, self._on_change)
+            self._children[launch.name] = child
+        return child
 
     def _named(self, names: Iterable[str]) -> list[KeptChild]:
         return [self._children[name] for name in names if name in self._children]

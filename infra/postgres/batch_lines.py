@@ -38,9 +38,7 @@ class BatchLine:
     erased_by: UUID | None = None
 
 
-LINE_COLUMNS: Final = (
-    "l.line, l.custom_id, l.job_id, l.answer, l.seq, l.outcome, l.erased_by"
-)
+LINE_COLUMNS: Final = "l.line, l.custom_id, l.job_id, l.answer, l.seq, l.outcome, l.erased_by"
 """What ``line_of_row`` reads, of a table that a statement calls ``l``."""
 
 # By way of the batch, which says whose they are.
@@ -72,12 +70,12 @@ _COUNT_OPEN: Final = text(
 
 _UNSUCCESSFUL: Final = text(f"""
 SELECT line FROM batch_line WHERE batch_id = :batch_id AND line BETWEEN :first AND :last
-  AND outcome > {LineOutcome.SUCCEEDED:d}
+  AND outcome > {LineOutcome.SUCCEEDED:d} AND erased_by IS NULL
 """)
 
 _COUNT_UNSUCCESSFUL: Final = text(f"""
 SELECT count(*) FROM batch_line WHERE batch_id = :batch_id
-  AND outcome > {LineOutcome.SUCCEEDED:d}
+  AND outcome > {LineOutcome.SUCCEEDED:d} AND erased_by IS NULL
 """)
 
 
@@ -156,13 +154,13 @@ async def count_open(connection: AsyncConnection, batch_id: UUID) -> int:
 async def unsuccessful(
     connection: AsyncConnection, batch_id: UUID, first: int, last: int
 ) -> set[int]:
-    """Return which of the lines ``first`` to ``last`` have ended without success."""
+    """Return which lines from ``first`` to ``last`` ended without success, and can be tried."""
     values = {"batch_id": batch_id, "first": first, "last": last}
     return set((await connection.execute(_UNSUCCESSFUL, values)).scalars())
 
 
 async def count_unsuccessful(connection: AsyncConnection, batch_id: UUID) -> int:
-    """Return how many lines have ended without success."""
+    """Return how many lines have ended without success, and can be tried again."""
     found = await connection.execute(_COUNT_UNSUCCESSFUL, {"batch_id": batch_id})
     return found.scalar_one()
 

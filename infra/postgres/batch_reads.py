@@ -1,4 +1,4 @@
-"""Batches as lists and summaries show them: but for metrics, every query is of one tenant."""
+"""Batches as lists and summaries show them. Every query is of one tenant."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -23,11 +23,6 @@ SELECT {BATCH_COLUMNS} FROM batch b
 WHERE b.tenant_id = :tenant_id
   AND (CAST(:before AS uuid) IS NULL OR b.id < CAST(:before AS uuid))
 ORDER BY b.id DESC LIMIT :limit
-""")
-
-_BY_STATUS: Final = text(f"""
-SELECT status, count(*) AS batches FROM batch WHERE status < {BatchStatus.COMPLETED:d}
-GROUP BY status
 """)
 
 _OPEN: Final = text(f"""
@@ -101,12 +96,6 @@ async def list_batches(
 async def count_open_batches(connection: AsyncConnection, tenant_id: int) -> int:
     """Return how many batches of a tenant have not ended."""
     return (await connection.execute(_OPEN, {"tenant_id": tenant_id})).scalar_one()
-
-
-async def open_by_status(connection: AsyncConnection) -> dict[BatchStatus, int]:
-    """Return how many batches of all tenants have not ended, by status."""
-    rows = await connection.execute(_BY_STATUS)
-    return {BatchStatus(row.status): row.batches for row in rows}
 
 
 async def line_faults(

@@ -46,6 +46,11 @@ WHERE job_id = ANY (CAST(:ids AS uuid[])) AND pending IS NOT NULL
 """),
     text("UPDATE appeal SET body = NULL WHERE job_id = ANY (CAST(:ids AS uuid[]))"),
     text("UPDATE job_report SET note = NULL WHERE job_id = ANY (CAST(:ids AS uuid[]))"),
+    text("""
+UPDATE review_decision d SET note = NULL, sealed_note = NULL FROM review_item i
+WHERE i.id = d.item_id AND i.job_id = ANY (CAST(:ids AS uuid[]))
+  AND (d.note IS NOT NULL OR d.sealed_note IS NOT NULL)
+"""),
 )
 
 _JOBS: Final = text(f"""

@@ -87,7 +87,7 @@ async def add_records(
         at: When it was made.
     """
     if marks:
-        told = orjson.dumps([mark.facts() for mark in marks]).decode()
+        told = orjson.dumps(list(marks)).decode()
         which = {"tenant_id": tenant_id, "job_id": job_id, "fence": fence, "at": at}
         await connection.execute(_ADD, {**which, "marks": told})
 

@@ -2,10 +2,10 @@
 
 A server that died closes its connections. One that is frozen, or behind a cable that was
 pulled, closes nothing: its kernel, or nobody, answers, and a statement waits for ever, for the
-server is who would have ended it. So a line on which nothing comes for a while is a reason to
-ask over a new one. As long as that is answered, or anything else is, the statement is merely
-slow. If nothing is, all such lines are cut, and who wants one is refused at once, until an
-answer comes.
+server is who would have ended it. So a line on which nothing comes for a while, and nothing on
+any other either, is a reason to ask over a new one. As long as that is answered, or anything
+else is, the statement is merely slow. If nothing is, all such lines are cut, and who wants one
+is refused at once, until an answer comes: less than two seconds after the last one.
 """
 
 import asyncio
@@ -18,9 +18,10 @@ import structlog
 
 from schemas.errors import DatabaseUnavailableError
 
-_SUSPICIOUS_SECONDS: Final = 1.0
+_SUSPICIOUS_SECONDS: Final = 0.5
 _ANSWER_SECONDS: Final = 1.0
 _LOOK_SECONDS: Final = 0.2
+_LONGEST_STEP_SECONDS: Final = 0.3
 # Longer than any statement may take: nothing will come on this line, whatever comes on others.
 _HOPELESS_SECONDS: Final = 70.0
 
@@ -75,10 +76,13 @@ class Pulse:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
-            if self._silent or self._older_than(_SUSPICIOUS_SECONDS):
+            quiet = loop.time() - self._heard >= _SUSPICIOUS_SECONDS
+            if self._silent or (quiet and self._older_than(_SUSPICIOUS_SECONDS)):
                 began = loop.time()
-                answered = await self._answers() or self._heard > began
-                self._tell(silent=not answered)
+                answered = await self._answers()
+                if answered:
+                    self._heard = loop.time()
+                self._tell(silent=not answered and self._heard <= began)
             limit = _SUSPICIOUS_SECONDS if self._silent else _HOPELESS_SECONDS
             for line in self._older_than(limit):
                 _cut(line)
@@ -97,11 +101,14 @@ class Pulse:
         question = asyncio.ensure_future(self._ask_once())
         self._questions.add(question)
         question.add_done_callback(self._questions.discard)
+        loop = asyncio.get_running_loop()
         rest = _ANSWER_SECONDS
         # In steps: a process that was itself kept from running must not call others silent.
+        # But being late at each step must not make a second two either.
         while rest > 0 and not question.done():
+            began = loop.time()
             await asyncio.wait({question}, timeout=_LOOK_SECONDS)
-            rest -= _LOOK_SECONDS
+            rest -= min(loop.time() - began, _LONGEST_STEP_SECONDS)
         return question.done() and question.exception() is None
 
     async def _ask_once(self) -> None:

@@ -50,7 +50,7 @@ class DecisionCount:
 
 
 _ADD: Final = text("""
-INSERT INTO review_decision (item_id, reviewer, decision, reason, note)
+INSERT INTO review_decision (item_id, reviewer, decision, reason, sealed_note)
 VALUES (:item_id, :reviewer, :decision, :reason, :note)
 ON CONFLICT (item_id, reviewer) DO NOTHING RETURNING reviewer
 """)
@@ -118,9 +118,18 @@ async def add_decision(
     reviewer: str,
     decision: Decision,
     reason: str,
-    note: str | None,
+    note: bytes | None,
 ) -> bool:
-    """Keep what somebody decided; tell whether they had decided nothing about it before."""
+    """Keep what somebody decided; tell whether they had decided nothing about it before.
+
+    Args:
+        connection: Of the caller's transaction, which has locked the item.
+        item: What was decided about.
+        reviewer: Who did.
+        decision: What.
+        reason: Why, in a word.
+        note: Why, in words of their own, sealed.
+    """
     values = {
         "item_id": item.id,
         "reviewer": reviewer,

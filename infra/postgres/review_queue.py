@@ -18,12 +18,18 @@ from schemas.safety import FLOORS, Action, Stage
 
 @dataclass(frozen=True, slots=True)
 class SaidBefore:
-    """What one person decided about an item."""
+    """What one person decided about an item.
+
+    Attributes:
+        note: Their own words, from before such were sealed.
+        sealed: Their own words, since.
+    """
 
     reviewer: str
     decision: Decision
     reason: str
-    note: str | None
+    note: str | None = field(repr=False)
+    sealed: bytes | None = field(repr=False)
     at: str
 
 
@@ -104,7 +110,8 @@ _COLUMNS: Final = """
 SELECT i.*, t.name AS tenant, clock_timestamp() AS found_at,
   (SELECT count(*) FROM job_report r WHERE r.job_id = i.job_id) AS reports,
   (SELECT jsonb_agg(jsonb_build_object('reviewer', d.reviewer, 'decision', d.decision,
-     'reason', d.reason, 'note', d.note, 'at', d.at) ORDER BY d.at)
+     'reason', d.reason, 'note', d.note, 'sealed', encode(d.sealed_note, 'hex'), 'at', d.at)
+     ORDER BY d.at)
    FROM review_decision d WHERE d.item_id = i.id) AS said
 FROM review_item i JOIN tenant t ON t.id = i.tenant_id
 """
@@ -249,7 +256,8 @@ def review_of_row(row: Row[Any]) -> ReviewItem:
 
 def _said(one: Mapping[str, Any]) -> SaidBefore:
     decision = Decision(one["decision"])
-    return SaidBefore(one["reviewer"], decision, one["reason"], one["note"], one["at"])
+    sealed = bytes.fromhex(one["sealed"]) if one["sealed"] else None
+    return SaidBefore(one["reviewer"], decision, one["reason"], one["note"], sealed, one["at"])
 
 
 def _of(reviewer: Reviewer) -> dict[str, Any]:

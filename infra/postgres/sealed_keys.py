@@ -76,6 +76,11 @@ TABLES: Final[dict[str, _Table]] = {
         lambda row: f"job_report|{row.tenant_id}|{row.job_id}|note",
         ", tenant_id, job_id",
     ),
+    "review_decision": _Table(
+        {"item_id": "uuid", "reviewer": "text"},
+        "sealed_note",
+        lambda row: f"review_decision|{row.item_id}|{row.reviewer}|note",
+    ),
 }
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas import lanes
+from schemas.batch import BatchStatus
 from schemas.job_states import JobState
 from schemas.lanes import Lane
 
@@ -100,6 +101,11 @@ FROM (
   LEFT JOIN webhook_endpoint e ON e.id = d.endpoint_id) x
 """)
 
+_BATCHES: Final = text(f"""
+SELECT status, count(*) AS batches FROM batch WHERE status < {BatchStatus.COMPLETED:d}
+GROUP BY status
+""")
+
 _WORKERS: Final = text("""
 SELECT lanes, draining, expires_at <= now() AS expired,
   GREATEST(EXTRACT(EPOCH FROM now() + :ttl - expires_at), 0) AS silent
@@ -171,6 +177,12 @@ async def delivery_counts(connection: AsyncConnection) -> DeliveryCounts:
         held_back=row.held_back,
         oldest_seconds=float(row.oldest),
     )
+
+
+async def open_batches(connection: AsyncConnection) -> dict[BatchStatus, int]:
+    """Return how many batches have not ended, by status."""
+    rows = await connection.execute(_BATCHES)
+    return {BatchStatus(row.status): row.batches for row in rows}
 
 
 async def worker_states(connection: AsyncConnection, ttl: timedelta) -> list[WorkerState]:

@@ -255,14 +255,11 @@ async def forget_key(connection: AsyncConnection, tenant_id: int, key: str) -> N
 async def _rows(connection: AsyncConnection, jobs: Sequence[NewJob]) -> list[dict[str, Any]]:
     wanted = [(job.id, job.tenant_id, job.end_user, job.payload) for job in jobs]
     payloads = await seal_payloads(connection, wanted)
-    return [
-        _row(job, payload) | (_held(job.held) if job.held else {})
-        for job, payload in zip(jobs, payloads, strict=True)
-    ]
-
-
-def _held(call: Held) -> dict[str, Any]:
-    return {"digest": call.digest.hex(), "seconds": call.seconds}
+    rows = [_row(job, payload) for job, payload in zip(jobs, payloads, strict=True)]
+    for job, row in zip(jobs, rows, strict=True):
+        if job.held is not None:
+            row |= {"digest": job.held.digest.hex(), "seconds": job.held.seconds}
+    return rows
 
 
 def _row(job: NewJob, payload: str) -> dict[str, Any]:

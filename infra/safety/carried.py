@@ -1,4 +1,4 @@
-"""What texts of JSON carry that is no words: pictures, other files, and where such things lie."""
+"""What texts of JSON carry that is no words: pictures, other files, and where they lie."""
 
 import base64
 import binascii
@@ -95,7 +95,7 @@ _BEGINNINGS: Final = ("iVBORw0KGgo", "/9j/", "_9j_", "UklGR", "R0lGOD")
 
 
 def _decoded(text: str) -> bytes:
-    """Return the bytes that base64 of either alphabet stands for; none if it is anything else."""
+    """Return the bytes that base64 of either alphabet stands for; of all else none."""
     if _BASE64.fullmatch(text) is None:
         return b""
     body = "".join(text.split()).rstrip("=").translate(_URL_SAFE)

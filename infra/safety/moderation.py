@@ -2,14 +2,16 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from infra.safety.chat_templates import without_marks
 from infra.safety.decide import HASH_LISTS, decide
+from infra.safety.excerpts import excerpts
 from infra.safety.joined import joined
+from infra.safety.limits import OUTPUT_CHARS
 from infra.safety.moderator import Moderator
 from infra.safety.parts import (
     Part,
@@ -153,7 +155,8 @@ class Moderation:
     ) -> Judged | None:
         """Return what is to happen to what a model made; ``None`` if nobody looks at it."""
         policy = await self.policies.of(whose.tenant_id, level)
-        parts = output_parts(text, details)
+        written = output_parts(text, details)
+        parts = [piece for part in written for piece in excerpts(part)]
         if self.moderator.detectors.see_pictures:
             parts += [
                 Part(("pictures", n), prompt, Stage.OUTPUT, picture)
@@ -163,7 +166,10 @@ class Moderation:
             return None
         subjects = [part.subject(whose) for part in parts]
         verdicts = await self.moderator.evaluate_all(subjects, policy)
-        return Judged(joined(verdicts), policy, parts)
+        # What was written besides is kept, and read by nobody here.
+        rest = any(len(part.text) > OUTPUT_CHARS for part in written)
+        verdict = joined([*verdicts, *([_partial(policy)] if rest else ())])
+        return Judged(verdict, policy, parts)
 
     async def judge_parts(
         self, parts: Sequence[Part], whose: Whose, level: SafetyLevel

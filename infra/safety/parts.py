@@ -30,6 +30,7 @@ _PICTURES: Final = ("images", "mask")
 # Where a picture may stand. All else is words, whatever they begin with; so are some there.
 _HOLD_PICTURES: Final = frozenset({"messages", "extra_body", *_PICTURES})
 _WORDS: Final = frozenset({"content", "prompt", "text", "arguments", "refusal", "name"})
+_GUIDANCE: Final = frozenset({"cfg", "cfg_scale", "guidance", "guidance_scale"})
 # As in ``(a word:-1.2)`` and ``a word::-1``.
 _WEIGHT_BELOW: Final = re.compile(r":\s*-\s*[.\d]")
 _LONGEST_WIRE_WORD: Final = 64
@@ -108,9 +109,7 @@ def input_parts(parameters: Mapping[str, Any], *, pictures: bool) -> list[Part]:
     if not pictures:
         # Words that only begin like a picture are words to whoever sees none.
         return [
-            part
-            for part in found
-            if not _is_picture(part) or not is_whole_picture(part.text)
+            part for part in found if not _is_picture(part) or not is_whole_picture(part.text)
         ]
     return [with_picture(part) if _is_picture(part) else part for part in found]
 
@@ -263,7 +262,7 @@ def _is_turned(value: object, name: str = "") -> bool:
         return "negative" in name and _WEIGHT_BELOW.search(value) is not None
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return value < (1 if "cfg" in name or "guidance" in name else 0)
+    return value < (1 if name in _GUIDANCE else 0)
 
 
 def _leaves(place: Place, value: object) -> Iterator[Part]:

@@ -138,6 +138,9 @@ def square_of(image: Image.Image) -> NDArray[np.float32]:
         return np.asarray(small, dtype=np.float32)
     if image.mode == "P" or (image.mode != "L" and "transparency" in image.info):
         image = image.convert("RGBA")
+    elif image.mode == "RGB":
+        # Grey first: one layer to make small instead of three.
+        image = image.convert("L")
     small = image.resize((SIDE, SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0)
     if small.mode in {"RGBA", "LA", "PA"}:
         clear = small.convert("RGBA")

@@ -110,8 +110,9 @@ for _word in ("true", "false"):
         )
 
 
+@cache
 def default_policy() -> PolicyDocument:
-    """Return the policy that comes with genq."""
+    """Return the policy that comes with genq: a file of the package, read once."""
     text = resources.files("infra.safety").joinpath(_DEFAULT).read_text("utf-8")
     return read_policy(text)[0]
 

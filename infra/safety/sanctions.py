@@ -101,6 +101,7 @@ class Sanctions:
         self._policies = policies
         self._looking = asyncio.Lock()
         self._looked_at: float | None = None
+        self._failed: tuple[float, str] | None = None
         self._asked_at = datetime.fromtimestamp(0, UTC)
         self._known: dict[UUID, Strike] = {}
         self._people: dict[_Person, list[Strike]] = {}
@@ -110,6 +111,9 @@ class Sanctions:
 
         PostgreSQL is asked every two seconds at most, by one caller for all. While it cannot
         be reached, what is known goes on to count.
+
+        Raises:
+            DatabaseUnavailableError: Nothing is known yet, and PostgreSQL is away.
         """
         if not subject:
             return None
@@ -137,16 +141,23 @@ class Sanctions:
         if self._looked_at is not None and self._looking.locked():
             # Somebody else looks already; what is known is nearly as good.
             return
+        asked = self._clock.monotonic()
         async with self._looking:
             if not self._is_stale():
                 return
+            if self._failed is not None and self._failed[0] > asked:
+                # It was tried meanwhile: who waited for that does not wait as long again.
+                raise DatabaseUnavailableError(self._failed[1])
             begun = self._clock.monotonic()
             try:
                 await self._refresh()
             except DatabaseUnavailableError as error:
-                # Nobody is sanctioned for what nobody knows.
+                if self._looked_at is None:
+                    # Nobody gets in for what nobody knows: no job is taken without PostgreSQL.
+                    self._failed = (self._clock.monotonic(), error.message)
+                    raise
                 _log.warning("sanctions_not_refreshed", error=error.message)
-                self._asked_at = self._now() if self._looked_at is not None else self._asked_at
+                self._asked_at = self._now()
             self._looked_at = begun
 
     async def _refresh(self) -> None:

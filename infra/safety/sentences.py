@@ -6,6 +6,7 @@ more than half were blocked. Sentence by sentence hardly any is.
 """
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 SHORT: Final = 24
@@ -40,6 +41,13 @@ def pieces_of(text: str) -> list[str]:
         # What is left at the end goes with what came before.
         whole[-1:] = [f"{whole[-1]} {begun}" if whole else begun]
     return whole
+
+
+def looked_at(pieces: Sequence[str]) -> Sequence[str]:
+    """Return pieces of a text; of too many ``MOST``, from all over, its ends among them."""
+    if len(pieces) <= MOST:
+        return pieces
+    return [pieces[n * (len(pieces) - 1) // (MOST - 1)] for n in range(MOST)]
 
 
 def _cut(sentence: str) -> list[str]:

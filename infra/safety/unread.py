@@ -60,11 +60,10 @@ def _unread(parameters: Mapping[str, Any], *, pictures: bool) -> Iterator[Place]
         items = cast("list[object]", given)
         if not all(isinstance(item, str) for item in items):
             yield ("input",)
-    for n, message in enumerate(parameters.get("messages") or ()):
+    messages: Sequence[Mapping[str, object]] = parameters.get("messages") or ()
+    for n, message in enumerate(messages):
         for member in ("content", "tool_calls"):
-            value: object = message.get(member)
-            if not isinstance(value, str):
-                yield from _in(("messages", n, member), value, pictures=pictures)
+            yield from _in(("messages", n, member), message.get(member), pictures=pictures)
     if not pictures:
         yield from ((name,) for name in ("images", "mask") if parameters.get(name))
     yield from _in(("extra_body",), parameters.get("extra_body"), pictures=pictures)

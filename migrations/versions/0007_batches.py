@@ -155,6 +155,10 @@ _STATEMENTS: Final = (
       ADD COLUMN IF NOT EXISTS stage SMALLINT DEFAULT 0 NOT NULL,
       ADD COLUMN IF NOT EXISTS files UUID[] DEFAULT '{}' NOT NULL
     """,
+    """
+    ALTER TABLE review_decision
+      ADD COLUMN IF NOT EXISTS sealed_note BYTEA
+    """,
 )
 
 

@@ -5,8 +5,9 @@ would do a second time what pydantic and orjson did already, at twice the cost o
 """
 
 from collections.abc import Awaitable, Callable, Coroutine
-from functools import partial
-from typing import Any, Final
+from copy import copy
+from functools import cache, partial
+from typing import Any, Final, Self
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -14,6 +15,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from infra.audit_actor import acting_as
@@ -126,6 +128,13 @@ class DirectRoute(APIRoute):
         super().__init__(path, endpoint, **options)
         self.app = _serve(endpoint)
 
+    def to(self, endpoint: Endpoint) -> Self:
+        """Return this route with another endpoint: FastAPI looks at none of them twice."""
+        route = copy(self)
+        route.endpoint = endpoint
+        route.app = _serve(endpoint)
+        return route
+
 
 def _serve(endpoint: Endpoint) -> ASGIApp:
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
@@ -170,21 +179,29 @@ def create_app(services: Services) -> FastAPI:
             HTTPException: answer_http_exception,
             RequestValidationError: answer_invalid_request,
         },
+        routes=_routes(services),
     )
     app.state.public_url = services.public_url
     app.add_middleware(AccessLog, clock=services.clock, public_url=services.public_url)
     if TRACING.tracer is not None:
         app.add_middleware(Traced)
-    for operation, route in _TENANT_ROUTES:
-        _add(app, operation, _of_tenant(services, operation, route))
-    states = StatePage()
-    _add(app, LIVEZ, partial(livez, services))
-    _add(app, READYZ, partial(readyz, services))
-    _add(app, METRICS, partial(show_metrics, services, states))
-    _add(app, ERRORS, show_errors)
-    _add(app, SHOW_JWKS, partial(show_jwks, services))
-    _add(app, SEND_LINKED_ARTIFACT, partial(send_linked_artifact, services))
     return app
+
+
+def _routes(services: Services) -> list[BaseRoute]:
+    routes = [
+        _drawn(operation).to(_of_tenant(services, operation, route))
+        for operation, route in _TENANT_ROUTES
+    ]
+    of_all: list[tuple[Operation, Endpoint]] = [
+        (LIVEZ, partial(livez, services)),
+        (READYZ, partial(readyz, services)),
+        (METRICS, partial(show_metrics, services, StatePage())),
+        (ERRORS, show_errors),
+        (SHOW_JWKS, partial(show_jwks, services)),
+        (SEND_LINKED_ARTIFACT, partial(send_linked_artifact, services)),
+    ]
+    return [*routes, *(_drawn(operation).to(endpoint) for operation, endpoint in of_all)]
 
 
 _TENANT_ROUTES: Final[tuple[tuple[Operation, TenantRoute], ...]] = (
@@ -248,13 +265,17 @@ def _of_tenant(services: Services, operation: Operation, route: TenantRoute) -> 
         with acting_as(caller.actor):
             return tell_rate(request, await route(services, caller.tenant, request))
 
-    return in_openai_words(services.book, answer) if operation.openai else answer
+    if not operation.openai:
+        return answer
+    return in_openai_words(services.book, answer, of_jobs=operation.tag == "openai")
 
 
-def _add(app: FastAPI, operation: Operation, endpoint: Endpoint) -> None:
-    app.router.add_api_route(
+@cache
+def _drawn(operation: Operation) -> DirectRoute:
+    """Return the route of an operation: drawn once, for every application of the process."""
+    return DirectRoute(
         operation.path,
-        endpoint,
+        _goes_nowhere,
         methods=[operation.method],
         name=operation.name,
         operation_id=operation.name,
@@ -266,5 +287,8 @@ def _add(app: FastAPI, operation: Operation, endpoint: Endpoint) -> None:
         openapi_extra=operation.extra(),
         response_class=Response,
         response_model=None,
-        route_class_override=DirectRoute,
     )
+
+
+async def _goes_nowhere(_request: Request) -> Response:
+    raise NotImplementedError

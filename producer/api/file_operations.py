@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from infra.postgres.tenants import Tenant
-from producer.api.document import IDEMPOTENCY_KEY, answer, parameter, problems
+from producer.api.document import answer, parameter, problems
 from producer.api.file_upload import create_file
 from producer.api.files import (
     LARGEST_PAGE,
@@ -18,6 +18,7 @@ from producer.api.files import (
     show_file,
 )
 from producer.api.operations import Operation
+from producer.api.preferences import LONGEST_IDEMPOTENCY_KEY
 from producer.api.services import Services
 
 _Route = Callable[[Services, Tenant, Request], Awaitable[Response]]
@@ -25,6 +26,13 @@ _Route = Callable[[Services, Tenant, Request], Awaitable[Response]]
 _TAG: Final = "files"
 _ID: Final = parameter(
     "path", "file_id", "The file's id, file-…", pattern="^file-[0-9a-z]{26}$"
+)
+_KEY: Final = parameter(
+    "header",
+    "Idempotency-Key",
+    "The same key with the same upload is the same file, for a day.",
+    minLength=1,
+    maxLength=LONGEST_IDEMPOTENCY_KEY,
 )
 _PATH: Final = "/v1/files/{file_id}"
 _UNKNOWN: Final = problems(_404="This tenant has no such file, or not any more.")
@@ -38,7 +46,7 @@ CREATE_FILE: Final = Operation(
     "used, once this has answered.",
     tag=_TAG,
     openai=True,
-    parameters=[IDEMPOTENCY_KEY],
+    parameters=[_KEY],
     form="FileUpload",
     answers={200: answer("The file.", "FileView", headers=("Idempotent-Replayed",))}
     | problems(

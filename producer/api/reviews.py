@@ -21,6 +21,7 @@ from producer.operator.plans import find
 from producer.reviews.appeals import Appeals
 from producer.reviews.content import ReviewContents
 from producer.reviews.desk import ReviewDesk
+from producer.reviews.notes import ReviewNotes
 from producer.reviews.reports import Reports
 from producer.reviews.shown import review_view, stats_view
 from schemas.errors import NotFoundError
@@ -73,7 +74,8 @@ async def list_some_reviews(services: Services, tenant: Tenant, request: Request
         )
     shown = found[: query.limit]
     following = format_id("rev", shown[-1].id) if len(found) > query.limit else None
-    return page(services, request, [review_view(item) for item in shown], following)
+    notes = ReviewNotes(services.settings)
+    return page(services, request, [review_view(item, notes) for item in shown], following)
 
 
 async def show_review_stats(services: Services, tenant: Tenant, request: Request) -> Response:
@@ -90,7 +92,7 @@ async def show_review(services: Services, tenant: Tenant, request: Request) -> R
     """Answer with one item; with what was written and made, if the key may see it."""
     item = await desk_of(services).get(reviewer_of(tenant, request), _item_id(request))
     if KeyScope.REVIEW not in caller_of(request).scopes:
-        return _answer(review_view(item))
+        return _answer(review_view(item, ReviewNotes(services.settings)))
     return await _with_content(services, item)
 
 
@@ -114,7 +116,7 @@ async def claim_review(services: Services, tenant: Tenant, request: Request) -> 
 async def release_review(services: Services, tenant: Tenant, request: Request) -> Response:
     """Answer with the item, which is free for others."""
     item = await desk_of(services).release(reviewer_of(tenant, request), _item_id(request))
-    return _answer(review_view(item))
+    return _answer(review_view(item, ReviewNotes(services.settings)))
 
 
 async def decide_review(services: Services, tenant: Tenant, request: Request) -> Response:
@@ -123,7 +125,7 @@ async def decide_review(services: Services, tenant: Tenant, request: Request) ->
     said = check(ReviewDecision, body)
     reviewer = reviewer_of(tenant, request)
     item = await desk_of(services).decide(reviewer, _item_id(request), said)
-    return _answer(review_view(item))
+    return _answer(review_view(item, ReviewNotes(services.settings)))
 
 
 async def send_review_picture(services: Services, tenant: Tenant, request: Request) -> Response:
@@ -201,7 +203,8 @@ async def reach_of(
 
 
 async def _with_content(services: Services, item: ReviewItem) -> Response:
-    return _answer(review_view(item, await contents_of(services).look(item)))
+    content = await contents_of(services).look(item)
+    return _answer(review_view(item, ReviewNotes(services.settings), content))
 
 
 async def _body(services: Services, request: Request) -> Any:

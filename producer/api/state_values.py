@@ -5,7 +5,6 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from infra.postgres.batch_reads import open_by_status
 from infra.postgres.receiver_counts import receiver_states
 from infra.postgres.review_decisions import ReviewCount, open_counts
 from infra.postgres.state_counts import (
@@ -15,6 +14,7 @@ from infra.postgres.state_counts import (
     budgets_near_limit,
     delivery_counts,
     lane_states,
+    open_batches,
     tenant_budgets,
     tenant_jobs,
     worker_states,
@@ -45,7 +45,7 @@ async def count_states(
         **values_of_deliveries(await delivery_counts(connection)),
         **values_of_workers(await worker_states(connection, settings.session_ttl)),
     }
-    batches = await open_by_status(connection)
+    batches = await open_batches(connection)
     found[gauges.BATCHES] = {
         (status.word,): float(batches.get(status, 0)) for status in _UNFINISHED_BATCHES
     }

@@ -100,9 +100,7 @@ async def answer_line(
     return await _answer_of_job(line, job, endpoint, reading)
 
 
-def erased_answer(
-    batch_id: UUID, line: int, custom_id: str, job_id: UUID | None
-) -> LineAnswer:
+def erased_answer(batch_id: UUID, line: int, custom_id: str, job_id: UUID | None) -> LineAnswer:
     """Return what stands in the place of a line that was erased."""
     told = BatchLine(line, custom_id, job_id)
     return _failed(job_id or _key_of(batch_id, line), told, LINE_ERASED)

@@ -31,9 +31,7 @@ async def without_erased(
         for draft in drafts
         if draft.new is not None and draft.new.end_user is not None
     }
-    gone = await erased_since(
-        connection, file.tenant_id, set(people.values()), file.created_at
-    )
+    gone = await erased_since(connection, file.tenant_id, set(people.values()), file.created_at)
     if not gone:
         return drafts
     return [

@@ -17,6 +17,7 @@ from infra.postgres.batch_leases import claim_batches, let_go_of_batches, renew_
 from infra.postgres.batch_steps import BatchLostError
 from infra.postgres.engine import transaction
 from producer.batches.parts import BatchParts
+from producer.batches.patience import Patience
 from producer.batches.run import BatchRun
 from schemas.errors import DatabaseUnavailableError, GenqError
 from schemas.ids import format_id
@@ -31,6 +32,9 @@ _RENEWALS: Final = 4
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 30.0
 _LEAVING_SECONDS: Final = 2.0
+# What a server behind, or a person, may mend: it is waited for. All else is a fault of genq's
+# own, and comes again however often the step is done.
+_MENDED_OUTSIDE: Final = (GenqError, OSError)
 
 _log: Final = structlog.get_logger()
 
@@ -115,7 +119,7 @@ class BatchKeeper:
                 run.note(found.get(key))
 
     async def _work(self, run: BatchRun) -> None:
-        failures = 0
+        failures, patience = 0, self._patience()
         try:
             while True:
                 pause: float | None
@@ -123,7 +127,8 @@ class BatchKeeper:
                     turns = self._heavy if run.heavy else self._light
                     async with turns.of(run.batch.tenant_id):
                         pause = await run.step()
-                    failures = 0
+                    if failures:
+                        failures, patience = 0, self._patience()
                 except BatchLostError:
                     return
                 except Exception as error:  # noqa: BLE001 - the others go on, and it is tried again
@@ -131,6 +136,8 @@ class BatchKeeper:
                     pause = min(_FIRST_PAUSE * 2 ** (failures - 1), _LONGEST_PAUSE)
                     _tell(run, error)
                     run.doubt()
+                    if not isinstance(error, _MENDED_OUTSIDE) and not patience.lasts():
+                        await _abandon(run)
                 if pause is None:
                     return
                 await asyncio.sleep(pause)
@@ -138,11 +145,23 @@ class BatchKeeper:
             if self._runs.get(run.kept.id) is run:
                 del self._runs[run.kept.id], self._tasks[run.kept.id]
 
+    def _patience(self) -> Patience:
+        return Patience(self._parts.clock, self._parts.settings.batch_patience)
+
     def _drop(self, batch_id: UUID) -> None:
         task = self._tasks.pop(batch_id, None)
         self._runs.pop(batch_id, None)
         if task is not None:
             task.cancel()
+
+
+async def _abandon(run: BatchRun) -> None:
+    """End a batch that genq cannot go on with; what cannot be ended now is tried again."""
+    with suppress(BatchLostError):
+        try:
+            await run.abandon()
+        except Exception as error:  # noqa: BLE001 - it goes on as before
+            _tell(run, error)
 
 
 def _tell(run: BatchRun, error: Exception) -> None:

@@ -53,9 +53,9 @@ class LineDraft:
         """Whether it was answered, and well."""
         return self.answer is not None and self.answer["status_code"] == _OK
 
-    def refused(self, error: GenqError, public_url: str) -> "LineDraft":
+    def refused(self, error: GenqError, public_url: str, *, of_job: bool = True) -> "LineDraft":
         """Return the line as one that cannot become a job."""
-        status, body = refusal_of_error(error, public_url=public_url)
+        status, body = refusal_of_error(error, public_url=public_url, of_job=of_job)
         return replace(self, new=None, answer={"status_code": status, "body": body})
 
 
@@ -105,7 +105,8 @@ class LineDrafter:
         except GenqError as error:
             if not is_refusal(error):
                 raise
-            return plain.refused(error, self._public_url)
+            of_job = self._batch.endpoint != MODERATIONS
+            return plain.refused(error, self._public_url, of_job=of_job)
         except Exception:  # noqa: BLE001 - one line that fails must not hold up the others
             _log.exception(
                 "batch_line_failed",

@@ -54,6 +54,7 @@ class Outputs:
         usage: Summed over the answers; ``None``: none tells any.
         unread: Lines that succeeded and whose answers cannot be read, by the code and the
             message of their errors: they have failed now.
+        erased: Lines that had said nothing any more.
     """
 
     output: FileRecord | None

@@ -36,7 +36,7 @@ from producer.batches.validation import entry
 from schemas.batch import BatchStatus, LineOutcome
 from schemas.batch_record import BatchRecord
 from schemas.cancel_request import CancelRequest
-from schemas.errors import ObjectMissingError
+from schemas.errors import InternalError, ObjectMissingError
 from schemas.ids import format_id
 from schemas.stored_file import FileRecord
 
@@ -94,6 +94,20 @@ class BatchRun:
         """Look again before the next step: whether the last one was committed is unknown."""
         self._known = False
 
+    async def abandon(self) -> None:
+        """End it as failed: genq itself cannot go on with it.
+
+        What has ended stays in its results; what has not is cancelled.
+
+        Raises:
+            BatchLostError: Somebody else keeps it.
+            GenqError: A server behind is away.
+        """
+        message = "genq failed to go on with this batch. What has ended is in its results."
+        fault = entry(InternalError.code, message)
+        await self._end(End(BatchStatus.FAILED, self.batch.total, errors=[fault]))
+        await self._cancel_jobs()
+
     async def step(self) -> float | None:
         """Do the next thing; return how long to wait then, ``None`` if the batch has ended.
 
@@ -134,7 +148,9 @@ class BatchRun:
 
     async def _validate(self) -> float | None:
         if time_left(self._parts, self.batch).total_seconds() <= 0:
-            return await self._end(End(BatchStatus.EXPIRED, 0))
+            message = "The completion window was over before the input file was read."
+            fault = entry("input_file_not_read", message, param="input_file_id")
+            return await self._end(End(BatchStatus.EXPIRED, 0, errors=[fault]))
         found = await validate_input(self._parts, self.batch, self._file, self._given_up)
         if self._given_up():
             return _AT_ONCE

@@ -1,7 +1,9 @@
 """What the answers of a batch used, summed in the names of OpenAI's batch object. Pure."""
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, Final, cast
+
+_MOST: Final = 2**63 - 1
 
 
 class UsageSum:
@@ -33,12 +35,17 @@ class UsageSum:
         if not self._told:
             return None
         return {
-            "input_tokens": self._input,
-            "input_tokens_details": {"cached_tokens": self._cached},
-            "output_tokens": self._output,
-            "output_tokens_details": {"reasoning_tokens": self._reasoning},
-            "total_tokens": self._total,
+            "input_tokens": _storable(self._input),
+            "input_tokens_details": {"cached_tokens": _storable(self._cached)},
+            "output_tokens": _storable(self._output),
+            "output_tokens_details": {"reasoning_tokens": _storable(self._reasoning)},
+            "total_tokens": _storable(self._total),
         }
+
+
+def _storable(number: int) -> int:
+    """Return a number as JSON may have it, whatever a model server counted."""
+    return min(number, _MOST)
 
 
 def _number(usage: Mapping[str, Any], *names: str) -> int:

@@ -4,6 +4,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
@@ -70,11 +71,20 @@ class CallBook:
                 job_id = await attach_call(
                     connection, tenant_id, digest, seconds=seconds, others=others, unsure=one
                 )
-            known = job_id in {None, one}
+            known = job_id == one
             return job_id
         finally:
             if one is not None and not known:
                 self._note_unsure(same, one)
+
+    def again(self, call: Held) -> Held:
+        """Return a repetition that found no job, as it is to be written.
+
+        If nobody knows yet whether a job was written for it, it gets that one's id: whichever
+        write comes second, writes nothing.
+        """
+        one = self._take_unsure((call.tenant_id, call.digest))
+        return call if one is None else replace(call, job_id=one)
 
     @contextmanager
     def unsure(self, call: Held | None) -> Generator[None]:

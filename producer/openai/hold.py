@@ -123,11 +123,10 @@ async def answer_taken(services: Services, call: TakenCall, request: Request) ->
         GenqError: The job's end cannot be told.
     """
     line = Line(request.receive)
+    ended = services.waiters.ended(call.job, seconds=call.seconds, receive=line.receive)
     try:
         with HELD_CALLS.track_inprogress():
-            job = await services.waiters.ended(
-                call.job, seconds=call.seconds, receive=line.receive
-            )
+            job = await ended
     except BaseException:
         await let_go(services, call)
         raise
@@ -158,8 +157,7 @@ async def take_call(
     headers = request.headers
     seconds = hold_seconds(headers, services.settings.facade_max_hold.total_seconds())
     key = idempotency_key(headers, endpoint.path)
-    # Refused before there is a job.
-    cancels(headers)
+    cancels(headers)  # refused before there is a job
     models = picture_models(services.settings.model_servers)
     wanted = endpoint.request_of(body, replace(defaults_of(headers), image_models=models))
     # What has a key is found by it, by whoever sends it again.
@@ -172,6 +170,7 @@ async def take_call(
         if found is not None:
             CALLS_ATTACHED.inc()
             return call.of(found)
+        held = services.book.again(held)
     with services.book.unsure(held):
         submitted = await services.submitter.submit(
             tenant,

@@ -112,6 +112,7 @@ def refusal_of_error(
     error_id: str | None = None,
     request_id: str | None = None,
     public_url: str = "",
+    of_job: bool = True,
 ) -> tuple[int, dict[str, Any]]:
     """Return status and body that tell of ``error``.
 
@@ -120,6 +121,7 @@ def refusal_of_error(
         error_id: ``err_…``, shared with the log; made if there is none yet.
         request_id: ``X-Request-Id`` of this exchange.
         public_url: Where the page of errors is served, without a final slash.
+        of_job: Its places are in a job's request, whose input the body is; else in the body.
     """
     body = problem_body(
         error,
@@ -129,11 +131,13 @@ def refusal_of_error(
     )
     code: str = body["code"]
     status = body["status"] = _status(code)
-    fields = [FieldError(_openai_pointer(f.pointer), f.message, f.rule) for f in error.fields]
-    for told, field in zip(body["errors"], fields, strict=False):
-        told["pointer"] = field.pointer
-    # Kinds are genq's own; its jobs' input is the body itself here.
-    message = _OF_A_KIND.sub("", body["detail"]).replace(_OUR_JOBS, "")
+    fields, message = list(error.fields), body["detail"]
+    if of_job:
+        fields = [FieldError(_openai_pointer(f.pointer), f.message, f.rule) for f in fields]
+        for told, field in zip(body["errors"], fields, strict=False):
+            told["pointer"] = field.pointer
+        # Kinds are genq's own; its jobs' input is the body itself here.
+        message = _OF_A_KIND.sub("", message).replace(_OUR_JOBS, "")
     if MEANINGS[code].detail is None:
         message = _message(message, fields)
     parameter = _parameter(fields[0].pointer) or None if fields else None

@@ -20,7 +20,6 @@ from infra.spool import open_spool
 from producer.batches.file_lines import pieces_of
 from producer.breather import Breather
 from producer.privacy.line_choice import RawLine
-from schemas.errors import ObjectStoreError
 from schemas.stored_file import FilePurpose, FileRecord
 
 
@@ -116,13 +115,17 @@ class Rewriting:
 def _beside(file: FileRecord, copy_id: UUID) -> FileRecord:
     """Return the row under which the new bytes are stored: nobody sees it, ever."""
     return replace(
-        file, id=copy_id, purpose=FilePurpose.USER_DATA, key=None, batch_id=None
+        file,
+        id=copy_id,
+        purpose=FilePurpose.USER_DATA,
+        key=None,
+        batch_id=None,
+        # It goes when the file has other bytes, and not before.
+        expires_at=None,
     )
 
 
-async def _lines_of(
-    pieces: AsyncIterator[bytes], longest: int
-) -> AsyncGenerator[RawLine]:
+async def _lines_of(pieces: AsyncIterator[bytes], longest: int) -> AsyncGenerator[RawLine]:
     number, size, held, passing = 1, 0, list[bytes](), False
     async for piece in pieces:
         *ended, rest = piece.split(b"\n")

@@ -9,7 +9,6 @@ from infra.postgres.erased_lines import ErasedLine
 from producer.api.bodies import encode
 from producer.batches.answers import erased_answer
 from producer.batches.erased_marks import emptied, people_in
-from schemas.ids import InvalidIdError, parse_id
 
 _BOM: Final = b"\xef\xbb\xbf"
 _MOST_NAMES: Final = 10_000
@@ -71,9 +70,7 @@ class AnswerLines:
         met: How many lines of this erasure were found, emptied here before or not.
     """
 
-    def __init__(
-        self, batch_id: UUID, erased: Sequence[ErasedLine], erasure_id: UUID
-    ) -> None:
+    def __init__(self, batch_id: UUID, erased: Sequence[ErasedLine], erasure_id: UUID) -> None:
         self.met = 0
         self._erasure_id = erasure_id
         self._lines: dict[bytes, tuple[bytes, bool]] = {}

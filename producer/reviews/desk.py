@@ -25,6 +25,7 @@ from infra.settings import Settings
 from infra.telemetry.review_metrics import count_review
 from producer.reviews.appeals import Appeals, Requeue
 from producer.reviews.effects import Effect, Effects
+from producer.reviews.notes import ReviewNotes
 from schemas.errors import NotFoundError, ObjectMissingError
 from schemas.ids import format_id
 from schemas.job import iso_ms
@@ -62,7 +63,7 @@ class ReviewDesk:
 
     Args:
         engine: Connections; whatever its isolation, these transactions are whole.
-        settings: The keys of what waits.
+        settings: The keys of what waits, and of what reviewers write.
         store: Has the pictures that wait.
         doorbells: Rung after each commit.
         appeals: Does over what should not have been blocked.
@@ -78,6 +79,7 @@ class ReviewDesk:
     ) -> None:
         self._engine = whole_transactions(engine)
         self._effects = Effects(settings, store)
+        self._notes = ReviewNotes(settings)
         self._doorbells = doorbells
         self._appeals = appeals
 
@@ -187,7 +189,7 @@ class ReviewDesk:
             reviewer=reviewer.name,
             decision=said.decision,
             reason=said.reason,
-            note=said.note,
+            note=self._notes.sealed(item.id, reviewer.name, said.note),
         ):
             raise ReviewBarredError(_BARRED)
         effect: Effect | None = None

@@ -7,11 +7,14 @@ from typing import Any
 from infra.postgres.appeals import Appeal
 from infra.postgres.review_decisions import DecisionCount, ReviewCount
 from infra.postgres.review_queue import ReviewItem, SaidBefore
+from producer.reviews.notes import ReviewNotes
 from schemas.ids import format_id
 from schemas.job import iso_ms
 
 
-def review_view(item: ReviewItem, content: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def review_view(
+    item: ReviewItem, notes: ReviewNotes, content: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Return exactly the fields of ``ReviewView``."""
     claimed = item.claimed and item.claimed_until is not None
     return {
@@ -34,7 +37,7 @@ def review_view(item: ReviewItem, content: Mapping[str, Any] | None = None) -> d
         "created_at": iso_ms(item.created_at),
         "decided_at": _when(item.decided_at),
         "verdict": _verdict(item.verdict),
-        "decisions": [_said(one) for one in item.said],
+        "decisions": [_said(one, notes.words_of(item.id, one)) for one in item.said],
         "reports": item.reports,
         "content": content,
     }
@@ -84,12 +87,12 @@ def _verdict(verdict: Mapping[str, Any]) -> dict[str, Any] | None:
     return {name: verdict[name] for name in names}
 
 
-def _said(one: SaidBefore) -> dict[str, Any]:
+def _said(one: SaidBefore, note: str | None) -> dict[str, Any]:
     return {
         "reviewer": one.reviewer,
         "decision": one.decision.value,
         "reason": one.reason,
-        "note": one.note,
+        "note": note,
         "at": iso_ms(datetime.fromisoformat(one.at)),
     }
 

@@ -132,8 +132,10 @@ review_decision = Table(
     # approve, reject, escalate.
     Column("decision", Text, nullable=False),
     Column("reason", Text, nullable=False),
+    # In the clear by releases that sealed none; read, and not written any more.
     Column("note", Text),
     Column("at", DateTime(timezone=True), nullable=False, server_default=_NOW),
+    Column("sealed_note", LargeBinary),
 )
 
 # One appeal per job. State: 0 open, 1 upheld, 2 overturned.

@@ -2,10 +2,12 @@
 
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from infra.clock import SystemClock
-from infra.postgres.engine import transaction, whole_transactions
+from infra.postgres.engine import engine_url, transaction, whole_transactions
 from infra.safety.decide import decide
 from infra.safety.policies import Policies
 from infra.safety.policy_file import default_policy
@@ -15,6 +17,7 @@ from infra.settings import Settings
 from infra.subjects import subject_of
 from producer.safety.owner import PolicyOwner
 from producer.safety.sanctions import lift
+from schemas.errors import DatabaseUnavailableError
 from schemas.policy import resolve
 from schemas.policy_duties import StrikeWeights
 from schemas.safety import Finding
@@ -93,6 +96,34 @@ def test_five_blocks_in_an_hour_lead_to_the_slow_queue_and_a_lift_ends_it(
         assert await watch.of(ALICE) is None
         await watch.add(_blocked(ALICE, 30))
         assert await watch.of(ALICE) is None
+
+    run(settings, scenario)
+
+
+def test_a_process_that_begins_without_postgresql_lets_nobody_in_unseen(
+    settings: Settings,
+) -> None:
+    """Who is suspended is so from the first moment on; who waited for the look is told, too."""
+
+    async def scenario(api: Served) -> None:
+        watch = _Watch(api)
+        await watch.add(*(_blocked(ALICE, n, evaded=True) for n in range(7)))
+        known = watch._sanctions._engine
+        away = create_async_engine(engine_url("postgresql://nobody@127.0.0.1:1/none"))
+        watch._sanctions._engine = away
+        for subject in (ALICE, BOB):
+            with pytest.raises(DatabaseUnavailableError):
+                await watch.of(subject)
+        watch._sanctions._engine = known
+        found = await watch.of(ALICE, later=0)
+        assert found is not None
+        assert found.suspended
+        # From here on what is known counts, whether PostgreSQL is there or not.
+        watch._sanctions._engine = away
+        found = await watch.of(ALICE)
+        assert found is not None
+        assert found.suspended
+        await away.dispose()
 
     run(settings, scenario)
 

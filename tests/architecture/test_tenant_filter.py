@@ -54,15 +54,15 @@ WAIVERS: Final[Mapping[str, str]] = {
     "policies._ACTIVE": "for the cache of a process, which gives each tenant its own",
     "positions._EXPLAIN_LANE": _NUMBERS,
     "provenance._NEAR": "whether anybody made it here; of others' results nothing else is told",
-    "state_counts._ACTIVE": _NUMBERS,
-    "state_counts._DELIVERIES": _NUMBERS,
-    "state_counts._LANES": _NUMBERS,
     "subject_keys._ERASED": "pseudonyms alone, for this process to forget",
     "strikes._SINCE": "for the cache of a process, which sorts them by tenant and person",
     "submit._WRITTEN_BEFORE": _OWN,
     "hold._HOLD_NEW": "by ids of jobs that the same transaction has written for the tenant",
     "unique_jobs._IS_LIVE": "by the id of a job that holds a key of the tenant",
 } | dict.fromkeys((
+    "state_counts._ACTIVE", "state_counts._BATCHES", "state_counts._DELIVERIES",
+    "state_counts._LANES",
+), _NUMBERS) | dict.fromkeys((
     "cancel._MARK", "dead_letters._HISTORY", "erase_content._JOBS", "erase_content._KEYS",
     "erase_content._PENDING", "erase_content._PROMPTS", "erase_content._RESULTS",
     "job_files._LEAVE_OF_JOBS", "schedules._RUNS", "schedules._SERVED",

@@ -1,26 +1,35 @@
 """Attach: a call that OpenAI's client repeats by itself finds the job that it left behind."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 
 import httpx2
 import pytest
 
+from infra.postgres.budget_plans import put_budget
 from infra.postgres.engine import transaction
 from infra.postgres.held_calls import forget_calls
 from infra.settings import Settings
 from producer.api.services import Services
 from producer.submit import Submitted, Submitter
+from schemas.budget import Budget, BudgetPeriod, BudgetUnit, OnExhausted
 from schemas.errors import DatabaseUnavailableError
 from tests.api.served import Served, new_key, run
-from tests.api.test_budgets import set_budget
 from tests.facade.scene import CHAT, HELLO, SHORT, Scene, play
 from tests.fixtures.until import until
 
 REPEATED: Final = {"x-stainless-retry-count": "1"}
+PLENTY: Final = Budget(
+    end_user="",
+    unit=BudgetUnit.TOKENS,
+    period=BudgetPeriod.DAY,
+    amount=100_000,
+    on_exhausted=OnExhausted.REJECT,
+)
 CHAT_JOB: Final = {"kind": "chat", "input": {"messages": HELLO}}
 # How many jobs there are, and how many of them were written with their calls.
 _TOGETHER: Final = (
@@ -48,13 +57,10 @@ def test_a_call_whose_time_is_up_attaches_to_its_job_by_itself(
     play(settings, scenario, facade_max_hold=SHORT)
 
 
-@pytest.mark.parametrize("budgeted", [False, True])
 def test_a_call_is_written_with_its_job_and_only_where_there_is_one(
-    settings: Settings, *, budgeted: bool
+    settings: Settings,
 ) -> None:
     async def scenario(here: Scene) -> None:
-        if budgeted:
-            await set_budget(here.api, unit="tokens", amount=100_000)
         # Alone, some in one statement, and under a unique key.
         asked = [here.chat()]
         await here.job()
@@ -69,20 +75,36 @@ def test_a_call_is_written_with_its_job_and_only_where_there_is_one(
             await here.api.end(job, text=job)
         await asyncio.gather(*asked)
 
+        # Where there is a budget as well.
+        services = here.api.services
+        here.client = here.client.with_options(api_key=await new_key(services, "globex"))
+        [(tenant,)] = await here.sql("SELECT id FROM tenant WHERE name = 'globex'")
+        async with transaction(services.engine) as connection:
+            await put_budget(connection, tenant, PLENTY)
+        asked = [here.chat()]
+        await here.waited_for(1)
+        assert await here.sql(f"{_TOGETHER} WHERE j.tenant_id = :id", id=tenant) == [(1, 1)]
+        assert await here.sql("SELECT sum(reserved) > 0 FROM budget_use") == [(True,)]
+        asked[0].cancel()
+
     play(settings, scenario)
 
 
 class Deaf(Submitter):
-    """Hears nothing of its first two jobs, although they are written."""
+    """Hears nothing of its first three jobs: two are written, and one will be."""
 
-    written = 0
+    asked = 0
+    late: Callable[[], Awaitable[Submitted]]
 
     async def submit(self, *given: Any, **more: Any) -> Submitted:
-        submitted = await super().submit(*given, **more)
-        self.written += 1
-        if self.written <= 2:
-            raise DatabaseUnavailableError("the answer to the commit was lost")
-        return submitted
+        self.asked += 1
+        if self.asked == 3:
+            self.late = partial(super().submit, *given, **more)
+        else:
+            submitted = await super().submit(*given, **more)
+            if self.asked > 2:
+                return submitted
+        raise DatabaseUnavailableError("the answer to the commit was lost")
 
 
 def test_jobs_that_were_written_although_their_calls_were_refused_are_the_repetitions(
@@ -92,18 +114,20 @@ def test_jobs_that_were_written_although_their_calls_were_refused_are_the_repeti
         async def call(headers: dict[str, str]) -> httpx2.Response:
             return await api.http.post("/v1/chat/completions", json=CHAT, headers=headers)
 
-        refused = [await call({}) for _ in range(2)]
-        assert [answer.status_code for answer in refused] == [503, 503]
-        # Each of them comes back; so does a third, which never became a job.
-        soon = {**REPEATED, "x-stainless-read-timeout": "5"}
-        again = [asyncio.create_task(call(soon)) for _ in range(3)]
-        await until(lambda: api.services.waiters.waiting >= 3, "all three wait")
+        refused = [await call({}) for _ in range(3)]
+        assert [answer.status_code for answer in refused] == [503] * 3
+        # Each of them comes back; so does a fourth, which nobody ever wrote.
+        again = [asyncio.create_task(call(REPEATED)) for _ in range(4)]
+        await until(lambda: api.services.waiters.waiting == 4, "all four wait")
+        deaf = api.services.submitter
+        assert isinstance(deaf, Deaf)
+        await deaf.late()
         listed = (await api.http.get("/v1/jobs")).json()["data"]
         for job in listed:
             await api.end(job["id"], text=job["id"])
         answers = [await each for each in again]
 
-        assert len(listed) == 3
+        assert len(listed) == 4
         assert {words(answer) for answer in answers} == {job["id"] for job in listed}
 
     def change(opened: Services) -> Services:

@@ -1,8 +1,10 @@
 """Every batch ends, and its numbers and files say the same, whatever cannot be read."""
 
+import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, BinaryIO, Final
 
 import orjson
 import pytest
@@ -13,11 +15,12 @@ from infra.postgres.batch_reads import line_faults
 from infra.postgres.files import get_file
 from producer.batch_results import page_of, results
 from producer.batches.answers import UNREAD
+from producer.batches.keeper import BatchKeeper
 from producer.batches.run import BatchRun
 from producer.openai.images import ImageGenerations
 from schemas.batch import BatchStatus
 from schemas.batch_view import batch_view
-from schemas.errors import ModelError, ObjectStoreError
+from schemas.errors import ObjectStoreError
 from tests.fixtures.kept_batches import Batches, Told, ids, line, lines
 
 BODY: Final = {"model": "test-image", "prompt": "a kite", "response_format": "b64_json"}
@@ -214,32 +217,63 @@ def test_a_batch_whose_input_is_never_to_be_read_ends_when_its_time_is_up(
     assert_numbers_add_up(batches, run, told)
 
 
-@pytest.mark.parametrize("how", ["all failed", "half failed", "expired", "cancelled"])
-def test_failed_counts_what_failed_and_the_numbers_add_up(batches: Batches, how: str) -> None:
-    batch = batches.create(lines(10), max_parallel=6)
-    batches.genq.provider.failures.extend(
-        [ModelError("no")] * (10 if how == "all failed" else 2)
-    )
+def test_numbers_that_no_answer_can_have_stop_neither_files_nor_results(
+    batches: Batches, store: Refusing
+) -> None:
+    run = painted(batches, 2)
+    batches.genq.sql("""UPDATE result SET body = body || '{"usage": {"input_tokens": 1e30}}'""")
+
+    assert [one["custom_id"] for one in shown(batches, run)] == ids(1, 2)
+    assert batches.finish(run).answered == ids(1, 2)
+
+    usage = batches.read(run.batch.id).usage
+    assert usage
+    assert usage["input_tokens"] == 2**63 - 1
+
+
+def test_a_batch_whose_window_is_over_before_its_file_was_read_says_so(
+    batches: Batches,
+) -> None:
+    batch = batches.create(lines(2))
+    batches.genq.sql("UPDATE batch SET expires_at = now() - interval '1 second'")
+
+    batches.finish(batches.claim())
+
+    done = batches.read(batch)
+    assert done.status is BatchStatus.EXPIRED
+    assert [one["code"] for one in done.errors or ()] == ["input_file_not_read"]
+
+
+class Faulty(DirectoryStore):
+    """Has a fault that no waiting mends."""
+
+    async def put_file(self, key: str, source: Path | BinaryIO, content_type: str) -> None:
+        raise TypeError("a fault of genq's own")
+
+
+def test_a_batch_that_genq_itself_cannot_go_on_with_ends_and_says_so(
+    batches: Batches,
+) -> None:
+    patient(batches, timedelta(0))
+    batch = batches.create(lines(3))
     run = batches.claim()
-    batches.keep_until(run, lambda run: run.batch.lines_read == 6)
-    batches.work(most=4)
-    batches.keep_until(run, lambda run: run.batch.completed + run.batch.failed == 4)
-    if how == "expired":
-        past = "now() - interval '1 second'"
-        batches.genq.sql(f"UPDATE batch SET expires_at = {past}")
-        batches.genq.sql(f"UPDATE live SET deadline = {past}")
-        batches.genq.reap()
-        run = batches.claim()
-    if how == "cancelled":
-        batches.cancel(batch)
+    batches.keep_until(run, lambda run: run.batch.lines_read == 3)
+    batches.work()
+    batches.genq.sql("UPDATE batch SET lease_until = NULL")
+    batches.genq.store = Faulty(batches.genq.objects)
+    keeper = BatchKeeper(batches.parts())
 
-    told = batches.finish(run)
+    async def keep() -> None:
+        async with asyncio.timeout(20):
+            await keeper.keep()
+            await asyncio.gather(*keeper._tasks.values())
+        await keeper.close()
 
-    assert_numbers_add_up(batches, run, told)
-    view = batch_view(batches.read(batch), "", now=batches.read(batch).created_at)
-    assert (view["status"], *view["request_counts"].values()) == {
-        "all failed": ("completed", 10, 0, 10),
-        "half failed": ("completed", 10, 8, 2),
-        "expired": ("expired", 10, 2, 2),
-        "cancelled": ("cancelled", 10, 2, 2),
-    }[how]
+    batches.genq.do(keep())
+
+    done = batches.read(batch)
+    assert done.status is BatchStatus.FAILED
+    assert [one["code"] for one in done.errors or ()] == ["internal_error"]
+    assert (done.total, done.completed) == (3, 3)
+    assert [one["custom_id"] for one in shown(batches, run)] == ids(1, 2, 3)
+    assert [name for name, _ in batches.events()] == ["batch.failed"]

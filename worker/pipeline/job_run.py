@@ -1,7 +1,7 @@
 """What one attempt has learned so far: the value that travels through the stages."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.claim import Claim
@@ -61,7 +61,7 @@ class JobRun:
         if usage:
             kept["usage"] = usage
         if self.served_by is not None:
-            kept["served_by"] = asdict(self.served_by)
+            kept["served_by"] = {"model": self.served_by.model, "server": self.served_by.server}
         if self.output.text is not None:
             kept["text"] = self.output.text
         return kept

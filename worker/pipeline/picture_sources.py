@@ -87,9 +87,7 @@ class StoredPictures:
         except (InvalidIdError, ObjectMissingError):
             raise _fault(place, "is not there, or not any more") from None
 
-    async def _found(
-        self, tenant_id: int, reference: str, place: str
-    ) -> FileRecord | Artifact:
+    async def _found(self, tenant_id: int, reference: str, place: str) -> FileRecord | Artifact:
         """Return what a picture is."""
         async with transaction(self._engine) as connection:
             if reference.startswith("file-"):

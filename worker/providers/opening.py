@@ -16,9 +16,10 @@ from infra.http.forward_proxy import ForwardProxy
 from infra.http.opening import open_outbound
 from infra.http.outbound_policy import OutboundPolicy
 from schemas.errors import SettingsError
-from schemas.model_catalog import ModelServer
+from schemas.model_catalog import ModelServer, Protocol
 from worker.progress import LiveNews
 from worker.providers.answer_limit import AnswerLimit
+from worker.providers.cog_api import CogProvider
 from worker.providers.downloads import PictureDownloads
 from worker.providers.openai_api import OpenAIProvider
 from worker.providers.provider import Provider, Providers
@@ -75,6 +76,15 @@ async def open_providers(
         )
         providers: dict[str, Provider] = {}
         for server in servers:
+            _refuse_unusable_key(server)
+            if server.protocol is Protocol.COG:
+                session = await closing.enter_async_context(_cog_session(server, silence))
+                cog = CogProvider(
+                    server, session=session, downloads=downloads, clock=clock, news=news
+                )
+                closing.push_async_callback(cog.close)
+                providers[server.name] = cog
+                continue
             client = _client(server, silence, closed)
             closing.push_async_callback(client.close)
             providers[server.name] = OpenAIProvider(
@@ -83,13 +93,35 @@ async def open_providers(
         return Providers(providers, closing.pop_all())
 
 
-def _client(server: ModelServer, silence: timedelta, closed: Closed | None) -> AsyncOpenAI:
+def _refuse_unusable_key(server: ModelServer) -> None:
     key = server.api_key.get_secret_value()
     if not (key.isascii() and key.isprintable()):
         raise SettingsError(f"model_servers: {server.name}: api_key cannot stand in a header")
+
+
+def _cog_session(server: ModelServer, silence: timedelta) -> aiohttp.ClientSession:
+    session = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(
+            # One more for each call that is cancelled.
+            limit=2 * server.concurrency,
+            keepalive_timeout=_KEEP_ALIVE_SECONDS,
+        ),
+        # A prediction says nothing until it has ended.
+        timeout=aiohttp.ClientTimeout(
+            total=silence.total_seconds(), sock_connect=CONNECT_SECONDS
+        ),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+    )
+    # It would send a PUT twice where a connection breaks: outcome.decide retries, nobody else.
+    setattr(session, "_retry_connection", False)  # noqa: B010 - aiohttp has no other switch
+    return session
+
+
+def _client(server: ModelServer, silence: timedelta, closed: Closed | None) -> AsyncOpenAI:
     try:
         client = AsyncOpenAI(
-            api_key=key or "none",
+            api_key=server.api_key.get_secret_value() or "none",
             base_url=server.base_url,
             # outcome.decide retries; nobody else does.
             max_retries=0,

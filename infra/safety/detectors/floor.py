@@ -17,14 +17,15 @@ RULES: Final = PACKAGE_DATA / "floor_rules.toml"
 # What a negative prompt lists stands between these, each for itself.
 _LISTED: Final = re.compile(r"[^,;|\n]+")
 _NAMES: Final = 3
-"""Words of a list that only name what is to stay away: to name it is why such lists are."""
+_NAMES_LETTERS: Final = 32
+"""Words, and letters, that only name what is to stay away: for that there are such lists."""
 
 
 class FloorDetector:
     """Finds the three categories that no policy can loosen, by words near each other.
 
-    It knows English best, and some German, French, Spanish and Chinese. Of a negative prompt it
-    reads each part of the list by itself: ``nude, child`` asks for nothing, and a sentence does.
+    It knows English best, and some German, French, Spanish and Chinese. Of a negative prompt
+    it reads each part of the list by itself: ``nude, child`` asks for nothing, a sentence does.
     """
 
     name: Final = "FloorDetector"
@@ -57,10 +58,10 @@ class FloorDetector:
         for text in (reading.text, *reading.variants):
             own = text is reading.text
             for part in _LISTED.finditer(text):
-                if len(part.group().split()) <= _NAMES:
+                said, start = part.group(), part.start()
+                if len(said.split()) <= _NAMES and len(said) <= _NAMES_LETTERS:
                     continue
-                start = part.start()
-                for hit in self._rules.hits(plain(part.group()), part.group()):
+                for hit in self._rules.hits(plain(said), said):
                     yield replace(hit, start=hit.start + start, end=hit.end + start), own
 
     def _finding(

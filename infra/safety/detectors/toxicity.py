@@ -6,7 +6,7 @@ from typing import Final
 
 from infra.safety.classifier import HARM, TextClassifier
 from infra.safety.reading import Reading
-from infra.safety.sentences import MOST, pieces_of
+from infra.safety.sentences import MOST, looked_at, pieces_of
 from schemas.safety import Coverage, Finding, Medium, Stage
 
 _WORTH_TELLING: Final = 0.05
@@ -57,7 +57,7 @@ class ToxicityFilter:
     def _scores(self, text: str, doubt: float) -> tuple[Mapping[str, float], bool]:
         """Return the scores of a text, and whether all of it was looked at."""
         pieces = pieces_of(text)
-        found = self._classifier.scores(pieces[:MOST] or [text])
+        found = self._classifier.scores(looked_at(pieces) or [text])
         if len(found) == 1:
             return found[0], True
         least = doubt * math.log(len(found))

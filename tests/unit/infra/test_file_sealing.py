@@ -1,4 +1,4 @@
-"""Sealed files: every part reads as it was written, and nothing that was changed reads at all."""
+"""Sealed files: every part reads as it was written, and what was changed does not read."""
 
 import asyncio
 import io

@@ -69,13 +69,19 @@ def test_floors_look_first_and_long_texts_are_read_beside_the_loop() -> None:
     assert "MainThread" not in {thread for _, thread in looks}
 
 
-def test_of_a_negative_prompt_only_data_and_secrets_count() -> None:
+def test_of_a_negative_prompt_only_floors_lists_data_and_secrets_count() -> None:
     rules, models = Frank("PersonalDataFilter"), Frank()
     moderator = Moderator(Detectors(rules=(rules,), models=(models,)), SystemClock())
     subject = prompt("nude [pii.email 0.9]", negative=True)
     verdict = asyncio.run(moderator.evaluate(subject, POLICY))
     assert models.seen == []
     assert verdict.categories == {"pii.email": 0.9}
+    never = prompt("[undress_real_person 0.9]", negative=True)
+    floors, lists = (Frank("FloorDetector"),), (Listing("HashListDetector", []),)
+    for detectors in (Detectors(floors=floors), Detectors(lists=lists)):
+        strict = Moderator(detectors, SystemClock())
+        assert asyncio.run(strict.evaluate(never, POLICY)).action is Action.BLOCK
+        assert strict.evaluate_floor(never, POLICY).action is Action.BLOCK
     long = asyncio.run(moderator.evaluate(prompt("a" * 2_001, negative=True), POLICY))
     assert long.reasons[0].rule == "limits.negative_chars"
 
