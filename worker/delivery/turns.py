@@ -32,7 +32,8 @@ class Places:
         unproven: Over all lanes whose last attempt did not succeed, or that were never tried.
         first: Kept beside ``unproven`` for the first requests of lanes that were never tried,
             one each, which find out whether it hangs; at most a fifth of ``per_tenant`` for
-            one tenant.
+            one tenant, and no more than it leaves free: however many tenants' receivers hang,
+            the next tenant's are tried.
     """
 
     most: int = 1000
@@ -184,9 +185,15 @@ class Turns:
         return kinds[-1]
 
     def _has_room(self, tenant_id: int, kind: Kind) -> bool:
-        if self._of_kinds[kind] >= self._most_of_all[kind]:
+        free = self._most_of_all[kind] - self._of_kinds[kind]
+        if free <= 0:
             return False
-        return self._of_both[tenant_id, kind] < self._most_of_tenant[kind]
+        held = self._of_both[tenant_id, kind]
+        if kind is Kind.FIRST and held >= free:
+            # Choudhury, Hahne: Dynamic Queue Length Thresholds, 1998: who holds places leaves
+            # as many to those who hold none.
+            return False
+        return held < self._most_of_tenant[kind]
 
     def _count(self, tenant_id: int, kind: Kind, n: int) -> None:
         self._in_flight += n
