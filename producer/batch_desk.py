@@ -242,6 +242,12 @@ def _check_retryable(parent: BatchRecord, *, gone: bool) -> None:
     shown = format_id("batch", parent.id)
     if not parent.status.final:
         why = f"batch {shown} is {parent.status.word}; wait until it has ended, or cancel it"
+    elif parent.status is BatchStatus.FAILED and parent.in_progress_at is not None:
+        told = next((str(one["message"]) for one in parent.errors or ()), "")
+        why = (
+            f"batch {shown} did not come to the end of its file, and a retry would not either: "
+            f"upload the lines that are missing, and make a batch of them. {told}"
+        ).rstrip()
     elif parent.status is BatchStatus.FAILED:
         why = (
             f"the input file of batch {shown} was refused: mend it, upload it, and make a "

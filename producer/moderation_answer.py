@@ -1,6 +1,6 @@
 """What ``/v1/moderations`` answers to calls and lines of batches: a verdict on each input."""
 
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from infra.new_ids import new_key
 from infra.postgres.tenants import Tenant
@@ -36,7 +36,7 @@ async def moderation_answer(
     Raises:
         InputError: The body is wrong.
     """
-    inputs = _inputs(check(ModerationRequest, body))
+    inputs = _inputs(_checked(body))
     _hold_length(inputs, max_prompt_chars)
     level = SafetyLevel(tenant.safety_level)
     return {
@@ -44,6 +44,35 @@ async def moderation_answer(
         "model": MODEL,
         "results": [await _result(moderation, tenant, parts, level) for parts in inputs],
     }
+
+
+def _checked(body: Any) -> ModerationRequest:
+    try:
+        return check(ModerationRequest, body)
+    except InputError as error:
+        sent = cast("dict[str, object]", body) if isinstance(body, dict) else {}
+        told = sent.get("input")
+        faults = [fault for one in error.fields for fault in _placed(one, told)]
+        raise InputError(error.message, fields=faults or error.fields) from None
+
+
+def _placed(fault: FieldError, told: object) -> list[FieldError]:
+    """Return a fault at its place in what was sent; none, if it is of another shape.
+
+    Pydantic tells what is wrong with each shape that the input may have, and names the shape,
+    and the type of a part, among the steps.
+    """
+    _, first, *steps = fault.pointer.split("/")
+    if first != "input" or not steps:
+        return [fault]
+    shape = "str"
+    if isinstance(told, list):
+        parts = any(isinstance(one, dict) for one in cast("list[object]", told))
+        shape = "list[tagged-union" if parts else "list[str]"
+    if not steps[0].startswith(shape):
+        return []
+    place = [*steps[1:2], *steps[3:]]
+    return [FieldError("/".join(["/input", *place]), fault.message, fault.rule)]
 
 
 async def _result(

@@ -61,7 +61,7 @@ def explain_failures(batch: Batch) -> Iterator[str]:
 
 def _conclude(batch: Batch, *, named: bool) -> None:
     counts = batch.request_counts
-    if batch.status == "failed":
+    if batch.status == "failed" and batch.in_progress_at is None:
         complain(f"{batch.id}  failed: the file was refused")
     else:
         told = f"{counts.completed} of {count_of(counts.total, 'line')} succeeded"

@@ -70,7 +70,8 @@ def erase(
     print_data(asked.id)
     for held in asked.holds:
         tell(f"{held} keeps a job of theirs")
-    tell(f"nothing of {asked.person} opens any more; the rest is being deleted")
+    told = "the rest is being deleted, from files of batches too"
+    tell(f"no job of {asked.person} opens any more; {told}")
 
 
 def export(

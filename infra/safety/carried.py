@@ -12,7 +12,7 @@ _INLINE: Final = "data:image/"
 _INLINE_PICTURE: Final = re.compile(
     r"data:image/[^,;\s]{1,64}(?:;[^,;\s]{1,64}){0,4},[A-Za-z0-9+/=\r\n]*", re.IGNORECASE
 )
-_BASE64: Final = re.compile(r"[A-Za-z0-9+/_\r\n-]+={0,2}\s*")
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/_\r\n-]++={0,2}")
 _DATA: Final = re.compile(r"\s*data:[^,\s]{0,128},", re.IGNORECASE)
 _HEX: Final = re.compile(r"[0-9A-Fa-f]+")
 # ``//host/path`` is one too: whoever fetches it adds the scheme.
@@ -37,8 +37,9 @@ def is_picture(text: str) -> bool:
 
 def is_whole_picture(text: str) -> bool:
     """Tell whether a text that is a picture has nothing in it that could be words."""
-    pattern = _BASE64 if _is_bare(text) else _INLINE_PICTURE
-    return pattern.fullmatch(text) is not None
+    if _is_bare(text):
+        return _BASE64.fullmatch(text.rstrip()) is not None
+    return _INLINE_PICTURE.fullmatch(text) is not None
 
 
 def picture_of(text: str) -> Picture:
@@ -96,7 +97,7 @@ _BEGINNINGS: Final = ("iVBORw0KGgo", "/9j/", "_9j_", "UklGR", "R0lGOD")
 
 def _decoded(text: str) -> bytes:
     """Return the bytes that base64 of either alphabet stands for; of all else none."""
-    if _BASE64.fullmatch(text) is None:
+    if _BASE64.fullmatch(text.rstrip()) is None:
         return b""
     body = "".join(text.split()).rstrip("=").translate(_URL_SAFE)
     try:

@@ -8,11 +8,14 @@ the model server sets them, and documents have none.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 _SYSTEM: Final = frozenset({"system", "developer"})
 _ASSISTANT: Final = frozenset({"assistant", "model", "response", "gpt"})
 _USER: Final = frozenset({"user", "human", "instruction"})
+_MOST: Final = 4_000
+"""Marks of one prompt: a conversation may have a thousand turns."""
 _ROLE: Final = r"(?P<role>system|developer|user|human|assistant|model|tool|function)"
 
 
@@ -83,10 +86,14 @@ def without_marks(prompt: str) -> str | None:
     Returns:
         ``None``: it is no template, or not one that is well formed.
     """
+    begin = len(prompt) - len(prompt.lstrip())
     for form in _FORMS:
-        marks = list(form.marks.finditer(prompt))
-        if marks and form.order.fullmatch(_letters(prompt, marks)) and _asks(marks):
-            return form.marks.sub(_blank, prompt)
+        # Most prompts begin with words, and nothing more is looked for.
+        if form.marks.match(prompt, begin) is None:
+            continue
+        marks = list(islice(form.marks.finditer(prompt), _MOST + 1))
+        if len(marks) <= _MOST and form.order.fullmatch(_letters(prompt, marks)):
+            return form.marks.sub(_blank, prompt) if _asks(marks) else None
     return None
 
 

@@ -91,6 +91,9 @@ def _is_unread(place: Place, text: str, *, pictures: bool) -> bool:
         return False
     if is_picture(text):
         return not pictures
+    if name.startswith("$"):
+        # Of JSON Schema: a name in the form of a link, which nobody fetches.
+        return False
     return name in _MEDIA or is_link(text) or is_file(text)
 
 

@@ -101,6 +101,29 @@ ROWS: Final[dict[str, tuple[Panel, ...]]] = {
             [(_rate("genq_jobs_reaped_total", "reason"), "{{reason}}")],
         ),
     ),
+    "Batches and held calls": (
+        Panel("Batches by status", "short", [("max by (status) (genq_batches)", "{{status}}")]),
+        Panel(
+            "Lines ended by outcome",
+            "ops",
+            [(_rate("genq_batch_lines_ended_total", "outcome"), "{{outcome}}")],
+        ),
+        Panel("From making to end", "s", _slow("genq_batch_total_seconds", "status")),
+        Panel(
+            "Lines looked at",
+            "ops",
+            [(_rate("genq_batch_lines_validated_total", "result"), "{{result}}")],
+        ),
+        Panel("Calls that are held", "short", [("sum(genq_held_calls)", "held")]),
+        Panel(
+            "Held calls attached, sent round",
+            "ops",
+            [
+                ("sum(rate(genq_held_calls_attached_total[$__rate_interval]))", "attached"),
+                ("sum(rate(genq_held_calls_sent_round_total[$__rate_interval]))", "sent round"),
+            ],
+        ),
+    ),
     "Generation": (
         Panel(
             "Ended by status",

@@ -113,7 +113,8 @@ SEND_FILE: Final = Operation(
     name="get_file_content",
     path=f"{_PATH}/content",
     summary="Read a file",
-    description="S3 stores answer with a redirect to a freshly signed URL.",
+    description="Files that lie sealed, as they do unless an installation says otherwise, are "
+    "given here. To one that lies open S3 stores answer with a redirect to a signed URL.",
     tag=_TAG,
     openai=True,
     parameters=[_ID],

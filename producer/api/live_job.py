@@ -82,8 +82,17 @@ class LiveJob:
         self.wake()
 
     def reported(self, progress: Progress) -> None:
-        """Take a running attempt's progress, unless a later one is known."""
-        if self.progress is None or progress.place > self.progress.place:
+        """Take a running attempt's progress, unless a later one is known.
+
+        What is kept for latecomers has no words: read just before the news of the same
+        progress comes, it must not be all that is heard of it.
+        """
+        known = self.progress
+        if known is not None and progress.place == known.place:
+            later = known.text is None and progress.text is not None
+        else:
+            later = known is None or progress.place > known.place
+        if later:
             self.progress = progress
             self._refresh()
 

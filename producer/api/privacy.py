@@ -86,7 +86,7 @@ async def remove_retention(services: Services, tenant: Tenant, request: Request)
 
 
 async def erase_person(services: Services, tenant: Tenant, request: Request) -> Response:
-    """Erase a person: 202, and nothing of theirs opens any more."""
+    """Erase a person: 202, and no job of theirs opens any more; files are written anew soon."""
     body: Any = await read_json(request, services.settings.max_body_bytes)
     wanted = check(ErasureRequest, body)
     shown = await ask_for_erasure(

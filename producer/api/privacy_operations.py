@@ -90,9 +90,10 @@ PRIVACY_ROUTES: Final[tuple[tuple[Operation, _Route], ...]] = (
             method="POST",
             path=_ERASURES,
             summary="Erase a person",
-            description="From the answer on nothing that was stored of this end_user opens. "
-            "Their unfinished jobs are cancelled, and what was stored is deleted, artifacts "
-            "included. What a legal hold keeps stays, and is listed.",
+            description="From the answer on no job of this end_user opens. Their unfinished "
+            "jobs are cancelled, and what was stored is deleted, artifacts included; files of "
+            "batches are written anew without their lines, and listed, before it is done. What "
+            "a legal hold keeps stays, and is listed.",
             tag=_TAG,
             scope=KeyScope.PRIVACY,
             body="ErasureRequest",

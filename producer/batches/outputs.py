@@ -148,9 +148,11 @@ class OutputWriter:
                 page = await lines_of(
                     connection, self._batch, after=after, limit=_PAGE, in_order=ordered
                 )
-            if not page:
+            if page:
+                yield page
+            # All lines have ended: behind a page that is not full there is none.
+            if len(page) < _PAGE:
                 return
-            yield page
             after = page[-1].line if ordered else page[-1].seq or 0
 
     async def _jobs(self, ids: Sequence[UUID]) -> _Jobs:

@@ -93,7 +93,7 @@ async def _erase(
     tenant_id = await _tenant(engine, given.tenant)
     shown = await ask_for_erasure(engine, settings, tenant_id, given.end_user)
     view = erasure_view(shown.erasure, shown.holds, shown.evidence)
-    screen.say(f"{view['id']}: nothing of {view['person']} opens any more", view)
+    screen.say(f"{view['id']}: no job of {view['person']} opens any more", view)
     for hold in view["held"]["holds"]:
         screen.remark(f"{hold} keeps a job of theirs")
     if view["held"]["evidence"]:

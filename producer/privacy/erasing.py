@@ -1,4 +1,4 @@
-"""A person is erased: at once nothing of theirs opens any more, soon none of it is there."""
+"""A person is erased: at once no job of theirs opens any more, soon nothing of it is there."""
 
 from dataclasses import dataclass
 from uuid import UUID

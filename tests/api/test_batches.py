@@ -189,6 +189,8 @@ def test_only_what_has_ended_with_failures_is_tried_again(settings: Settings) ->
         assert "wait until it has ended" in await refused()
         await ends(BatchStatus.FAILED, 0)
         assert "was refused" in await refused()
+        await go_on(api, parent["id"], in_progress_at=api.services.clock.now())
+        assert "did not come to the end of its file" in await refused()
         await go_on(api, parent["id"], status=int(BatchStatus.EXPIRED), total=0, failed=0)
         assert "before its lines were read" in await refused()
         await ends(BatchStatus.COMPLETED, 0)

@@ -4,14 +4,16 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import cast
 
+import redis
 from pydantic import SecretStr
 
 from infra.clock import SystemClock
 from infra.doorbells import DONE
 from infra.postgres.engine import transaction
 from infra.postgres.put_back import PutBack, put_back
-from infra.progress import ProgressLine
+from infra.progress import WATCHED, ProgressLine
 from infra.settings import Settings
 from schemas.claim import Claim
 from schemas.job_states import AttemptOutcome
@@ -25,10 +27,19 @@ STORY = ["queued", "started", "job.succeeded"]
 
 @asynccontextmanager
 async def worker_of(api: Served) -> AsyncGenerator[LiveNews]:
-    """The part of a worker that tells watchers."""
-    line = ProgressLine(api.services.settings.doorbell_url())
-    news = LiveNews(line, SystemClock())
-    listening = asyncio.create_task(news.listen(api.services.doorbells))
+    """The part of a worker that tells watchers, as soon as it hears who watches."""
+    url = api.services.settings.doorbell_url()
+    news = LiveNews(ProgressLine(url), SystemClock())
+    with redis.Redis.from_url(url) as valkey:
+
+        def listeners() -> int:
+            # What is announced before it listens is announced again ten seconds later.
+            [(_, number)] = cast("list[tuple[bytes, int]]", valkey.pubsub_numsub(WATCHED))
+            return number
+
+        before = listeners()
+        listening = asyncio.create_task(news.listen(api.services.doorbells))
+        await until(lambda: listeners() > before, "the worker does not listen")
     yield news
     listening.cancel()
     await asyncio.wait([listening])

@@ -1,7 +1,7 @@
 """Tells what processes import: a line of JSON for each module that is asked for.
 
-``python -P -m tests.architecture.loaded WORTH-NOTING… -- MODULE…`` forks for every module, so that
-what nearly all of them need is imported once.
+``python -m tests.architecture.loaded NAME… -- MODULE…`` forks for every module, and tells which
+of the names are among what it imported. ``+MODULE`` is imported for all that follow it.
 """
 
 import gc
@@ -9,25 +9,21 @@ import json
 import os
 import sys
 from importlib import import_module
-from typing import Final
-
-# Of every process with a database.
-_SHARED: Final = "infra.postgres.engine"
 
 
 def main(arguments: list[str]) -> None:
-    """Print, of each module after ``--``, which of the names before it it imports."""
+    """Print what each module after ``--`` imports of the names before it."""
     cut = arguments.index("--")
-    noted, modules = arguments[:cut], arguments[cut + 1 :]
+    names, modules = arguments[:cut], arguments[cut + 1 :]
     gc.disable()
     for module in modules:
-        if module == _SHARED:
-            import_module(module)
+        if module.startswith("+"):
+            import_module(module[1:])
             continue
         child = os.fork()
         if child == 0:
             import_module(module)
-            told = json.dumps([module, [name for name in noted if name in sys.modules]])
+            told = json.dumps([module, [name for name in names if name in sys.modules]])
             sys.stdout.write(f"{told}\n")
             sys.stdout.flush()
             os._exit(0)

@@ -21,8 +21,9 @@ from PIL import Image
 from infra.objectstore.directory import write_whole
 from infra.provenance.certificates import identity_of
 from infra.provenance.credentials import Credentials
-from infra.provenance.manifests import Facts, definition
+from infra.provenance.manifests import Facts
 from infra.provenance.marking import Marker
+from infra.provenance.signing import Signing
 from infra.provenance.xmp import with_xmp
 from infra.safety.detectors.hash_list import HashListDetector
 from infra.safety.fingerprints import fingerprint_of
@@ -139,15 +140,14 @@ async def _nothing() -> None:
 
 def _pictures() -> dict[str, Sequence[Work]]:
     credentials = Credentials(identity_of(_settings()))
-    marker = Marker(credentials)
+    marker, signing = Marker(credentials), Signing(credentials)
     facts = Facts("genq", "0.1.0", "sim-image-1", datetime(2026, 1, 1, tzinfo=UTC), "job_0.0")
     how = Marking()
 
     def stages(data: bytes, kind: str) -> dict[str, Work]:
-        told = definition(facts, parent=False, ingredients=0)
         return {
             "xmp": lambda: with_xmp(data, kind),
-            "sign": lambda: credentials.sign(data, kind, told),
+            "sign": lambda: signing.sign(data, kind, facts),
             "unpack": lambda: _unpacked(data),
             "fingerprint": lambda: fingerprint_of(square_of(_unpacked(data))).bands(),
             "mark, all": lambda: marker.mark_picture(data, kind, facts, index=0, how=how),

@@ -64,12 +64,21 @@ async def who_may_not_is_told_so(here: Scene) -> None:
 
 
 async def a_place_is_told_as_it_was_sent(here: Scene) -> None:
+    text = {"type": "text", "text": "a kite"}
     elsewhere = {"type": "image_url", "image_url": {"url": "http://x/y.png"}}
-    error = await caught(here.client.moderations.create, input=[elsewhere])
-    assert (error.status_code, error.code) == (400, "invalid_request")
-    assert error.param is not None
-    assert error.param.startswith("input.")
-    assert error.response.json()["errors"][0]["pointer"].startswith("/input/")
+    wrong: list[tuple[Any, str]] = [
+        ([text, elsewhere], "/input/1/image_url/url"),
+        ([text, {"type": "text"}], "/input/1/text"),
+        ([text, {"type": "sound"}], "/input/1"),
+        (["a kite", 7], "/input/1"),
+        ([], "/input"),
+        (7, "/input"),
+    ]
+    for given, place in wrong:
+        error = await caught(here.client.moderations.create, input=given)
+        assert (error.status_code, error.code) == (400, "invalid_request")
+        assert error.param == place[1:].replace("/", ".")
+        assert [one["pointer"] for one in error.response.json()["errors"]] == [place]
 
 
 async def too_many_batches_are_a_full_queue(here: Scene) -> None:

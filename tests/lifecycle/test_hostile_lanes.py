@@ -12,6 +12,8 @@ from infra.settings import Settings
 from tests.fixtures.deliveries import Deliveries, open_deliveries
 from tests.fixtures.hostile_server import HEALTHY, Hostile, hostile_receivers
 from tests.fixtures.hostile_talks import ODD_BODY
+from tests.fixtures.leaping_loop import LoopClock
+from tests.fixtures.patient_loop import run_patiently
 
 TIMEOUT: Final = timedelta(seconds=2)
 EACH: Final = 4
@@ -49,7 +51,9 @@ def test_hostile_endpoints_are_logged_by_name_and_healthy_ones_are_served_meanwh
     settings: Settings, hostile: Hostile
 ) -> None:
     async def play() -> None:
-        async with open_deliveries(settings, webhook_timeout=TIMEOUT) as deliveries:
+        async with open_deliveries(
+            settings, clock=LoopClock(), webhook_timeout=TIMEOUT
+        ) as deliveries:
             await owe_all(deliveries, hostile)
             loop = deliveries.loop(per_lane=EACH)
             async with asyncio.timeout(25):
@@ -58,7 +62,7 @@ def test_hostile_endpoints_are_logged_by_name_and_healthy_ones_are_served_meanwh
                     await deliveries.deliver(loop)
             check(await tried(deliveries, hostile))
 
-    asyncio.run(play())
+    run_patiently(play())
 
 
 async def owe_all(deliveries: Deliveries, hostile: Hostile) -> None:

@@ -11,15 +11,14 @@ import pytest
 from infra.clock import SystemClock
 from infra.evidence import EvidenceKeeper
 from infra.http.outbound import OutboundPolicy
-from infra.new_ids import new_key
-from infra.objectstore.keys import file_key
-from infra.postgres.files import insert_file, publish_file
 from infra.postgres.list_jobs import list_jobs
 from infra.safety.detectors_in_order import Detectors
 from infra.safety.moderation import Moderation
 from infra.safety.moderator import Moderator
 from infra.safety.policies import Policies
 from infra.safety.reading import Reading
+from infra.spool import open_spool
+from producer.files import Files, NewFile
 from producer.submit import Submitter
 from schemas.embedding_vectors import floats_of
 from schemas.errors import InputError
@@ -108,18 +107,18 @@ def run(genq: Harness, kind: Kind, **given: Any) -> JobRecord:
 
 
 def upload(genq: Harness, data: bytes, tenant: str = "acme") -> str:
-    key, owner = new_key(), genq.tenant(tenant).id
-    place, content_type = file_key(
-        tenant_id=owner, created_at=NOW, file_id=key, content_type="image/png"
-    )
-    record = FileRecord(
-        key, owner, FilePurpose.VISION, "kite.png", "image/png", len(data), b"\0" * 32, place,
-        NOW,
-    )  # fmt: skip
-    genq.in_transaction(lambda c: insert_file(c, record))
-    genq.do(genq.store.put(place, data, content_type))
-    genq.in_transaction(lambda c: publish_file(c, owner, key))
-    return format_id("file", key)
+    """Store a picture as the API does: sealed."""
+    files, owner = Files(genq._engine, genq.store, genq.settings), genq.tenant(tenant).id
+
+    async def store() -> FileRecord:
+        async with open_spool(genq.settings) as spool:
+            await spool.add(data)
+            wanted = NewFile(FilePurpose.VISION, "kite.png", "image/png")
+            return await files.create(owner, wanted, spool)
+
+    file = genq.do(store())
+    assert file.key is not None
+    return format_id("file", file.id)
 
 
 def test_a_job_of_every_kind_ends_with_what_it_asked_for(

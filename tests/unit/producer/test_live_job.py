@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -10,12 +11,27 @@ import pytest
 from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
-from producer.api.live_job import stands_elsewhere
+from producer.api.live_job import LiveJob, Watcher, stands_elsewhere
 from producer.api.live_stream import EventStream, frame
+from schemas.generation import Kind
+from schemas.job import JobRecord
 from schemas.job_states import JobState
-from schemas.progress import JobMoves, StoryEvent, position_of
+from schemas.lanes import Lane
+from schemas.progress import JobMoves, Progress, StoryEvent, position_of
 
 T0 = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
+SAMPLE = JobRecord(
+    id=UUID("019aa0c5-4b10-7cc3-9f2e-5d0f6b8a1c2d"),
+    tenant_id=7,
+    kind=Kind.CHAT,
+    model="m",
+    lane=Lane.FAST,
+    priority=5,
+    state=JobState.RUNNING,
+    created_at=T0,
+    input={"messages": []},
+    waiting_on=None,
+)
 WAITING = JobMoves(UUID("019aa0c5-4b10-7cc3-9f2e-5d0f6b8a1c2d"), 7, JobState.READY, T0)
 
 
@@ -85,3 +101,22 @@ def test_a_client_that_takes_nothing_is_let_go_and_nothing_is_kept_for_it() -> N
     asyncio.run(scene())
     assert source.taken == 3
     assert len(sent) == 4
+
+
+def test_words_are_not_lost_when_the_same_progress_is_read_without_them_first() -> None:
+    live = LiveJob(SAMPLE, "https://genq.test")
+    running = JobMoves(SAMPLE.id, SAMPLE.tenant_id, JobState.RUNNING, T0, fence=1, attempt=1)
+    live.moved(running, None)
+    watcher = Watcher(live)
+    live.watchers.add(watcher.rung)
+    kept = Progress(1, 1, 3, "2026-11-20T10:00:05.000Z", characters=9)
+    live.reported(kept)
+    watcher.rung.clear()
+
+    live.reported(replace(kept, text="Once upon"))
+
+    assert watcher.rung.is_set()
+    live.reported(kept)
+    live.reported(replace(kept, number=2, text="Once"))
+    assert live.progress is not None
+    assert live.progress.text == "Once upon"

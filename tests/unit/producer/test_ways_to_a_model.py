@@ -72,7 +72,7 @@ def _part(kind: str, **members: Any) -> tuple[str, dict[str, Any]]:
 
 
 def _tool(content: Any) -> tuple[str, dict[str, Any]]:
-    messages = [
+    messages: list[dict[str, Any]] = [
         {"role": "user", "content": "hi"},
         {"role": "assistant", "tool_calls": [{"id": "c", "type": "function", "function": {}}]},
         {"role": "tool", "tool_call_id": "c", "content": content},
@@ -188,6 +188,7 @@ WAYS: Final[Sequence[tuple[str, Fate, tuple[str, dict[str, Any]]]]] = (
     ("names to stay away from", Fate.PLAIN, _image(negative_prompt="nude child, naked, blur")),
     ("tokens to stop at", Fate.PLAIN, _chat("hi", extra_body={"stop_token_ids": [*range(20)]})),
     ("a digest", Fate.PLAIN, _chat("hi", extra_body={"cache_salt": NOISE[:32].hex()})),
+    ("a schema's name", Fate.PLAIN, _chat("hi", extra_body={"guided": {"$schema": LINK}})),
     ("texts to embed", Fate.PLAIN, _embedding([KITE, "another"])),
 )
 
@@ -196,7 +197,9 @@ class _Lists:
     """Has the one picture."""
 
     def __init__(self) -> None:
-        known = HashList(UUID(int=1), 0, "known", "other", int(Action.BLOCK), 1, 1)
+        known = HashList(
+            UUID(int=1), 0, "known", "other", int(Action.BLOCK), 1, SystemClock().now()
+        )
         digest = hashlib.sha256(png()).digest()
         table = HashTable([Entry(0, Algorithm.SHA256, digest)])
         self._listed = Listed((known,), table)
