@@ -22,7 +22,7 @@ from infra.safety.parts import (
     output_parts,
 )
 from infra.safety.replacing import redacted, replaced
-from infra.safety.unread import unread_in
+from infra.safety.unread import has_unread
 from schemas.generation import Kind
 from schemas.policy import Policy
 from schemas.safety import FLOORS, Action, Coverage, Picture, Redaction, Span, Stage, Verdict
@@ -135,7 +135,7 @@ class Moderation:
         parts = _cut(input_parts(parameters, pictures=pictures), policy, kind)
         subjects = [part.subject(whose) for part in parts]
         verdicts = await self.moderator.evaluate_all(subjects, policy)
-        unread = unread_in(parameters, pictures=pictures)
+        unread = has_unread(parameters, pictures=pictures)
         verdict = joined([*verdicts, *([_partial(policy)] if unread else ())])
         if reviewed is not None and not _is_new(verdict, reviewed):
             verdict = replace(verdict, action=min(verdict.action, Action.FLAG))

@@ -5,7 +5,6 @@ link, the name of a file. What is words besides is judged as words all the same.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
 from typing import Any, Final, cast
 
 from infra.safety.carried import is_binary, is_file, is_link, is_picture
@@ -30,20 +29,18 @@ _HOW: Final = frozenset(
 _TOKENS: Final = ("token", "_ids", "embed", "latent", "prompt", "hidden_state")
 _FEW: Final = 8
 """Numbers in a row that may be a size, a place or some layers."""
-_PLACES: Final = 8
-"""So many are told of one input."""
 
 Place = tuple[str | int, ...]
 
 
-def unread_in(parameters: Mapping[str, Any], *, pictures: bool) -> Sequence[Place]:
-    """Return where an input has what nobody here can read, the first eight places.
+def has_unread(parameters: Mapping[str, Any], *, pictures: bool) -> bool:
+    """Tell whether an input has something that nobody here can read.
 
     Args:
         parameters: The input, as it was accepted.
         pictures: Whether somebody looks at pictures.
     """
-    return tuple(islice(_unread(parameters, pictures=pictures), _PLACES))
+    return any(True for _ in _unread(parameters, pictures=pictures))
 
 
 def is_carried(place: Place, text: str) -> bool:

@@ -1,4 +1,4 @@
-"""Files, batches and their lines, held calls, and erasures of what stands in files. Only adds."""
+"""Files, batches and their lines, held calls; and erasures that look into files. Only adds."""
 
 from typing import Final
 

@@ -4,7 +4,8 @@ An example that nobody wrote is made from its schema, so that none is missing; a
 against its schema.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any, Final, cast
 
 import orjson
@@ -14,6 +15,7 @@ from producer.api.examples import HAND_MADE, JOB_ID_SHOWN, PROBLEM
 from producer.api.problems import MEANINGS, MEDIA_TYPE
 from schemas.error_catalog import by_code
 from schemas.error_remedies import JOB_CODES
+from schemas.errors import GenqError
 
 Tree = dict[str, Any]
 
@@ -199,10 +201,15 @@ def _given(schema: Tree) -> Any:
     return several[0]
 
 
+@cache
+def _errors() -> Mapping[str, type[GenqError]]:
+    return by_code()
+
+
 def _problem(code: str) -> Tree:
     if code == PROBLEM["code"]:
         return PROBLEM
-    meaning, error = MEANINGS[code], by_code()[code]
+    meaning, error = MEANINGS[code], _errors()[code]
     ours = meaning.status >= MEANINGS["internal_error"].status
     detail = meaning.detail or meaning.title.lower()
     return {

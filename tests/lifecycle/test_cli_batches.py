@@ -168,6 +168,30 @@ def test_a_refused_file_is_told_with_its_lines(
     assert "line 7: not JSON (invalid_json_line)" in capsys.readouterr().err
 
 
+def test_lines_that_expired_are_told_beside_those_that_failed(
+    stub_home: Home, api_stub: ApiStub, capsys: Capture
+) -> None:
+    lost = BATCH["genq"] | {"expired_lines": 2, "progress": 1.0}
+    counts = {"total": 4, "completed": 2, "failed": 0}
+    api_stub.script = [at("expired", 2, request_counts=counts, genq=lost)] * 2
+    assert run(["batch", "watch", ID]) == ExitCode.FAILED
+    printed = capsys.readouterr().err
+    assert "expired, 4 of 4 lines, 2 without success" in printed
+    assert f"genq batch retry {ID}" in printed
+
+
+def test_a_batch_that_failed_half_way_is_no_refused_file(
+    stub_home: Home, api_stub: ApiStub, capsys: Capture
+) -> None:
+    error = {"code": "input_file_unreadable", "line": 3, "message": "gone", "param": None}
+    errors = {"object": "list", "data": [error]}
+    api_stub.script = [at("failed", 3, errors=errors, in_progress_at=1_763_632_801)] * 2
+    assert run(["batch", "watch", ID]) == ExitCode.FAILED
+    printed = capsys.readouterr().err
+    assert "failed: 3 of 4 lines succeeded" in printed
+    assert "refused" not in printed
+
+
 def test_who_waits_no_longer_learns_how_to_come_back(
     stub_home: Home, api_stub: ApiStub, capsys: Capture
 ) -> None:

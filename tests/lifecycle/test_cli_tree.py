@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import pytest
-import typer.main
+import typer
 
-from genq.cli.app import build, run
+from genq.cli.app import command_line, run
 from genq.cli.exit_codes import ExitCode
 from tests.fixtures.api_stub import ApiStub, Home, Says, problem
 from tests.fixtures.command import start_genq
@@ -36,7 +36,7 @@ def walk(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
             yield from walk(inner, (*path, name))
 
 
-TREE: Final = dict(walk(typer.main.get_command(build())))
+TREE: Final = dict(walk(command_line()))
 LEAVES: Final = {path: found for path, found in TREE.items() if not hasattr(found, "commands")}
 
 

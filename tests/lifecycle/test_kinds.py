@@ -11,6 +11,7 @@ import pytest
 from infra.clock import SystemClock
 from infra.evidence import EvidenceKeeper
 from infra.http.outbound import OutboundPolicy
+from infra.new_ids import new_key
 from infra.postgres.list_jobs import list_jobs
 from infra.safety.detectors_in_order import Detectors
 from infra.safety.moderation import Moderation

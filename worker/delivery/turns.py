@@ -32,8 +32,8 @@ class Places:
         unproven: Over all lanes whose last attempt did not succeed, or that were never tried.
         first: Kept beside ``unproven`` for the first requests of lanes that were never tried,
             one each, which find out whether it hangs; at most a fifth of ``per_tenant`` for
-            one tenant, and no more than it leaves free: however many tenants' receivers hang,
-            the next tenant's are tried.
+            one tenant, and no more than it leaves free: while the receivers of eight tenants
+            hang, those of the next are tried.
     """
 
     most: int = 1000

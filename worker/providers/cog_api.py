@@ -71,9 +71,9 @@ class CogProvider:
     def __init__(
         self,
         server: ModelServer,
-        *,
         session: aiohttp.ClientSession,
         downloads: PictureDownloads,
+        *,
         clock: Clock,
         news: LiveNews | None = None,
     ) -> None:

@@ -71,17 +71,14 @@ async def open_providers(
         outbound = await closing.enter_async_context(
             open_outbound(policy, proxy=proxy, timeout=timeout)
         )
-        downloads = PictureDownloads(
-            own=own, outbound=outbound.session, policy=policy, clock=clock
-        )
+        outside = outbound.session
+        downloads = PictureDownloads(own=own, outbound=outside, policy=policy, clock=clock)
         providers: dict[str, Provider] = {}
         for server in servers:
             _refuse_unusable_key(server)
             if server.protocol is Protocol.COG:
                 session = await closing.enter_async_context(_cog_session(server, silence))
-                cog = CogProvider(
-                    server, session=session, downloads=downloads, clock=clock, news=news
-                )
+                cog = CogProvider(server, session, downloads, clock=clock, news=news)
                 closing.push_async_callback(cog.close)
                 providers[server.name] = cog
                 continue

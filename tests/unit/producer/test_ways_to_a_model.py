@@ -269,3 +269,16 @@ def test_whatever_reaches_a_model_is_judged_or_said_to_be_unread(
     else:
         assert standard.action is Action.ALLOW, standard.reasons
         assert (standard.coverage, strict.action) == (Coverage.FULL, Action.ALLOW), strict
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [_edit(), _part("image", image=PICTURE), _image(init_image=BARE)],
+    ids=["to edit", "in a message", "bare"],
+)
+def test_where_nobody_looks_at_pictures_they_are_unread(
+    sent: tuple[str, dict[str, Any]],
+) -> None:
+    blind = Moderation(open_moderator(Settings.model_construct(), SystemClock()), _Default())
+    verdict = _judged(blind, *sent, "strict")
+    assert (verdict.coverage, verdict.action) == (Coverage.PARTIAL, Action.REVIEW)

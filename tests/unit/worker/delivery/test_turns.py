@@ -53,6 +53,17 @@ def test_a_flood_of_lanes_that_were_never_tried_does_not_take_every_place() -> N
     assert numbers(begin(lanes)) == {99: 4}
 
 
+def test_while_the_new_lanes_of_eight_tenants_hang_one_of_a_ninth_is_tried() -> None:
+    lanes = Lanes(Places())
+    for tenant in range(1, 9):
+        for number in range(250):
+            fill(lanes, lane_of(1000 * tenant + number, tenant=tenant, state=UNTRIED), 1)
+        begin(lanes)
+    new = lane_of(99, tenant=99, state=UNTRIED)
+    fill(lanes, new, 1)
+    assert begin(lanes) == [(new, Kind.FIRST)]
+
+
 def test_a_tenant_whose_lanes_are_new_leaves_places_to_the_new_lanes_of_others() -> None:
     lanes = Lanes(Places(most=50, per_tenant=10, unproven=10, first=5))
     for number in range(40):

@@ -13,7 +13,7 @@ from schemas.generation import Kind
 from schemas.model_catalog import ModelServer, ModelSpec, Price
 from schemas.routing import Strategy
 from tests.fixtures.claims import image_claim
-from tests.fixtures.leaping_loop import LoopClock, leap
+from tests.fixtures.leaping_loop import LoopClock, later, leap
 from worker.gate import Gate
 from worker.pipeline.choice import Choice
 from worker.pipeline.job_run import JobRun
@@ -46,7 +46,7 @@ class Timed:
         self.begun.append(asyncio.get_running_loop().time())
         if self.seconds is None:
             raise ModelUnavailableError("dead")
-        await asyncio.sleep(self.seconds)
+        await later(self.seconds)
         return Reply(text="done")
 
 
@@ -139,7 +139,7 @@ def test_a_server_that_is_back_gets_its_share_after_one_probe() -> None:
     async def play() -> Counter[str]:
         await fleet.jobs(40, at_once=16)
         fleet.models["dead"].seconds = 0.5
-        await asyncio.sleep(COOL_DOWN)
+        await later(COOL_DOWN)
         await fleet.job()
         await fleet.job()
         return await fleet.jobs(100, at_once=16)
@@ -164,9 +164,9 @@ def test_a_call_that_gives_up_waiting_leaves_its_place_to_the_next() -> None:
         loop = asyncio.get_running_loop()
         begun = loop.time()
         tasks = [asyncio.create_task(fleet.job()) for _ in range(4)]
-        await asyncio.sleep(0.5)
+        await later(0.5)
         tasks[1].cancel()
-        await asyncio.sleep(0.5)
+        await later(0.5)
         # In the very moment in which it was given the place.
         tasks[2].cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -211,7 +211,7 @@ def test_response_time_forgets_that_a_server_was_slow_once() -> None:
         before = await _one_after_the_other(fleet, 1)
         done: list[str] = []
         while "b" not in done:
-            await asyncio.sleep(30)
+            await later(30)
             done += await _one_after_the_other(fleet, 1)
         return before + done
 
