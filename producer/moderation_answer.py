@@ -62,7 +62,8 @@ def _placed(fault: FieldError, told: object) -> list[FieldError]:
     Pydantic tells what is wrong with each shape that the input may have, and names the shape,
     and the type of a part, among the steps.
     """
-    _, first, *steps = fault.pointer.split("/")
+    # The whole body's pointer is empty.
+    first, *steps = fault.pointer.split("/")[1:] or [""]
     if first != "input" or not steps:
         return [fault]
     shape = "str"
