@@ -33,6 +33,7 @@ _NUL_ESCAPE: Final = b"\\u0000"
 _POINTER_STEPS: Final = 4
 # So long a list of numbers is looked through at once.
 _MANY: Final = 100
+_NO_OBJECT: Final = frozenset({"model_type", "model_attributes_type"})
 # What orjson says of more than a thousand levels.
 _TOO_DEEP: Final = "depth limit"
 
@@ -121,6 +122,9 @@ def field_errors(error: ValidationError, model: type[BaseModel]) -> list[FieldEr
         place = fault["loc"]
         if fault["type"] == "extra_forbidden":
             found[pointer_to(place)] = _unknown(place, model)
+        elif fault["type"] in _NO_OBJECT:
+            # Pydantic's words name a class of ours.
+            found.setdefault(pointer_to(place), "must be an object")
         else:
             message = fault["msg"].removeprefix("Value error, ")
             found.setdefault(pointer_to(place), message)
