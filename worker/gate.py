@@ -100,6 +100,10 @@ class Gate:
         """Return whether the server failed so often in a row that others go first."""
         return self._doors.shaky(server.name)
 
+    def left_out(self, server: ModelServer) -> timedelta:
+        """Return for how long others go before the server: it is closed, or failed often."""
+        return self._doors.left_out(server.name)
+
     def called(self, server: ModelServer) -> None:
         """Take note that the server is about to be called."""
         self._doors.called(server.name)

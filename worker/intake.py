@@ -168,7 +168,11 @@ class Taps:
 
     def _shut_if_full(self, filled_at: float) -> None:
         consumer = self._consumer.task_consumer
-        if self._closed or consumer is None:
+        if self._closed:
+            # A quiet worker may stay for long.
+            self.settle()
+            return
+        if consumer is None:
             return
         if self._free() > 0:
             # It may have fallen free while the message was taken: nobody else opens then.

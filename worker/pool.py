@@ -150,7 +150,7 @@ class AsyncioPool(BasePool):
         handle = Handle(next(self._numbers), self._pointers_of(args or ()))
         accept = partial(accept_callback or _nothing, handle.pid, time.monotonic())
         begin = partial(self._begin, handle, accept, callback, error_callback)
-        put_back = partial(error_callback or _nothing, _failure(Reject(requeue=True)))
+        put_back = partial(_put_back, error_callback or _nothing)
         if self._intake is None or not self._intake.parks(Parked(begin, put_back)):
             begin()
         return handle
@@ -282,6 +282,10 @@ class AsyncioPool(BasePool):
 
 def _nothing(*_: object) -> None:
     """Wake a loop."""
+
+
+def _put_back(tell: Callable[..., None]) -> None:
+    tell(_failure(Reject(requeue=True)))
 
 
 def _failure(error: Exception) -> ExceptionInfo:

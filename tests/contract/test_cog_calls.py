@@ -185,6 +185,50 @@ def test_the_words_of_a_language_model_are_put_together() -> None:
     assert reply.text == "a red\ufffd kite"
 
 
+@pytest.mark.parametrize(
+    ("kind", "extra", "asked"),
+    [
+        (Kind.IMAGE, {"images": 5}, {"images": 5}),
+        (Kind.IMAGE, {"images": {"a": 1}}, {"images": {"a": 1}}),
+        (Kind.COMPLETION, {"size": "fixed"}, {"size": "fixed"}),
+    ],
+)
+def test_what_a_caller_adds_goes_to_the_model_as_it_is(
+    kind: Kind, extra: dict[str, object], asked: dict[str, object]
+) -> None:
+    claim = image_claim(model=MODEL, kind=kind, input={"prompt": "a", "extra_body": extra})
+
+    _, server = outcome_of(claim=claim, kind=kind)
+
+    assert server.asked[0][2]["input"] == {"prompt": "a", **asked}
+
+
+def test_a_number_that_json_cannot_hold_is_refused() -> None:
+    failure, server = outcome_of(claim=claim_of("a", extra_body={"guidance": 2**70}))
+
+    assert isinstance(failure, InputError)
+    assert server.asked == []
+
+
+@pytest.mark.parametrize("output", [None, 7, {"text": "a"}, ["a", 7]])
+def test_an_output_that_is_no_text_is_a_bad_answer(output: object) -> None:
+    claim = image_claim(model=MODEL, kind=Kind.COMPLETION, input={"prompt": "a kite"})
+    said = answers({"status": "succeeded", "output": output})
+
+    failure, _ = outcome_of(said, claim=claim, kind=Kind.COMPLETION)
+
+    assert type(failure) is ModelBadAnswerError
+
+
+@pytest.mark.parametrize("wrong", ["stream of nonsense", "stream without end", "cut", "html"])
+def test_a_prediction_whose_answer_cannot_be_read_is_given_up(wrong: str) -> None:
+    answer, _ = WRONG[wrong]
+
+    _, server = outcome_of(answer)
+
+    assert server.cancelled == [server.asked[0][0]]
+
+
 def test_a_kind_that_cog_does_not_know_is_refused_at_start() -> None:
     with pytest.raises(
         ValidationError, match=r"a cog server runs completion, image, image_edit"

@@ -74,8 +74,9 @@ class Choice:
         self._times.took(server.name, claim.model, seconds / ordinary)
 
     def _expected(self, server: ModelServer, claim: Claim) -> float:
-        each = self._times.expected(server.name, claim.model)
-        return each * (self._load.calls(server) + 1)
+        calls = self._load.calls(server)
+        each = self._times.expected(server.name, claim.model, idle=not calls)
+        return each * (calls + 1)
 
     def _weighted(self, servers: Sequence[ModelServer], model: str) -> ModelServer:
         """Return whose turn it is: smooth weighted round robin, as nginx does it.

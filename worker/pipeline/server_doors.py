@@ -55,8 +55,17 @@ class ServerDoors:
         """
         return self._doors[name].shaky_until > self._clock.monotonic()
 
+    def left_out(self, name: str) -> timedelta:
+        """Return for how long others go before the server: it is closed, or failed often."""
+        door = self._doors[name]
+        left = max(door.opens_at, door.shaky_until) - self._clock.monotonic()
+        return timedelta(seconds=left) if left > 0 else OPEN
+
     def called(self, name: str) -> None:
-        """Take note of a call: at a server that failed often it is the probe."""
+        """Take note of a call: at a server that failed often it is the probe.
+
+        Also if it is given up before it is made.
+        """
         door = self._doors[name]
         if door.failures >= _SHAKY_AFTER:
             door.shaky_until = self._clock.monotonic() + _SHAKY_SECONDS

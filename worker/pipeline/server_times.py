@@ -1,5 +1,6 @@
 """How long model servers took of late, as this process saw it."""
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,9 +21,9 @@ class _Average:
 class ServerTimes:
     """An exponentially weighted moving average per server and model, in seconds.
 
-    It fades while nothing is seen. Weighing it with the calls under way is "peak EWMA" without
-    the peak (Twitter Finagle, ``com.twitter.finagle.loadbalancer.p2c``): one slow call must not
-    scare all others away.
+    It fades while a server has nothing to do. Weighing it with the calls under way is "peak
+    EWMA" without the peak (Twitter Finagle, ``com.twitter.finagle.loadbalancer.p2c``): one slow
+    call must not scare all others away.
 
     Args:
         clock: Its monotonic time is what averages fade by.
@@ -42,10 +43,19 @@ class ServerTimes:
         average.seconds += _NEWEST * (seconds - average.seconds)
         average.seen_at = now
 
-    def expected(self, server: str, model: str) -> float:
-        """Return the average; 0 of what was never seen, so that it is tried soon."""
+    def expected(self, server: str, model: str, *, idle: bool) -> float:
+        """Return the average; of what was never seen 0, so that it is tried soon.
+
+        Args:
+            server: Which.
+            model: Which.
+            idle: Whether it has no call now. One that has, and says nothing, may hang: its
+                average does not fade, and if there is none, all others are better.
+        """
         average = self._averages.get((server, model))
         if average is None:
-            return 0.0
+            return 0.0 if idle else math.inf
+        if not idle:
+            return average.seconds
         age = self._clock.monotonic() - average.seen_at
         return average.seconds * 0.5 ** (age / _HALF_LIFE_SECONDS)

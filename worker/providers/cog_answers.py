@@ -99,13 +99,13 @@ def failure_of_prediction(prediction: Prediction, *, server: str) -> GenqError:
     )
 
 
-def outputs_of(output: JsonValue) -> list[str]:
-    """Return the texts, or links to files, of an output; none if it is anything else."""
+def outputs_of(output: JsonValue) -> list[str] | None:
+    """Return the texts, or links to files, of an output; ``None``: it is anything else."""
     if isinstance(output, str):
         return [output]
     if isinstance(output, list) and all(isinstance(one, str) for one in output):
         return [one for one in output if isinstance(one, str)]
-    return []
+    return None
 
 
 def data_of(url: str) -> bytes | None:

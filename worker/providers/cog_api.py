@@ -15,7 +15,6 @@ from http import HTTPStatus
 from typing import Final
 
 import aiohttp
-import orjson
 import structlog
 from pydantic import ValidationError
 
@@ -37,7 +36,7 @@ from worker.providers.cog_answers import (
     progress_in,
     wrong_input,
 )
-from worker.providers.cog_input import cog_input
+from worker.providers.cog_input import cog_body, cog_input
 from worker.providers.downloads import PictureDownloads
 from worker.providers.failures import MODEL_FAILURES, Refusal, failure_of, status_failure
 from worker.providers.picture import Picture, read_picture
@@ -49,7 +48,9 @@ from worker.providers.streamed import lines_of
 from worker.together import together
 
 _EVENTS: Final = "text/event-stream"
-_CANCEL_SECONDS: Final = 5.0
+# Less than a worker that stops gives its attempts to close.
+_CANCEL_SECONDS: Final = 2.0
+_ENDED: Final = frozenset({"succeeded", "failed", "canceled"})
 _NO_KEY: Final = "none"
 _MOST_OF_REFUSAL: Final = 65_536
 _LOGGED_BYTES: Final = 1_000
@@ -88,18 +89,26 @@ class CogProvider:
     async def generate(self, claim: Claim) -> Reply:
         """Ask the model once. See ``Provider.generate``."""
         spec = self._specs[claim.model, claim.kind]
-        asked = orjson.dumps({"input": cog_input(claim, spec)})
+        asked = cog_body(claim, spec)
         # A later attempt is another prediction: it must not attach to one that is given up.
         name = f"{format_id('job', claim.job_id)}-{claim.fence}"
         try:
             streamed = spec.streams_progress and self._news is not None
             prediction = await self._predict(name, asked, claim, streamed=streamed)
+        except GenqError:
+            # Refused: there is nothing to give up.
+            raise
+        except ValidationError:
+            self._give_up(name)
+            raise self._bad_answer("that is not the JSON it promises") from None
         except MODEL_FAILURES as error:
             self._give_up(name)
             raise self._failure(error) from error
-        except asyncio.CancelledError:
+        except BaseException:
             self._give_up(name)
             raise
+        if prediction.status not in _ENDED:
+            self._give_up(name)
         if prediction.status != "succeeded":
             raise failure_of_prediction(prediction, server=self._server.name)
         return await self._reply(claim, prediction)
@@ -123,13 +132,10 @@ class CogProvider:
     async def _read(self, response: aiohttp.ClientResponse, claim: Claim) -> Prediction:
         if response.status != HTTPStatus.OK:
             raise await self._refusal(response, claim)
-        try:
-            if response.content_type == _EVENTS:
-                return await self._followed(_bounded(response), claim)
-            whole = b"".join([piece async for piece in _bounded(response)])
-            return Prediction.model_validate_json(whole)
-        except ValidationError:
-            raise self._bad_answer("that is not the JSON it promises") from None
+        if response.content_type == _EVENTS:
+            return await self._followed(_bounded(response), claim)
+        whole = b"".join([piece async for piece in _bounded(response)])
+        return Prediction.model_validate_json(whole)
 
     async def _followed(self, pieces: AsyncIterator[bytes], claim: Claim) -> Prediction:
         """Return what a stream ends with, and tell how far it is meanwhile.
@@ -168,6 +174,8 @@ class CogProvider:
 
     async def _reply(self, claim: Claim, prediction: Prediction) -> Reply:
         outputs = outputs_of(prediction.output)
+        if outputs is None:
+            raise self._bad_answer("that is neither text nor files")
         if claim.kind is Kind.COMPLETION:
             text = storable_text("".join(outputs))
             return Reply(text=text, details={"finish_reason": "stop"})

@@ -92,17 +92,35 @@ class Generate:
 
         Where there is none such, at the one that is open first, sound ones before others.
         """
-        gate = self._gate
-        ready = [one for one in untried if not gate.shaky(one) and not gate.wait(one)]
-        if ready:
+        choose = partial(self._choice.choose, claim=claim)
+        while True:
+            left = {one.name: self._gate.left_out(one) for one in untried}
+            ready = [one for one in untried if not left[one.name]]
+            if not ready:
+                server = await self._load.take([min(untried, key=self._closed_rank)], choose)
+                break
             among = self._choice.narrow(ready, claim)
-        else:
-            share = self._load.share
-            among = [min(untried, key=lambda s: (gate.shaky(s), gate.wait(s), share(s)))]
-        server = await self._load.take(among, partial(self._choice.choose, claim=claim))
-        gate.called(server)
+            # Who waits looks again when one more may be asked.
+            opening = min(
+                (wait.total_seconds() for wait in left.values() if wait), default=None
+            )
+            try:
+                async with asyncio.timeout(opening):
+                    server = await self._load.take(among, choose)
+            except TimeoutError:
+                continue
+            if not self._gate.left_out(server):
+                break
+            # It closed while this call waited for it.
+            self._load.leave(server)
+        self._gate.called(server)
         self._choice.chosen(server, claim)
         return server
+
+    def _closed_rank(self, server: ModelServer) -> tuple[bool, float, float]:
+        # Those that open together share the calls that wait for it.
+        wait = round(self._gate.wait(server).total_seconds(), 1)
+        return self._gate.shaky(server), wait, self._load.share(server)
 
     async def _call(self, server: ModelServer, claim: Claim) -> Reply:
         provider = self._providers.of(server)

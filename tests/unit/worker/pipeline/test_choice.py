@@ -3,80 +3,16 @@
 import asyncio
 import itertools
 from collections import Counter
-from typing import Any, Final
+from datetime import timedelta
+from typing import Final
 
 import pytest
 
-from schemas.claim import Claim
-from schemas.errors import ModelUnavailableError
-from schemas.generation import Kind
-from schemas.model_catalog import ModelServer, ModelSpec, Price
 from schemas.routing import Strategy
-from tests.fixtures.claims import image_claim
-from tests.fixtures.leaping_loop import LoopClock, later, leap
-from worker.gate import Gate
-from worker.pipeline.choice import Choice
-from worker.pipeline.job_run import JobRun
-from worker.pipeline.server_doors import ServerDoors
-from worker.pipeline.server_load import ServerLoad
-from worker.pipeline.server_times import ServerTimes
-from worker.pipeline.stages.generate import Generate
-from worker.pipeline.stages.route import Route
-from worker.providers.provider import Providers, Reply
+from tests.fixtures.leaping_loop import later, leap
+from tests.fixtures.timed_servers import Fleet, Timed
 
-MODEL: Final = "sim-image-1"
 COOL_DOWN: Final = 15.0
-
-
-class Timed:
-    """A server that answers after so many seconds, or is dead."""
-
-    def __init__(
-        self, name: str, seconds: float | None, *, price: float | None = None, **more: Any
-    ) -> None:
-        per_image = None if price is None else Price(per_image=price)
-        spec = ModelSpec(name=MODEL, kind=Kind.IMAGE, price=per_image)
-        url = "http://127.0.0.1:1/v1"
-        self.server = ModelServer(name=name, base_url=url, models=(spec,), **more)
-        self.seconds = seconds
-        self.begun: list[float] = []
-
-    async def generate(self, claim: Claim) -> Reply:
-        del claim
-        self.begun.append(asyncio.get_running_loop().time())
-        if self.seconds is None:
-            raise ModelUnavailableError("dead")
-        await later(self.seconds)
-        return Reply(text="done")
-
-
-class Fleet:
-    """Servers that need time, and a worker before them."""
-
-    def __init__(self, strategy: Strategy, *models: Timed) -> None:
-        self.servers = [model.server for model in models]
-        self.models = {model.server.name: model for model in models}
-        clock = LoopClock()
-        self.load = ServerLoad(self.servers)
-        self.choice = Choice(self.load, ServerTimes(clock), lambda _: strategy)
-        gate = Gate(ServerDoors(self.models, clock), clock)
-        self.route = Route(self.servers)
-        self.generate = Generate(Providers(self.models), self.load, gate, self.choice)
-
-    async def job(self) -> str:
-        run = await self.generate(await self.route(JobRun(image_claim())))
-        assert run.served_by is not None
-        return run.served_by.server
-
-    async def jobs(self, number: int, *, at_once: int) -> Counter[str]:
-        """Run jobs, so many of them at a time; return how many each server did."""
-        slots = asyncio.Semaphore(at_once)
-
-        async def one() -> str:
-            async with slots:
-                return await self.job()
-
-        return Counter(await asyncio.gather(*(one() for _ in range(number))))
 
 
 @pytest.mark.parametrize(
@@ -219,6 +155,75 @@ def test_response_time_forgets_that_a_server_was_slow_once() -> None:
 
     assert done[0] == "a"
     assert len(done) < 20
+
+
+@pytest.mark.parametrize("seen", [False, True])
+def test_response_time_keeps_calls_away_from_a_server_that_hangs(seen: bool) -> None:
+    fleet = Fleet(
+        Strategy.RESPONSE_TIME, Timed("sound", 2.0), Timed("hung", 2.0 if seen else 1e9)
+    )
+
+    async def play() -> int:
+        if seen:
+            await fleet.jobs(2, at_once=2)
+        fleet.models["hung"].seconds = 1e9
+        slots = asyncio.Semaphore(50)
+
+        async def worker() -> None:
+            while True:
+                async with slots:
+                    await fleet.job()
+
+        tasks = [asyncio.create_task(worker()) for _ in range(50)]
+        await later(600)
+        held = fleet.load.calls(fleet.models["hung"].server)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return held
+
+    # Its half of the first fifty, of whom nothing is known; none in the ten minutes afterwards.
+    assert leap(play()) == 25
+
+
+def test_calls_that_wait_are_not_handed_to_a_server_that_died_meanwhile() -> None:
+    fleet = Fleet(
+        Strategy.LEAST_LOADED,
+        Timed("dies", 1.0, concurrency=4),
+        Timed("sound", 1.0, concurrency=4),
+    )
+
+    async def play() -> Counter[str]:
+        jobs = asyncio.create_task(fleet.jobs(60, at_once=60))
+        await later(1.5)
+        fleet.models["dies"].seconds = None
+        return await jobs
+
+    done = leap(play())
+
+    assert done.total() == 60
+    # Four begun before and four at its death; then it is known, but for one probe.
+    assert len(fleet.models["dies"].begun) <= 4 + 4 + 4 + 1
+
+
+def test_calls_that_wait_go_to_a_server_that_opens_meanwhile() -> None:
+    fleet = Fleet(
+        Strategy.LEAST_LOADED,
+        Timed("closed", 1.0, concurrency=2),
+        Timed("hangs", 1e6, concurrency=2),
+    )
+
+    async def play() -> Counter[str]:
+        fleet.gate.close("closed", timedelta(seconds=3))
+        tasks = [asyncio.create_task(fleet.job()) for _ in range(10)]
+        await later(60)
+        done = Counter(task.result() for task in tasks if task.done())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return done
+
+    assert leap(play()) == {"closed": 8}
 
 
 def test_weights_are_shares_of_the_calls_and_zero_is_none() -> None:
