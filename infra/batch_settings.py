@@ -20,7 +20,8 @@ class BatchSettings(BaseSettings):
     batch_patience: Seconds = Field(
         timedelta(minutes=15),
         description="an answer that cannot be read for so long, when a batch's files are "
-        "written, is an error in them; a batch that genq itself fails at for so long fails",
+        "written, is an error in them; a batch that genq itself fails at for so long fails; "
+        "a file that an erasure cannot read for so long is counted as `unread` by it",
     )
     batch_lease: Seconds = Field(
         timedelta(seconds=20), description="what a killed dispatcher kept is taken over"

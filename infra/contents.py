@@ -7,6 +7,7 @@ what opens it; what it is bound to (tenant, table, row, column) must be said aga
 
 import secrets
 import struct
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
@@ -132,7 +133,7 @@ class Contents:
             known = await self.keys.known(connection, tenants, people, make=False)
             await self._renew(connection, known, read)
         except ContentUnreadableError as error:
-            return [error] * len(contents)
+            return await self._open_apart(connection, contents, heads, error)
         return [
             self._open(known, content, head)
             for content, head in zip(contents, heads, strict=True)
@@ -149,6 +150,26 @@ class Contents:
         if isinstance(opened, bytes):
             return opened
         raise opened
+
+    async def _open_apart(
+        self,
+        connection: AsyncConnection,
+        contents: Sequence[Sealed],
+        heads: Sequence[_Head | None],
+        error: ContentUnreadableError,
+    ) -> list[bytes | ContentErasedError | ContentUnreadableError]:
+        """Open each person's contents by themselves: a broken key takes no other along."""
+        groups = defaultdict[tuple[int, bytes] | None, list[int]](list)
+        for place, (content, head) in enumerate(zip(contents, heads, strict=True)):
+            owner = (content.place.tenant_id, head.person) if head else None
+            groups[owner].append(place)
+        if len(groups) == 1:
+            return [error] * len(contents)
+        found: dict[int, bytes | ContentErasedError | ContentUnreadableError] = {}
+        for places in groups.values():
+            some = await self.open(connection, [contents[place] for place in places])
+            found.update(zip(places, some, strict=True))
+        return [found[place] for place in range(len(contents))]
 
     async def _renew(
         self, connection: AsyncConnection, known: Known, read: Sequence[tuple[Sealed, _Head]]

@@ -94,6 +94,9 @@ class EvidenceKeeper:
 
     def strike_of(self, judged: Judged, whose: Whose) -> Blocked | None:
         """Return what a blocked prompt counts against who sent it, if it does."""
+        if judged.avoided:
+            # Who lists badly what is not to be made has asked for none of it.
+            return None
         subject = self._subject(whose)
         return blocked_prompt(
             whose.tenant_id, subject, judged.verdict, judged.policy, judged.vector
@@ -123,8 +126,13 @@ def texts_of(sealer: Sealer, evidence: Evidence) -> Sequence[dict[str, Any]]:
 def _texts(judged: Judged) -> list[dict[str, Any]]:
     left = LONGEST
     kept: list[dict[str, Any]] = []
+    whole: Sequence[str | int] | None = None
     for part in judged.parts:
-        text = part.text[:left]
+        if part.start and part.place == whole:
+            continue
+        exact = part.exact is not None and len(part.exact) <= left
+        whole = part.place if exact else None
+        text = (part.exact or "") if exact else part.text[:left]
         left -= len(text)
         if part.picture is not None:
             digest = hashlib.sha256(part.picture.data).hexdigest()

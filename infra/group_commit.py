@@ -41,7 +41,8 @@ class GroupCommit(Generic[Row, Outcome]):
         patience: How long after its arrival a row is tried again while the database cannot be
             reached; one try it gets, however late. A database that was found away may hang
             as well: from then on, until it answers, no row waits longer than this, whatever
-            is under way. 0: no limit but that of ``write``.
+            is under way. A row that is under way itself fails then and may be written all the
+            same. 0: no limit but that of ``write``.
         pace: The shortest time between the beginnings of two writes.
         largest: The most rows in one write.
     """
@@ -71,7 +72,8 @@ class GroupCommit(Generic[Row, Outcome]):
         """Write ``row`` with the next group and return its own outcome.
 
         Raises:
-            DatabaseUnavailableError: Not written within ``patience``, or fate unknown.
+            DatabaseUnavailableError: Not known to be written within ``patience``; whether it
+                was, or will be by the write under way, is unknown.
             Exception: Whatever ``write`` raised for this row alone.
         """
         return await self.put(row)
@@ -147,7 +149,8 @@ class GroupCommit(Generic[Row, Outcome]):
     ) -> Done:
         """Return what ``work`` returns; fail rows whose patience ends meanwhile, as they do.
 
-        The work goes on for the others, and because only it knows the fate of its rows.
+        The work goes on for the others, and may write rows that failed here: their callers
+        were told that it is unknown.
         """
         try:
             while not work.done():
@@ -164,7 +167,7 @@ class GroupCommit(Generic[Row, Outcome]):
         overdue = [one for one in (*group, *self._waiting) if one[2] <= limit]
         for _, future, _ in overdue:
             _fail(future, self._away)
-        # Never tried, and their callers were told so.
+        # Never tried, and never will be.
         self._waiting = [one for one in self._waiting if one[2] > limit]
         waiting = [one[2] for one in (*group, *self._waiting) if one[2] > limit]
         # Who arrives meanwhile has waited long enough no sooner.

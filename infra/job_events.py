@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from infra.event_bodies import job_bodies
-from infra.new_ids import new_key
+from infra.new_ids import key_after, new_key
 from infra.postgres.publish import Publication
 from infra.postgres.submit import Announcement, NewJob
 from schemas import generation, lanes
@@ -43,7 +43,8 @@ def own_receiver(webhook: Mapping[str, Any] | None, event_type: EventType) -> di
 def announcement(payload: Mapping[str, Any], public_url: str) -> Announcement | None:
     """Return what makes the event that a job is queued, once it is written.
 
-    However often it is called, the event is the same one: a commit may be tried again.
+    However often it is called, the event of a job is the same one: a commit may be tried
+    again, and a call that is repeated may write the job of the first with words of its own.
 
     Args:
         payload: What is kept of the job: ``hears``, ``webhook``, ``channels``.
@@ -55,9 +56,10 @@ def announcement(payload: Mapping[str, Any], public_url: str) -> Announcement | 
     if not payload.get("hears", 0) & Hears.QUEUED:
         return None
     receiver = own_receiver(payload.get("webhook"), EventType.JOB_QUEUED)
-    key, channels = new_key(), payload.get("channels") or ()
+    channels = payload.get("channels") or ()
 
     def announce(new: NewJob, created_at: datetime) -> Publication:
+        key = key_after(new.id, EventType.JOB_QUEUED)
         bodies = job_bodies(
             key,
             EventType.JOB_QUEUED,

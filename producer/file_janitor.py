@@ -48,7 +48,7 @@ class FileJanitor:
             gone += [file for file, done in zip(chunk, deleted, strict=True) if done]
         if gone:
             async with transaction(self._engine) as connection:
-                await forget_files(connection, [file.id for file in gone])
+                await forget_files(connection, gone)
             _log.info("files_removed", files=len(gone))
         # What the store does not let go of now is tried again in the next round.
         return len(gone) == _PAGE

@@ -106,8 +106,9 @@ class Submitter:
             IdempotencyConflictError: The key was used with another body.
             DuplicateJobError: An earlier job holds the request's unique key.
             BudgetExhaustedError: A budget of the tenant or the end user has no room for it.
-            DatabaseUnavailableError: PostgreSQL cannot be reached; nothing was accepted, or,
-                with an idempotency key, the same request can be sent again.
+            DatabaseUnavailableError: PostgreSQL cannot be reached. Whether the job was
+                accepted, or will be by a write under way, is unknown; with an idempotency key,
+                or a call that is held, the same request sent again is the same job.
         """
         new, parameters = await self._drafter.draft(
             tenant, request, face=face, aside=aside, held=held
@@ -157,8 +158,9 @@ class Submitter:
             GenqError: ``whole``, and some jobs are not acceptable: an error of the first one's
                 kind, with the place of each fault.
             IdempotencyConflictError: The key was used with another body.
-            DatabaseUnavailableError: PostgreSQL cannot be reached; nothing was accepted, or,
-                with an idempotency key, the same call can be sent again.
+            DatabaseUnavailableError: PostgreSQL cannot be reached. Whether the jobs were
+                accepted is unknown; with an idempotency key, the same call sent again is the
+                same jobs.
         """
         return await self._bulk_inserts.add(tenant, requests, whole=whole, call=call)
 

@@ -74,9 +74,9 @@ REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
             "cursor."
         ),
         "database_unavailable": (
-            "Send the same request again after Retry-After; a submit with the same "
-            "Idempotency-Key, so that it is one job. The operator looks at PostgreSQL: "
-            "genq doctor, GET /readyz."
+            "Send the same request again after Retry-After; a submit, of which nobody knows "
+            "whether it was accepted, with the same Idempotency-Key, so that it is one job. "
+            "The operator looks at PostgreSQL: genq doctor, GET /readyz."
         ),
         "draining": (
             "Send the same call again: another process answers, or this one once it is back. "

@@ -66,7 +66,8 @@ class Erasure:
 
     Attributes:
         after: The last job, or file, that was looked at in this stage.
-        counts: What was done: ``jobs``, ``objects``, ``held``.
+        counts: What was done: ``jobs``, ``objects``, ``held``; files that could
+            not be read: ``unread``.
         files: Those that were written anew without what the person's lines said.
     """
 

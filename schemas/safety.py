@@ -105,6 +105,7 @@ class Subject:
             not searched for attempts to override it.
         negative: What a model is to stay away from: it may name what may not be asked for, so
             that only what is never made, personal data and secrets are looked for in it.
+        exact: All of the text as it came, where ``text`` is a part of it, or leaves marks out.
     """
 
     stage: Stage
@@ -116,6 +117,7 @@ class Subject:
     job_id: UUID | None = None
     trusted: Sequence[Span] = ()
     negative: bool = False
+    exact: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

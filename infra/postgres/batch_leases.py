@@ -1,6 +1,7 @@
 """Who keeps which batch: a lease that is renewed, and a fence that every write names."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
@@ -32,16 +33,19 @@ FROM x WHERE b.id = x.id
 RETURNING {BATCH_COLUMNS}, b.fence
 """)
 
-# In the order of ids, as everybody locks them.
+# What somebody else locks at this moment is not waited for: the others' leases would run out.
 _RENEW: Final = text(f"""
-UPDATE batch b SET lease_until = now() + :lease
-FROM (
-  SELECT w.id FROM batch w
-  JOIN unnest(CAST(:ids AS uuid[]), CAST(:fences AS int[])) AS v(id, fence)
-    ON v.id = w.id AND v.fence = w.fence
-  WHERE w.{_OPEN} ORDER BY w.id FOR NO KEY UPDATE OF w) x
-WHERE b.id = x.id
-RETURNING b.id, b.status
+WITH v AS (
+  SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:fences AS int[])) AS v(id, fence)),
+x AS MATERIALIZED (
+  SELECT w.id FROM batch w JOIN v ON v.id = w.id AND v.fence = w.fence
+  WHERE w.{_OPEN} ORDER BY w.id FOR NO KEY UPDATE OF w SKIP LOCKED),
+u AS (
+  UPDATE batch b SET lease_until = now() + :lease FROM x WHERE b.id = x.id
+  RETURNING b.id, b.status)
+SELECT w.id, COALESCE(u.status, w.status) AS status, u.id IS NULL AS late
+FROM batch w JOIN v ON v.id = w.id AND v.fence = w.fence LEFT JOIN u ON u.id = w.id
+WHERE w.{_OPEN}
 """)
 
 _LET_GO: Final = text("""
@@ -49,6 +53,17 @@ UPDATE batch b SET lease_until = NULL
 FROM unnest(CAST(:ids AS uuid[]), CAST(:fences AS int[])) AS v(id, fence)
 WHERE b.id = v.id AND b.fence = v.fence
 """)
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """Batches that are kept, with their states; ``late``: which of them were locked.
+
+    Those are renewed by the next try, which must come soon.
+    """
+
+    statuses: Mapping[UUID, BatchStatus]
+    late: Collection[UUID]
 
 
 async def claim_batches(
@@ -66,8 +81,8 @@ async def claim_batches(
 
 async def renew_leases(
     connection: AsyncConnection, held: Mapping[UUID, int], lease: timedelta
-) -> dict[UUID, BatchStatus]:
-    """Keep batches for longer.
+) -> Renewed:
+    """Keep batches for longer; waits for nobody.
 
     Args:
         connection: To write with.
@@ -75,10 +90,12 @@ async def renew_leases(
         lease: From now on.
 
     Returns:
-        Those that are still kept by this fence and have not ended, with their states.
+        Those that are still kept by this fence and have not ended.
     """
     values = {"ids": list(held), "fences": list(held.values()), "lease": lease}
-    return {row.id: BatchStatus(row.status) for row in await connection.execute(_RENEW, values)}
+    rows = (await connection.execute(_RENEW, values)).all()
+    statuses = {row.id: BatchStatus(row.status) for row in rows}
+    return Renewed(statuses, {row.id for row in rows if row.late})
 
 
 async def let_go_of_batches(

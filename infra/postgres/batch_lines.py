@@ -60,7 +60,8 @@ FROM json_to_recordset(CAST(:rows AS json)) AS n(
 """)
 
 _UNREAD: Final = text(f"""
-UPDATE batch_line SET outcome = {LineOutcome.FAILED:d}, answer = CAST(:answer AS jsonb)
+UPDATE batch_line SET outcome = {LineOutcome.FAILED:d},
+  answer = CASE WHEN erased_by IS NULL THEN CAST(:answer AS jsonb) END
 WHERE batch_id = :batch_id AND line = ANY(CAST(:lines AS int[]))
 """)
 
@@ -76,6 +77,14 @@ SELECT line FROM batch_line WHERE batch_id = :batch_id AND line BETWEEN :first A
 _COUNT_UNSUCCESSFUL: Final = text(f"""
 SELECT count(*) FROM batch_line WHERE batch_id = :batch_id
   AND outcome > {LineOutcome.SUCCEEDED:d} AND erased_by IS NULL
+""")
+
+# Those that were erased before the retry came to them are not its any more.
+_COUNT_UNREPEATED: Final = text(f"""
+SELECT count(*) FROM batch_line p WHERE p.batch_id = :parent_id
+  AND p.outcome > {LineOutcome.SUCCEEDED:d} AND p.erased_by IS NULL
+  AND NOT EXISTS (
+    SELECT 1 FROM batch_line l WHERE l.batch_id = :batch_id AND l.line = p.line)
 """)
 
 
@@ -132,6 +141,8 @@ async def note_unread(
 ) -> None:
     """Write of lines that they failed, whatever their jobs did: the caller holds the batch.
 
+    Of a line that was erased nothing else is written.
+
     Args:
         connection: To write with.
         batch_id: Whose lines they are.
@@ -163,6 +174,12 @@ async def count_unsuccessful(connection: AsyncConnection, batch_id: UUID) -> int
     """Return how many lines have ended without success, and can be tried again."""
     found = await connection.execute(_COUNT_UNSUCCESSFUL, {"batch_id": batch_id})
     return found.scalar_one()
+
+
+async def count_unrepeated(connection: AsyncConnection, parent_id: UUID, batch_id: UUID) -> int:
+    """Return how many lines of a batch could be tried again, and a retry of it has not."""
+    values = {"parent_id": parent_id, "batch_id": batch_id}
+    return (await connection.execute(_COUNT_UNREPEATED, values)).scalar_one()
 
 
 def line_of_row(row: Row[Any]) -> BatchLine:

@@ -18,9 +18,10 @@ NOBODY: Final = UUID(int=0)
 
 # The bounds let PostgreSQL leave out all partitions but the jobs' own.
 _OF_JOBS: Final = text("""
-SELECT DISTINCT batch_id FROM job
+SELECT batch_id, id FROM job
 WHERE tenant_id = :tenant_id AND id = ANY (CAST(:ids AS uuid[]))
   AND id BETWEEN :low AND :high AND batch_id IS NOT NULL
+ORDER BY batch_id
 """)
 _LOCK: Final = text("""
 SELECT id FROM batch WHERE tenant_id = :tenant_id
@@ -32,7 +33,12 @@ UPDATE batch_line SET erased_by = :erasure, answer = NULL,
   custom_id = 'erased-' || CAST(line AS text)
 WHERE batch_id = ANY (CAST(:batches AS uuid[])) AND erased_by IS NULL
 """
-_EMPTY_JOBS: Final = text(_EMPTY + " AND job_id = ANY (CAST(:ids AS uuid[]))")
+# No index leads to them: a batch's lines are all read for it, and whoever does holds no lock.
+# A line is there when its job is, and has it for good.
+_LINES: Final = text("""
+SELECT line FROM batch_line WHERE batch_id = :batch_id AND erased_by IS NULL
+  AND job_id = ANY (CAST(:ids AS uuid[]))
+""")
 _EMPTY_NUMBERS: Final = text(_EMPTY + " AND line = ANY (CAST(:lines AS int[]))")
 _HELD: Final = text("""
 SELECT DISTINCT l.line FROM batch b JOIN batch_line l ON l.batch_id = b.id
@@ -43,8 +49,9 @@ _COUNT: Final = text(
     "SELECT count(*) FROM batch_line WHERE batch_id = :batch_id AND erased_by IS NOT NULL"
 )
 _ERASED: Final = text("""
-SELECT l.line, l.custom_id, l.job_id, l.erased_by
+SELECT l.line, l.custom_id, l.job_id, l.erased_by, e.subject
 FROM batch b JOIN batch_line l ON l.batch_id = b.id
+LEFT JOIN erasure e ON e.id = l.erased_by AND e.tenant_id = b.tenant_id
 WHERE b.tenant_id = :tenant_id AND b.id = :batch_id AND l.erased_by IS NOT NULL
 """)
 _ERASED_SINCE: Final = text("""
@@ -55,31 +62,50 @@ SELECT subject FROM subject_key WHERE tenant_id = :tenant_id
 
 @dataclass(frozen=True, slots=True)
 class ErasedLine:
-    """A line that says nothing any more; ``by``: the erasure, or ``NOBODY``."""
+    """A line that says nothing any more; ``by``: the erasure, or ``NOBODY``.
+
+    ``subject``: the pseudonym of whose line it was; empty: nobody knows.
+    """
 
     line: int
     custom_id: str
     job_id: UUID | None
     by: UUID
+    subject: bytes = b""
 
 
-async def erase_lines_of_jobs(
-    connection: AsyncConnection, tenant_id: int, erasure_id: UUID, job_ids: Sequence[UUID]
-) -> None:
-    """Empty the lines that became these jobs; twice is once. Locks their batches."""
+async def batches_of_jobs(
+    connection: AsyncConnection, tenant_id: int, job_ids: Sequence[UUID]
+) -> dict[UUID, list[UUID]]:
+    """Return the batches that these jobs are of, each with its own of them, by id."""
     if not job_ids:
-        return
+        return {}
     values = {
         "tenant_id": tenant_id,
         "ids": list(job_ids),
         "low": min(job_ids),
         "high": max(job_ids),
     }
-    found = await connection.execute(_OF_JOBS, values)
-    batches = await _locked(connection, tenant_id, batches=list(found.scalars()))
-    if batches:
-        emptied = {"erasure": erasure_id, "batches": batches, "ids": list(job_ids)}
-        await connection.execute(_EMPTY_JOBS, emptied)
+    batches: dict[UUID, list[UUID]] = {}
+    for row in await connection.execute(_OF_JOBS, values):
+        batches.setdefault(row.batch_id, []).append(row.id)
+    return batches
+
+
+async def erase_lines_of_jobs(
+    connection: AsyncConnection,
+    tenant_id: int,
+    erasure_id: UUID,
+    batch_id: UUID,
+    job_ids: Sequence[UUID],
+) -> None:
+    """Empty a batch's lines that became these jobs; twice is once. Locks the batch at last."""
+    values = {"batch_id": batch_id, "ids": list(job_ids)}
+    lines = list((await connection.execute(_LINES, values)).scalars())
+    if lines:
+        batches = await _locked(connection, tenant_id, batches=[batch_id])
+        emptied = {"erasure": erasure_id, "batches": batches, "lines": lines}
+        await connection.execute(_EMPTY_NUMBERS, emptied)
 
 
 async def erase_lines_of_file(
@@ -117,7 +143,12 @@ async def erased_lines(
     """Return the lines of a batch that say nothing any more."""
     values = {"tenant_id": tenant_id, "batch_id": batch_id}
     rows = await connection.execute(_ERASED, values)
-    return [ErasedLine(row.line, row.custom_id, row.job_id, row.erased_by) for row in rows]
+    return [
+        ErasedLine(
+            row.line, row.custom_id, row.job_id, row.erased_by, bytes(row.subject or b"")
+        )
+        for row in rows
+    ]
 
 
 async def erased_since(

@@ -38,7 +38,8 @@ SELECT {_COLUMNS} FROM erasure WHERE tenant_id = :tenant_id ORDER BY id DESC LIM
 # asked for before.
 _WAITING: Final = text(f"""
 SELECT {_COLUMNS} FROM erasure
-WHERE state = 0 AND asked_at <= now() - make_interval(secs => :seconds) ORDER BY id LIMIT :limit
+WHERE state = 0 AND id > :after AND asked_at <= now() - make_interval(secs => :seconds)
+ORDER BY id LIMIT :limit
 """)
 
 _LOCK: Final = text("""
@@ -152,10 +153,11 @@ async def list_erasures(
 
 
 async def waiting_erasures(
-    connection: AsyncConnection, *, seconds: float, limit: int
+    connection: AsyncConnection, *, after: UUID, seconds: float, limit: int
 ) -> list[Erasure]:
-    """Return what was asked for ``seconds`` ago and is not done, oldest first."""
-    rows = await connection.execute(_WAITING, {"seconds": seconds, "limit": limit})
+    """Return what was asked for ``seconds`` ago, past ``after``, and is not done, by id."""
+    values = {"after": after, "seconds": seconds, "limit": limit}
+    rows = await connection.execute(_WAITING, values)
     return [_erasure(row) for row in rows]
 
 

@@ -70,7 +70,11 @@ WHERE least(f.deleted_at, f.expires_at) < now() - CAST(:grace AS interval)
 ORDER BY least(f.deleted_at, f.expires_at) LIMIT :limit
 """)
 _GRACE: Final = timedelta(minutes=1)
-_FORGET: Final = text("DELETE FROM file WHERE id = ANY(CAST(:ids AS uuid[]))")
+# As it was read: an erasure may have let it have other bytes meanwhile.
+_FORGET: Final = text("""
+DELETE FROM file f USING unnest(CAST(:ids AS uuid[]), CAST(:keys AS text[])) AS x(id, key)
+WHERE f.id = x.id AND f.object_key = x.key
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,9 +183,10 @@ async def leaving_files(
     return [LeavingFile(row.id, row.object_key) for row in rows]
 
 
-async def forget_files(connection: AsyncConnection, ids: Sequence[UUID]) -> None:
-    """Delete the rows of files whose bytes are gone."""
-    await connection.execute(_FORGET, {"ids": list(ids)})
+async def forget_files(connection: AsyncConnection, gone: Sequence[LeavingFile]) -> None:
+    """Delete the rows of files whose bytes are gone; one that has others now stays."""
+    values = {"ids": [one.id for one in gone], "keys": [one.object_key for one in gone]}
+    await connection.execute(_FORGET, values)
 
 
 async def _one(

@@ -15,6 +15,7 @@ _JPEG_START: Final = b"\xff\xd8\xff"
 _JPEG_END: Final = b"\xff\xd9"
 _JPEG_HEAD: Final = b"JP\x02\x11\x00\x00\x00\x01"
 """ISO/IEC 19566-5, annex D: JUMBF, the number of the box, and the first piece of it."""
+_BOX: Final = b"jumb"
 _LONGEST_SEGMENT: Final = 0xFFFF
 _FIRST_SEGMENT: Final = 2
 
@@ -38,7 +39,9 @@ class Gap:
             chunks = chunks_of(data)
             unmarked = chunks is not None and all(one.name != _PNG for one in chunks)
             return cls(HEADER, png=True) if unmarked else None
-        if media_type != "image/jpeg" or not data.startswith(_JPEG_START):
+        # A manifest that nobody can read stays in the file, unless the library takes it out.
+        marked = _BOX in data
+        if media_type != "image/jpeg" or not data.startswith(_JPEG_START) or marked:
             return None
         # JFIF's own segment has to come first, if there is one.
         first = data.startswith(_JPEG_APP0)

@@ -5,6 +5,7 @@ import binascii
 import re
 from typing import Final
 
+from infra.safety.picture_ends import is_complete
 from infra.safety.pictures import media_type_of
 from schemas.safety import Picture
 
@@ -42,6 +43,14 @@ def is_whole_picture(text: str) -> bool:
     return _INLINE_PICTURE.fullmatch(text) is not None
 
 
+def is_nothing_else(text: str) -> bool:
+    """Tell whether a text that is a picture is a file that some picture begins and ends.
+
+    Programs that open pictures do not look behind the end of one, where words may stand.
+    """
+    return is_whole_picture(text) and is_complete(picture_of(text).data)
+
+
 def picture_of(text: str) -> Picture:
     """Return the picture that a text is; of one with anything else in it, an empty one."""
     if _is_bare(text):
@@ -74,6 +83,9 @@ def is_binary(text: str) -> bool:
     """Tell whether a text is nothing but the bytes of a file that is no text itself."""
     head = _DATA.match(text)
     if head is None and len(text) < _SHORTEST_FILE:
+        return False
+    if head is not None and not head.group().lower().endswith(";base64,"):
+        # By RFC 2397 what follows is text as it stands.
         return False
     data = _decoded(text[head.end() :] if head else text)
     try:

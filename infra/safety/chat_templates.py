@@ -82,6 +82,8 @@ def without_marks(prompt: str) -> str | None:
     """Return a prompt with empty lines in the place of the marks around its turns.
 
     Places stay what they are: it is as long as it was. Marks of another form are left in it.
+    Who wrote the marks nobody can tell: words of a stranger that a tenant puts into a template
+    of its own may have some too, as ``<<SYS>>`` behind the first ``[INST]``.
 
     Returns:
         ``None``: it is no template, or not one that is well formed.

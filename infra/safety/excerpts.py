@@ -16,12 +16,14 @@ def excerpts(part: Part) -> list[Part]:
     """Return a text as it is, or of a longer one 200,000 characters, in their order.
 
     A model that goes wrong goes on with it: what it comes to is in the end, and of what lies
-    between nothing longer than the gaps is passed over.
+    between nothing longer than the gaps is passed over. The first piece knows it all.
     """
     if len(part.text) <= OUTPUT_CHARS:
         return [part]
     return [
-        replace(part, text=part.text[start:end], start=start)
+        replace(
+            part, text=part.text[start:end], start=start, exact=None if start else part.text
+        )
         for start, end in _spans(len(part.text))
     ]
 

@@ -54,10 +54,11 @@ class Look:
 
 
 def digest_of(subject: Subject) -> str:
-    """Return the SHA-256 of what is judged, in hex."""
+    """Return the SHA-256 of what is judged, as it came, in hex."""
     if subject.picture is not None:
         return hashlib.sha256(subject.picture.data).hexdigest()
-    return hashlib.sha256(subject.text.encode("utf-8", "surrogatepass")).hexdigest()
+    text = subject.text if subject.exact is None else subject.exact
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def run_of(detector: Detector, note: str | None, seconds: float = 0.0) -> DetectorRun:

@@ -55,6 +55,7 @@ class Judged:
         parts: What was judged.
         told: The input as the model is to see it; ``None`` if that is as it came.
         vector: Of a prompt that is blocked: its place in the classifier's space.
+        avoided: It is blocked for what a model is to stay away from, and for nothing else.
     """
 
     verdict: Verdict
@@ -62,6 +63,7 @@ class Judged:
     parts: Sequence[Part] = ()
     told: Mapping[str, Any] | None = None
     vector: NDArray[np.float32] | None = None
+    avoided: bool = False
 
 
 class Moderation:
@@ -108,7 +110,8 @@ class Moderation:
         subjects = [part.subject(whose) for part in parts]
         verdicts = await self.moderator.evaluate_floors(subjects, policy)
         verdict = joined(verdicts)
-        return Judged(verdict, policy, parts, vector=self._vector(verdict, parts, verdicts))
+        vector = self._vector(verdict, parts, verdicts)
+        return Judged(verdict, policy, parts, None, vector, _is_avoided(parts, verdicts))
 
     async def judge_input(
         self,
@@ -141,7 +144,8 @@ class Moderation:
             verdict = replace(verdict, action=min(verdict.action, Action.FLAG))
         changed = _changed(parameters, parts, verdicts)
         told = replaced(parameters, changed) if changed else None
-        return Judged(verdict, policy, parts, told, self._vector(verdict, parts, verdicts))
+        vector = self._vector(verdict, parts, verdicts)
+        return Judged(verdict, policy, parts, told, vector, _is_avoided(parts, verdicts))
 
     async def judge_output(
         self,
@@ -191,6 +195,13 @@ class Moderation:
         return self._vector_of(worst.text[:_LONGEST_PLACED]) if worst.text else None
 
 
+def _is_avoided(parts: Sequence[Part], verdicts: Sequence[Verdict]) -> bool:
+    """Return whether all that is blocked was said of what a model is to stay away from."""
+    pairs = zip(parts, verdicts, strict=True)
+    blocked = [part.negative for part, verdict in pairs if verdict.action is Action.BLOCK]
+    return bool(blocked) and all(blocked)
+
+
 def _partial(policy: Policy) -> Verdict:
     """Return what follows from something that nobody here could read."""
     return decide("", (), (), policy, coverage=Coverage.PARTIAL)
@@ -229,7 +240,8 @@ def _bare(part: Part) -> Part:
     """Return a prompt that a model goes on from without the marks around its turns."""
     if not part.place or part.place[0] != "prompt":
         return part
-    return replace(part, text=without_marks(part.text) or part.text)
+    bare = without_marks(part.text)
+    return part if bare is None else replace(part, text=bare, exact=part.text)
 
 
 def _longest(policy: Policy) -> int:

@@ -141,10 +141,12 @@ class Moderator:
         self, subject: Subject, policy: Policy, detectors: Sequence[LocalDetector]
     ) -> Look:
         look = Look(self._read(subject, policy), digest_of(subject))
+        models = {one.name for one in self.detectors.models}
         for detector in detectors:
             # What a model is to stay away from names what may not be asked for: of it nobody
-            # can tell by its sound.
-            wanted = not subject.negative or detector not in self.detectors.models
+            # can tell by its sound. One that has learnt a tenant's categories has the name of
+            # the one that it began with.
+            wanted = not subject.negative or detector.name not in models
             if wanted and applies(detector, look.reading):
                 self._check(detector, look, policy)
         look.findings += evasion_of(look.findings, policy)

@@ -5,13 +5,14 @@ nobody vouches for; what the tenant itself tells the model is judged as a prompt
 searched for attempts to override the tenant.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, cast
 from uuid import UUID
 
-from infra.safety.carried import is_picture, is_whole_picture, picture_of
+from infra.safety.carried import is_nothing_else, is_picture, is_whole_picture, picture_of
+from infra.safety.guidance import is_turned
+from infra.safety.member_names import is_medium, is_wording
 from infra.safety.unread import is_carried
 from schemas.safety import Medium, Picture, Span, Stage, Subject
 
@@ -29,10 +30,6 @@ _JUDGED_ABOVE: Final = frozenset({"prompt", "messages", "input", "suffix", "imag
 _PICTURES: Final = ("images", "mask")
 # Where a picture may stand. All else is words, whatever they begin with; so are some there.
 _HOLD_PICTURES: Final = frozenset({"messages", "extra_body", *_PICTURES})
-_WORDS: Final = frozenset({"content", "prompt", "text", "arguments", "refusal", "name"})
-_GUIDANCE: Final = frozenset({"cfg", "cfg_scale", "guidance", "guidance_scale"})
-# As in ``(a word:-1.2)`` and ``a word::-1``.
-_WEIGHT_BELOW: Final = re.compile(r":\s*-\s*[.\d]")
 _LONGEST_WIRE_WORD: Final = 64
 # Words of a model server's own that say how, not what: a sampler's name is no prompt.
 _SHORTEST_EXTRA: Final = 16
@@ -56,6 +53,7 @@ class Part:
         trusted: The tenant's own words.
         negative: See ``Subject``.
         start: Of a piece of a longer text: where it begins there.
+        exact: See ``Subject``; of a text in pieces the first has it.
         joined: It stands at no one place: names, and words of several places together.
     """
 
@@ -67,6 +65,7 @@ class Part:
     negative: bool = False
     start: int = 0
     joined: bool = False
+    exact: str | None = field(default=None, repr=False)
 
     def subject(self, whose: Whose) -> Subject:
         """Return what detectors are given."""
@@ -80,6 +79,7 @@ class Part:
             job_id=whose.job_id,
             trusted=(Span(0, len(self.text)),) if self.trusted else (),
             negative=self.negative,
+            exact=self.exact,
         )
 
 
@@ -123,8 +123,15 @@ def cut(part: Part, longest: int) -> list[Part]:
         return [part]
     step = max(longest - _OVERLAP, longest // 2, 1)
     starts = range(0, max(len(part.text) - longest, 0) + step, step)
+    whole = part.text if part.exact is None else part.exact
     return [
-        replace(part, text=part.text[start : start + longest], start=start) for start in starts
+        replace(
+            part,
+            text=part.text[start : start + longest],
+            start=start,
+            exact=None if start else whole,
+        )
+        for start in starts
     ]
 
 
@@ -208,7 +215,7 @@ def _is_retrieved(item: object) -> bool:
 
 
 def _of_extra(place: Place, extra: Mapping[str, Any]) -> Iterator[Part]:
-    turned = _is_turned(extra)
+    turned = is_turned(extra)
     yield from _together(place, extra)
     for part in _leaves(place, extra):
         negative = not turned and any("negative" in str(s).lower() for s in part.place[1:])
@@ -247,24 +254,6 @@ def _names(value: object) -> list[str]:
     return []
 
 
-def _is_turned(value: object, name: str = "") -> bool:
-    """Tell whether a negative prompt is what a picture is made of, whatever it is called.
-
-    A scale below nothing turns it round, and so does a weight in it; a guidance below one
-    leaves more of it than of the prompt.
-    """
-    if isinstance(value, Mapping):
-        members = cast("Mapping[str, object]", value).items()
-        return any(_is_turned(member, str(inner).lower()) for inner, member in members)
-    if isinstance(value, list | tuple):
-        return any(_is_turned(item, name) for item in cast("Sequence[object]", value))
-    if isinstance(value, str):
-        return "negative" in name and _WEIGHT_BELOW.search(value) is not None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return value < (1 if name in _GUIDANCE else 0)
-
-
 def _leaves(place: Place, value: object) -> Iterator[Part]:
     """Yield every text of JSON; what is only a word of the wire's own is among them."""
     if isinstance(value, str):
@@ -290,7 +279,15 @@ def with_picture(part: Part) -> Part:
 
 
 def _is_picture(part: Part) -> bool:
-    first, last = (part.place[0], str(part.place[-1]).lower()) if part.place else ("", "")
-    if part.joined or last in _WORDS or (first and first not in _HOLD_PICTURES):
+    if part.joined or not is_picture(part.text):
         return False
-    return is_picture(part.text)
+    first = part.place[0] if part.place else ""
+    if first and first not in _HOLD_PICTURES:
+        return False
+    # The items of a list are what the list is called.
+    name = next((step.lower() for step in reversed(part.place) if isinstance(step, str)), "")
+    if is_wording(name):
+        return False
+    # Whoever has a picture there reads no words behind it; elsewhere nobody knows.
+    medium = is_medium(name) or (name == "data" and first == "messages")
+    return not name or medium or is_nothing_else(part.text)

@@ -50,8 +50,15 @@ def _go_on(loop: asyncio.AbstractEventLoop, row: deque[_Work]) -> None:
             try:
                 # In the caller's context: what is logged says whose job it is.
                 future.set_result(context.run(work))
+            except StopIteration as error:
+                # A future takes none: to whoever awaits it, it would say something else.
+                future.set_exception(RuntimeError(repr(error)))
             except Exception as error:  # noqa: BLE001 - it is the caller's
                 future.set_exception(error)
+            except BaseException:
+                # It ends the loop; nobody may wait for an answer meanwhile.
+                future.cancel()
+                raise
     finally:
         if row:
             loop.call_soon(_go_on, loop, row)

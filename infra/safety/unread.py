@@ -8,17 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, cast
 
 from infra.safety.carried import is_binary, is_file, is_link, is_picture
+from infra.safety.member_names import MEDIA, WORDS
 
-# Members of messages that are words to whoever reads them, links or not.
-_WORDS: Final = frozenset({"content", "prompt", "text", "arguments", "refusal", "name"})
-# Whose text is something else: here, or where it says.
-_MEDIA: Final = frozenset(
-    {
-        "url", "image_url", "video_url", "audio_url", "file_url", "file_id", "file_data",
-        "image", "images", "init_image", "init_images", "input_image", "mask", "mask_image",
-        "video", "audio", "file", "image_embeds", "audio_embeds", "video_embeds", "embeds",
-    }
-)  # fmt: skip
 # Numbers of these say what a model may write, or how: they are nothing that it reads.
 _HOW: Final = frozenset(
     {
@@ -46,7 +37,7 @@ def has_unread(parameters: Mapping[str, Any], *, pictures: bool) -> bool:
 def is_carried(place: Place, text: str) -> bool:
     """Tell whether a text of a message is the bytes of a file, and no words to anybody."""
     name = _name(place)
-    if name in _WORDS or not (name in _MEDIA or name == "data"):
+    if name in WORDS or not (name in MEDIA or name == "data"):
         return False
     return not is_picture(text) and is_binary(text)
 
@@ -84,14 +75,14 @@ def _in(place: Place, value: object, *, pictures: bool) -> Iterator[Place]:
 
 def _is_unread(place: Place, text: str, *, pictures: bool) -> bool:
     name = _name(place)
-    if place[0] == "messages" and name in _WORDS:
+    if place[0] == "messages" and name in WORDS:
         return False
     if is_picture(text):
         return not pictures
     if name.startswith("$"):
         # Of JSON Schema: a name in the form of a link, which nobody fetches.
         return False
-    return name in _MEDIA or is_link(text) or is_file(text)
+    return name in MEDIA or is_link(text) or is_file(text)
 
 
 def _are_tokens(name: str, items: Sequence[object]) -> bool:

@@ -15,9 +15,10 @@ from infra.postgres.files import publish_file
 from infra.telemetry.metrics import BATCH_LINES_ENDED, BATCH_TOTAL_SECONDS
 from producer.batches.outputs import NO_FILES, Outputs
 from producer.batches.parts import BatchParts
-from schemas.batch import BatchStatus, LineOutcome
+from producer.batches.validation import entry
+from schemas.batch import LINE_ERASED, BatchStatus, LineOutcome
 from schemas.batch_record import BatchRecord
-from schemas.errors import ObjectMissingError
+from schemas.errors import InternalError, ObjectMissingError
 from schemas.ids import format_id
 
 _UNREAD: Final = "unread"
@@ -36,6 +37,13 @@ def end_of(batch: BatchRecord, made: Outputs) -> End:
         made.output.id if made.output else None,
         made.errors.id if made.errors else None,
     )
+
+
+def given_up(batch: BatchRecord) -> End:
+    """Return how a batch ends that genq itself cannot go on with. Pure."""
+    message = "genq failed to go on with this batch. What has ended is in its results."
+    fault = entry(InternalError.code, message)
+    return End(BatchStatus.FAILED, batch.total, errors=[fault])
 
 
 async def end(
@@ -76,7 +84,9 @@ async def _refuse_what_was_erased(
 
 
 def _tell(batch: BatchRecord, made: Outputs) -> None:
-    unread = sum(map(len, made.unread.values()))
+    # What was erased was read well: it says nothing, as it is meant to.
+    lost = {why: lines for why, lines in made.unread.items() if why != LINE_ERASED}
+    unread = sum(map(len, lost.values()))
     _log.info(
         "batch_ended",
         batch_id=format_id("batch", batch.id),
@@ -91,7 +101,7 @@ def _tell(batch: BatchRecord, made: Outputs) -> None:
             "batch_answers_unread",
             batch_id=format_id("batch", batch.id),
             lines=unread,
-            codes=sorted({code for code, _ in made.unread}),
+            codes=sorted({code for code, _ in lost}),
         )
     if batch.ended_at is not None:
         seconds = (batch.ended_at - batch.created_at).total_seconds()

@@ -1,13 +1,15 @@
-"""Lines whose person was erased after their file came: they do not become jobs any more."""
+"""Lines whose person was erased after their file came: they say nothing, and become no jobs."""
 
 from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.postgres.erased_lines import erased_since
+from infra.postgres.erasures import GRACE
 from infra.settings import Settings
 from infra.subjects import subject_of
 from producer.batches.line_drafts import LineDraft, erased_draft
+from producer.breather import Breather
 from schemas.stored_file import FileRecord
 
 
@@ -17,24 +19,29 @@ async def without_erased(
     file: FileRecord,
     drafts: Sequence[LineDraft],
 ) -> Sequence[LineDraft]:
-    """Return drafts with those emptied whose person was erased since.
+    """Return drafts with those emptied that name somebody who was erased since.
 
     Args:
-        connection: The transaction that writes the jobs: an erasure that it does not see yet
+        connection: The transaction that writes the lines: an erasure that it does not see yet
             finds them.
         settings: What pseudonyms are made with.
         file: Where the lines stand.
         drafts: As they were read.
     """
-    people = {
-        draft.number: subject_of(settings, file.tenant_id, draft.new.end_user)
-        for draft in drafts
-        if draft.new is not None and draft.new.end_user is not None
-    }
-    gone = await erased_since(connection, file.tenant_id, set(people.values()), file.created_at)
+    people, breather = dict[int, set[bytes]](), Breather()
+    for draft in drafts:
+        if draft.people:
+            people[draft.number] = {
+                subject_of(settings, file.tenant_id, name) for name in draft.people
+            }
+        await breather.breathe()
+    # As the walk of an erasure has it: a file that came so soon after it came before.
+    since = file.created_at - GRACE
+    subjects = set[bytes]().union(*people.values())
+    gone = await erased_since(connection, file.tenant_id, subjects, since)
     if not gone:
         return drafts
     return [
-        erased_draft(draft.number) if people.get(draft.number) in gone else draft
+        draft if gone.isdisjoint(people.get(draft.number, ())) else erased_draft(draft.number)
         for draft in drafts
     ]

@@ -116,7 +116,8 @@ class Expansion:
                     await breather.breathe()
                 async with transaction(self._parts.engine) as connection:
                     now = await lock_batch(connection, self._kept)
-                    rows = _ended(drafts, now, outcome)
+                    left = await self._left(connection, drafts)
+                    rows = _ended(left, now, outcome)
                     await insert_lines(connection, now.id, rows)
                     counted = _given_up(place, len(rows), outcome)
                     batch = await note_expanded(connection, self._kept, counted)
@@ -177,8 +178,7 @@ class Expansion:
             now = await lock_batch(connection, self._kept)
             if now.status is not BatchStatus.IN_PROGRESS:
                 return now, 0
-            left = await without_erased(connection, self._parts.settings, self._file, drafts)
-            written = await self._insert(connection, left)
+            written = await self._insert(connection, await self._left(connection, drafts))
             rows = _rows(written, now)
             await insert_lines(connection, now.id, rows)
             completed = sum(row.outcome is LineOutcome.SUCCEEDED for row in rows)
@@ -189,6 +189,11 @@ class Expansion:
         if jobs:
             await self._tell(jobs)
         return batch, len(jobs)
+
+    async def _left(
+        self, connection: AsyncConnection, drafts: Sequence[LineDraft]
+    ) -> Sequence[LineDraft]:
+        return await without_erased(connection, self._parts.settings, self._file, drafts)
 
     async def _insert(
         self, connection: AsyncConnection, drafts: Sequence[LineDraft]

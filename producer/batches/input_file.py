@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from infra.postgres.batch_lines import count_unsuccessful
+from infra.postgres.batch_lines import count_unrepeated, count_unsuccessful
 from infra.postgres.engine import transaction
 from producer.batches.parts import BatchParts
 from producer.batches.validation import Validated, Validator, entry
@@ -54,6 +54,22 @@ async def validate_input(
         return replace(found, errors=[unknown])
     # Where nobody offers models, one may be called anything.
     return found if _storable(found.model) else replace(found, model=None)
+
+
+async def lines_are_missing(parts: BatchParts, batch: BatchRecord) -> bool:
+    """Return whether a file that was read to its end has fewer lines than it had.
+
+    Lines that a retry was to do again may have been erased: those are not missing.
+
+    Raises:
+        DatabaseUnavailableError: PostgreSQL cannot be reached.
+    """
+    if batch.errors is not None or batch.completed + batch.failed >= batch.total:
+        return False
+    if batch.retry_of is None:
+        return True
+    async with transaction(parts.engine) as connection:
+        return await count_unrepeated(connection, batch.retry_of, batch.id) > 0
 
 
 def _storable(model: str | None) -> bool:

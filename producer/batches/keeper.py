@@ -76,8 +76,9 @@ class BatchKeeper:
         """
         loop, lease = asyncio.get_running_loop(), self._parts.settings.batch_lease
         if self._runs and loop.time() >= self._renew_at:
-            await self._renew()
-            self._renew_at = loop.time() + lease.total_seconds() / _RENEWALS
+            late = await self._renew()
+            # What somebody else locked just now is tried again by the next call.
+            self._renew_at = loop.time() + (0 if late else lease.total_seconds() / _RENEWALS)
         room = _HELD - len(self._runs)
         if room <= 0:
             return
@@ -108,7 +109,8 @@ class BatchKeeper:
                 kept = [(run.kept.id, run.kept.fence) for run in held]
                 await let_go_of_batches(connection, kept)
 
-    async def _renew(self) -> None:
+    async def _renew(self) -> bool:
+        """Return whether some of them are to be tried again soon."""
         lease = self._parts.settings.batch_lease
         held = {key: run.kept.fence for key, run in self._runs.items()}
         async with transaction(self._parts.engine) as connection:
@@ -116,7 +118,8 @@ class BatchKeeper:
         for key, fence in held.items():
             run = self._runs.get(key)
             if run is not None and run.kept.fence == fence:
-                run.note(found.get(key))
+                run.note(found.statuses.get(key))
+        return bool(found.late)
 
     async def _work(self, run: BatchRun) -> None:
         failures, patience = 0, self._patience()

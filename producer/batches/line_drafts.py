@@ -10,7 +10,7 @@ import structlog
 from infra.postgres.submit import NewJob
 from infra.postgres.tenants import Tenant
 from producer.api.bodies import refuse_unstorable
-from producer.batches.erased_marks import is_erased
+from producer.batches.erased_marks import is_erased, people_in, people_of
 from producer.batches.file_lines import FileLine
 from producer.batches.line_asides import aside_of_line
 from producer.batches.line_check import InputLine, LineFault, check_line
@@ -40,6 +40,7 @@ class LineDraft:
         number: Its place in the file, from 1.
         answer: ``{"status_code", "body"}``.
         erased: Its person was erased: it says nothing, and asks for nothing.
+        people: Whom it names, in each of the places that count.
     """
 
     number: int
@@ -47,6 +48,7 @@ class LineDraft:
     new: NewJob | None = None
     answer: Mapping[str, Any] | None = None
     erased: bool = False
+    people: tuple[str, ...] = ()
 
     @property
     def succeeded(self) -> bool:
@@ -162,8 +164,10 @@ def erased_draft(number: int) -> LineDraft:
 def _plain(line: FileLine, found: InputLine | LineFault) -> LineDraft:
     if is_erased(line.data):
         return erased_draft(line.number)
-    known = isinstance(found, InputLine)
-    return LineDraft(line.number, found.custom_id if known else f"line-{line.number}")
+    if isinstance(found, InputLine):
+        return LineDraft(line.number, found.custom_id, people=tuple(people_of(found.body)))
+    people = tuple(people_in(line.data or b""))
+    return LineDraft(line.number, f"line-{line.number}", people=people)
 
 
 def time_left(parts: BatchParts, batch: BatchRecord) -> timedelta:

@@ -29,7 +29,7 @@ from producer.batches.usage import UsageSum
 from producer.breather import Breather
 from schemas.batch import LineOutcome
 from schemas.batch_record import BatchRecord
-from schemas.errors import DatabaseUnavailableError
+from schemas.errors import DatabaseUnavailableError, ObjectStoreError
 from schemas.ids import format_id
 from schemas.job import JobRecord
 from schemas.privacy_errors import ContentUnreadableError
@@ -83,24 +83,34 @@ class OutputWriter:
         self._batch = batch
         self._patience = patience
         self._unread = defaultdict[tuple[str, str], list[int]](list)
+        self._given_up: dict[int, BatchLine] = {}
+        self._all_read = False
         self._endpoint = parts.endpoints.get(batch.endpoint)
         self._outcomes = Counter[LineOutcome]()
         self._usage = UsageSum()
         self._begun: list[UUID] = []
         self._erased = 0
 
+    @property
+    def all_read(self) -> bool:
+        """Whether every answer was read, or given up: what fails now are the files."""
+        return self._all_read
+
     async def write(self) -> Outputs:
         """Store the files; those of no line are not made.
 
         Raises:
             ObjectStoreError: The store cannot take them, or give what is to stand in them.
-            ContentUnreadableError: What is to stand in them does not open.
+            ContentUnreadableError: What is to stand in them does not open, or no key seals
+                them.
             DatabaseUnavailableError: PostgreSQL cannot be reached.
         """
         settings = self._parts.settings
         # Files without a name: gone with this process, however it ends.
         async with open_spool(settings) as good, open_spool(settings) as bad:
             await self._spool(good, bad)
+            await self._look_again()
+            self._all_read = True
             output = await self._store(good, "output")
             errors = await self._store(bad, "error")
         return Outputs(
@@ -165,13 +175,26 @@ class OutputWriter:
     async def _answer(self, line: BatchLine, jobs: _Jobs) -> LineAnswer:
         job = jobs.get(line.job_id) if line.job_id else None
         try:
-            return await answer_line(
+            answer = await answer_line(
                 self._batch, line, job, self._endpoint, self._parts.reading
             )
         except UNREAD as error:
-            if self._patience.lasts():
+            if self._patience.lasts(line.line):
                 raise
+            self._given_up[line.line] = line
             return unread_line(self._batch, line, error)
+        if self._patience.mended(line.line) and self._given_up:
+            raise ObjectStoreError("what was away is back; the files are written again")
+        return answer
+
+    async def _look_again(self) -> None:
+        """See that what was given up is not to be read now either: it is lost for good."""
+        lines = list(self._given_up.values())
+        for start in range(0, len(lines), _AT_ONCE):
+            some = lines[start : start + _AT_ONCE]
+            await self._answers(
+                some, await self._jobs([line.job_id for line in some if line.job_id])
+            )
 
     async def _store(self, spool: Spool, name: str) -> FileRecord | None:
         if not spool.size:

@@ -23,9 +23,10 @@ from infra.postgres.engine import transaction
 from infra.postgres.files import get_input_file
 from infra.telemetry.metrics import BATCH_LINES_VALIDATED
 from producer.batches.answers import UNREAD
-from producer.batches.ending import end, end_of
+from producer.batches.batch_jobs import BatchJobs
+from producer.batches.ending import end, end_of, given_up
 from producer.batches.expansion import Expansion
-from producer.batches.input_file import validate_input
+from producer.batches.input_file import lines_are_missing, validate_input
 from producer.batches.line_counter import LineCounter
 from producer.batches.line_drafts import time_left
 from producer.batches.outputs import OutputWriter
@@ -35,9 +36,8 @@ from producer.batches.patience import Patience
 from producer.batches.validation import entry
 from schemas.batch import BatchStatus, LineOutcome
 from schemas.batch_record import BatchRecord
-from schemas.cancel_request import CancelRequest
-from schemas.errors import InternalError, ObjectMissingError
-from schemas.ids import format_id
+from schemas.errors import ObjectMissingError
+from schemas.privacy_errors import ContentUnreadableError
 from schemas.stored_file import FileRecord
 
 _COLLECTED_AT_ONCE: Final = 2_000
@@ -70,10 +70,11 @@ class BatchRun:
         self._open = 0
         self._known = False
         self._lost = False
-        self._told_to_end = False
         self._to_write = False
+        self._jobs = BatchJobs(parts, self.kept, batch.tenant_id)
         self._for_input = Patience(parts.clock, parts.settings.batch_patience)
         self._for_answers = Patience(parts.clock, parts.settings.batch_patience)
+        self._for_files = Patience(parts.clock, parts.settings.batch_patience)
         self._counter = LineCounter()
         self._file: FileRecord | None = None
 
@@ -101,12 +102,11 @@ class BatchRun:
 
         Raises:
             BatchLostError: Somebody else keeps it.
-            GenqError: A server behind is away.
+            GenqError: A server behind is away: nothing has ended, and it can be tried again.
         """
-        message = "genq failed to go on with this batch. What has ended is in its results."
-        fault = entry(InternalError.code, message)
-        await self._end(End(BatchStatus.FAILED, self.batch.total, errors=[fault]))
-        await self._cancel_jobs()
+        # Its jobs first: once it has ended, nobody comes back for them.
+        await self._jobs.cancel_all()
+        await self._end(given_up(self.batch))
 
     async def step(self) -> float | None:
         """Do the next thing; return how long to wait then, ``None`` if the batch has ended.
@@ -173,8 +173,8 @@ class BatchRun:
         if self.batch.in_progress_at is None:
             # It was cancelled before it began.
             return await self._end(End(BatchStatus.CANCELLED, 0))
-        if self.batch.status is BatchStatus.CANCELLING and not self._told_to_end:
-            await self._cancel_jobs()
+        if self.batch.status is BatchStatus.CANCELLING and not self._jobs.told_to_end:
+            await self._jobs.cancel()
         try:
             made, pause = await self._expand()
         except UNREAD:
@@ -185,7 +185,7 @@ class BatchRun:
         if not self._pace.left(loop.time()):
             freed = await self._collect()
         if self._all_read and self._open == 0:
-            if self._lines_missing:
+            if await lines_are_missing(self._parts, self.batch):
                 await self._cut_short()
             if self.batch.status is BatchStatus.CANCELLING:
                 self._to_write = True
@@ -209,16 +209,6 @@ class BatchRun:
     def _is_over(self) -> bool:
         left = time_left(self._parts, self.batch).total_seconds()
         return left <= 0 or self.batch.status is BatchStatus.CANCELLING
-
-    @property
-    def _lines_missing(self) -> bool:
-        batch = self.batch
-        return batch.errors is None and batch.completed + batch.failed < batch.total
-
-    async def _cancel_jobs(self) -> None:
-        wanted = CancelRequest(batch_id=format_id("batch", self.batch.id))
-        report = await self._parts.canceller.cancel_matching(self.batch.tenant_id, wanted)
-        self._told_to_end = not report.more
 
     async def _expand(self) -> tuple[bool, float]:
         """Read on; return whether lines were read, and how long to wait if none were."""
@@ -289,10 +279,14 @@ class BatchRun:
             made = await writer.write()
             wanted = end_of(self.batch, made)
             self.batch = await end(self._parts, self.kept, wanted, made)
-        except Exception:
+        except Exception as error:
             # They are written again: a disk that is full must not fill up with copies.
             await writer.abandon()
-            raise
+            unsealed = isinstance(error, ContentUnreadableError) and writer.all_read
+            if not unsealed or self._for_files.lasts():
+                raise
+            # No key seals the files, and none is made beside one that does not open.
+            await self.abandon()
 
     async def _end(self, wanted: End) -> None:
         """End it before its lines do."""

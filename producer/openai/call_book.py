@@ -1,11 +1,11 @@
 """The book of calls that are held: who waits for which job, and who came before."""
 
 import asyncio
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -13,12 +13,20 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from infra.clock import Clock
 from infra.group_commit import GroupCommit
 from infra.postgres.engine import transaction
-from infra.postgres.held_calls import Held, attach_call, drop_call, note_calls
+from infra.postgres.held_calls import ATTACH_WITHIN, Held, attach_call, drop_call, note_calls
 from schemas.errors import DatabaseUnavailableError
 
 # The longest pause that OpenAI's clients obey, and a little.
 _REPEATED_WITHIN: Final = 130.0
 _REMEMBERED: Final = 10_000
+_REMEMBERED_OF_ONE: Final = 100
+
+
+class _Unsure(NamedTuple):
+    """A job of which nobody knows whether it was written, and since when."""
+
+    job_id: UUID
+    since: float
 
 
 class CallBook:
@@ -35,7 +43,7 @@ class CallBook:
         self._notes = GroupCommit[Held, None](self._write, name="held_call")
         self._later: set[asyncio.Future[None]] = set()
         self._refused: OrderedDict[int, float] = OrderedDict()
-        self._unsure: OrderedDict[tuple[int, bytes], list[UUID]] = OrderedDict()
+        self._unsure: OrderedDict[tuple[int, bytes], deque[_Unsure]] = OrderedDict()
 
     async def close(self) -> None:
         """Wait for what is being written."""
@@ -69,51 +77,63 @@ class CallBook:
         try:
             async with transaction(self._engine) as connection:
                 job_id = await attach_call(
-                    connection, tenant_id, digest, seconds=seconds, others=others, unsure=one
+                    connection,
+                    tenant_id,
+                    digest,
+                    seconds=seconds,
+                    others=others,
+                    unsure=one.job_id if one else None,
                 )
-            known = job_id == one
+            known = one is not None and job_id == one.job_id
             return job_id
         finally:
             if one is not None and not known:
                 self._note_unsure(same, one)
 
-    def again(self, call: Held) -> Held:
-        """Return a repetition that found no job, as it is to be written.
-
-        If nobody knows yet whether a job was written for it, it gets that one's id: whichever
-        write comes second, writes nothing.
-        """
-        one = self._take_unsure((call.tenant_id, call.digest))
-        return call if one is None else replace(call, job_id=one)
-
     @contextmanager
-    def unsure(self, call: Held | None) -> Generator[None]:
-        """Remember a call if the block cannot say whether its job was written.
+    def unsure(self, call: Held | None, *, again: bool = False) -> Generator[Held | None]:
+        """Yield a call as it is to be written; remember it if the block cannot say that it was.
 
         Its client hears of a refusal and repeats it: if the job is there, it is the
         repetition's, and no other call's.
 
+        Args:
+            call: What is about to be written; ``None``: nothing that a repetition finds.
+            again: It is a repetition that found no job. If nobody knows yet whether a job was
+                written for it, it gets that one's id: whichever write comes second, writes
+                nothing. As long after the first refusal as a call is repeated, not longer.
+
         Raises:
             DatabaseUnavailableError: As the block does.
         """
+        if call is None:
+            yield None
+            return
+        same = (call.tenant_id, call.digest)
+        one = self._take_unsure(same) if again else None
+        if one is not None:
+            call = replace(call, job_id=one.job_id)
         try:
-            yield
+            yield call
         except DatabaseUnavailableError:
-            if call is not None:
-                self._note_unsure((call.tenant_id, call.digest), call.job_id)
+            self._note_unsure(same, one or _Unsure(call.job_id, self._clock.monotonic()))
             raise
 
-    def _take_unsure(self, same: tuple[int, bytes]) -> UUID | None:
+    def _take_unsure(self, same: tuple[int, bytes]) -> _Unsure | None:
         # One each: whoever comes at the same time takes the next.
         jobs = self._unsure.get(same)
-        if jobs is None:
-            return None
-        if len(jobs) == 1:
-            del self._unsure[same]
-        return jobs.pop(0)
+        found: _Unsure | None = None
+        oldest = self._clock.monotonic() - ATTACH_WITHIN.total_seconds()
+        while jobs and found is None:
+            one = jobs.popleft()
+            found = one if one.since > oldest else None
+        if not jobs:
+            self._unsure.pop(same, None)
+        return found
 
-    def _note_unsure(self, same: tuple[int, bytes], job_id: UUID) -> None:
-        self._unsure.setdefault(same, []).append(job_id)
+    def _note_unsure(self, same: tuple[int, bytes], one: _Unsure) -> None:
+        # Without its oldest where there are too many of one call.
+        self._unsure.setdefault(same, deque(maxlen=_REMEMBERED_OF_ONE)).append(one)
         if len(self._unsure) > _REMEMBERED:
             self._unsure.popitem(last=False)
 

@@ -165,13 +165,13 @@ async def take_call(
     held = Held(tenant.id, _digest(endpoint.path, body), new_id(), seconds) if dedupe else None
     back = repeats(headers) and (dedupe or key is not None)
     call = TakenCall(endpoint, body, held=held, seconds=seconds, comes_back=back)
-    if held is not None and is_repeated(headers):
+    again = is_repeated(headers)
+    if held is not None and again:
         found = await _attached(services, tenant, held)
         if found is not None:
             CALLS_ATTACHED.inc()
             return call.of(found)
-        held = services.book.again(held)
-    with services.book.unsure(held):
+    with services.book.unsure(held, again=again) as held:
         submitted = await services.submitter.submit(
             tenant,
             wanted,

@@ -14,7 +14,7 @@ from infra.audit_actor import record
 from infra.objectstore.store import ObjectStore
 from infra.postgres.engine import transaction, whole_transactions
 from infra.postgres.erase_content import erase_content
-from infra.postgres.erased_lines import erase_lines_of_jobs
+from infra.postgres.erased_lines import batches_of_jobs, erase_lines_of_jobs
 from infra.postgres.erasures import (
     GRACE,
     NamedJob,
@@ -70,6 +70,8 @@ class ErasureWalk:
     async def step(self) -> bool:
         """Go on with each erasure by a page of jobs, or a file.
 
+        One that fails does not stop the others: what it failed at is raised after them.
+
         Returns:
             Whether there is more to do at once.
 
@@ -77,12 +79,24 @@ class ErasureWalk:
             DatabaseUnavailableError: PostgreSQL cannot be reached.
             ObjectStoreError: What jobs made could not be deleted; the next step tries again.
         """
-        async with transaction(self._engine) as connection:
-            waiting = await waiting_erasures(
-                connection, seconds=GRACE.total_seconds(), limit=_AT_ONCE
-            )
-        more = [await self._go_on(erasure) for erasure in waiting]
-        return any(more)
+        more, failed, after = False, list[Exception](), _FIRST
+        while True:
+            async with transaction(self._engine) as connection:
+                waiting = await waiting_erasures(
+                    connection, after=after, seconds=GRACE.total_seconds(), limit=_AT_ONCE
+                )
+            for erasure in waiting:
+                try:
+                    more |= await self._go_on(erasure)
+                except Exception as error:  # noqa: BLE001 - it is raised after the others
+                    _log.warning("erasure_failed", erasure=format_id("ers", erasure.id))
+                    failed.append(error)
+            if len(waiting) < _AT_ONCE:
+                break
+            after = waiting[-1].id
+        if failed:
+            raise failed[0]
+        return more
 
     async def _go_on(self, erasure: Erasure) -> bool:
         if erasure.stage is ErasureStage.JOBS:
@@ -159,15 +173,23 @@ class ErasureWalk:
             "objects": erasure.counts.get("objects", 0) + len(keys),
             "held": erasure.counts.get("held", 0) + held,
         }
-        async with transaction(self._engine) as connection:
-            # On its own: whoever keeps a batch locks its lines, and then jobs.
-            await erase_lines_of_jobs(connection, erasure.tenant_id, erasure.id, jobs)
+        await self._erase_lines(erasure, jobs)
         async with transaction(self._engine) as connection:
             if not await hold_step(connection, erasure):
                 return False
             await erase_content(connection, jobs, prompts=True, results=True, person=True)
             await move_on(connection, erasure, after=last, counts=counts)
         return True
+
+    async def _erase_lines(self, erasure: Erasure, jobs: Sequence[UUID]) -> None:
+        tenant_id = erasure.tenant_id
+        async with transaction(self._engine) as connection:
+            batches = await batches_of_jobs(connection, tenant_id, jobs)
+        for batch_id, theirs in batches.items():
+            async with transaction(self._engine) as connection:
+                # On its own: whoever keeps a batch locks its lines, and then jobs; and one
+                # after the other: who keeps them waits for one of them at most.
+                await erase_lines_of_jobs(connection, tenant_id, erasure.id, batch_id, theirs)
 
     async def _end(self, erasure: Erasure) -> bool:
         async with transaction(self._engine) as connection:

@@ -1,4 +1,4 @@
-"""Which lines of a file are a person's, and what stands there instead. Pure."""
+"""Which lines of a file are a person's, and what stands there instead: no I/O."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -8,12 +8,20 @@ from uuid import UUID
 from infra.postgres.erased_lines import ErasedLine
 from producer.api.bodies import encode
 from producer.batches.answers import erased_answer
-from producer.batches.erased_marks import emptied, people_in
+from producer.batches.erased_marks import emptied, people_in, people_near
+from producer.breather import Breather
 
 _BOM: Final = b"\xef\xbb\xbf"
 _MOST_NAMES: Final = 10_000
+# Of input files; a line of them is held whole.
+_LONGEST_READ: Final = 64 << 20
 # As ``producer.batches.answers`` writes them.
 _ID: Final = re.compile(rb'\{"id":"batch_req_([0-9a-z]{26})"')
+
+
+def longest_read(exact: int) -> int:
+    """Return how long a line may be that is looked into; ``exact``: that may be a request."""
+    return max(exact, _LONGEST_READ)
 
 
 class RawLine(NamedTuple):
@@ -35,19 +43,24 @@ class RequestLines:
     Args:
         is_theirs: Tells of a name whether it is the person's.
         kept: Numbers of lines that a legal hold keeps.
+        exact: How many bytes a line may have that is a request. One that is longer is theirs
+            if it names them in any place.
     """
 
-    def __init__(self, is_theirs: Callable[[str], bool], kept: set[int]) -> None:
+    def __init__(self, is_theirs: Callable[[str], bool], kept: set[int], *, exact: int) -> None:
         self._is_theirs = is_theirs
         self._kept = kept
+        self._exact = exact
         self._names: dict[str, bool] = {}
 
     def replaced(self, line: RawLine) -> bytes | None:
         """Return what takes a line's place; ``None``: it stays."""
         if not line.whole or line.number in self._kept:
             return None
-        named = people_in(line.data.removeprefix(_BOM))
-        return emptied(line.data) if any(map(self._knows, named)) else None
+        # With its line end.
+        named = people_near if len(line.data) > self._exact + 1 else people_in
+        told = named(line.data.removeprefix(_BOM))
+        return emptied(line.data) if any(map(self._knows, told)) else None
 
     def _knows(self, name: str) -> bool:
         known = self._names.get(name)
@@ -61,25 +74,34 @@ class RequestLines:
 class AnswerLines:
     """The lines of a batch's output or error file that were emptied in the batch.
 
-    Args:
-        batch_id: Which batch.
-        erased: Its lines that say nothing any more.
-        erasure_id: Whose lines are told apart from those of others.
-
     Attributes:
         met: How many lines of this erasure were found, emptied here before or not.
     """
 
-    def __init__(self, batch_id: UUID, erased: Sequence[ErasedLine], erasure_id: UUID) -> None:
+    def __init__(self) -> None:
         self.met = 0
-        self._erasure_id = erasure_id
         self._lines: dict[bytes, tuple[bytes, bool]] = {}
+
+    @classmethod
+    async def of(
+        cls, batch_id: UUID, erased: Sequence[ErasedLine], erasure_id: UUID
+    ) -> "AnswerLines":
+        """Return those of one batch; gives way, for there may be a million.
+
+        Args:
+            batch_id: Which batch.
+            erased: Its lines that say nothing any more.
+            erasure_id: Whose lines are told apart from those of others.
+        """
+        lines, breather = cls(), Breather()
         for one in erased:
             told = erased_answer(batch_id, one.line, one.custom_id, one.job_id).line
             written = encode(told)
             found = _ID.match(written)
             if found is not None:
-                self._lines[found[1]] = (written, one.by == erasure_id)
+                lines._lines[found[1]] = (written, one.by == erasure_id)
+            await breather.breathe()
+        return lines
 
     def replaced(self, line: RawLine) -> bytes | None:
         """Return what takes a line's place; ``None``: it stays."""

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import httpx2
 import pytest
+from sqlalchemy import text as sql
 
 from infra.postgres.budget_plans import put_budget
 from infra.postgres.engine import transaction
@@ -18,6 +19,7 @@ from producer.api.services import Services
 from producer.submit import Submitted, Submitter
 from schemas.budget import Budget, BudgetPeriod, BudgetUnit, OnExhausted
 from schemas.errors import DatabaseUnavailableError
+from schemas.ids import parse_id
 from tests.api.served import Served, new_key, run
 from tests.facade.scene import CHAT, HELLO, SHORT, Scene, play
 from tests.fixtures.until import until
@@ -30,6 +32,7 @@ PLENTY: Final = Budget(
     amount=100_000,
     on_exhausted=OnExhausted.REJECT,
 )
+TOLD: Final = {"webhook": {"url": "https://example.com/hook", "events": ["job.queued"]}}
 CHAT_JOB: Final = {"kind": "chat", "input": {"messages": HELLO}}
 # How many jobs there are, and how many of them were written with their calls.
 _TOGETHER: Final = (
@@ -112,7 +115,8 @@ def test_jobs_that_were_written_although_their_calls_were_refused_are_the_repeti
 ) -> None:
     async def scenario(api: Served) -> None:
         async def call(headers: dict[str, str]) -> httpx2.Response:
-            return await api.http.post("/v1/chat/completions", json=CHAT, headers=headers)
+            asked = {**CHAT, "genq": TOLD}
+            return await api.http.post("/v1/chat/completions", json=asked, headers=headers)
 
         refused = [await call({}) for _ in range(3)]
         assert [answer.status_code for answer in refused] == [503] * 3
@@ -129,6 +133,10 @@ def test_jobs_that_were_written_although_their_calls_were_refused_are_the_repeti
 
         assert len(listed) == 4
         assert {words(answer) for answer in answers} == {job["id"] for job in listed}
+        # Of the job that both wrote, its receiver hears once that it is queued.
+        async with transaction(api.services.engine) as connection:
+            told = await connection.scalars(sql("SELECT job_id FROM outbox WHERE kind = 2"))
+        assert sorted(told) == sorted(parse_id("job", job["id"]) for job in listed)
 
     def change(opened: Services) -> Services:
         deaf = Deaf(opened.engine, opened.settings, opened.doorbells)

@@ -16,6 +16,11 @@ RULES: Final = PACKAGE_DATA / "floor_rules.toml"
 
 # What a negative prompt lists stands between these, each for itself.
 _LISTED: Final = re.compile(r"[^,;|\n]+")
+# ``no nudity``: who writes that asks for none. What comes behind it counts.
+_NEGATED: Final = re.compile(
+    r"\s*(?:no|not|without|avoid|never|do not|don['\u2019]?t)\s[^.!?:\uff1a\u3002]*",
+    re.IGNORECASE,
+)
 _NAMES: Final = 3
 _NAMES_LETTERS: Final = 32
 """Words, and letters, that only name what is to stay away: for that there are such lists."""
@@ -25,7 +30,8 @@ class FloorDetector:
     """Finds the three categories that no policy can loosen, by words near each other.
 
     It knows English best, and some German, French, Spanish and Chinese. Of a negative prompt
-    it reads each part of the list by itself: ``nude, child`` asks for nothing, a sentence does.
+    it reads each part of the list by itself: ``nude, child`` asks for nothing, a sentence does,
+    unless it begins with a negation.
     """
 
     name: Final = "FloorDetector"
@@ -59,6 +65,8 @@ class FloorDetector:
             own = text is reading.text
             for part in _LISTED.finditer(text):
                 said, start = part.group(), part.start()
+                if negated := _NEGATED.match(said):
+                    said, start = said[negated.end() :], start + negated.end()
                 if len(said.split()) <= _NAMES and len(said) <= _NAMES_LETTERS:
                     continue
                 for hit in self._rules.hits(plain(said), said):

@@ -50,9 +50,9 @@ class HashListDetector:
         known = [one for one in self._lists.of(subject.tenant_id) if len(one.table)]
         if subject.picture is not None:
             return self._of_picture(subject.picture, subject.stage, known)
-        if not known or not subject.text:
+        if not known or not (subject.text or subject.exact):
             return ()
-        texts = {subject.text, reading.text} - {""}
+        texts = {subject.exact or "", subject.text, reading.text} - {""}
         return [
             _finding(listed, hit)
             for listed in known

@@ -14,7 +14,7 @@ from PIL import Image
 from pydantic import SecretStr
 
 from infra.provenance.certificates import development_root, identity_of
-from infra.provenance.credentials import Credentials, may_have_manifest
+from infra.provenance.credentials import Credentials, CredentialsError, may_have_manifest
 from infra.provenance.manifests import ASSERTION, Facts, Ingredient
 from infra.provenance.marking import Marker
 from infra.provenance.xmp import says_ai, with_xmp
@@ -157,6 +157,29 @@ def test_a_strangers_broken_manifest_does_not_cost_a_job_its_own(
     broken = Ingredient(b"\x89PNG\r\n\x1a\n jumb nonsense", "image/png")
     data = _marked(credentials, encoded(scene(2, 64)), "PNG", inputs=[broken])
     found = credentials.read(data, "image/png")
+    assert found
+    assert found.state == "Valid"
+
+
+def test_a_damaged_manifest_of_a_pictures_maker_makes_no_second_store(
+    credentials: Credentials,
+) -> None:
+    marker = Marker(credentials)
+
+    def marked(data: bytes) -> bytes:
+        return marker.mark_picture(data, "image/jpeg", FACTS, index=0, how=ALL).data
+
+    plain_file = encoded(scene(3, 64), "JPEG")
+    marked(plain_file)  # From here on there is a template.
+    # Its maker's box has another number than those that are written here.
+    store = b"\x00\x00\x00\x40jumb\x00\x00\x00\x38jumdc2pa" + bytes(48)
+    piece = b"JP\x03\x22\x00\x00\x00\x01" + store
+    segment = b"\xff\xeb" + (2 + len(piece)).to_bytes(2) + piece
+    data = marked(plain_file[:20] + segment + plain_file[20:])
+    try:
+        found = credentials.read(data, "image/jpeg")
+    except CredentialsError as error:
+        pytest.fail(f"the reader says: {error}")
     assert found
     assert found.state == "Valid"
 

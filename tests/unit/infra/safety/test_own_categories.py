@@ -101,3 +101,12 @@ def test_words_are_found_whole_however_they_are_written(moderator: Moderator) ->
     assert other.action is Action.ALLOW
     assert blocked.action is Action.BLOCK
     assert not any(word in str(one) for word in policy.words["rivals"])
+
+
+def test_what_a_tenant_taught_does_not_judge_what_a_model_is_to_stay_away_from(
+    moderator: Moderator,
+) -> None:
+    policy = _policy(gambling={"exemplars": GAMBLING})
+    listed = Subject(Stage.PROMPT, Medium.TEXT, 1, GAMBLING[0], negative=True)
+    (verdict,) = asyncio.run(moderator.evaluate_all([listed], policy))
+    assert (verdict.action, verdict.detectors) == (Action.ALLOW, ())

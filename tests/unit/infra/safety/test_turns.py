@@ -68,3 +68,33 @@ def test_a_loop_that_was_closed_midway_leaves_nothing_behind() -> None:
 
     asyncio.run(begin())
     assert asyncio.run(turns.do(lambda: 2)) == 2
+
+
+def test_a_piece_of_work_that_stops_an_iteration_is_a_fault_as_any_other() -> None:
+    def stop() -> None:
+        raise StopIteration
+
+    async def play() -> None:
+        async with asyncio.timeout(5):
+            with pytest.raises(RuntimeError, match="StopIteration"):
+                await Turns().do(stop)
+
+    asyncio.run(play())
+
+
+def test_nobody_waits_for_a_piece_of_work_that_ended_the_loop() -> None:
+    class EndOfItAll(SystemExit):
+        """Passes by whoever catches faults, and ends the loop."""
+
+    def end() -> None:
+        raise EndOfItAll
+
+    loop = asyncio.new_event_loop()
+    try:
+        task = loop.create_task(Turns().do(end))
+        with pytest.raises(EndOfItAll):
+            loop.run_until_complete(task)
+        with pytest.raises(asyncio.CancelledError):
+            loop.run_until_complete(asyncio.wait_for(task, 5))
+    finally:
+        loop.close()
