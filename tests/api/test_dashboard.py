@@ -27,6 +27,9 @@ ALERTS: Final = DEPLOY / "prometheus/alerts.yml"
 ELSEWHERE: Final = {
     "genai_content_quality_score",
     "genq_admissions",
+    "genq_batch_lines_ended",
+    "genq_batch_lines_validated",
+    "genq_batch_total_seconds",
     "genq_dispatch_tick_seconds",
     "genq_fallbacks",
     "genq_jobs_reaped",

@@ -125,9 +125,10 @@ def test_without_valkey_a_worker_goes_on_at_the_same_rate_by_itself() -> None:
 
     async def scene() -> tuple[float, list[float]]:
         gate = RateGate(f"redis://127.0.0.1:{port}/0")
-        begun = time.monotonic()
+        loop = asyncio.get_running_loop()
+        begun, asked = time.monotonic(), loop.time()
         instants = await calls(gate, 30, LIMIT)
-        answered = time.monotonic() - begun
+        answered = loop.time() - asked
         await gate.close()
         return answered, [at - begun for at in instants]
 
@@ -141,10 +142,11 @@ def test_a_valkey_that_does_not_answer_holds_nobody_up_for_long() -> None:
     async def scene() -> float:
         with socket.create_server(("127.0.0.1", 0)) as silent:
             gate = RateGate(f"redis://127.0.0.1:{silent.getsockname()[1]}/0")
-            begun = time.monotonic()
+            loop = asyncio.get_running_loop()
+            begun = loop.time()
             for _ in range(5):
                 await gate.reserve([LIMIT], PATIENCE)
-            took = time.monotonic() - begun
+            took = loop.time() - begun
             await gate.close()
             return took
 
