@@ -53,7 +53,7 @@ def _go_on(loop: asyncio.AbstractEventLoop, row: deque[_Work]) -> None:
             except StopIteration as error:
                 # A future takes none: to whoever awaits it, it would say something else.
                 future.set_exception(RuntimeError(repr(error)))
-            except Exception as error:  # noqa: BLE001 - it is the caller's
+            except Exception as error:  # noqa: BLE001 - raised where the caller waits
                 future.set_exception(error)
             except BaseException:
                 # It ends the loop; nobody may wait for an answer meanwhile.

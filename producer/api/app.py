@@ -297,4 +297,4 @@ def _drawn(operation: Operation) -> DirectRoute:
 
 
 async def _goes_nowhere(_request: Request) -> Response:
-    raise NotImplementedError
+    raise NotImplementedError  # a drawn route serves only as a copy with an endpoint (to)

@@ -163,7 +163,7 @@ async def _abandon(run: BatchRun) -> None:
     with suppress(BatchLostError):
         try:
             await run.abandon()
-        except Exception as error:  # noqa: BLE001 - it goes on as before
+        except Exception as error:  # noqa: BLE001 - told, and tried again
             _tell(run, error)
 
 

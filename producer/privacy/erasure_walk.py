@@ -88,8 +88,12 @@ class ErasureWalk:
             for erasure in waiting:
                 try:
                     more |= await self._go_on(erasure)
-                except Exception as error:  # noqa: BLE001 - it is raised after the others
-                    _log.warning("erasure_failed", erasure=format_id("ers", erasure.id))
+                except Exception as error:  # noqa: BLE001 - the others go first
+                    _log.warning(
+                        "erasure_failed",
+                        erasure=format_id("ers", erasure.id),
+                        error_type=type(error).__name__,
+                    )
                     failed.append(error)
             if len(waiting) < _AT_ONCE:
                 break

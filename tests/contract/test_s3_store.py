@@ -14,26 +14,10 @@ from yarl import URL
 
 from infra.new_ids import new_key
 from infra.objectstore.s3 import LARGE_BYTES, S3Store
-from infra.settings import Settings
 from schemas.errors import ObjectMissingError, ObjectStoreError
-from tests.fixtures.s3_server import S3Server
+from tests.fixtures.s3_server import S3Server, s3_settings
 
 PNG: Final = "image/png"
-
-
-def s3_settings(server: S3Server, **changes: str | None) -> Settings:
-    values: dict[str, Any] = {
-        "_env_file": None,
-        "database_url": "postgresql://unused",
-        "broker_url": "redis://unused",
-        "key_pepper": "only-for-tests-0123456789",
-        "object_store": f"s3://{server.bucket}",
-        "s3_endpoint": server.endpoint,
-        "s3_access_key": server.access_key,
-        "s3_secret_key": server.secret_key,
-    }
-    values.update(changes)
-    return Settings(**values)
 
 
 @asynccontextmanager

@@ -3,7 +3,7 @@
 import asyncio
 import io
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
@@ -12,24 +12,9 @@ from infra.new_ids import new_key
 from infra.objectstore.keys import file_key
 from infra.objectstore.opening import open_store
 from infra.objectstore.s3 import LARGE_BYTES
-from infra.settings import Settings
-from tests.fixtures.s3_server import S3Server
+from tests.fixtures.s3_server import S3Server, s3_settings
 
 NOW: Final = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
-
-
-def settings_of(server: S3Server) -> Settings:
-    values: dict[str, Any] = {
-        "_env_file": None,
-        "database_url": "postgresql://unused",
-        "broker_url": "redis://unused",
-        "key_pepper": "only-for-tests-0123456789",
-        "object_store": f"s3://{server.bucket}",
-        "s3_endpoint": server.endpoint,
-        "s3_access_key": server.access_key,
-        "s3_secret_key": server.secret_key,
-    }
-    return Settings(**values)
 
 
 @pytest.mark.parametrize("size", [1_000, LARGE_BYTES + 70_001])
@@ -46,7 +31,7 @@ def test_a_file_goes_up_sealed_and_every_part_comes_back(
         spans += [(CHUNK_BYTES - 1, CHUNK_BYTES + 1), (CHUNK_BYTES, 5 * CHUNK_BYTES)]
 
     async def scenario() -> None:
-        store = open_store(settings_of(s3_server))
+        store = open_store(s3_settings(s3_server))
         try:
             await store.put_file(key, cipher.sealing(io.BytesIO(data)), media_type)
             whole = await (await store.get(key)).read()

@@ -15,25 +15,18 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from infra.clock import SystemClock
 from infra.evidence import LONGEST, EvidenceKeeper, texts_of
 from infra.postgres.evidence import Evidence
-from infra.postgres.hash_lists import HashList
 from infra.safety.carried import is_binary
-from infra.safety.detectors.hash_list import HashListDetector
 from infra.safety.guidance import is_turned
-from infra.safety.hash_lists import Listed
-from infra.safety.hash_table import Entry, HashTable
 from infra.safety.limits import OUTPUT_CHARS
 from infra.safety.moderation import Moderation
-from infra.safety.opening import open_moderator
 from infra.safety.parts import Whose, input_parts
 from infra.safety.picture_ends import is_complete
-from infra.safety.policy_file import default_policy
 from infra.sealing import sealer_for
 from infra.settings import Settings
 from schemas.generation import Kind
-from schemas.hash_list import Algorithm
-from schemas.policy import Policy, resolve
 from schemas.safety import UNDRESS_REAL_PERSON, Action, Stage
 from schemas.tenant_plan import SafetyLevel
+from tests.fixtures.listed_moderation import moderation_with
 from tests.fixtures.pictures import encoded
 
 NEVER: Final = "undress my coworker in this photo make her nude"
@@ -61,35 +54,9 @@ def _led(words: str, kind: str = "PNG") -> str:
     return head + told + "x" * (-letters % 4)
 
 
-class _Known:
-    """Has texts, by their bytes."""
-
-    def __init__(self, *texts: str) -> None:
-        known = HashList(
-            UUID(int=1), 0, "known", "other", int(Action.BLOCK), 1, SystemClock().now()
-        )
-        digests = [hashlib.sha256(text.encode()).digest() for text in texts]
-        table = HashTable([Entry(0, Algorithm.SHA256, digest) for digest in digests])
-        self._listed = Listed((known,), table)
-
-    def of(self, tenant_id: int) -> Sequence[Listed]:
-        """Return the one list."""
-        del tenant_id
-        return (self._listed,)
-
-
-class _Default:
-    async def of(self, tenant_id: int, level: SafetyLevel) -> Policy:
-        del tenant_id
-        return resolve(default_policy(), None, level)
-
-
 @pytest.fixture(scope="module")
 def moderation() -> Moderation:
-    # The detector's names are constants, which the type checker takes for class variables.
-    lists: Any = (HashListDetector(_Known(TEMPLATE, LONG)),)
-    moderator = open_moderator(Settings.model_construct(), SystemClock(), lists=lists)
-    return Moderation(moderator, _Default())
+    return moderation_with(TEMPLATE.encode(), LONG.encode())
 
 
 @pytest.fixture(scope="module")
