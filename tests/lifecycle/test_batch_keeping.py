@@ -55,11 +55,9 @@ def test_two_keepers_share_batches_and_do_each_once(batches: Batches) -> None:
         for keeper in keepers:
             await keeper.close()
 
-    for _ in range(100):
+    while not all(batches.read(batch).status.final for batch in made):
         batches.genq.do(look())
         batches.work()
-        if all(batches.read(batch).status.final for batch in made):
-            break
     batches.genq.do(leave())
 
     assert batches.jobs() == 20

@@ -189,10 +189,14 @@ def test_four_dispatchers_at_once_never_exceed_a_tenants_limit(genq: Harness) ->
 async def _end_one(connection: AsyncConnection) -> int:
     result = await connection.execute(
         text(
-            "WITH d AS (DELETE FROM live WHERE job_id IN (SELECT job_id FROM live"
-            " WHERE state = 3 LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING lane, tenant_id)"
-            " UPDATE flow SET parked_until = NULL FROM d"
-            " WHERE flow.lane = d.lane AND flow.tenant_id = d.tenant_id"
+            # Materialized: a plan may ask an IN (… LIMIT 1) again for each row, and get many.
+            "WITH x AS MATERIALIZED (SELECT job_id FROM live WHERE state = 3 LIMIT 1"
+            " FOR UPDATE SKIP LOCKED),"
+            " d AS (DELETE FROM live USING x WHERE live.job_id = x.job_id"
+            " RETURNING live.lane, live.tenant_id),"
+            " f AS (UPDATE flow SET parked_until = NULL FROM d"
+            " WHERE flow.lane = d.lane AND flow.tenant_id = d.tenant_id)"
+            " SELECT count(*) FROM d"
         )
     )
-    return result.rowcount
+    return result.scalar_one()

@@ -84,7 +84,7 @@ def test_upgrades_at_once_wait_for_each_other(empty_url: str) -> None:
 
     outcomes = asyncio.run(race())
 
-    assert sorted(outcomes, key=str) == [("0007", "0007"), ("0007", "0007"), (None, "0007")]
+    assert sorted(outcomes, key=str) == [("0008", "0008"), ("0008", "0008"), (None, "0008")]
 
 
 @pytest.mark.parametrize(
