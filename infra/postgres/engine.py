@@ -34,9 +34,9 @@ _SESSION: Final[Mapping[str, str]] = {
     "idle_in_transaction_session_timeout": "10s",
     "statement_timeout": "60s",
     "jit": "off",
-    # PostgreSQL 18 up to 18.5 at least: where a statement waits for a row and looks at it again,
-    # the run-time pruning of partitions is left with freed memory (its commit 1b5dd3a); the
-    # server dies of it. Each statement looks into a handful of partitions without it.
+    # PostgreSQL 18, 18.4 for one: where a statement waited for a row and looks at it again, the
+    # run-time pruning of partitions reads freed memory, and the server dies of it (its commit
+    # 1b5dd3a mends that). Without it a statement looks into a handful of partitions more.
     "enable_partition_pruning": "off",
 }
 # Behind a pooler the process that answers is not the one that was announced when connecting.

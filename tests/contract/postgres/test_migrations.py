@@ -71,7 +71,7 @@ def test_a_second_upgrade_changes_nothing(
     main(["upgrade"])
     main(["upgrade"])
 
-    assert capsys.readouterr().out.splitlines()[1] == "database: 0007, no change"
+    assert capsys.readouterr().out.splitlines()[1] == "database: 0008, no change"
 
 
 def test_upgrades_at_once_wait_for_each_other(empty_url: str) -> None:
