@@ -44,6 +44,7 @@ class AsyncJobs(AsyncManyJobs):
         start_timeout: float | None = None,
         deadline: When | None = None,
         unique: str | Mapping[str, object] | None = None,
+        prompt_flags: bool | None = None,
         idempotency_key: str | None = None,
         wait: float | None = None,
         **request: Unpack[RequestOptions],
@@ -64,6 +65,7 @@ class AsyncJobs(AsyncManyJobs):
             "start_timeout": start_timeout,
             "deadline": deadline,
             "unique": unique,
+            "prompt_flags": prompt_flags,
         }
         asked = exchanges.create_job(body, idempotency_key=idempotency_key, wait=wait)
         return await self._transport.run(asked, request)

@@ -51,6 +51,7 @@ def read_job(found: object) -> Job:
         tags=fields.texts("tags"),
         end_user=fields.maybe_text("end_user"),
         retry_of=fields.maybe_text("retry_of"),
+        prompt_as_typed=fields.maybe_text("prompt_as_typed"),
         safety=read_safety(fields.part("safety")),
         content=fields.maybe_text("content") or "kept",
         urls=_urls(fields.part("urls")),

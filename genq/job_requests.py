@@ -25,6 +25,7 @@ class JobOptions(TypedDict, total=False):
     start_timeout: float | None
     deadline: When | None
     unique: str | Mapping[str, object] | None
+    prompt_flags: bool | None
 
 
 class JobRequest(JobOptions, total=False):

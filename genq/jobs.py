@@ -42,6 +42,7 @@ class Jobs(ManyJobs):
         start_timeout: float | None = None,
         deadline: When | None = None,
         unique: str | Mapping[str, object] | None = None,
+        prompt_flags: bool | None = None,
         idempotency_key: str | None = None,
         wait: float | None = None,
         **request: Unpack[RequestOptions],
@@ -65,6 +66,8 @@ class Jobs(ManyJobs):
                 now.
             unique: A key that one unfinished job may have at a time, or ``{"key", "scope",
                 "period", "on_conflict"}``.
+            prompt_flags: The prompt may end in flags, such as ``--ar 16:9 --seed 7``; else it
+                is never changed.
             idempotency_key: Twice the same key and body is one job. One is made if not given,
                 so that it can be sent again when the connection breaks on the way.
             wait: Let the server hold the request for up to so many seconds until the job ends.
@@ -92,6 +95,7 @@ class Jobs(ManyJobs):
             "start_timeout": start_timeout,
             "deadline": deadline,
             "unique": unique,
+            "prompt_flags": prompt_flags,
         }
         asked = exchanges.create_job(body, idempotency_key=idempotency_key, wait=wait)
         return self._transport.run(asked, request)

@@ -123,6 +123,7 @@ class Job:
     tags: tuple[str, ...] = ()
     end_user: str | None = None
     retry_of: str | None = None
+    prompt_as_typed: str | None = None
     safety: Safety | None = None
     content: str = "kept"
     urls: Urls = field(default_factory=Urls)

@@ -24,6 +24,7 @@ from schemas.job import Artifact, JobRecord
 from schemas.job_states import AttemptOutcome, JobState
 from schemas.provenance import Mark
 from schemas.safety import Verdict
+from schemas.work import NO_WORK, Work
 
 NO_VERDICTS: Final[Mapping[str, Verdict]] = MappingProxyType({})
 
@@ -41,6 +42,7 @@ def ending_of(
     actual: Cost | None = None,
     verdicts: Mapping[str, Verdict] = NO_VERDICTS,
     marks: Sequence[Mark] = (),
+    work: Work = NO_WORK,
 ) -> Ending:
     """Return everything that a job's end writes.
 
@@ -56,6 +58,7 @@ def ending_of(
         actual: What it really took, if that is known.
         verdicts: Of safety checks, by what they are of.
         marks: What the registry is to know of what was made.
+        work: What its call of a model gave and took.
     """
     verdict = verdict_of(verdicts)
     record = replace(
@@ -67,6 +70,7 @@ def ending_of(
         text=(result or {}).get("text"),
         made=result or {},
         verdict=verdict,
+        spent=work.charged if state is JobState.SUCCEEDED or not work.charged else 0,
     )
     return Ending(
         claim=claim,
@@ -82,6 +86,7 @@ def ending_of(
         checks=checks_of(verdicts),
         verdict=orjson.dumps(verdict).decode() if verdict else None,
         marks=orjson.dumps(list(marks)).decode() if marks else None,
+        work=work,
     )
 
 

@@ -6,7 +6,10 @@ from typing import Self
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings
 
+from infra.installed_adapters import installed_adapter
+from schemas.errors import SettingsError
 from schemas.model_catalog import ModelServer, missing_fallbacks
+from schemas.protocols import Protocol
 from schemas.routing import ModelRoute, Strategy
 
 
@@ -37,6 +40,16 @@ class ModelSettings(BaseSettings):
                 raise ValueError(f"model_routes: {model} has {routes} routes: keep one")
             if model not in offered:
                 raise ValueError(f"model_routes: no server offers {model}")
+        return self
+
+    @model_validator(mode="after")
+    def _adapters_are_installed(self) -> Self:
+        for server in self.model_servers:
+            if not isinstance(server.protocol, Protocol):
+                try:
+                    installed_adapter(server)
+                except SettingsError as error:
+                    raise ValueError(error.message) from None
         return self
 
     def strategy_of(self, model: str) -> Strategy:

@@ -25,12 +25,14 @@ from pydantic_settings import SettingsError as UnparsedError
 
 from infra.admission_settings import AdmissionSettings
 from infra.batch_settings import BatchSettings
+from infra.cache_settings import CacheSettings
 from infra.facade_settings import FacadeSettings
 from infra.file_settings import FileSettings
 from infra.http_settings import HttpSettings
 from infra.installation_settings import InstallationSettings
 from infra.model_settings import ModelSettings
 from infra.object_store_settings import ObjectStoreSettings
+from infra.picture_settings import PictureSettings
 from infra.production import leftovers
 from infra.provenance_settings import ProvenanceSettings
 from infra.queue_settings import QueueSettings, Seconds
@@ -88,9 +90,11 @@ class Settings(
     SafetySettings,
     ProvenanceSettings,
     FileSettings,
+    PictureSettings,
     FacadeSettings,
     ObjectStoreSettings,
     BatchSettings,
+    CacheSettings,
     _DatabaseSettings,
 ):
     """Everything an operator can decide. Each field is the variable ``GENQ_<NAME>``."""

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from infra.postgres.submit import NewJob, Stop
+from producer.prompt_flags import typed_prompt
 from schemas import lanes
 from schemas.job import JobRecord, JobRequest
 from schemas.job_states import JobState
@@ -34,6 +35,7 @@ def accepted_record(
         state=JobState.SCHEDULED if scheduled else JobState.READY,
         created_at=created_at,
         input=parameters,
+        typed=typed_prompt(request, parameters),
         metadata=request.metadata,
         tags=request.tags,
         retry_of=new.redrive_of,

@@ -25,6 +25,8 @@ from producer.check_input import check_input
 from producer.input_rules import check_rules
 from producer.moderation import SubmitChecks
 from producer.permission import check_permitted
+from producer.prompt_flags import read_flags, typed_prompt
+from schemas.cache import CacheMode
 from schemas.cost import estimate, money
 from schemas.errors import FieldError, InputError, UnknownModelError
 from schemas.events import hears
@@ -79,12 +81,22 @@ class Drafter:
             TenantSuspendedError: The tenant may have nothing.
             DatabaseUnavailableError: The model is new to this process, and PostgreSQL is away.
         """
+        asked, request = request, read_flags(request, self._settings.model_servers)
         parameters = check_input(request)
-        check_rules(request, parameters, self._policy, max_prompt_chars=self._max_prompt_chars)
+        check_rules(
+            request,
+            parameters,
+            self._policy,
+            max_prompt_chars=self._max_prompt_chars,
+            picture_http=self._settings.picture_http,
+        )
         model = self._model(request)
         check_permitted(tenant, request, model)
         pool = await self._pool(model)
         payload = _payload(tenant, request, parameters, face, aside)
+        typed = typed_prompt(asked, parameters)
+        if typed is not None:
+            payload["typed"] = typed
         new = self._new_job(
             tenant, request, model=model, pool=pool, parameters=parameters, payload=payload
         )
@@ -223,6 +235,8 @@ def _payload(
     if request.deadline is not None:
         # What waits for people gets the time back, unless its caller set an end to it.
         payload["own_deadline"] = True
+    if request.cache is not CacheMode.AUTO:
+        payload["cache"] = request.cache.value
     if request.channels:
         payload["channels"] = list(request.channels)
     if TRACING.tracer is not None and (parent := traceparent()) is not None:

@@ -12,12 +12,14 @@ from typing import Any, Final, cast
 from infra.http.outbound_policy import OutboundPolicy
 from schemas.errors import FieldError, InputError, OutboundRefusedError
 from schemas.job import JobRequest
+from schemas.picture_references import MOST_SHOWN, Source, references_of, source_of
 
 JSON_DEPTH: Final = "json_depth"
 JSON_MEMBERS: Final = "json_members"
 CONTROL_CHARACTERS: Final = "control_characters"
 PROMPT_LENGTH: Final = "prompt_length"
 URL_POLICY: Final = "url_policy"
+PICTURES: Final = "pictures"
 
 MAX_DEPTH: Final = 32
 """How many objects and arrays may stand inside each other."""
@@ -39,6 +41,11 @@ _INLINE: Final = "data:"
 # Parameters that are a text, or a list of them.
 _TEXTS: Final = ("prompt", "suffix", "input")
 
+_NO_PICTURE: Final = (
+    "must be an https URL, a data URL (data:image/png;base64,…), the id of a file (file-…), or "
+    "a picture that a job made (job_…/0)"
+)
+
 Step = str | int
 Place = tuple[Step, ...]
 
@@ -59,6 +66,7 @@ def check_rules(
     policy: OutboundPolicy,
     *,
     max_prompt_chars: int,
+    picture_http: bool = False,
 ) -> None:
     """Hold a job to the rules.
 
@@ -68,6 +76,7 @@ def check_rules(
         policy: Which addresses may be named. Names are not looked up: they are judged again
             when they are dialled.
         max_prompt_chars: How much text a job may bring.
+        picture_http: Whether pictures are fetched from ``http://`` URLs, too.
 
     Raises:
         InputError: With the name of the rule and the place of each fault.
@@ -76,6 +85,7 @@ def check_rules(
         _control_characters(request, parameters),
         _length(parameters, max_prompt_chars),
         _number_of_texts(parameters),
+        _pictures(request, parameters, policy, https_only=not picture_http),
         _urls(request, parameters, policy),
     )
     faults = list(islice(found, MOST_FAULTS))
@@ -177,10 +187,36 @@ def _strings(value: object) -> Iterator[str]:
                 yield from _strings(item)
 
 
+def _pictures(
+    request: JobRequest,
+    parameters: Mapping[str, Any],
+    policy: OutboundPolicy,
+    *,
+    https_only: bool,
+) -> Iterator[FieldError]:
+    """Hold pictures to what genq reads: it fetches them itself, and no model server does."""
+    for n, one in enumerate(references_of(request.kind, parameters)):
+        pointer = pointer_to(("input", *one.place))
+        if n == MOST_SHOWN:
+            yield FieldError(pointer, f"is one too many: {MOST_SHOWN} may be shown", PICTURES)
+            return
+        source = source_of(one.text)
+        if source is None:
+            yield FieldError(pointer, _NO_PICTURE, PICTURES)
+        elif source is Source.REMOTE:
+            try:
+                policy.check_url(one.text, https_only=https_only)
+            except OutboundRefusedError as error:
+                yield FieldError(pointer, error.message, URL_POLICY)
+
+
 def _urls(
     request: JobRequest, parameters: Mapping[str, Any], policy: OutboundPolicy
 ) -> Iterator[FieldError]:
+    pictures = {("input", *one.place) for one in references_of(request.kind, parameters)}
     for place, url in _named(request, parameters):
+        if place in pictures:
+            continue
         try:
             policy.check_url(url.strip())
         except OutboundRefusedError as error:

@@ -12,6 +12,7 @@ from infra.settings import Settings
 from producer.budgets import BudgetedJob
 from producer.bulk_items import BulkDraft, BulkItem, is_refusal, outcome_of
 from producer.unique_submit import Placed, make_room, place
+from schemas import lanes
 from schemas.errors import FieldError, GenqError
 from schemas.queue_errors import DuplicateJobError
 from schemas.unique import OnConflict, UniqueKey, scoped_key
@@ -139,8 +140,9 @@ class BulkKeys:
 
 
 def _key_of(draft: BulkDraft, unique: UniqueKey) -> str:
-    request = draft.request
-    return scoped_key(unique, lane=request.lane, kind=request.kind, model=draft.new.model)
+    new = draft.new
+    lane = lanes.BY_NUMBER[new.lane]
+    return scoped_key(unique, lane=lane, kind=draft.request.kind, model=new.model)
 
 
 def _period(unique: UniqueKey) -> timedelta | None:

@@ -21,6 +21,7 @@ from infra.settings import Settings
 from infra.telemetry.metrics import JOBS_FINISHED
 from producer.budgets import BudgetedJob, insert_budgeted
 from producer.rings import rings_of
+from schemas import lanes
 from schemas.errors import DatabaseUnavailableError, FieldError
 from schemas.ids import format_id
 from schemas.job import JobRecord, JobRequest, iso_ms
@@ -155,7 +156,8 @@ async def _place(
     placed = Placed(None)
     unique = request.unique
     if unique is not None:
-        key = scoped_key(unique, lane=request.lane, kind=request.kind, model=new.model)
+        lane = lanes.BY_NUMBER[new.lane]
+        key = scoped_key(unique, lane=lane, kind=request.kind, model=new.model)
         period = timedelta(seconds=unique.period) if unique.period else None
         found = await claim_key(connection, new.tenant_id, key, new.id, period)
         if found.job_id != new.id:

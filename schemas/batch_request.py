@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from schemas.events import EventType
-from schemas.job import MAX_METADATA_KEYS
+from schemas.job_request import MAX_METADATA_KEYS
 from schemas.lanes import DEFAULT_PRIORITY, LOWEST_PRIORITY, Lane
 from schemas.shape import Shape
 from schemas.webhook_target import WebhookUrl

@@ -12,7 +12,7 @@ from pydantic import (
 
 from schemas.generation import Kind
 from schemas.ids import InvalidIdError, parse_id
-from schemas.job import MAX_METADATA_KEYS
+from schemas.job_request import MAX_METADATA_KEYS
 from schemas.lanes import Lane
 from schemas.shape import Shape
 from schemas.when import Instant

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from schemas.cache import CacheMode
 from schemas.cost import ORDINARY_COST, Cost
 from schemas.errors import GenqError
 from schemas.generation import Kind
@@ -46,6 +47,10 @@ class Claim:
         safety_level: How strictly its tenant is judged.
         reviewed: People have let its prompt pass, which was stopped for these categories: it
             is not held again. ``None``: nobody has.
+        reviewed_of: The digest of what they saw, if that is known.
+        cache: Whether it may be given the answer of an earlier job.
+        requires: Tags that a model server must carry to be given it: the job's own, and its
+            tenant's.
         fault: Why ``input`` is empty, if its content was erased or does not open.
     """
 
@@ -76,4 +81,7 @@ class Claim:
     hears: Hears = HEARS_NOTHING
     safety_level: SafetyLevel = SafetyLevel.STANDARD
     reviewed: Collection[str] | None = None
+    reviewed_of: str | None = None
+    cache: CacheMode = CacheMode.AUTO
+    requires: Collection[str] = ()
     fault: GenqError | None = None

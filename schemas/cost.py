@@ -41,6 +41,8 @@ class Cost:
 
 
 ORDINARY_COST: Final = Cost()
+# Of a job that was given what an earlier one made.
+NEXT_TO_NOTHING: Final = Cost(_CHEAPEST)
 
 
 def estimate(kind: Kind, parameters: Mapping[str, Any]) -> Cost:
@@ -79,6 +81,37 @@ def money(
         default=0.0,
     )
     return min(_MOST_MONEY, math.ceil(round(dearest * _MONEY, 6)))
+
+
+def worth(
+    price: Price | None,
+    parameters: Mapping[str, Any],
+    *,
+    took: Cost,
+    usage: Usage,
+    pixels: int = 0,
+) -> int:
+    """Return what one answered call costs at its server's price, in millionths of a dollar.
+
+    Args:
+        price: The server's, of the model that answered; without one the call is free.
+        parameters: What was asked for: its size counts if nothing is known of what came.
+        took: What the call took, as far as it is known.
+        usage: What the server told: all tokens of pictures are in here alone.
+        pixels: Of the pictures that came.
+    """
+    if price is None:
+        return 0
+    told = (usage.input_tokens or 0) + (usage.output_tokens or 0)
+    images, tokens = took.images, told or took.tokens
+    if not pixels:
+        return money([price], parameters, images=images, tokens=tokens)
+    dollars = (
+        images * price.per_image
+        + pixels / _MEGAPIXEL * price.per_megapixel
+        + tokens * price.per_million_tokens / 1_000_000
+    )
+    return min(_MOST_MONEY, math.ceil(round(dollars * _MONEY, 6)))
 
 
 def actual(estimated: Cost, usage: Usage) -> Cost:

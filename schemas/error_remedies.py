@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from schemas.picture_remedies import PICTURE_REMEDIES
+
 # Codes that stand in a job's ``error`` after it has ended; no call is answered with them.
 JOB_CODES: Final = frozenset(
     {
@@ -20,6 +22,7 @@ JOB_CODES: Final = frozenset(
         "model_bad_answer",
         "model_busy",
         "model_key_rejected",
+        "model_misconfigured",
         "model_rate_limited",
         "model_refused_content",
         "model_rejected_request",
@@ -27,12 +30,15 @@ JOB_CODES: Final = frozenset(
         "model_unavailable",
         "outbound_refused",
         "output_withheld",
+        "picture_busy",
+        "picture_unavailable",
         "worker_lost",
     }
 )
 
 REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
     {
+        **PICTURE_REMEDIES,
         "approval_needed": (
             "Ask a second person, with a key of their own, to approve the version: "
             "genq policy approve. An installation with one operator sets "
@@ -157,6 +163,9 @@ REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
             "OpenAI-compatible API."
         ),
         "model_busy": "genq tries again by itself. The operator may raise the server's limit.",
+        "model_misconfigured": (
+            "The operator corrects the model's workflow, or installs on the server what it names."
+        ),
         "model_key_rejected": "The operator sets a valid key for this model server.",
         "model_not_found": (
             "Name a model that the message lists, or leave model out. The operator adds "

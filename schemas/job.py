@@ -1,80 +1,24 @@
-"""A job as callers ask for it and as they see it."""
+"""A job as it is known, and as callers see it; how they ask for one: ``job_request``."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final, Literal
 from uuid import UUID
-
-from pydantic import (
-    ConfigDict,
-    Field,
-    JsonValue,
-    field_validator,
-)
 
 from schemas.errors import ErrorRecord
 from schemas.generation import Kind
 from schemas.ids import format_id
+from schemas.job_request import JobRequest as JobRequest  # noqa: PLC0414 - readers know it by this module
 from schemas.job_safety import SafetyView, safety_view
 from schemas.job_states import JobState, JobStatus, status_of
-from schemas.lanes import DEFAULT_LANE, DEFAULT_PRIORITY, LOWEST_PRIORITY, Lane
+from schemas.lanes import Lane
+from schemas.lineage import Lineage, LineageView, lineage_view
 from schemas.position import QueuePlace, QueueView, queue_view
 from schemas.shape import Shape
-from schemas.unique import UniqueKey
-from schemas.webhook_target import Channels, WebhookTarget
-from schemas.when import SecondsFromNow, When
-
-MAX_METADATA_KEYS: Final = 16
-MAX_TAGS: Final = 16
-MAX_TAG_CHARACTERS: Final = 64
 
 NATIVE: Final = "native"
 """The door of ``/v1/jobs``, and of whatever has no name of its own."""
-
-
-class JobRequest(Shape):
-    """The body of ``POST /v1/jobs``; ``input`` is checked by kind in ``schemas.generation``."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    kind: Kind
-    input: dict[str, JsonValue]
-    model: Annotated[str, Field(min_length=1, max_length=128)] | None = None
-    lane: Lane = DEFAULT_LANE
-    priority: Annotated[int, Field(ge=0, le=LOWEST_PRIORITY, strict=True)] = DEFAULT_PRIORITY
-    webhook: WebhookTarget | None = None
-    channels: Channels = ()
-    metadata: Annotated[
-        dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)]],
-        Field(max_length=MAX_METADATA_KEYS),
-        # Not {}: pydantic would copy that, deeply, for every job.
-    ] = Field(default_factory=dict[str, str])
-    tags: Annotated[
-        tuple[Annotated[str, Field(min_length=1, max_length=MAX_TAG_CHARACTERS)], ...],
-        Field(max_length=MAX_TAGS),
-    ] = ()
-    end_user: Annotated[str, Field(min_length=1, max_length=128)] | None = None
-    run_at: When | None = None
-    start_timeout: SecondsFromNow | None = None
-    deadline: When | None = None
-    unique: UniqueKey | None = None
-
-    @field_validator("metadata", "end_user", mode="after")
-    @classmethod
-    def _no_nul(cls, value: dict[str, str] | str | None) -> dict[str, str] | str | None:
-        # PostgreSQL's text and jsonb cannot hold U+0000.
-        texts = [*value, *value.values()] if isinstance(value, dict) else [value or ""]
-        if any("\x00" in text for text in texts):
-            raise ValueError("must not contain the character U+0000")
-        return value
-
-    @field_validator("tags", mode="after")
-    @classmethod
-    def _words(cls, tags: tuple[str, ...]) -> tuple[str, ...]:
-        if any(not tag.isprintable() or tag != tag.strip() for tag in tags):
-            raise ValueError("a tag must be of printable characters, with no space around it")
-        return tuple(dict.fromkeys(tags))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +44,8 @@ class JobRecord:
         face: The door that it came in by.
         aside: What that door keeps with it.
         batch_id: The batch that it is a line of.
+        typed: Its prompt with the flags that it ended in, if any were read.
+        lineage: What it was derived from, where one job is looked at.
     """
 
     id: UUID
@@ -132,6 +78,8 @@ class JobRecord:
     face: str = NATIVE
     aside: Mapping[str, Any] = field(default_factory=dict[str, Any])
     batch_id: UUID | None = None
+    typed: str | None = None
+    lineage: Lineage | None = None
 
     @property
     def content(self) -> str:
@@ -160,6 +108,8 @@ class OutputView(Shape):
 
     Where one job is looked at: ``texts`` are all that it wrote, if there are several, and
     ``embeddings`` its vectors, each of them float32, lowest byte first, in base64.
+    ``seed`` is the one that pictures were made with, if the model server took or told one;
+    ``upscaled_by`` is ``lanczos``, which invents nothing, or the model that enlarged a picture.
     ``ai_generated`` says to machines what all of it is: made by a model (AI Act, Article 50).
     """
 
@@ -167,6 +117,8 @@ class OutputView(Shape):
     text: str | None = None
     texts: list[str] | None = None
     embeddings: list[str] | None = None
+    seed: int | None = None
+    upscaled_by: str | None = None
     ai_generated: Literal[True] = True
 
 
@@ -194,9 +146,11 @@ class JobView(Shape):
 
     ``run_at`` is there while the job waits for that instant, be it the caller's or a retry's;
     a job that has not ended by ``deadline`` expires. ``queue`` is there where one queued job is
-    looked at, and not in lists and events. ``safety`` is there where checks did more than let
+    looked at, and not in lists and events; so is ``lineage``, if it was derived from another by
+    an action. ``safety`` is there where checks did more than let
     the job pass. ``retry_of`` is the ended job that this one repeats. ``content``: what
-    retention or an erasure took is not shown any more.
+    retention or an erasure took is not shown any more. ``input`` is what the model is asked;
+    ``prompt_as_typed`` is the prompt as it came, if flags were read and taken off it.
     """
 
     id: str
@@ -214,6 +168,7 @@ class JobView(Shape):
     started_at: str | None
     finished_at: str | None
     input: dict[str, Any]
+    prompt_as_typed: str | None
     output: OutputView | None
     error: ErrorView | None
     attempts: int
@@ -221,6 +176,7 @@ class JobView(Shape):
     tags: list[str]
     end_user: str | None
     retry_of: str | None
+    lineage: LineageView | None
     safety: SafetyView | None
     content: Literal["kept", "input_erased", "output_erased", "erased"]
     urls: UrlsView
@@ -256,6 +212,7 @@ def job_view(job: JobRecord, public_url: str, *, whole: bool = False) -> dict[st
         "started_at": iso_ms(job.started_at) if job.started_at else None,
         "finished_at": iso_ms(job.finished_at) if job.finished_at else None,
         "input": dict(job.input),
+        "prompt_as_typed": job.typed,
         "output": _output_view(job, own_url, whole=whole),
         "error": job.error,
         "attempts": job.attempts,
@@ -263,6 +220,7 @@ def job_view(job: JobRecord, public_url: str, *, whole: bool = False) -> dict[st
         "tags": list(job.tags),
         "end_user": job.end_user,
         "retry_of": format_id("job", job.retry_of) if job.retry_of else None,
+        "lineage": lineage_view(job.lineage),
         "safety": safety_view(job.verdict, job.state, own_url),
         "content": job.content,
         "urls": {"get": own_url, "cancel": f"{own_url}/cancel", "events": f"{own_url}/events"},
@@ -296,5 +254,20 @@ def _output_view(job: JobRecord, own_url: str, *, whole: bool) -> dict[str, Any]
         "text": job.text,
         "texts": [choice.get("text") or "" for choice in choices] if choices else None,
         "embeddings": job.made.get("embeddings") if whole else None,
+        "seed": seed_of(job),
+        "upscaled_by": _upscaled_by(job),
         "ai_generated": True,
     }
+
+
+def seed_of(job: JobRecord) -> int | None:
+    """Return the seed that a job's pictures were made with, as far as it is known."""
+    seed = job.made.get("seed")
+    return seed if isinstance(seed, int) else None
+
+
+def _upscaled_by(job: JobRecord) -> str | None:
+    told = job.made.get("upscaled_by")
+    if told or job.lineage is None or job.lineage.action != "upscale":
+        return told
+    return (job.made.get("served_by") or {}).get("model")

@@ -8,7 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 from schemas.filter_fields import NO_NUL, Word, readable
 from schemas.generation import Kind
 from schemas.ids import parse_id
-from schemas.job import MAX_METADATA_KEYS, MAX_TAG_CHARACTERS, MAX_TAGS
+from schemas.job_request import MAX_METADATA_KEYS, MAX_TAG_CHARACTERS, MAX_TAGS
 from schemas.job_states import JobStatus
 from schemas.lanes import Lane
 from schemas.when import Instant

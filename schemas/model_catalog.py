@@ -2,13 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Self, cast
+from typing import Annotated, Final, Self, cast
 
 from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from schemas.comfy_workflow import COMFY_CONCURRENCY, ComfyWorkflow
+from schemas.flag_map import FlagMap, Sizes
 from schemas.generation import Kind
+from schemas.http_call import HttpCall
 from schemas.limits import RateLimits
-from schemas.protocols import KINDS_OF, Protocol
+from schemas.picture_skills import PictureSkills
+from schemas.protocols import KINDS_OF, AnyProtocol, Protocol
+from schemas.server_tags import Tags
 from schemas.shape import Shape
 
 Dollars = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
@@ -42,6 +47,12 @@ class ModelSpec(Shape):
             model has opted in to streams; its log then tells progress.
         inputs: Of Cog: the model's own names for genq's parameters, such as
             ``{"n": "num_images", "images": "image_input"}``.
+        flags: What its server calls flags of prompts, such as ``{"no": "negative_prompt"}``:
+            these are members of ``extra_body`` then. A flag that is not named is refused.
+        sizes: What it can make; ``--ar`` of a prompt chooses the nearest.
+        skills: What actions on pictures may count on.
+        workflow: Of ComfyUI: what it runs.
+        call: Of HTTP: what is asked, and where the answer stands.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -52,6 +63,11 @@ class ModelSpec(Shape):
     price: Price | None = None
     streams_progress: bool = False
     inputs: tuple[tuple[str, str], ...] = ()
+    flags: FlagMap = ()
+    sizes: Sizes = ()
+    skills: PictureSkills = PictureSkills()
+    call: HttpCall | None = None
+    workflow: ComfyWorkflow | None = None
 
     @field_validator("inputs", mode="before")
     @classmethod
@@ -67,36 +83,84 @@ class ModelServer(Shape):
 
     Attributes:
         name: How logs and metrics call it.
-        base_url: Of OpenAI's API up to and including ``/v1``; of Cog the root.
-        protocol: What it speaks.
+        base_url: Of OpenAI's API up to and including ``/v1``; of others the root.
+        protocol: What it speaks, or the name of an installed adapter, which then says itself
+            what kinds it runs.
         api_key: Sent as the bearer token.
         models: What it offers; the first of a kind is that kind's default.
-        concurrency: The most calls in flight from one worker process.
+        concurrency: The most calls in flight from one worker process; of ComfyUI, which runs
+            one at a time, 2 unless told.
         weight: Its share of the calls of a model whose route is ``weighted``, beside the
             others' weights; 0: none, unless the others cannot be used.
         limits: What the account at this server may use.
+        tags: What jobs may insist on, such as ``private``; a route may say otherwise.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
     base_url: Annotated[str, Field(pattern=r"^https?://")]
-    protocol: Protocol = Protocol.OPENAI
+    protocol: AnyProtocol = Protocol.OPENAI
     api_key: SecretStr = SecretStr("none")
     models: Annotated[tuple[ModelSpec, ...], Field(min_length=1)]
     concurrency: Annotated[int, Field(ge=1, le=10_000)] = 256
     weight: Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)] = 1.0
     limits: RateLimits = RateLimits()
+    tags: Tags = ()
 
     @model_validator(mode="after")
     def _kinds_of_its_protocol(self) -> Self:
+        kinds = KINDS_OF[self.protocol] if isinstance(self.protocol, Protocol) else Kind
         for spec in self.models:
-            if spec.kind not in KINDS_OF[self.protocol]:
-                known = ", ".join(sorted(KINDS_OF[self.protocol]))
+            if spec.kind not in kinds:
+                known = ", ".join(sorted(kinds))
                 raise ValueError(
                     f"{spec.name}: a {self.protocol} server runs {known}, not {spec.kind}"
                 )
         return self
+
+    @model_validator(mode="after")
+    def _calls_that_are_described(self) -> Self:
+        for spec in self.models:
+            if (spec.call is not None) != (self.protocol is Protocol.HTTP):
+                needs = "a call" if spec.call is None else "no call: that is for http servers"
+                raise ValueError(f"{spec.name}: a model of a {self.protocol} server has {needs}")
+            if spec.call is not None:
+                try:
+                    spec.call.hold_to(spec.kind)
+                except ValueError as error:
+                    raise ValueError(f"{spec.name}: {error}") from None
+        return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _few_at_a_time(cls, given: object) -> object:
+        if not isinstance(given, Mapping):
+            return given
+        told = cast("Mapping[str, object]", given)
+        few = told.get("protocol") == Protocol.COMFYUI
+        return {"concurrency": COMFY_CONCURRENCY, **told} if few else told
+
+    @model_validator(mode="after")
+    def _workflows_of_comfyui(self) -> Self:
+        for spec in self.models:
+            if (spec.workflow is not None) != (self.protocol is Protocol.COMFYUI):
+                needs = "needs" if spec.workflow is None else "does not run"
+                raise ValueError(f"{spec.name}: a {self.protocol} server {needs} a workflow")
+            if spec.workflow is not None and spec.inputs:
+                raise ValueError(f"{spec.name}: write its inputs into workflow")
+        return self
+
+
+OWN_MODEL: Final = "genq-lanczos"
+"""Enlarges pictures; genq's workers run it themselves, so that it is always there."""
+OWN_SERVER: Final = ModelServer(
+    name="genq-own-pictures",
+    base_url="http://genq.invalid",
+    models=(ModelSpec(name=OWN_MODEL, kind=Kind.IMAGE_EDIT),),
+    # It takes processor time and memory of the worker.
+    concurrency=2,
+)
 
 
 def default_model(servers: Sequence[ModelServer], kind: Kind) -> str | None:
@@ -106,6 +170,8 @@ def default_model(servers: Sequence[ModelServer], kind: Kind) -> str | None:
 
 def servers_of(servers: Sequence[ModelServer], model: str, kind: Kind) -> list[ModelServer]:
     """Return the servers that offer ``model`` for ``kind``, in configured order."""
+    if model == OWN_MODEL and kind is Kind.IMAGE_EDIT:
+        return [OWN_SERVER]
     return [
         server
         for server in servers

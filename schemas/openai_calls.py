@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 
+from schemas.cache import CacheMode
 from schemas.chat_input import ChatMessage
 from schemas.generation import Kind
 from schemas.job_safety import SafetyView
@@ -29,6 +30,7 @@ class GenqOptions(Shape):
     tags: list[str] | None = None
     webhook: WebhookTarget | None = None
     end_user: str | None = None
+    cache: CacheMode | None = None
 
 
 class CallRequest(Shape):

@@ -86,10 +86,15 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture to judge: its bytes as they came, and what its sender says they are."""
+    """A picture to judge: its bytes, and what its sender says they are.
+
+    Attributes:
+        given: SHA-256 of what came, where ``data`` is that written anew, as a model sees it.
+    """
 
     data: bytes = field(repr=False)
     media_type: str | None = None
+    given: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

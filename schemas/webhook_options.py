@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from schemas.job import MAX_METADATA_KEYS
+from schemas.job_request import MAX_METADATA_KEYS
 from schemas.shape import Shape
 from schemas.webhook_auth import EndpointAuth
 from schemas.webhook_headers import MOST_HEADERS, fault_of_header

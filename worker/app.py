@@ -30,7 +30,8 @@ from schemas.generation import Kind
 from worker.attempts import AttemptRunner
 from worker.cancels import CancelListener
 from worker.gate import Gate, open_gate
-from worker.pipeline.picture_sources import StoredPictures
+from worker.pipeline.picture_opening import open_pictures
+from worker.pipeline.picture_sources import PictureSources
 from worker.pipeline.run import Checks, Stage, build_stages
 from worker.pipeline.stages.mark import open_mark
 from worker.pool import Service
@@ -81,7 +82,10 @@ class WorkerService:
         )
         self._closing.push_async_callback(providers.close)
         moderation = await self._moderation(engine, news)
-        stages = self._stages(engine, providers, store, gate, moderation)
+        sources = await self._closing.enter_async_context(
+            open_pictures(settings, engine, store)
+        )
+        stages = self._stages(engine, providers, store, gate, moderation, sources=sources)
         session = SessionKeeper(
             engine,
             settings,
@@ -114,6 +118,8 @@ class WorkerService:
         store: ObjectStore,
         gate: Gate,
         moderation: Moderation,
+        *,
+        sources: PictureSources,
     ) -> tuple[Stage, ...]:
         settings = self._settings
         return build_stages(
@@ -123,7 +129,7 @@ class WorkerService:
             gate=gate,
             checks=Checks(moderation, EvidenceKeeper(engine, settings)),
             mark=open_mark(settings, moderation.policies, SystemClock()),
-            sources=StoredPictures(engine, store),
+            sources=sources,
             strategy_of=settings.strategy_of,
         )
 

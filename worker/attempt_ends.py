@@ -20,9 +20,9 @@ from infra.postgres.flows import wake_flows
 from infra.postgres.hold import Holding, hold_jobs
 from infra.postgres.limits import correct
 from infra.postgres.put_back import PutBack, put_back
+from infra.postgres.usage import Lost, add_work
 from infra.settings import Settings
 from infra.telemetry.metrics import JOBS_FINISHED, SUPERSEDED_WRITES
-from schemas.cost import Cost, actual
 from schemas.errors import (
     DatabaseUnavailableError,
     ErrorRecord,
@@ -32,6 +32,8 @@ from schemas.errors import (
 from schemas.ids import format_id
 from schemas.job_states import AttemptOutcome, JobState, JobStatus
 from schemas.model_accounts import accounts_of
+from schemas.work import NO_WORK
+from worker.accountant import Accountant
 from worker.attempt_holds import AttemptHolds
 from worker.end_news import AttemptEnd, EndNews
 from worker.herald import Herald
@@ -62,7 +64,8 @@ class AttemptEnds:
         self._statements = single_statements(engine)
         self._public_url = settings.public_url
         self._news = EndNews(settings)
-        self._held = AttemptHolds(settings)
+        self._accountant = Accountant(settings)
+        self._held = AttemptHolds(settings, self._accountant)
         self._accounts = accounts_of(settings.model_servers)
         self._doorbells = doorbells
         self._rings: set[asyncio.Task[None]] = set()
@@ -84,9 +87,10 @@ class AttemptEnds:
         await self.herald.settle(claim)
         try:
             if isinstance(decision, Retry | Interrupted):
-                written = await self._put_backs.add(_put_back_of(run, decision, error, took))
+                put_back = self._put_back_of(run, decision, error, took)
+                written = await self._put_backs.add(put_back)
             elif isinstance(decision, Hold):
-                holding = self._held.holding_of(run, decision, took, _actual_of(run))
+                holding = self._held.holding_of(run, decision, took)
                 written = await self._holds.add(holding)
             else:
                 ending = self._ending(run, decision, took, error)
@@ -116,6 +120,7 @@ class AttemptEnds:
         took: timedelta,
         error: ErrorRecord | None,
     ) -> Ending:
+        work = self._accountant.work_of(run)
         return ending_of(
             run.claim,
             state=_final_state(decision),
@@ -124,11 +129,31 @@ class AttemptEnds:
             finished_at=run.claim.started_at + took,
             public_url=self._public_url,
             artifacts=run.artifacts if error is None else (),
-            result=run.result() if error is None else None,
+            result=self._accountant.result_of(run, work) if error is None else None,
             error=error,
-            actual=_actual_of(run),
+            actual=self._accountant.actual_of(run),
             verdicts=run.verdicts,
             marks=run.marks if error is None else (),
+            work=work,
+        )
+
+    def _put_back_of(
+        self,
+        run: JobRun,
+        decision: Retry | Interrupted,
+        error: ErrorRecord | None,
+        took: timedelta,
+    ) -> PutBack:
+        going = isinstance(decision, Interrupted)
+        return PutBack(
+            run.claim,
+            _outcome_of(decision),
+            run.claim.started_at + took,
+            None if going else decision.delay,
+            not going and decision.counts,
+            None if going else orjson.dumps(error).decode(),
+            checks_of(run.verdicts),
+            self._accountant.work_of(run) if run.void else NO_WORK,
         )
 
     async def _finish(self, endings: Sequence[Ending]) -> Sequence[bool]:
@@ -144,6 +169,7 @@ class AttemptEnds:
         async with transaction(self._engine) as connection:
             done = await put_back(connection, attempts)
             await wake_flows(connection, [flow for flow in done.flows.values() if flow])
+            await add_work(connection, _lost(attempts, done.flows))
             ended = await self._end_unwanted(connection, attempts, done.cancelled)
         self._ring([Ring(WAKE, READY), *_news_of(ended)])
         _count_cancelled(attempts, done.cancelled)
@@ -155,6 +181,7 @@ class AttemptEnds:
     async def _hold(self, holdings: Sequence[Holding]) -> Sequence[bool]:
         async with transaction(self._engine) as connection:
             held = await hold_jobs(connection, holdings)
+            await add_work(connection, _lost(holdings, held.jobs))
             ended = await self._end_unwanted(connection, holdings, held.cancelled)
         self._ring([Ring(WAKE, READY if held.unparked else ROOM), *_news_of(ended)])
         _count_cancelled(holdings, held.cancelled)
@@ -199,14 +226,6 @@ def _news_of(finished: Finished) -> list[Ring]:
     return rings
 
 
-def _actual_of(run: JobRun) -> Cost | None:
-    if run.output is None:
-        return None
-    took = actual(run.claim.cost, run.output.usage)
-    # The whole of it: jobs of few tokens all have the smallest share, and not one price.
-    return None if took == run.claim.cost else took
-
-
 def _count_cancelled(
     attempts: Sequence[PutBack | Holding], cancelled: Collection[UUID]
 ) -> None:
@@ -216,19 +235,15 @@ def _count_cancelled(
             JOBS_FINISHED.labels(lane, kind, JobStatus.CANCELLED.value).inc()
 
 
-def _put_back_of(
-    run: JobRun, decision: Retry | Interrupted, error: ErrorRecord | None, took: timedelta
-) -> PutBack:
-    going = isinstance(decision, Interrupted)
-    return PutBack(
-        run.claim,
-        _outcome_of(decision),
-        run.claim.started_at + took,
-        None if going else decision.delay,
-        not going and decision.counts,
-        None if going else orjson.dumps(error).decode(),
-        checks_of(run.verdicts),
-    )
+def _lost(
+    attempts: Sequence[PutBack | Holding], written: Collection[UUID]
+) -> list[Lost]:
+    """Return the work of attempts that were written, of those in which a model answered."""
+    return [
+        Lost(one.claim, one.ended_at, one.work)
+        for one in attempts
+        if one.work.model and one.claim.job_id in written
+    ]
 
 
 def _final_state(decision: Succeed | Refuse | GiveUp) -> JobState:

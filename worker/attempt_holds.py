@@ -13,8 +13,9 @@ from infra.postgres.reviews import NewReview
 from infra.sealing import Sealer, sealer_for
 from infra.settings import Settings
 from schemas.checks import job_verdict
-from schemas.cost import Cost
 from schemas.safety import Stage, Verdict
+from schemas.work import Work
+from worker.accountant import Accountant
 from worker.pipeline.job_run import JobRun
 from worker.pipeline.outcome import Hold
 
@@ -22,28 +23,28 @@ from worker.pipeline.outcome import Hold
 class AttemptHolds:
     """Makes what is written of attempts whose jobs are held."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, accountant: Accountant) -> None:
+        self._accountant = accountant
         self._sealer: Sealer = sealer_for(settings)
 
-    def holding_of(
-        self, run: JobRun, hold: Hold, took: timedelta, actual: Cost | None
-    ) -> Holding:
+    def holding_of(self, run: JobRun, hold: Hold, took: timedelta) -> Holding:
         """Return everything that a hold writes.
 
         Args:
             run: How far the attempt came.
             hold: What a person has to decide.
             took: How long the attempt took.
-            actual: What it really took, if that is known.
         """
         claim, terms = run.claim, hold.terms
+        work = self._accountant.work_of(run)
         verdict = orjson.dumps(job_verdict(hold.stage.value, hold.verdict)).decode()
-        pending = self._pending(run, took, actual) if hold.stage is Stage.OUTPUT else None
+        pending = self._pending(run, took, work) if hold.stage is Stage.OUTPUT else None
         return Holding(
             claim=claim,
             ended_at=claim.started_at + took,
             checks=checks_of(_told(run, hold)) or "{}",
             verdict=verdict,
+            work=work,
             item=NewReview(
                 id=new_key(),
                 tenant_id=claim.tenant_id,
@@ -58,16 +59,16 @@ class AttemptHolds:
             ),
         )
 
-    def _pending(self, run: JobRun, took: timedelta, actual: Cost | None) -> bytes:
+    def _pending(self, run: JobRun, took: timedelta, work: Work) -> bytes:
         claim = run.claim
         made = PendingOutput(
             fence=claim.fence,
             attempt=claim.attempt,
             started_at=claim.started_at,
             made_at=claim.started_at + took,
-            result=run.result(),
+            result=self._accountant.result_of(run, work),
             artifacts=run.artifacts,
-            actual=actual,
+            actual=self._accountant.actual_of(run),
             marks=run.marks,
         )
         return seal_pending(self._sealer, claim.tenant_id, claim.job_id, made)

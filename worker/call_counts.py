@@ -8,7 +8,7 @@ from prometheus_client import Histogram
 from infra.telemetry.metrics import PROVIDER_REQUEST_SECONDS, PROVIDER_REQUESTS, SPEND, TOKENS
 from schemas.budget import MONEY_SCALE
 from schemas.claim import Claim
-from schemas.cost import actual, money
+from schemas.cost import actual, worth
 from schemas.generation import Kind, Usage
 from schemas.model_catalog import ModelServer
 
@@ -30,12 +30,13 @@ class ServerCounts:
         """Count a call; ``outcome`` is ``OK``, ``CANCELLED``, or an error's code."""
         self._outcome(self._server, outcome).inc()
 
-    def used(self, claim: Claim, usage: Usage) -> None:
+    def used(self, claim: Claim, usage: Usage, pixels: int = 0) -> None:
         """Count the tokens that a call took, if its server told, and its price, if it has one.
 
         Args:
             claim: Names the model that answered.
             usage: What the server told.
+            pixels: Of the pictures that came.
         """
         if usage.input_tokens:
             self._tokens(self._server, claim.model, "input").inc(usage.input_tokens)
@@ -44,7 +45,7 @@ class ServerCounts:
         price = self._prices.get(claim.model)
         if price is not None:
             took = actual(claim.cost, usage)
-            spent = money([price], claim.input, images=took.images, tokens=took.tokens)
+            spent = worth(price, claim.input, took=took, usage=usage, pixels=pixels)
             SPEND.labels(self._server, claim.model).inc(spent / MONEY_SCALE)
 
 

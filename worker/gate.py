@@ -25,7 +25,7 @@ from schemas.errors import (
     ModelRateLimitedError,
     ModelUnavailableError,
 )
-from schemas.model_catalog import ModelServer
+from schemas.model_catalog import OWN_SERVER, ModelServer
 from schemas.queue_errors import ModelBusyError
 from worker.pipeline.server_doors import ServerDoors
 from worker.server_news import ServerNews
@@ -183,7 +183,7 @@ async def open_gate(
         doorbells: The way to other workers.
     """
     clock = SystemClock()
-    doors = ServerDoors((server.name for server in settings.model_servers), clock)
+    doors = ServerDoors((one.name for one in (*settings.model_servers, OWN_SERVER)), clock)
     for name in doors.names:
         PROVIDER_CIRCUIT_STATE.labels(name).set_function(partial(_circuit_state, doors, name))
     news = ServerNews(engine, doorbells, doors, clock)

@@ -19,7 +19,7 @@ _GONE = f"""'{{"{ERASED}": true}}'"""
 
 _PROMPTS: Final = text(f"""
 UPDATE payload SET body = CASE WHEN CAST(:person AS boolean) THEN CAST({_GONE} AS jsonb)
-  ELSE (body - 'input' - 'sealed') || CAST({_GONE} AS jsonb) END
+  ELSE (body - 'input' - 'typed' - 'sealed') || CAST({_GONE} AS jsonb) END
 WHERE {_OF} AND (CAST(:person AS boolean) OR body -> '{ERASED}' IS NULL)
 """)
 

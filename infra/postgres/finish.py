@@ -7,22 +7,24 @@ and the delivery to the receiver. A claim that was superseded writes nothing.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from infra.postgres.ended_before import ended_before
 from infra.postgres.fan_out import DUE_OF_ENDS, FAN_OUT, LISTENING, THIN_IF_WANTED
 from infra.postgres.hot import HotStatement
 from infra.postgres.provenance import RECORDS_OF_ENDS
 from infra.postgres.publish import Publication, publish_events
 from infra.postgres.release import VTIME_SCALE
 from infra.postgres.sealed_content import Made, seal_made
+from infra.postgres.usage import USED_BY_ENDS
 from schemas.claim import Claim
 from schemas.cost import ORDINARY, Cost
 from schemas.events import OutboxKind
 from schemas.job_states import AttemptOutcome, JobState
+from schemas.work import NO_WORK, Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class Ending:
         checks: What safety found at each stage.
         verdict: What it decided, if that was more than to let the job pass.
         marks: What the registry is to know of what was made.
+        work: What the attempt's call of a model gave and took.
     """
 
     claim: Claim
@@ -80,20 +83,7 @@ class Ending:
     checks: str | None = None
     verdict: str | None = None
     marks: str | None = None
-
-
-class EndedAttempt(Protocol):
-    """What every end of an attempt names."""
-
-    @property
-    def claim(self) -> Claim:
-        """The attempt."""
-        ...
-
-    @property
-    def outcome(self) -> AttemptOutcome:
-        """How it ended."""
-        ...
+    work: Work = NO_WORK
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +105,9 @@ class Finished:
 _MOST_TOLD: Final = 10**9
 _MOST_MONEY: Final = 10**15
 
-# A reservation is settled by what the job took, for the price per unit at which it was made: a
-# job that did not succeed costs nothing. The row is the job's own, so no two finishes meet.
+# A reservation is settled by what the job is charged, else by what it took for the price per
+# unit at which it was made: a job that did not succeed costs nothing. The row is the job's own,
+# so no two finishes meet. Usage counts the same money.
 #
 # The share of a tenant is corrected by what its jobs took more, or less, than was reckoned. The
 # park is lifted under a lock taken in key order: two finishers of the same flows cannot
@@ -126,7 +117,7 @@ _MOST_MONEY: Final = 10**15
 # the statement waited for a lock, then takes the table for an empty one, and updates nothing.
 _FINISH: Final = HotStatement(f"""
 WITH x AS MATERIALIZED (
-  SELECT * FROM unnest(
+  SELECT *, CAST(numbers AS bigint[]) AS took FROM unnest(
     CAST(:ids AS uuid[]), CAST(:fences AS int[]), CAST(:states AS smallint[]),
     CAST(:outcomes AS smallint[]), CAST(:finished AS timestamptz[]), CAST(:bodies AS text[]),
     CAST(:artifacts AS text[]), CAST(:errors AS text[]), CAST(:events AS uuid[]),
@@ -134,10 +125,11 @@ WITH x AS MATERIALIZED (
     CAST(:urls AS text[]), CAST(:origins AS text[]), CAST(:actuals AS int[]),
     CAST(:images AS int[]), CAST(:tokens AS int[]), CAST(:thins AS bytea[]),
     CAST(:channels AS text[]), CAST(:labels AS text[]), CAST(:checks AS text[]),
-    CAST(:verdicts AS text[]), CAST(:marks AS text[]))
+    CAST(:verdicts AS text[]), CAST(:marks AS text[]), CAST(:models AS text[]),
+    CAST(:servers AS text[]), CAST(:numbers AS text[]))
   AS x(job_id, fence, state, outcome, finished_at, body, artifacts, error, event_id, type,
        event_body, delivery_id, url, origin, actual, images, tokens, thin, channels, labels,
-       checks, verdict, marks)),
+       checks, verdict, marks, by_model, by_server, numbers)),
 d AS (
   DELETE FROM live USING x
   WHERE live.job_id = x.job_id AND live.fence = x.fence AND live.state = 4
@@ -147,10 +139,11 @@ b AS (
   UPDATE reservation v SET
     spent_images = CASE d.state WHEN 10 THEN COALESCE(d.images, v.images) ELSE 0 END,
     spent_tokens = CASE d.state WHEN 10 THEN COALESCE(d.tokens, v.tokens) ELSE 0 END,
-    spent_money = CASE d.state WHEN 10 THEN LEAST(:most, CAST(v.money AS numeric) * CASE
+    spent_money = CASE d.state WHEN 10 THEN LEAST(:most, COALESCE(d.took[7],
+      CAST(v.money AS numeric) * CASE
       WHEN v.images > 0 THEN COALESCE(d.images, v.images) / CAST(v.images AS numeric)
       WHEN v.tokens > 0 THEN COALESCE(d.tokens, v.tokens) / CAST(v.tokens AS numeric)
-      ELSE 1 END) ELSE 0 END
+      ELSE 1 END)) ELSE 0 END
   FROM d WHERE d.budgeted AND v.job_id = d.job_id
   RETURNING v.job_id, v.spent_money),
 r AS (
@@ -164,9 +157,13 @@ a AS (
 j AS (
   UPDATE job SET final_state = d.state, started_at = d.started_at,
     finished_at = d.finished_at, attempts = d.attempt, releases = d.releases,
-    error = CAST(d.error AS jsonb), spent = b.spent_money,
+    error = CAST(d.error AS jsonb), spent = COALESCE(b.spent_money,
+      d.took[7] * CAST(d.state = 10 AS int)),
     verdict = COALESCE(CAST(d.verdict AS jsonb), job.verdict)
-  FROM d LEFT JOIN b ON b.job_id = d.job_id WHERE job.id = d.job_id),
+  FROM d LEFT JOIN b ON b.job_id = d.job_id WHERE job.id = d.job_id
+  RETURNING d.tenant_id, d.finished_at, d.lane, d.state, d.took, d.by_model, d.by_server,
+    job.kind, job.model AS asked, job.end_user, job.batch_id, job.spent),
+{USED_BY_ENDS},
 {RECORDS_OF_ENDS},
 {DUE_OF_ENDS},
 {LISTENING},
@@ -194,14 +191,6 @@ SELECT job_id, EXISTS (SELECT 1 FROM k WHERE parked) AS unparked,
   EXISTS (SELECT 1 FROM owed) AS owed FROM d
 """)
 
-# The answer to an earlier commit was lost: the attempt row under my fence says that it was me.
-_MINE: Final = text("""
-SELECT a.job_id FROM attempt a
-JOIN unnest(CAST(:ids AS uuid[]), CAST(:fences AS int[]), CAST(:outcomes AS smallint[]))
-  AS x(job_id, fence, outcome)
-  ON x.job_id = a.job_id AND x.fence = a.fence AND x.outcome = a.outcome
-""")
-
 
 async def finish_jobs(connection: AsyncConnection, endings: Sequence[Ending]) -> Finished:
     """End jobs for good, and let flows go on that waited at their limit."""
@@ -219,19 +208,6 @@ async def finish_jobs(connection: AsyncConnection, endings: Sequence[Ending]) ->
     # Of an answer that was lost nobody knows what it said.
     owed = any(row.owed for row in rows) or len(ended) > len(rows) or told > 0
     return Finished(ended, any(row.unparked for row in rows), owed)
-
-
-async def ended_before(connection: AsyncConnection, ends: Sequence[EndedAttempt]) -> set[UUID]:
-    """Return the jobs whose attempts were ended by these very claims already."""
-    rows = await connection.execute(
-        _MINE,
-        {
-            "ids": [end.claim.job_id for end in ends],
-            "fences": [end.claim.fence for end in ends],
-            "outcomes": [int(end.outcome) for end in ends],
-        },
-    )
-    return {row.job_id for row in rows}
 
 
 async def _sealed(connection: AsyncConnection, endings: Sequence[Ending]) -> list[Ending]:
@@ -291,6 +267,9 @@ def _columns(endings: Sequence[Ending]) -> dict[str, Any]:
         "checks": [e.checks for e in endings],
         "verdicts": [e.verdict for e in endings],
         "marks": [e.marks for e in endings],
+        "models": [e.work.model for e in endings],
+        "servers": [e.work.server for e in endings],
+        "numbers": [e.work.numbers() for e in endings],
         "most": _MOST_MONEY,
         "terminal": int(OutboxKind.TERMINAL),
         "scale": VTIME_SCALE // ORDINARY,

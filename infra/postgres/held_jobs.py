@@ -38,7 +38,8 @@ WITH u AS (
   RETURNING live.job_id, live.lane, live.tenant_id, live.state, live.deadline),
 p AS (
   UPDATE payload SET
-    body = payload.body || jsonb_build_object('reviewed', CAST(:reviewed AS jsonb)) FROM u
+    body = payload.body || jsonb_build_object('reviewed', CAST(:reviewed AS jsonb),
+      'reviewed_of', CAST(:verdict AS jsonb) -> 'input_digest') FROM u
   WHERE payload.job_id = u.job_id),
 j AS (
   UPDATE job SET deadline = u.deadline, verdict = CAST(:verdict AS jsonb) FROM u

@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from infra.postgres.finish import ended_before
+from infra.postgres.ended_before import ended_before
 from infra.postgres.reviews import NewReview, open_reviews
 from schemas.claim import Claim
 from schemas.job_states import AttemptOutcome

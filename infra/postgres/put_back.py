@@ -8,10 +8,11 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from infra.postgres.finish import ended_before
+from infra.postgres.ended_before import ended_before
 from infra.postgres.hot import HotStatement
 from schemas.claim import Claim
 from schemas.job_states import AttemptOutcome
+from schemas.work import NO_WORK, Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class PutBack:
         counts: Whether the attempt counts against ``max_attempts``.
         error: JSON text of the attempt's error, if it had one.
         checks: JSON text of what safety found at each stage.
+        work: What a model did for it in vain.
     """
 
     claim: Claim
@@ -32,6 +34,7 @@ class PutBack:
     counts: bool
     error: str | None = None
     checks: str | None = None
+    work: Work = NO_WORK
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,13 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from infra.postgres.lineage import lineage_of_row
 from infra.postgres.parks import PARKED_FULL, PARKED_PAUSED, PARKED_POOL, PARKED_RATE
 from infra.postgres.sealed_content import Body, Opened, open_bodies
 from schemas import generation, lanes
 from schemas.job import Artifact, JobRecord
 from schemas.job_states import JobState
+from schemas.lineage import Lineage
 from schemas.position import WaitingOn
 from schemas.privacy_errors import ContentUnreadableError
 
@@ -53,7 +55,11 @@ _PARKED: Final = {
     PARKED_PAUSED: WaitingOn.PAUSED,
 }
 
-_ONE: Final = text(_JOB + "WHERE j.id = :id AND j.tenant_id = :tenant_id")
+# Where a job comes from is read where one is looked at; most are derived from none.
+_ONE: Final = text(f"""{JOB_COLUMNS}, x.root_id, x.parent_ids, x.action, x.detail
+FROM job j {JOB_JOINS} LEFT JOIN lineage x ON x.job_id = j.id AND x.tenant_id = j.tenant_id
+WHERE j.id = :id AND j.tenant_id = :tenant_id
+""")
 
 # The wanted ids come first: PostgreSQL does not reorder so many joins.
 _SOME: Final = text(f"""{JOB_COLUMNS}
@@ -160,8 +166,15 @@ def _job(row: Row[Any], asked: Opened, made: Opened) -> JobRecord:
         output_erased=made.erased,
         face=payload.get("face", "native"),
         aside=payload.get("aside") or {},
+        typed=payload.get("typed"),
         batch_id=row.batch_id,
+        lineage=_lineage(row),
     )
+
+
+def _lineage(row: Row[Any]) -> Lineage | None:
+    root_id = getattr(row, "root_id", None)
+    return None if root_id is None else lineage_of_row(row, root_id)
 
 
 def _waiting_on(row: Row[Any], state: JobState) -> WaitingOn | None:

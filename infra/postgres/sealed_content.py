@@ -23,6 +23,8 @@ SEALED: Final = "sealed"
 ERASED: Final = "erased"
 # Of a result: what it took, and where it was made.
 _IN_THE_CLEAR: Final = ("usage", "served_by")
+# Of a payload: what is content, the prompt as it was typed among it.
+_ASKED: Final = ("input", "typed")
 
 # An event's number must be found in its first bytes, sealed or not.
 _EVENT: Final = b"genq-sealed "
@@ -90,7 +92,7 @@ async def seal_payloads(
         Clear(
             Place(tenant_id, "payload", str(job_id), "body"),
             contents.person(tenant_id, end_user),
-            orjson.dumps({"input": body.pop("input")}),
+            orjson.dumps({name: body.pop(name) for name in _ASKED if name in body}),
         )
         for (job_id, tenant_id, end_user, _), body in zip(jobs, bodies, strict=True)
     ]

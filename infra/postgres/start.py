@@ -1,6 +1,6 @@
 """Start: the compare-and-set that turns a pointer into the right to run an attempt."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from infra.postgres.hot import HotStatement
 from infra.postgres.sealed_content import Body, Opened, open_bodies
 from schemas import generation, lanes
+from schemas.cache import CacheMode
 from schemas.claim import Claim, Pointer
 from schemas.cost import Cost
 from schemas.tenant_plan import SafetyLevel
@@ -35,7 +36,8 @@ u AS (
     live.tokens)
 SELECT u.*, j.kind, j.model, j.created_at, j.end_user, j.metadata AS labels, j.tags,
   j.redrive_of, pl.body,
-  (SELECT t.safety_level FROM tenant t WHERE t.id = u.tenant_id) AS safety_level
+  (SELECT t.safety_level FROM tenant t WHERE t.id = u.tenant_id) AS safety_level,
+  (SELECT t.required_tags FROM tenant t WHERE t.id = u.tenant_id) AS required_tags
 FROM u JOIN job j ON j.id = u.job_id JOIN payload pl ON pl.job_id = u.job_id
 WHERE j.id BETWEEN :low AND :high AND pl.job_id BETWEEN :low AND :high
 """)
@@ -108,4 +110,14 @@ def claim_of_row(row: Any, session: int, *, asked: Opened | None = None) -> Clai
         # Who only ends what runs does not ask for it.
         safety_level=SafetyLevel(getattr(row, "safety_level", None) or SafetyLevel.STANDARD),
         reviewed=row.body.get("reviewed"),
+        reviewed_of=row.body.get("reviewed_of"),
+        requires=_requires(row),
+        cache=CacheMode(row.body.get("cache", CacheMode.AUTO)),
     )
+
+
+def _requires(row: Any) -> Collection[str]:
+    """Return what its model server must carry: what the job said, and what its tenant says now."""
+    said: Sequence[str] = row.body.get("requires") or ()
+    plan: Sequence[str] = getattr(row, "required_tags", None) or ()
+    return frozenset((*said, *plan)) if said or plan else ()

@@ -12,9 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.postgres.held_calls import Held
 from infra.postgres.hot import HotStatement
+from infra.postgres.lineage import write_lineage
 from infra.postgres.publish import Publication, publish_events
 from infra.postgres.sealed_content import seal_payloads
 from schemas.errors import ErrorRecord
+from schemas.lineage import Lineage
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class NewJob:
             insert is part of a transaction.
         held: The call that waits for it: a repetition of the call finds it as soon as it is
             there.
+        lineage: The jobs that it is made of: written along with it, if there are any.
     """
 
     id: UUID
@@ -72,11 +75,13 @@ class NewJob:
     announce: "Announcement | None" = None
     stop: "Stop | None" = None
     held: Held | None = None
+    lineage: Lineage | None = None
 
     @property
     def whole(self) -> bool:
         """Whether more than one statement writes it."""
-        return self.announce is not None or self.stop is not None
+        more = self.announce is not None or self.stop is not None
+        return more or self.lineage is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +239,9 @@ async def insert_jobs(
         connection,
         [j.announce(j, created[j.id]) for j in jobs if j.announce and j.id in created],
     )
+    derived = [(j.id, j.tenant_id, j.lineage) for j in jobs if j.lineage and j.id in created]
+    if derived:
+        await write_lineage(connection, derived)
     stopped = [(j, created[j.id], j.stop) for j in jobs if j.stop and j.id in created]
     if stopped:
         await stopped[0][2].write(connection, [(job, at) for job, at, _ in stopped])

@@ -74,9 +74,13 @@ class HashTable:
 
     def exact(self, data: bytes) -> list[Hit]:
         """Return the lists that know these very bytes."""
+        return self.of_digest(hashlib.sha256(data).digest()) if len(self._exact) else []
+
+    def of_digest(self, digest: bytes) -> list[Hit]:
+        """Return the lists that know the bytes whose SHA-256 this is."""
         if not len(self._exact):
             return []
-        words = np.frombuffer(hashlib.sha256(data).digest(), "<u8").astype(np.uint64)
+        words = np.frombuffer(digest, "<u8").astype(np.uint64)
         rows = np.flatnonzero(self._exact_keys == words[0])
         same = rows[(self._exact[rows] == words).all(axis=1)]
         places = set(self._exact_places[same].tolist())

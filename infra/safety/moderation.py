@@ -121,6 +121,7 @@ class Moderation:
         *,
         reviewed: Collection[str] | None = None,
         kind: Kind | None = None,
+        given: Mapping[Place, bytes] | None = None,
     ) -> Judged:
         """Return what is to happen to a job's input, and how the model is to see it.
 
@@ -132,10 +133,14 @@ class Moderation:
                 word stands, whatever detectors say, but for what a list of known material
                 names, and for what is never made and they were not asked about.
             kind: Of the job; a prompt is a picture's, if nothing is said.
+            given: SHA-256 of pictures as they came, by their places, where the input has them
+                written anew: lists of known material know either.
         """
         policy = await self.policies.of(whose.tenant_id, level)
         pictures = self.moderator.detectors.see_pictures
         parts = _cut(input_parts(parameters, pictures=pictures), policy, kind)
+        if given:
+            parts = [_as_given(part, given) for part in parts]
         subjects = [part.subject(whose) for part in parts]
         verdicts = await self.moderator.evaluate_all(subjects, policy)
         unread = has_unread(parameters, pictures=pictures)
@@ -200,6 +205,13 @@ def _is_avoided(parts: Sequence[Part], verdicts: Sequence[Verdict]) -> bool:
     pairs = zip(parts, verdicts, strict=True)
     blocked = [part.negative for part, verdict in pairs if verdict.action is Action.BLOCK]
     return bool(blocked) and all(blocked)
+
+
+def _as_given(part: Part, given: Mapping[Place, bytes]) -> Part:
+    """Return a picture that also tells which bytes it was written anew from."""
+    if part.picture is None or part.place not in given:
+        return part
+    return replace(part, picture=replace(part.picture, given=given[part.place]))
 
 
 def _partial(policy: Policy) -> Verdict:

@@ -43,6 +43,7 @@ _URL: Final = f"http://127.0.0.1:8080/v1/jobs/{_ID}"
 IMAGE_REQUEST: Final[dict[str, Any]] = {
     "kind": "image",
     "input": {"prompt": "a red fox in the snow, watercolour", "n": 1, "size": "1024x1024"},
+    "prompt_as_typed": None,
     "lane": "fast",
     "metadata": {"order": "1234"},
     "webhook": {"url": "https://example.com/hook", "events": ["job.succeeded", "job.failed"]},
@@ -67,6 +68,7 @@ JOB: Final[dict[str, Any]] = {
     "started_at": "2026-11-20T10:00:00.131Z",
     "finished_at": "2026-11-20T10:00:02.207Z",
     "input": {"prompt": "a red fox in the snow, watercolour", "n": 1, "size": "1024x1024"},
+    "prompt_as_typed": None,
     "output": {
         "artifacts": [
             {

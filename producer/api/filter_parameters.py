@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from producer.api.document import LISTING, parameter
 from schemas.generation import Kind
-from schemas.job import MAX_TAG_CHARACTERS, MAX_TAGS
+from schemas.job_request import MAX_TAG_CHARACTERS, MAX_TAGS
 from schemas.job_states import JobStatus
 from schemas.lanes import Lane
 

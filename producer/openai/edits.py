@@ -29,10 +29,6 @@ _RULES: Final = Rules(
 _REFERENCE: Final = (
     'must be {"image_url": "data:image/png;base64,…"} or {"file_id": "file-…"}, or such a text'
 )
-_NOT_FETCHED: Final = (
-    "genq fetches no pictures for callers: upload it with POST /v1/files (purpose vision) and "
-    "name it by its id, or send it as a data URL"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +103,4 @@ def _reference(given: object, pointer: str) -> str:
         found = told.get("image_url", told.get("file_id")) if len(told) == 1 else None
     if not isinstance(found, str):
         raise InputError(f"a picture {_REFERENCE}", fields=[FieldError(pointer, _REFERENCE)])
-    if found.startswith(("http:", "https:")):
-        raise InputError(_NOT_FETCHED, fields=[FieldError(pointer, _NOT_FETCHED)])
     return found

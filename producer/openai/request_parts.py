@@ -18,7 +18,7 @@ from schemas.errors import FieldError, InputError
 from schemas.facade_errors import UnsupportedParameterError
 from schemas.generation import INPUTS, Kind
 from schemas.job import JobRequest
-from schemas.lanes import Lane
+from schemas.lanes import DEFAULT_LANE, Lane
 
 GENQ: Final = "genq"
 """Where bodies have what only genq knows, and answers too."""
@@ -97,6 +97,9 @@ def request_from(body: Mapping[str, Any], defaults: Defaults, rules: Rules) -> J
         "metadata": given.get("metadata") or {},
         "input": _input(given, rules),
     }
+    if "lane" not in own and _lane(given) is None and defaults.lane is DEFAULT_LANE:
+        # Nobody named one: flags of the prompt may.
+        del wanted["lane"]
     return check(JobRequest, wanted)
 
 

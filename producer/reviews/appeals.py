@@ -158,7 +158,11 @@ class Appeals:
             if not is_refusal(error):
                 raise
             return Requeue(None, error.code)
-        payload = {**orjson.loads(new.payload), "reviewed": item.stopped_for}
+        payload = {
+            **orjson.loads(new.payload),
+            "reviewed": item.stopped_for,
+            "reviewed_of": item.verdict.get("input_digest"),
+        }
         text = orjson.dumps(payload).decode()
         return Requeue(replace(new, redrive_of=item.job_id, payload=text, stop=None))
 

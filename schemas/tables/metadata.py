@@ -24,6 +24,7 @@ PARTITIONED: Final = {
     "attempt": "job_id",
     "outbox": "job_id",
     "delivery_attempt": "event_id",
+    "lineage": "job_id",
 }
 
 

@@ -52,6 +52,8 @@ tenant = Table(
     Column("feed_floor_id", UUID()),
     # Which events before the end any of its endpoints wants, as schemas.webhooks.Hears.
     Column("hears", SmallInteger, nullable=False, server_default=text("0")),
+    # Its jobs run on model servers that have all these tags, and on no other.
+    Column("required_tags", ARRAY(Text)),
 )
 
 api_key = Table(

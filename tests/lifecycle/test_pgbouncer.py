@@ -19,7 +19,7 @@ MANY = 12
 SHOWN = (
     "SELECT current_setting('statement_timeout'),"
     " current_setting('idle_in_transaction_session_timeout'), current_setting('jit'),"
-    " current_setting('synchronous_commit')"
+    " current_setting('synchronous_commit'), current_setting('enable_partition_pruning')"
 )
 
 
@@ -63,7 +63,7 @@ def test_each_transaction_has_its_limits_and_leaves_none_to_the_next_client(
         for _ in range(MANY):
             async with transaction(engine) as connection:
                 shown = (await connection.execute(text(SHOWN))).one()
-                assert tuple(shown) == ("1min", "10s", "off", "off")
+                assert tuple(shown) == ("1min", "10s", "off", "off", "off")
 
     use(pooled, scene, durable=False)
 
@@ -71,7 +71,7 @@ def test_each_transaction_has_its_limits_and_leaves_none_to_the_next_client(
         found = stranger.execute(SHOWN).fetchone()
         assert found is not None
         assert found[:2] == ("0", "0")
-        assert found[3] == "on"
+        assert found[3:] == ("on", "on")
         prepared = stranger.execute("SELECT count(*) FROM pg_prepared_statements").fetchone()
         assert prepared == (0,)
 
@@ -94,7 +94,7 @@ def test_a_connection_of_our_own_has_its_limits_once_and_prepares(settings: Sett
         for _ in range(MANY):
             async with transaction(single_statements(engine)) as connection:
                 shown = (await connection.execute(text(SHOWN))).one()
-                assert tuple(shown) == ("1min", "10s", "off", "off")
+                assert tuple(shown) == ("1min", "10s", "off", "off", "off")
         async with transaction(engine) as connection:
             asked = text("SELECT count(*) FROM pg_prepared_statements")
             assert (await connection.execute(asked)).scalar_one() >= 1

@@ -1,5 +1,6 @@
 """Which of a model's servers gets a call: the strategies of ``schemas.routing``."""
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from typing import Final
@@ -7,16 +8,15 @@ from typing import Final
 from schemas.claim import Claim
 from schemas.cost import ORDINARY, estimate, money
 from schemas.model_catalog import ModelServer, prices_of
+from schemas.routes import RoutesNow
 from schemas.routing import Strategy
 from worker.pipeline.server_load import ServerLoad
 from worker.pipeline.server_times import ServerTimes
 
-StrategyOf = Callable[[str], Strategy]
-
-
-def least_loaded(_model: str) -> Strategy:
-    """Choose the least loaded for every model."""
-    return Strategy.LEAST_LOADED
+# Percent that a canary is owed before a call is its; a new one is owed half of it, so that after
+# any number of calls it has its share, rounded to the nearest.
+_A_CALL: Final = 100.0
+_A_BIT: Final = 1e-6
 
 
 class Choice:
@@ -25,33 +25,62 @@ class Choice:
     Args:
         load: How busy servers are.
         times: How long they took.
-        strategy_of: The strategy of a model.
+        routes: Says what counts for a model now.
     """
 
-    def __init__(
-        self, load: ServerLoad, times: ServerTimes, strategy_of: StrategyOf = least_loaded
-    ) -> None:
+    def __init__(self, load: ServerLoad, times: ServerTimes, routes: RoutesNow) -> None:
         self._load = load
         self._times = times
-        self._strategy_of = strategy_of
+        self.routes = routes
         self._numbers = count(1)
         self._last: dict[tuple[str, str], int] = {}
         self._credit: dict[tuple[str, str], float] = {}
+        self._owed: defaultdict[tuple[str, str], float] = defaultdict(lambda: _A_CALL / 2)
         self._scores: Final[Mapping[Strategy, Callable[[ModelServer, Claim], float]]] = {
             Strategy.LEAST_LOADED: lambda server, _: load.share(server),
             Strategy.RESPONSE_TIME: self._expected,
             Strategy.CHEAPEST: _price,
         }
 
-    def narrow(self, servers: Sequence[ModelServer], claim: Claim) -> Sequence[ModelServer]:
-        """Return which of the servers may take the call: all, unless weights say which one."""
-        if self._strategy_of(claim.model) is Strategy.WEIGHTED:
+    def lot(self, servers: Sequence[ModelServer], claim: Claim) -> str | None:
+        """Return the canary that this call is for, if it falls to one: by stride, not by chance.
+
+        To be asked once for a call. A canary that cannot take its call then loses it.
+        """
+        canaries = self.routes().of(claim.model).canaries
+        if not canaries:
+            return None
+        owed = {one.name: (claim.model, one.name) for one in servers if one.name in canaries}
+        for name, key in owed.items():
+            self._owed[key] += canaries[name]
+        found = max(owed, key=lambda name: self._owed[owed[name]], default=None)
+        if found is None or self._owed[owed[found]] < _A_CALL - _A_BIT:
+            return None
+        self._owed[owed[found]] -= _A_CALL
+        return found
+
+    def narrow(
+        self, servers: Sequence[ModelServer], claim: Claim, lot: str | None = None
+    ) -> Sequence[ModelServer]:
+        """Return which of the servers may take the call: all, unless shares say which.
+
+        Args:
+            servers: Which of them could.
+            claim: The call.
+            lot: The canary that it is for.
+        """
+        route = self.routes().of(claim.model)
+        if route.canaries:
+            its = [one for one in servers if one.name == lot]
+            others = [one for one in servers if one.name not in route.canaries]
+            servers = its or others or servers
+        if route.strategy is Strategy.WEIGHTED and len(servers) > 1:
             return [self._weighted(servers, claim.model)]
         return servers
 
     def choose(self, servers: Sequence[ModelServer], claim: Claim) -> ModelServer:
         """Return which of the servers, all with a free place, takes the call."""
-        score = self._scores.get(self._strategy_of(claim.model), _equal)
+        score = self._scores.get(self.routes().of(claim.model).strategy, _equal)
         busiest = self._load.share
 
         def rank(server: ModelServer) -> tuple[float, float, int]:
@@ -68,7 +97,7 @@ class Choice:
 
     def took(self, server: ModelServer, claim: Claim, seconds: float) -> None:
         """Note how long a call took that the server answered."""
-        if self._strategy_of(claim.model) is not Strategy.RESPONSE_TIME:
+        if self.routes().of(claim.model).strategy is not Strategy.RESPONSE_TIME:
             return
         ordinary = estimate(claim.kind, claim.input).units / ORDINARY
         self._times.took(server.name, claim.model, seconds / ordinary)

@@ -1,23 +1,26 @@
 """What one attempt has learned so far: the value that travels through the stages."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from schemas.claim import Claim
 from schemas.job import Artifact
 from schemas.model_catalog import Offer
 from schemas.provenance import Mark
+from schemas.routes import Failing
 from schemas.safety import Verdict
 from worker.providers.provider import Reply
 
 
 @dataclass(frozen=True, slots=True)
 class ServedBy:
-    """Which model answered, and on which server."""
+    """Which model answered, on which server, and after how many seconds."""
 
     model: str
     server: str
+    seconds: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,25 +29,41 @@ class JobRun:
 
     Attributes:
         claim: The right to run it.
+        given: SHA-256 of pictures as they came, by their places in the input, where they were
+            written anew.
+        fetched: A picture of the input lay elsewhere: another try may be shown another one.
         told: The input as the model is to see it, where that differs from the claim's.
-        offers: The job's model and what may stand in for it, with the servers of each.
+        offers: The job's model and what may stand in for it, with the servers of each; the
+            first is called first.
+        stand_ins: By what failed the models that come next; absent: the offers in their order.
         output: What the model gave.
         served_by: Which of the offers gave it.
         artifacts: What was stored of it.
         marks: What the registry is to know of it.
         verdicts: What was judged so far, by what it is of: ``prompt``, ``output``.
+        cached_of: The earlier job whose output this one was given; no model was called then.
         stop: What ends the attempt after this stage, along with all that is known of it.
+        void: How far it came before a later stage failed: a model may have worked for nothing.
     """
 
     claim: Claim
+    given: Mapping[tuple[str | int, ...], bytes] = field(
+        default_factory=dict[tuple[str | int, ...], bytes]
+    )
+    fetched: bool = False
     told: Mapping[str, Any] | None = None
     offers: tuple[Offer, ...] = ()
+    stand_ins: Mapping[Failing, Sequence[str]] = field(
+        default_factory=dict[Failing, Sequence[str]]
+    )
     output: Reply | None = None
     served_by: ServedBy | None = None
     artifacts: tuple[Artifact, ...] = ()
     marks: tuple[Mark, ...] = ()
     verdicts: Mapping[str, Verdict] = field(default_factory=dict[str, Verdict])
+    cached_of: UUID | None = None
     stop: Exception | None = None
+    void: "JobRun | None" = None
 
     def result(self) -> dict[str, Any]:
         """Return what is kept with the job beside its artifacts.

@@ -1,7 +1,16 @@
-"""The pictures that an edit begins with: read from where its input says that they lie."""
+"""The pictures that a job begins with: read from where its input says that they lie.
 
+What comes from outside is written anew before anybody sees it (``infra.pictures``); what a job
+of the tenant's own made is passed on byte for byte.
+"""
+
+import asyncio
 import base64
 import binascii
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Final, Protocol
 from uuid import UUID
 
@@ -9,27 +18,58 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from infra.file_bytes import FileBytes
 from infra.objectstore.store import ObjectStore
+from infra.pictures.plain import PictureBounds
 from infra.postgres.engine import transaction
 from infra.postgres.files import get_file
 from infra.postgres.read_jobs import get_job
+from infra.safety.parts import Place
+from infra.safety.replacing import replaced
 from schemas.claim import Claim
-from schemas.errors import FieldError, InputError, ModelBadAnswerError, ObjectMissingError
+from schemas.errors import ModelBadAnswerError, ObjectMissingError
 from schemas.ids import InvalidIdError, parse_id
 from schemas.job import Artifact
 from schemas.job_states import JobState
+from schemas.picture_errors import PictureUnavailableError
+from schemas.picture_references import (
+    MOST_SHOWN,
+    PictureReference,
+    Source,
+    references_of,
+    source_of,
+)
 from schemas.stored_file import FileRecord
+from worker.pipeline.picture_bench import PictureBench
+from worker.pipeline.picture_faults import picture_fault
+from worker.pipeline.picture_fetch import RemotePictures
 from worker.providers.downloads import MAX_PICTURE_BYTES
-from worker.providers.picture import Picture, read_picture
+from worker.providers.picture import read_picture
 
-_DATA: Final = "data:"
+_BOUNDS: Final = PictureBounds(20_000_000, 40_000_000)
+_SECONDS: Final = timedelta(seconds=30)
 _READABLE: Final = frozenset({"image/png", "image/jpeg", "image/webp"})
+_GONE: Final = "is not there, or not any more"
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """An input with its pictures in it.
+
+    Attributes:
+        input: As the model is to see it: every picture is a data URL.
+        given: SHA-256 of the bytes that came, where others are shown in their place.
+        remote: A picture was fetched: what the same input brings next time may be another.
+    """
+
+    input: Mapping[str, Any]
+    given: Mapping[Place, bytes] = field(default_factory=dict[Place, bytes])
+    remote: bool = False
 
 
 class PictureSources(Protocol):
     """Whoever can read the pictures of a job's input."""
 
-    async def told(self, claim: Claim) -> dict[str, Any]:
-        """Return the input of an edit with its pictures in it, as data URLs.
+    async def brought(self, claim: Claim) -> Brought | None:
+        """Return a job's input with its pictures in it; ``None``: it has none.
 
         Raises:
             InputError: One is not there, or is no picture.
@@ -39,101 +79,198 @@ class PictureSources(Protocol):
 
 
 class StoredPictures:
-    """Reads files and artifacts of the tenant whose job it is.
+    """Reads files and artifacts of the tenant whose job it is, and what lies elsewhere.
 
     Args:
         engine: Knows where they lie.
         store: Has them.
-        most: Bytes of all pictures of one job.
+        most: Bytes of all pictures of one job: as they come, and as they are shown.
+        bench: Writes them anew.
+        remote: Fetches what URLs name; without it no URL is taken.
+        patience: How long all fetching for one job may take.
     """
 
     def __init__(
-        self, engine: AsyncEngine, store: ObjectStore, *, most: int = MAX_PICTURE_BYTES
+        self,
+        engine: AsyncEngine,
+        store: ObjectStore,
+        *,
+        most: int = MAX_PICTURE_BYTES,
+        bench: PictureBench | None = None,
+        remote: RemotePictures | None = None,
+        patience: timedelta = _SECONDS,
     ) -> None:
-        self._engine = engine
-        self._store = store
-        self._files = FileBytes(engine, store)
-        self._most = most
+        self.engine = engine
+        self.store = store
+        self.files = FileBytes(engine, store)
+        self.most = most
+        self.bench = bench or PictureBench(_BOUNDS)
+        self.remote = remote
+        self.patience = patience
 
-    async def told(self, claim: Claim) -> dict[str, Any]:
-        """Return the input with its pictures in it; see ``PictureSources.told``."""
-        given = dict(claim.input)
-        left = self._most
-        images: list[str] = []
-        for n, reference in enumerate(given["images"]):
-            data = await self._read(claim.tenant_id, reference, f"images/{n}", left)
-            left -= len(data)
-            images.append(_inline(data, f"images/{n}"))
-        given["images"] = images
-        if given.get("mask") is not None:
-            data = await self._read(claim.tenant_id, given["mask"], "mask", left)
-            given["mask"] = _inline(data, "mask")
-        return given
+    async def brought(self, claim: Claim) -> Brought | None:
+        """Return the input with its pictures in it; see ``PictureSources.brought``."""
+        references = list(references_of(claim.kind, claim.input))
+        if not references:
+            return None
+        if len(references) > MOST_SHOWN:
+            place = _path(references[MOST_SHOWN].place)
+            raise picture_fault(place, f"is one too many: {MOST_SHOWN} may be shown")
+        reading = _Reading(self, claim.tenant_id)
+        for reference in references:
+            await reading.add(reference)
+        return Brought(replaced(claim.input, reading.shown), reading.given, reading.fetched)
 
-    async def _read(self, tenant_id: int, reference: str, place: str, left: int) -> bytes:
-        if reference.startswith(_DATA):
-            data = _decoded(reference, place)
-            self._hold_to(len(data), left, place)
+
+class _Reading:
+    """The pictures of one job, on their way."""
+
+    def __init__(self, sources: StoredPictures, tenant_id: int) -> None:
+        self.shown: dict[Place, str] = {}
+        self.given: dict[Place, bytes] = {}
+        self.fetched = False
+        self._sources = sources
+        self._tenant_id = tenant_id
+        self._left = sources.most
+        self._left_to_show = sources.most
+        self._seconds = sources.patience.total_seconds()
+        # A conversation names the same picture again and again.
+        self._known: dict[tuple[str, bool], Place] = {}
+
+    async def add(self, reference: PictureReference) -> None:
+        """Read one picture.
+
+        Raises:
+            InputError: It is not there, is none, or is too large.
+            GenqError: It cannot be read now.
+        """
+        key, place = (reference.text, reference.mask), reference.place
+        before = self._known.setdefault(key, place)
+        if before != place:
+            self._hold_to_show(len(self.shown[before]), place)
+            self.shown[place] = self.shown[before]
+            if before in self.given:
+                self.given[place] = self.given[before]
+            return
+        path = _path(place)
+        source = source_of(reference.text)
+        data = await self._read(source, reference.text, path)
+        self._left -= len(data)
+        if source is Source.MADE:
+            shown, content_type = data, _type_of(data, path)
+        else:
+            plain = await self._sources.bench.plain(data, path, mask=reference.mask)
+            shown, content_type = plain.data, plain.content_type
+            if shown != data:
+                self.given[place] = hashlib.sha256(data).digest()
+        text = f"data:{content_type};base64,{base64.b64encode(shown).decode()}"
+        self._hold_to_show(len(text), place)
+        self.shown[place] = text
+
+    async def _read(self, source: Source | None, text: str, path: str) -> bytes:
+        if source is Source.INLINE:
+            data = _decoded(text, path)
+            self._hold_to(len(data), path)
             return data
+        if source is Source.REMOTE:
+            return await self._fetch(text, path)
+        if source is None:
+            raise picture_fault(
+                path, "must be a data URL, an https URL, file-… or job_…/0: it is none of these"
+            )
         try:
-            found = await self._found(tenant_id, reference, place)
-            if isinstance(found, FileRecord):
-                self._hold_to(found.size, left, place)
-                stored = await self._files.get(found)
-            else:
-                self._hold_to(found.bytes, left, place)
-                stored = await self._store.get(found.key)
-            return await stored.read()
+            return await self._stored(source, text, path)
         except (InvalidIdError, ObjectMissingError):
-            raise _fault(place, "is not there, or not any more") from None
+            raise picture_fault(path, _GONE) from None
 
-    async def _found(self, tenant_id: int, reference: str, place: str) -> FileRecord | Artifact:
-        """Return what a picture is."""
-        async with transaction(self._engine) as connection:
-            if reference.startswith("file-"):
-                file = await get_file(connection, tenant_id, parse_id("file", reference))
-                if file is None:
-                    raise _fault(place, "is not there, or not any more")
-                return file
-            name, _, index = reference.partition("/")
-            job_id: UUID = parse_id("job", name)
-            job = await get_job(connection, tenant_id, job_id)
+    async def _fetch(self, url: str, path: str) -> bytes:
+        remote = self._sources.remote
+        if remote is None:
+            raise picture_fault(path, "is a URL, and nothing is fetched here")
+        self.fetched = True
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        most = min(self._left, self._sources.bench.bounds.bytes)
+        try:
+            async with asyncio.timeout(max(self._seconds, 0.0)):
+                return await remote.get(url, path, tenant_id=self._tenant_id, most=most)
+        except TimeoutError:
+            raise PictureUnavailableError(
+                f"the picture at /input/{path} did not come in time: all pictures of a job may "
+                f"take {self._sources.patience.total_seconds():g} seconds; genq tries again"
+            ) from None
+        finally:
+            self._seconds -= loop.time() - begun
+
+    async def _stored(self, source: Source, text: str, path: str) -> bytes:
+        if source is Source.FILE:
+            file = await self._file(parse_id("file", text), path)
+            self._hold_to(file.size, path)
+            return await (await self._sources.files.get(file)).read()
+        name, _, index = text.partition("/")
+        artifact = await self._artifact(parse_id("job", name), int(index), path)
+        self._hold_to(artifact.bytes, path)
+        return await (await self._sources.store.get(artifact.key)).read()
+
+    async def _file(self, key: UUID, path: str) -> FileRecord:
+        async with transaction(self._sources.engine) as connection:
+            file = await get_file(connection, self._tenant_id, key)
+        if file is None:
+            raise picture_fault(path, _GONE)
+        return file
+
+    async def _artifact(self, key: UUID, index: int, path: str) -> Artifact:
+        async with transaction(self._sources.engine) as connection:
+            job = await get_job(connection, self._tenant_id, key)
         if job is None or job.output_erased:
-            raise _fault(place, "is not there, or not any more")
+            raise picture_fault(path, _GONE)
         if job.state is not JobState.SUCCEEDED:
-            raise _fault(place, "is not made: wait until its job has succeeded")
+            raise picture_fault(path, "is not made: wait until its job has succeeded")
         for artifact in job.artifacts:
-            if artifact.index == int(index):
+            if artifact.index == index:
                 return artifact
-        raise _fault(place, f"is not there: the job made {len(job.artifacts)} pictures")
+        raise picture_fault(path, f"is not there: the job made {len(job.artifacts)} pictures")
 
-    def _hold_to(self, size: int, left: int, place: str) -> None:
-        if size > left:
-            raise _fault(
-                place, f"is too large: the pictures of one job have {self._most} bytes at most"
+    def _hold_to(self, size: int, path: str) -> None:
+        if size > self._left:
+            raise picture_fault(
+                path,
+                "is too large: the pictures of one job have "
+                f"{self._sources.most} bytes at most",
+            )
+
+    def _hold_to_show(self, letters: int, place: Place) -> None:
+        self._left_to_show -= letters * 3 // 4
+        if self._left_to_show < 0:
+            raise picture_fault(
+                _path(place),
+                f"is too large: written anew, the pictures of one job have "
+                f"{self._sources.most} bytes at most",
             )
 
 
-def _decoded(url: str, place: str) -> bytes:
+def _path(place: Place) -> str:
+    return "/".join(str(step) for step in place)
+
+
+def _decoded(url: str, path: str) -> bytes:
+    head, _, text = url.partition(",")
+    if not head.lower().endswith(";base64"):
+        raise picture_fault(path, "is a data URL that is not base64")
     try:
-        return base64.b64decode(url.partition(",")[2], validate=True)
+        return base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError):
-        raise _fault(place, "is not base64") from None
+        raise picture_fault(path, "is not base64") from None
 
 
-def _inline(data: bytes, place: str) -> str:
-    """Return a picture as a data URL that says what it is, whatever was said of it."""
+def _type_of(data: bytes, path: str) -> str:
+    """Return what a picture is that a job made."""
     try:
-        picture: Picture = read_picture(data, server="input")
+        content_type = read_picture(data, server="input").content_type
     except ModelBadAnswerError:
-        picture = Picture(b"", "", 0, 0)
-    if picture.content_type not in _READABLE:
-        raise _fault(
-            place, "is no PNG, JPEG or WebP file, is damaged, or has too many pixels"
-        ) from None
-    return f"data:{picture.content_type};base64,{base64.b64encode(data).decode()}"
-
-
-def _fault(place: str, what: str) -> InputError:
-    pointer = f"/input/{place}"
-    return InputError(f"the picture at {pointer} {what}", fields=[FieldError(pointer, what)])
+        content_type = ""
+    if content_type not in _READABLE:
+        raise picture_fault(
+            path, "is no PNG, JPEG or WebP file, is damaged, or has too many pixels"
+        )
+    return content_type

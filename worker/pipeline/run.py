@@ -9,11 +9,13 @@ import structlog
 from infra.clock import SystemClock
 from infra.evidence import EvidenceKeeper
 from infra.objectstore.store import ObjectStore
+from infra.route_book import RouteBook
 from infra.safety.moderation import Moderation
 from schemas.errors import GenqError
-from schemas.model_catalog import ModelServer
+from schemas.model_catalog import OWN_SERVER, ModelServer
+from schemas.routes import settled_routes
 from worker.gate import Gate
-from worker.pipeline.choice import Choice, StrategyOf, least_loaded
+from worker.pipeline.choice import Choice
 from worker.pipeline.job_run import JobRun
 from worker.pipeline.picture_sources import PictureSources
 from worker.pipeline.server_load import ServerLoad
@@ -65,7 +67,7 @@ def build_stages(
     checks: Checks | None = None,
     mark: Mark | None = None,
     sources: PictureSources | None = None,
-    strategy_of: StrategyOf = least_loaded,
+    routes: RouteBook | None = None,
 ) -> tuple[Stage, ...]:
     """Return the stages in their order, ready for any number of jobs at once.
 
@@ -77,11 +79,14 @@ def build_stages(
         checks: Judges; without it nothing is judged.
         mark: Marks what was made; without it nothing is marked.
         sources: Reads pictures that an input names; without it inputs hold all of theirs.
-        strategy_of: How one of several servers of a model is chosen.
+        routes: Says which of several servers of a model is chosen, and who may be asked.
     """
-    route = Route(servers)
-    load = ServerLoad(servers)
-    choice = Choice(load, ServerTimes(SystemClock()), strategy_of)
+    now = settled_routes(servers) if routes is None else routes.routes
+    route = Route(now)
+    load = ServerLoad((*servers, OWN_SERVER))
+    if routes is not None:
+        routes.on_change(load.shake)
+    choice = Choice(load, ServerTimes(SystemClock()), now)
     generate = Generate(providers, load, gate, choice)
     marking = () if mark is None else (mark,)
     first = (Admit(),) if sources is None else (Admit(), Fetch(sources))
@@ -105,12 +110,13 @@ class Trail:
     def of_end(self, error: BaseException) -> JobRun:
         """Return what counts of an attempt that this ended.
 
-        Of what only failed, what was judged; of what was stopped by a stage of its own accord,
-        all that is known.
+        Of what only failed, what was judged, and what it cost; of what was stopped by a stage
+        of its own accord, all that is known.
         """
         if error is self.run.stop:
             return self.run
-        return JobRun(self.run.claim, verdicts=self.run.verdicts)
+        void = self.run if self.run.output is not None else None
+        return JobRun(self.run.claim, verdicts=self.run.verdicts, void=void)
 
 
 async def run_stages(trail: Trail, stages: Sequence[Stage]) -> JobRun:

@@ -23,7 +23,7 @@ class ServerLoad:
         self._servers = {server.name: server for server in servers}
         self._calls = dict.fromkeys(self._servers, 0)
         # A dict keeps the order of arrival, and forgets from the middle at no cost.
-        self._waiting: dict[str, dict[asyncio.Future[str], None]] = {
+        self._waiting: dict[str, dict[asyncio.Future[str | None], None]] = {
             name: {} for name in self._servers
         }
         for server in servers:
@@ -38,8 +38,12 @@ class ServerLoad:
         """Return how much of the server's places is in use, from 0 to 1."""
         return self.calls(server) / server.concurrency
 
-    async def take(self, servers: Sequence[ModelServer], choose: Choose) -> ModelServer:
+    async def take(
+        self, servers: Sequence[ModelServer], choose: Choose
+    ) -> ModelServer | None:
         """Take a place, which is to be given back by ``leave``; return whose it is.
+
+        ``None``, if while it waited something changed about who may be asked: look again.
 
         Args:
             servers: Any of them will do.
@@ -50,19 +54,27 @@ class ServerLoad:
             server = choose(free) if len(free) > 1 else free[_FIRST]
             self._calls[server.name] += 1
             return server
-        place = asyncio.get_running_loop().create_future()
+        place: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
         for one in servers:
             self._waiting[one.name][place] = None
         try:
-            return self._servers[await place]
+            name = await place
         except asyncio.CancelledError:
-            if place.done() and not place.cancelled():
+            if place.done() and not place.cancelled() and (name := place.result()) is not None:
                 # It was given a place in the very moment.
-                self.leave(self._servers[place.result()])
+                self.leave(self._servers[name])
             raise
         finally:
             for one in servers:
                 self._waiting[one.name].pop(place, None)
+        return next((one for one in servers if one.name == name), None)
+
+    def shake(self) -> None:
+        """Let every call that waits look again: other servers may be right for it now."""
+        for waiting in self._waiting.values():
+            for place in waiting:
+                if not place.done():
+                    place.set_result(None)
 
     def leave(self, server: ModelServer) -> None:
         """Give a place back: to the call that has waited longest for it, if one waits."""

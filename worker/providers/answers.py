@@ -23,11 +23,18 @@ class ImageItem(BaseModel):
 
 
 class ImageAnswer(BaseModel):
-    """The answer of ``POST /images/generations`` and ``POST /images/edits``."""
+    """The answer of ``POST /images/generations`` and ``POST /images/edits``.
+
+    Attributes:
+        seed: The one that was used, of servers that tell it here.
+        genq: What genq's simulator tells of itself, the seed among it.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     data: list[ImageItem] = []
+    seed: JsonValue = None
+    genq: JsonValue = None
     usage: JsonValue = None
     error: JsonValue = None
 

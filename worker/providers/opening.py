@@ -4,31 +4,31 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from ipaddress import ip_address
-from typing import Final
 from urllib.parse import urlsplit
 
 import aiohttp
 import httpx2
 from openai import AsyncOpenAI, DefaultAioHttpClient, OpenAIError
+from yarl import URL
 
 from infra.clock import Clock
 from infra.http.forward_proxy import ForwardProxy
 from infra.http.opening import open_outbound
 from infra.http.outbound_policy import OutboundPolicy
 from schemas.errors import SettingsError
-from schemas.model_catalog import ModelServer, Protocol
+from schemas.model_catalog import OWN_SERVER, ModelServer, Protocol
 from worker.progress import LiveNews
 from worker.providers.answer_limit import AnswerLimit
 from worker.providers.cog_api import CogProvider
 from worker.providers.downloads import PictureDownloads
+from worker.providers.entry_points import open_installed
+from worker.providers.http_api import open_http
 from worker.providers.openai_api import OpenAIProvider
+from worker.providers.own_pictures import OwnPictures
 from worker.providers.provider import Provider, Providers
+from worker.providers.provider_parts import CONNECT_SECONDS, KEEP_ALIVE_SECONDS, ProviderParts
 from worker.providers.rate_headers import Closed, RateHeaders
-
-CONNECT_SECONDS: Final = 10.0
-# Below the 5 s after which uvicorn closes an idle connection: a call sent on a connection that
-# is being closed fails, and would cost the job an attempt.
-_KEEP_ALIVE_SECONDS: Final = 3.0
+from worker.providers.seeds import keeping_seeds
 
 
 async def open_providers(
@@ -73,46 +73,59 @@ async def open_providers(
         )
         outside = outbound.session
         downloads = PictureDownloads(own=own, outbound=outside, policy=policy, clock=clock)
-        providers: dict[str, Provider] = {}
-        for server in servers:
-            _refuse_unusable_key(server)
-            if server.protocol is Protocol.COG:
-                session = await closing.enter_async_context(_cog_session(server, silence))
-                cog = CogProvider(server, session, downloads, clock=clock, news=news)
-                closing.push_async_callback(cog.close)
-                providers[server.name] = cog
-                continue
-            client = _client(server, silence, closed)
-            closing.push_async_callback(client.close)
-            providers[server.name] = OpenAIProvider(
-                server, client=client, downloads=downloads, clock=clock, news=news
-            )
-        return Providers(providers, closing.pop_all())
+        parts = ProviderParts(
+            clock=clock, silence=silence, downloads=downloads, news=news, closing=closing
+        )
+        providers = {server.name: _opened(server, parts, closed) for server in servers}
+        kept = {one.name: keeping_seeds(one, providers[one.name]) for one in servers}
+        return Providers({**kept, OWN_SERVER.name: OwnPictures()}, closing.pop_all())
 
 
-def _refuse_unusable_key(server: ModelServer) -> None:
+def _opened(server: ModelServer, parts: ProviderParts, closed: Closed | None) -> Provider:
+    _refuse_unusable(server)
+    match server.protocol:
+        case Protocol.OPENAI:
+            return _openai(server, parts, closed)
+        case Protocol.COG:
+            return _cog(server, parts)
+        case Protocol.HTTP:
+            return open_http(server, parts)
+        case _:
+            return open_installed(server, parts)
+
+
+def _refuse_unusable(server: ModelServer) -> None:
     key = server.api_key.get_secret_value()
     if not (key.isascii() and key.isprintable()):
         raise SettingsError(f"model_servers: {server.name}: api_key cannot stand in a header")
+    try:
+        URL(server.base_url)
+    except ValueError:
+        raise _no_url(server) from None
 
 
-def _cog_session(server: ModelServer, silence: timedelta) -> aiohttp.ClientSession:
-    session = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(
-            # One more for each call that is cancelled.
-            limit=2 * server.concurrency,
-            keepalive_timeout=_KEEP_ALIVE_SECONDS,
-        ),
-        # A prediction says nothing until it has ended.
-        timeout=aiohttp.ClientTimeout(
-            total=silence.total_seconds(), sock_connect=CONNECT_SECONDS
-        ),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        auto_decompress=False,
+def _no_url(server: ModelServer) -> SettingsError:
+    return SettingsError(f"model_servers: {server.name}: base_url is not a URL")
+
+
+def _cog(server: ModelServer, parts: ProviderParts) -> Provider:
+    cog = CogProvider(
+        server, parts.session(server), parts.downloads, clock=parts.clock, news=parts.news
     )
-    # It would send a PUT twice where a connection breaks: outcome.decide retries, nobody else.
-    setattr(session, "_retry_connection", False)  # noqa: B010 - aiohttp has no other switch
-    return session
+    parts.at_end(cog.close)
+    return cog
+
+
+def _openai(server: ModelServer, parts: ProviderParts, closed: Closed | None) -> Provider:
+    client = _client(server, parts.silence, closed)
+    parts.at_end(client.close)
+    return OpenAIProvider(
+        server,
+        client=client,
+        downloads=parts.downloads,
+        clock=parts.clock,
+        news=parts.news,
+    )
 
 
 def _client(server: ModelServer, silence: timedelta, closed: Closed | None) -> AsyncOpenAI:
@@ -127,7 +140,7 @@ def _client(server: ModelServer, silence: timedelta, closed: Closed | None) -> A
             http_client=_http_client(server, silence, closed),
         )
     except (httpx2.InvalidURL, OpenAIError, ValueError):
-        raise SettingsError(f"model_servers: {server.name}: base_url is not a URL") from None
+        raise _no_url(server) from None
     # Otherwise OPENAI_ORG_ID of somebody's shell would reach every model server.
     client.organization = None
     client.project = None
@@ -141,7 +154,7 @@ def _http_client(
     return DefaultAioHttpClient(
         timeout=httpx2.Timeout(silence.total_seconds(), connect=CONNECT_SECONDS, pool=None),
         limits=httpx2.Limits(
-            max_connections=server.concurrency, keepalive_expiry=_KEEP_ALIVE_SECONDS
+            max_connections=server.concurrency, keepalive_expiry=KEEP_ALIVE_SECONDS
         ),
         # A redirected POST would carry the prompt to a host that nobody configured.
         follow_redirects=False,

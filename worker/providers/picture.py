@@ -1,5 +1,7 @@
 """Are these bytes a picture? Read from the header alone: nothing is ever decompressed."""
 
+import base64
+import binascii
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +11,7 @@ from typing import Final
 
 from PIL import Image
 
-from schemas.errors import ModelBadAnswerError
+from schemas.errors import InputError, ModelBadAnswerError
 
 # Whoever opens the picture later must hold four bytes per pixel: 320 MB here. Pillow itself
 # begins to complain a little above.
@@ -72,6 +74,30 @@ def read_picture(data: bytes, *, server: str) -> Picture:
             f"{MAX_PIXELS} are accepted: ask for a smaller size"
         )
     return Picture(data, content_type, width, height)
+
+
+def given_picture(url: str, place: str) -> Picture:
+    """Return the picture of a job's input, which is a data URL.
+
+    Args:
+        url: The data URL.
+        place: Where it stands in the input, such as ``images/0``.
+
+    Raises:
+        InputError: It holds no picture that a model server could be given.
+    """
+    _, _, body = url.partition(",")
+    try:
+        data = base64.b64decode(body, validate=True)
+    except (binascii.Error, ValueError):
+        data = b""
+    try:
+        return read_picture(data, server="input")
+    except ModelBadAnswerError:
+        raise InputError(
+            f"/input/{place} is no PNG, JPEG or WebP file, is damaged, or is too large; send "
+            "another picture"
+        ) from None
 
 
 def _opened(data: bytes) -> Image.Image:

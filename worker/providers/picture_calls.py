@@ -1,23 +1,21 @@
 """Pictures: made of words, or of words and other pictures."""
 
-import base64
-import binascii
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from pydantic import JsonValue
 
 from schemas.claim import Claim
-from schemas.errors import InputError, ModelBadAnswerError
 from schemas.generation import Kind
 from schemas.model_catalog import ModelServer
 from worker.progress import LiveNews
 from worker.providers.answers import ImageAnswer, ImageItem, storable_text, usage_of
 from worker.providers.downloads import PictureDownloads
-from worker.providers.picture import Picture, read_picture
+from worker.providers.picture import Picture, given_picture, read_picture
 from worker.providers.preview import preview_of
 from worker.providers.provider import Reply
 from worker.providers.request_body import parameters_of
+from worker.providers.seeds import told_seed
 from worker.providers.server_calls import Form, FormFile, ServerCalls
 from worker.providers.streamed import PARTIAL_IMAGES, Read, partial_images_to
 from worker.together import together
@@ -59,6 +57,9 @@ class PictureCalls:
         details: dict[str, JsonValue] = {}
         if any(item.revised_prompt for item in items):
             details["revised_prompts"] = [storable_text(i.revised_prompt or "") for i in items]
+        seed = told_seed({"seed": answer.seed}, answer.genq)
+        if seed is not None:
+            details["seed"] = seed
         usage = usage_of(answer.usage, images=len(pictures))
         return Reply(pictures=pictures, usage=usage, details=details)
 
@@ -115,17 +116,6 @@ def _form(claim: Claim, more: Mapping[str, Any] | None = None) -> Form | None:
 
 
 def _file(name: str, stem: str, given: str, place: str) -> FormFile:
-    _, _, body = given.partition(",")
-    try:
-        data = base64.b64decode(body, validate=True)
-    except (binascii.Error, ValueError):
-        data = b""
-    try:
-        picture = read_picture(data, server="input")
-    except ModelBadAnswerError:
-        raise InputError(
-            f"/input/{place} is no PNG, JPEG or WebP file, is damaged, or is too large; send "
-            "another picture"
-        ) from None
+    picture = given_picture(given, place)
     extension = picture.content_type.partition("/")[2]
-    return FormFile(name, f"{stem}.{extension}", picture.content_type, data)
+    return FormFile(name, f"{stem}.{extension}", picture.content_type, picture.data)

@@ -1,6 +1,10 @@
-"""The seam between the pipeline and whatever makes pictures and words."""
+"""The seam between the pipeline and whatever makes pictures and words.
 
-from collections.abc import Mapping
+Adapters of other distributions (``worker.providers.entry_points``) import from here, and from
+nowhere else in genq: what this module names stays.
+"""
+
+from collections.abc import Collection, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -8,9 +12,50 @@ from typing import Protocol
 from pydantic import JsonValue
 
 from schemas.claim import Claim
-from schemas.generation import Usage
-from schemas.model_catalog import ModelServer
-from worker.providers.picture import Picture
+from schemas.errors import (
+    GenqError,
+    InputError,
+    ModelAuthError,
+    ModelBadAnswerError,
+    ModelError,
+    ModelRateLimitedError,
+    ModelRefusedError,
+    ModelTimeoutError,
+    ModelUnavailableError,
+    SettingsError,
+)
+from schemas.generation import Kind, Usage
+from schemas.model_catalog import ModelServer, ModelSpec
+from worker.providers.picture import Picture, read_picture
+from worker.providers.plain_calls import HttpReply, PlainCalls
+from worker.providers.provider_parts import ProviderParts
+
+__all__ = [
+    "Claim",
+    "GenqError",
+    "HttpReply",
+    "InputError",
+    "Kind",
+    "ModelAuthError",
+    "ModelBadAnswerError",
+    "ModelError",
+    "ModelRateLimitedError",
+    "ModelRefusedError",
+    "ModelServer",
+    "ModelSpec",
+    "ModelTimeoutError",
+    "ModelUnavailableError",
+    "Picture",
+    "PlainCalls",
+    "Provider",
+    "ProviderFactory",
+    "ProviderParts",
+    "Providers",
+    "Reply",
+    "SettingsError",
+    "Usage",
+    "read_picture",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +78,11 @@ class Reply:
     usage: Usage = field(default_factory=Usage)
     details: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
 
+    @property
+    def pixels(self) -> int:
+        """Those of all pictures."""
+        return sum(picture.width * picture.height for picture in self.pictures)
+
 
 class Provider(Protocol):
     """Runs jobs on one model server."""
@@ -44,6 +94,28 @@ class Provider(Protocol):
 
         Raises:
             GenqError: The taxonomy's word for what went wrong, ``retry_after`` included.
+        """
+        ...
+
+
+class ProviderFactory(Protocol):
+    """Makes the provider of one model server; what an entry point leads to.
+
+    Attributes:
+        kinds: Of jobs that it runs, such as ``("image", "chat")``.
+    """
+
+    kinds: Collection[str]
+
+    def __call__(self, server: ModelServer, parts: ProviderParts, /) -> Provider:
+        """Return the provider; nothing is connected yet.
+
+        Args:
+            server: As configured.
+            parts: What genq opens for it, on the event loop that will use it.
+
+        Raises:
+            SettingsError: The server's settings cannot be used.
         """
         ...
 

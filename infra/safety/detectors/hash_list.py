@@ -77,6 +77,12 @@ class HashListDetector:
             for listed in known
             for hit in listed.table.exact(picture.data)
         ]
+        if picture.given is not None:
+            found += [
+                _finding(listed, hit)
+                for listed in known
+                for hit in listed.table.of_digest(picture.given)
+            ]
         # What the operator's own model servers make was looked at when it came. It is unpacked
         # only if there is something to hold it against.
         wanted = any(listed.table.needs_looks for listed in known)

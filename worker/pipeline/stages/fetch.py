@@ -1,19 +1,23 @@
-"""Between stages 1 and 2: the pictures that an edit begins with."""
+"""Between stages 1 and 2: the pictures that an input names."""
 
 from dataclasses import replace
 
-from schemas.generation import Kind
 from worker.pipeline.job_run import JobRun
+from worker.pipeline.outpainting import Outpainter
 from worker.pipeline.picture_sources import PictureSources
 
 
 class Fetch:
-    """Puts pictures that an input only names into it, where everybody who follows sees them."""
+    """Puts pictures that an input only names into it, where everybody who follows sees them.
+
+    Those of edits, and those that conversations show.
+    """
 
     name = "fetch"
 
     def __init__(self, sources: PictureSources) -> None:
         self._sources = sources
+        self._outpainter = Outpainter()
 
     async def __call__(self, run: JobRun) -> JobRun:
         """Return ``run``, in the claim of which no picture is a name.
@@ -23,6 +27,12 @@ class Fetch:
             GenqError: It cannot be read now.
         """
         claim = run.claim
-        if claim.kind is not Kind.IMAGE_EDIT:
+        brought = await self._sources.brought(claim)
+        if brought is None:
             return run
-        return replace(run, claim=replace(claim, input=await self._sources.told(claim)))
+        return replace(
+            run,
+            claim=replace(claim, input=await self._outpainter.laid_out(brought.input)),
+            given=brought.given,
+            fetched=brought.remote,
+        )

@@ -1,7 +1,7 @@
 """Stage 4: the call that everything else is about."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -11,12 +11,14 @@ import structlog
 
 from infra.telemetry.metrics import FALLBACKS
 from schemas.claim import Claim
-from schemas.errors import GenqError, InternalError
-from schemas.model_catalog import ModelServer
+from schemas.errors import GenqError, InternalError, ModelRefusedError
+from schemas.model_catalog import ModelServer, Offer
+from schemas.queue_errors import ModelBusyError
+from schemas.routes import Failing
 from worker.call_counts import CANCELLED, OK, CallCounts
 from worker.gate import Gate
 from worker.pipeline.choice import Choice
-from worker.pipeline.fallback import another_model_may, another_server_may
+from worker.pipeline.fallback import another_server_may, failing_of
 from worker.pipeline.job_run import JobRun, ServedBy
 from worker.pipeline.server_load import ServerLoad
 from worker.providers.provider import Providers, Reply
@@ -25,6 +27,7 @@ from worker.spans import call_span, tell_usage
 log = structlog.get_logger()
 
 _NOW: Final = timedelta(0)
+_SOON: Final = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,68 +67,96 @@ class Generate:
         """
         failures: list[_Failure] = []
         told = run.claim.input if run.told is None else run.told
-        for offer in run.offers:
+        left = {offer.model: offer for offer in run.offers}
+        offer = next(iter(run.offers), None)
+        while offer is not None:
+            del left[offer.model]
             claim = replace(run.claim, model=offer.model, input=told)
             untried = list(offer.servers)
+            lot = self._choice.lot(untried, claim)
             while untried:
-                server = await self._take(untried, claim)
+                server = await self._take(untried, claim, lot)
+                if server is None:
+                    break
                 untried.remove(server)
                 if failures:
                     _note(failures[-1], claim.model, server)
                 try:
                     output = await self._call(server, claim)
                 except GenqError as error:
-                    if claim.model == run.claim.model and not another_model_may(error):
+                    failing = failing_of(error)
+                    if failing is None and claim.model == run.claim.model:
                         raise
                     reopening = max(self._gate.wait(server), error.retry_after or _NOW)
                     failures.append(_Failure(server.name, error, reopening))
-                    if not another_server_may(error):
+                    if isinstance(error, ModelRefusedError):
+                        # What one model refuses is not carried to another.
+                        raise _deciding(failures, claim.model) from None
+                    if not another_server_may(failing):
                         break
                 else:
                     return _served(run, output, ServedBy(claim.model, server.name))
                 finally:
                     self._load.leave(server)
-        raise _deciding(failures)
+            offer = _next_offer(run, failures, left)
+        if not run.offers:
+            raise InternalError("the job was not routed before its model was called")
+        raise _deciding(failures, run.claim.model)
 
-    async def _take(self, untried: Sequence[ModelServer], claim: Claim) -> ModelServer:
+    def _permitted(self, servers: Sequence[ModelServer], claim: Claim) -> list[ModelServer]:
+        """Return those that may be given the call at this moment: routes change."""
+        lets = self._choice.routes().lets
+        return [one for one in servers if lets(one.name, claim.model, claim.requires)]
+
+    async def _take(
+        self, untried: Sequence[ModelServer], claim: Claim, lot: str | None
+    ) -> ModelServer | None:
         """Take a place at a server: a sound one that is open, by the model's strategy.
 
         Where there is none such, at the one that is open first, sound ones before others.
+        ``None``: there is none any more that may be given the call.
         """
         choose = partial(self._choice.choose, claim=claim)
-        while True:
-            left = {one.name: self._gate.left_out(one) for one in untried}
-            ready = [one for one in untried if not left[one.name]]
-            if not ready:
-                server = await self._load.take([min(untried, key=self._closed_rank)], choose)
-                break
-            among = self._choice.narrow(ready, claim)
-            # Who waits looks again when one more may be asked.
-            opening = min(
-                (wait.total_seconds() for wait in left.values() if wait), default=None
-            )
+        while permitted := self._permitted(untried, claim):
+            left = {one.name: self._gate.left_out(one) for one in permitted}
+            ready = [one for one in permitted if not left[one.name]]
+            opening = None
+            if ready:
+                among = self._choice.narrow(ready, claim, lot)
+                # Who waits looks again when one more may be asked.
+                opening = min(
+                    (wait.total_seconds() for wait in left.values() if wait), default=None
+                )
+            else:
+                among = [min(permitted, key=self._closed_rank)]
             try:
                 async with asyncio.timeout(opening):
                     server = await self._load.take(among, choose)
             except TimeoutError:
                 continue
-            if not self._gate.left_out(server):
-                break
+            if server is None:
+                continue
+            if self._permitted([server], claim) and not (ready and self._gate.left_out(server)):
+                self._gate.called(server)
+                self._choice.chosen(server, claim)
+                return server
             # It closed while this call waited for it.
             self._load.leave(server)
-        self._gate.called(server)
-        self._choice.chosen(server, claim)
-        return server
+        return None
 
     def _closed_rank(self, server: ModelServer) -> tuple[bool, float, float]:
         # Those that open together share the calls that wait for it.
         wait = round(self._gate.wait(server).total_seconds(), 1)
         return self._gate.shaky(server), wait, self._load.share(server)
 
-    async def _call(self, server: ModelServer, claim: Claim) -> Reply:
+    async def _call(self, server: ModelServer, claim: Claim) -> tuple[Reply, float]:
+        """Return what the server answers, and after how many seconds."""
         provider = self._providers.of(server)
         counts = self._counts.of(server, claim.kind)
         await self._gate.enter(server)
+        if not self._permitted([server], claim):
+            # It was taken out of service while the call waited before it.
+            raise _taken_out(claim.model)
         now = asyncio.get_running_loop().time
         begun = now()
         try:
@@ -141,15 +172,37 @@ class Generate:
             counts.ended(CANCELLED)
             raise
         counts.ended(OK)
-        counts.used(claim, output.usage)
+        seconds = now() - begun
+        counts.used(claim, output.usage, output.pixels)
         self._gate.answered(server)
-        self._choice.took(server, claim, now() - begun)
-        return output
+        self._choice.took(server, claim, seconds)
+        return output, seconds
 
 
-def _deciding(failures: Sequence[_Failure]) -> GenqError:
+def _next_offer(
+    run: JobRun, failures: Sequence[_Failure], left: Mapping[str, Offer]
+) -> Offer | None:
+    """Return the model that stands in for the last failure; each is called once."""
+    failing = next((f for f in map(_failing, reversed(failures)) if f), Failing.SERVER_ERROR)
+    names = run.stand_ins.get(failing, left) if run.stand_ins else left
+    return next((left[name] for name in names if name in left), None)
+
+
+def _failing(failure: _Failure) -> Failing | None:
+    return failing_of(failure.error)
+
+
+def _taken_out(model: str) -> ModelBusyError:
+    return ModelBusyError(
+        f"the model servers that may take this job of {model} were taken out of service: the "
+        "job waits in the queue",
+        retry_after=_SOON,
+    )
+
+
+def _deciding(failures: Sequence[_Failure], model: str) -> GenqError:
     if not failures:
-        return InternalError("the job was not routed before its model was called")
+        return _taken_out(model)
     deciding = next((f.error for f in failures if f.error.retryable), failures[0].error)
     deciding.retry_after = min(f.reopening for f in failures) or None
     return deciding

@@ -23,6 +23,7 @@ from schemas.errors import (
 from schemas.generation import Kind
 from schemas.model_catalog import ModelServer, ModelSpec
 from schemas.queue_errors import ContextTooLongError, ModelBusyError
+from schemas.routes import settled_routes
 from tests.fixtures.claims import image_claim
 from tests.fixtures.fakes import MovedGate
 from worker.pipeline.choice import Choice
@@ -74,12 +75,13 @@ class Scene:
     ) -> None:
         self.calls: list[str] = []
         self.gate = MovedGate(*(one.name for one in servers), **gate)
-        self.route = Route(servers)
+        routes = settled_routes(servers)
+        self.route = Route(routes)
         self.load = ServerLoad(servers)
         providers = Providers(
             {s.name: Scripted(s.name, failing.get(s.name, ()), self.calls) for s in servers}
         )
-        choice = Choice(self.load, ServerTimes(self.gate.clock))
+        choice = Choice(self.load, ServerTimes(self.gate.clock), routes)
         self.generate = Generate(providers, self.load, self.gate, choice)
 
     async def run(self, **claim: Any) -> JobRun:

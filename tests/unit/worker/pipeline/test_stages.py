@@ -194,14 +194,14 @@ def test_a_model_that_no_server_offers_any_more_ends_the_job() -> None:
     servers = [server("a", model="another")]
 
     with pytest.raises(UnknownModelError, match="sim-image-1"):
-        asyncio.run(Route(servers)(JobRun(image_claim())))
+        asyncio.run(Route(settled_routes(servers))(JobRun(image_claim())))
 
 
 def test_the_same_model_name_for_another_kind_is_not_chosen() -> None:
     servers = [server("a", model="sim-chat-1")]
 
     with pytest.raises(UnknownModelError):
-        asyncio.run(Route(servers)(JobRun(chat_claim())))
+        asyncio.run(Route(settled_routes(servers))(JobRun(chat_claim())))
 
 
 def test_no_more_calls_run_than_a_server_takes_and_the_others_wait() -> None:

@@ -1,0 +1,1 @@
+"""Strangers' pictures, looked at before they are unpacked, and made plain: bytes to bytes."""

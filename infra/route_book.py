@@ -1,0 +1,113 @@
+"""Which routes count: known to a process without a statement per job."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import structlog
+from pydantic import ValidationError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from infra.clock import Clock
+from infra.model_settings import ModelSettings
+from infra.postgres.engine import transaction
+from infra.postgres.routes import counting_routes, route_changes
+from schemas.errors import DatabaseUnavailableError
+from schemas.route_document import RouteDocument
+from schemas.routes import Routes
+
+FRESH_SECONDS: Final = 1.0
+"""How old what is known may be where somebody asks for it."""
+
+_log: Final = structlog.get_logger()
+
+
+class RouteBook:
+    """Knows the routes that count; ``now`` is the settings alone until it has looked.
+
+    Who cannot look keeps what there was.
+
+    Args:
+        engine: Where routes are stored; without it the settings are all there is.
+        settings: The model servers.
+        clock: Measures how old what is known is.
+    """
+
+    def __init__(
+        self, engine: AsyncEngine | None, settings: ModelSettings, clock: Clock
+    ) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._looked_at: float | None = None
+        self._looking = asyncio.Lock()
+        self._listeners: list[Callable[[], None]] = []
+        self.now = Routes(settings.model_servers, settings.strategy_of)
+        self._strategy_of = settings.strategy_of
+
+    def routes(self) -> Routes:
+        """Return what counts, as far as it is known."""
+        return self.now
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call this whenever something else counts."""
+        self._listeners.append(listener)
+
+    async def fresh(self) -> Routes:
+        """Return what counts, as of a second ago at most, if PostgreSQL answers."""
+        at = self._looked_at
+        if at is None or self._clock.monotonic() - at >= FRESH_SECONDS:
+            await self.look()
+        return self.now
+
+    def heard(self, changes: int) -> bool:
+        """Return whether that many changes are others than the known ones."""
+        return changes != self.now.changes
+
+    async def look(self) -> None:
+        """Ask whether something changed, and read it if so: one small statement if not."""
+        if self._engine is None:
+            return
+        async with self._looking:
+            try:
+                async with transaction(self._engine) as connection:
+                    if self.heard(await route_changes(connection)):
+                        found = await counting_routes(connection)
+                        self._take(found.documents, found.changes)
+            except DatabaseUnavailableError as error:
+                _log.warning("routes_not_read", reason=error.message)
+            except Exception:  # noqa: BLE001 - a process goes on with the routes that it knows
+                _log.exception("routes_not_read")
+            self._looked_at = self._clock.monotonic()
+
+    def _take(
+        self, stored: Mapping[str, tuple[int, Mapping[str, Any]]], changes: int
+    ) -> None:
+        before = self.now
+        documents: dict[str, tuple[int, RouteDocument]] = {}
+        for model, (version, written) in stored.items():
+            known = before.documents.get(model)
+            if known is not None and known[0] == version:
+                documents[model] = known
+                continue
+            document = _read(model, version, written)
+            if document is not None:
+                documents[model] = (version, document)
+            elif known is not None:
+                documents[model] = known
+        self.now = Routes(before.servers, self._strategy_of, documents, changes)
+        for model in documents:
+            gone = self.now.of(model).vanished
+            if gone:
+                _log.warning("route_names_no_server", model=model, servers=list(gone))
+        _log.info("routes_read", changes=changes, routes=len(documents))
+        for listener in self._listeners:
+            listener()
+
+
+def _read(model: str, version: int, written: Mapping[str, Any]) -> RouteDocument | None:
+    try:
+        return RouteDocument.model_validate(written)
+    except ValidationError as error:
+        # Of a newer release.
+        _log.error("route_unreadable", model=model, version=version, faults=error.error_count())
+        return None

@@ -1,0 +1,245 @@
+"""A model server that speaks ComfyUI's API: workflows of nodes, one at a time, from a queue.
+
+Source: ``server.py``, ``execution.py`` and ``protocol.py`` of github.com/Comfy-Org/ComfyUI.
+
+A prompt (a graph to run) is named by genq, put into the server's queue, followed over a
+WebSocket, and its pictures are fetched when the history has it. The server holds all of this
+in memory: what it does not know any more is tried again.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Final
+from uuid import uuid4
+
+import aiohttp
+import structlog
+from pydantic import JsonValue
+
+from infra.clock import Clock
+from schemas.claim import Claim
+from schemas.errors import GenqError, ModelTimeoutError, ModelUnavailableError
+from schemas.generation import Usage
+from schemas.model_catalog import ModelServer
+from worker.progress import LiveNews
+from worker.providers.comfy_answers import (
+    Entry,
+    File,
+    Submitted,
+    bad_answer,
+    check_whole,
+    refuse_partial,
+)
+from worker.providers.comfy_calls import ComfyCalls
+from worker.providers.comfy_input import Asked, Workflow, asked_of, graph_of, open_workflow
+from worker.providers.comfy_line import ComfyLine, Followed
+from worker.providers.comfy_news import ComfyNews
+from worker.providers.picture import Picture, given_picture, read_picture
+from worker.providers.provider import Reply
+from worker.together import together
+
+_CONNECT_SECONDS: Final = 10.0
+_KEEP_ALIVE_SECONDS: Final = 3.0
+# Less than a worker that stops gives its attempts to close.
+_CANCEL_SECONDS: Final = 2.0
+
+log: Final = structlog.get_logger()
+
+
+class ComfyProvider:
+    """Runs jobs on one ComfyUI server.
+
+    Args:
+        server: As configured.
+        calls: Reach it.
+        silence: The longest that a prompt may take, waiting in the server's queue included.
+        news: Hears how far prompts are.
+
+    Raises:
+        SettingsError: A workflow cannot be read, or does not fit its inputs.
+    """
+
+    def __init__(
+        self,
+        server: ModelServer,
+        calls: ComfyCalls,
+        *,
+        silence: timedelta,
+        news: LiveNews | None = None,
+    ) -> None:
+        self._server = server
+        self._calls = calls
+        self._line = ComfyLine(calls)
+        self._silence = silence.total_seconds()
+        self._news = news
+        self._workflows = {
+            (spec.name, spec.kind): open_workflow(server, spec) for spec in server.models
+        }
+        self._cancels: set[asyncio.Task[None]] = set()
+
+    async def generate(self, claim: Claim) -> Reply:
+        """Ask the model once. See ``Provider.generate``."""
+        workflow = self._workflows[claim.model, claim.kind]
+        asked = asked_of(claim, workflow)
+        try:
+            async with asyncio.timeout(self._silence):
+                return await self._generate(claim, workflow, asked)
+        except TimeoutError:
+            raise ModelTimeoutError(
+                f"model server {self._server.name} did not answer in time: submit the job "
+                "again later"
+            ) from None
+
+    async def close(self) -> None:
+        """Wait for what ends prompts that nobody waits for, and close the line."""
+        await asyncio.gather(*self._cancels)
+        await self._line.close()
+
+    async def _generate(self, claim: Claim, workflow: Workflow, asked: Asked) -> Reply:
+        uploaded = await self._upload(asked)
+        graph = graph_of(workflow, asked, uploaded)
+        # A later attempt is another prompt.
+        prompt_id = str(uuid4())
+        news = ComfyNews(claim, self._news, server=self._server.name)
+        async with (
+            self._line.follow(prompt_id, hears=news.heard, sees=news.seen) as followed,
+            news,
+        ):
+            submitting = asyncio.create_task(
+                self._calls.submit(
+                    graph,
+                    prompt_id=prompt_id,
+                    client_id=self._line.client_id,
+                    claim=claim,
+                    told=workflow.told,
+                )
+            )
+            try:
+                # A call that is broken off may still be heard: only its answer tells.
+                submitted = await asyncio.shield(submitting)
+            except asyncio.CancelledError:
+                self._give_up(prompt_id, submitting)
+                raise
+            except GenqError as error:
+                if error.retryable:
+                    # Whether the server has it is not known.
+                    self._give_up(prompt_id, None)
+                raise
+            self._line.submitted(followed, submitted.prompt_id)
+            try:
+                refuse_partial(submitted, workflow.told.outputs, server=self._server.name)
+                entry = await self._end_of(followed)
+            except BaseException:
+                self._give_up(followed.prompt_id, None)
+                raise
+        return await self._reply(claim, workflow, asked, entry)
+
+    async def _upload(self, asked: Asked) -> Mapping[tuple[str, str], str]:
+        """Store the pictures of an edit on the server, each once."""
+        own = list(dict.fromkeys(asked.pictures.values()))
+        pictures = [given_picture(url, f"images/{n}") for n, url in enumerate(own)]
+        names = await together([self._calls.upload(one) for one in pictures]) if own else ()
+        called = dict(zip(own, names, strict=True))
+        return {place: called[url] for place, url in asked.pictures.items()}
+
+    async def _end_of(self, followed: Followed) -> Entry:
+        """Wait for the end of a prompt, and return what the server remembers of it.
+
+        Raises:
+            ModelUnavailableError: It does not know the prompt any more.
+        """
+        while True:
+            await followed.look.wait()
+            followed.look.clear()
+            if followed.failure is not None:
+                raise followed.failure
+            entry = await self._calls.entry(followed.prompt_id)
+            if entry is None and followed.prompt_id not in (await self._calls.queue()).ids():
+                # It may have ended between the two looks.
+                entry = await self._calls.entry(followed.prompt_id)
+                if entry is None:
+                    raise ModelUnavailableError(
+                        f"model server {self._server.name} lost the prompt, or somebody took "
+                        "it out of its queue: submit the job again later"
+                    )
+            if entry is not None:
+                return entry
+
+    async def _reply(
+        self, claim: Claim, workflow: Workflow, asked: Asked, entry: Entry
+    ) -> Reply:
+        failure = entry.failure(self._server.name)
+        if failure is not None:
+            raise failure
+        files = entry.files(workflow.told.outputs)[: claim.input.get("n", 1)]
+        if not files:
+            raise bad_answer(self._server.name, "without a picture")
+        pictures = await together([self._picture(file) for file in files])
+        details: dict[str, JsonValue] = {}
+        if asked.seed is not None:
+            details["seed"] = asked.seed
+        if asked.ignored:
+            details["ignored_parameters"] = list(asked.ignored)
+        return Reply(pictures=pictures, usage=Usage(images=len(pictures)), details=details)
+
+    async def _picture(self, file: File) -> Picture:
+        data = await self._calls.view(file)
+        picture = read_picture(data, server=self._server.name)
+        if not check_whole(data):
+            raise bad_answer(self._server.name, "with half a picture")
+        return picture
+
+    def _give_up(self, prompt_id: str, submitting: asyncio.Task[Submitted] | None) -> None:
+        """Have the server end a prompt that nobody waits for any more."""
+        task = asyncio.create_task(self._cancel(prompt_id, submitting))
+        self._cancels.add(task)
+        task.add_done_callback(self._cancels.discard)
+
+    async def _cancel(self, prompt_id: str, submitting: asyncio.Task[Submitted] | None) -> None:
+        try:
+            async with asyncio.timeout(_CANCEL_SECONDS):
+                if submitting is not None:
+                    prompt_id = (await submitting).prompt_id
+                await self._calls.drop(prompt_id)
+                # Old servers interrupt whatever runs: nobody else's prompt is ours to end.
+                if prompt_id in (await self._calls.queue()).running():
+                    await self._calls.interrupt(prompt_id)
+        except (GenqError, TimeoutError):
+            # It is gone, and the prompt with it.
+            log.info("comfy_cancel_failed", server=self._server.name)
+
+
+@asynccontextmanager
+async def open_comfy(
+    server: ModelServer,
+    *,
+    clock: Clock,
+    silence: timedelta,
+    news: LiveNews | None = None,
+) -> AsyncGenerator[ComfyProvider]:
+    """Give the provider of a ComfyUI server.
+
+    Raises:
+        SettingsError: A workflow cannot be read, or does not fit its inputs.
+    """
+    session = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(
+            # The line, looks at the queue, and one more for each prompt that is given up.
+            limit=2 * server.concurrency + 4,
+            keepalive_timeout=_KEEP_ALIVE_SECONDS,
+        ),
+        timeout=aiohttp.ClientTimeout(
+            total=silence.total_seconds(), sock_connect=_CONNECT_SECONDS, sock_read=60
+        ),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+    )
+    async with session:
+        calls = ComfyCalls(server, session, clock)
+        provider = ComfyProvider(server, calls, silence=silence, news=news)
+        try:
+            yield provider
+        finally:
+            await provider.close()

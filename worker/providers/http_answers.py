@@ -1,0 +1,227 @@
+"""What the answers of a described call hold, by the places that its description names."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, Final
+from urllib.parse import urljoin
+
+import orjson
+from pydantic import JsonValue, TypeAdapter, ValidationError
+
+from schemas.claim import Claim
+from schemas.errors import GenqError, ModelRefusedError
+from schemas.generation import Kind, Usage
+from schemas.http_call import HttpCall
+from schemas.json_paths import Steps, found_at, steps_of
+from worker.providers.answers import EmbeddingItem, storable_text
+from worker.providers.cog_answers import Prediction, data_of, failure_of_prediction
+from worker.providers.downloads import PictureDownloads
+from worker.providers.failures import Refusal, refusal_of, reported_failure
+from worker.providers.picture import Picture, read_picture
+from worker.providers.plain_calls import HttpReply, PlainCalls
+from worker.providers.provider import Reply
+from worker.providers.vectors import Vectors
+from worker.together import together
+from worker.turnstile import Turnstile
+
+# A picture takes a millisecond or two to read.
+_READ_AT_ONCE: Final = 4
+_STOP: Final = "stop"
+_WITHHELD: Final = "content_filter"
+_NUMBERS: Final = TypeAdapter(list[float])
+
+
+class HttpAnswers:
+    """Reads what one model server answers.
+
+    Args:
+        calls: Of that server.
+        downloads: Follow links to pictures.
+    """
+
+    def __init__(self, calls: PlainCalls, downloads: PictureDownloads) -> None:
+        self._calls = calls
+        self._downloads = downloads
+        self._vectors = Vectors(calls.server.name, calls.bad_answer)
+        self._reading = Turnstile(_READ_AT_ONCE)
+
+    async def document(self, reply: HttpReply, call: HttpCall) -> JsonValue:
+        """Return an answer in JSON that reports no failure.
+
+        Raises:
+            ModelBadAnswerError: It is no JSON.
+            GenqError: It reports what went wrong.
+        """
+        await self._reading.enter()
+        try:
+            document: JsonValue = orjson.loads(reply.body)
+        except orjson.JSONDecodeError:
+            raise self._calls.bad_answer("that is not the JSON it promises") from None
+        wrong = at(document, call.answer.error)
+        if wrong and not (isinstance(wrong, str) and not wrong.strip()):
+            raise self._reported(wrong, reply)
+        return document
+
+    def failed(self, document: JsonValue, call: HttpCall) -> GenqError:
+        """Return the failure of work that its server says has failed."""
+        said = at(document, call.answer.error)
+        text = said if isinstance(said, str) else refusal_of(said).text
+        name = self._calls.server.name
+        return failure_of_prediction(Prediction(status="failed", error=text), server=name)
+
+    def refused(self, reply: HttpReply, call: HttpCall) -> GenqError:
+        """Return the failure of an answer whose status is not good."""
+        try:
+            document: JsonValue = orjson.loads(reply.body)
+        except orjson.JSONDecodeError:
+            return self._calls.refused(reply)
+        told = at(document, call.answer.error)
+        return self._calls.refused(reply, refusal_of(document if told is None else told))
+
+    async def reply_of(self, claim: Claim, call: HttpCall, reply: HttpReply) -> Reply:
+        """Return what was made.
+
+        Raises:
+            GenqError: It is not there, or cannot be used.
+        """
+        if call.answer.body == "image":
+            return _pictured([await self._whole_picture(call, reply)])
+        if call.answer.body == "text":
+            text = reply.body.decode(errors="replace")
+            return self._worded(claim, [text], [], Usage())
+        document = await self.document(reply, call)
+        used = _usage(document, call)
+        if claim.kind.pictures:
+            links = found(document, call.answer.images)
+            return _pictured(await self._pictures(claim, call, links), used)
+        if claim.kind is Kind.EMBEDDING:
+            items = [self._vector(one) for one in _unpacked(found(document, call.answer.embeddings))]
+            return Reply(usage=used, details=await self._vectors.kept(items, claim))
+        reasons = found(document, call.answer.finish_reason)
+        return self._worded(claim, found(document, call.answer.text), reasons, used)
+
+    async def _whole_picture(self, call: HttpCall, reply: HttpReply) -> Picture:
+        if reply.content_type == "application/json":
+            # What is no picture may say why; it raises then.
+            await self.document(reply, call)
+        return read_picture(reply.body, server=self._calls.server.name)
+
+    async def _pictures(
+        self, claim: Claim, call: HttpCall, places: Sequence[JsonValue]
+    ) -> Sequence[Picture]:
+        texts = [one for place in places for one in _leaves(place)]
+        # Some servers add a contact sheet behind the pictures that were asked for.
+        wanted = texts[: claim.input.get("n", 1)]
+        if not wanted:
+            raise self._calls.bad_answer("without a picture")
+        return await together([self._picture(one, links=call.answer.links) for one in wanted])
+
+    async def _picture(self, told: JsonValue, *, links: bool) -> Picture:
+        server = self._calls.server
+        if not isinstance(told, str):
+            raise self._calls.bad_answer("with a picture that is no text")
+        if links and not told.startswith("data:"):
+            told = urljoin(server.base_url, told)
+        if told.startswith(("http://", "https://")) or links:
+            data = data_of(told) if told.startswith("data:") else None
+            data = data or await self._downloads.get(told, server=server)
+            return read_picture(data, server=server.name)
+        try:
+            data = data_of(told) or base64.b64decode(told, validate=True)
+        except (ValueError, binascii.Error):
+            raise self._calls.bad_answer("with a picture that is not base64") from None
+        return read_picture(data, server=server.name)
+
+    def _worded(
+        self,
+        claim: Claim,
+        found_texts: Sequence[JsonValue],
+        reasons: Sequence[JsonValue],
+        used: Usage,
+    ) -> Reply:
+        texts = [one for place in found_texts for one in _leaves(place)]
+        prompts = claim.input.get("prompt")
+        many = len(prompts) if isinstance(prompts, list) else 1  # pyright: ignore[reportUnknownArgumentType] - a list of texts
+        wanted = many * int(claim.input.get("n") or 1)
+        if not texts or (many > 1 and len(texts) < wanted):
+            raise self._calls.bad_answer(f"with {len(texts)} of {wanted} texts")
+        choices: list[dict[str, JsonValue]] = []
+        for number, text in enumerate(texts[:wanted]):
+            if not isinstance(text, str):
+                raise self._calls.bad_answer("with a text that is none")
+            reason = reasons[number] if number < len(reasons) else None
+            why = storable_text(reason) if isinstance(reason, str) else _STOP
+            choices.append({"finish_reason": why, "text": storable_text(text)})
+        if all(choice["finish_reason"] == _WITHHELD for choice in choices):
+            raise ModelRefusedError(
+                f"model server {self._calls.server.name} withheld its answer: its safety system "
+                "does not accept the input or the output; change the input and submit again"
+            )
+        details: dict[str, JsonValue] = {"finish_reason": choices[0]["finish_reason"]}
+        if len(choices) > 1:
+            details["choices"] = list(choices)
+        return Reply(text=str(choices[0]["text"]), usage=used, details=details)
+
+    def _vector(self, told: JsonValue) -> EmbeddingItem:
+        if isinstance(told, str):
+            return EmbeddingItem(embedding=told)
+        try:
+            return EmbeddingItem(embedding=_NUMBERS.validate_python(told))
+        except ValidationError:
+            raise self._calls.bad_answer("with a vector that is not made of numbers") from None
+
+    def _reported(self, wrong: JsonValue, reply: HttpReply) -> GenqError:
+        refusal = refusal_of(wrong)
+        text = wrong if isinstance(wrong, str) else refusal.text or ""
+        refused = self._calls.refused(reply, Refusal(refusal.codes, refusal.parameter, text))
+        if isinstance(wrong, dict):
+            return reported_failure(
+                wrong, reply.headers, server=self._calls.server.name, now=self._calls.now()
+            )
+        return refused
+
+
+def at(document: JsonValue, path: str | None) -> JsonValue:
+    """Return the first of what stands at ``path``; ``None`` if nothing does."""
+    return next(iter(found(document, path)), None)
+
+
+def found(document: JsonValue, path: str | None) -> list[JsonValue]:
+    """Return all that stands at ``path``."""
+    return [] if path is None else found_at(document, _steps_of(path))
+
+
+# Paths are as many as the settings name.
+@lru_cache(1_024)
+def _steps_of(path: str) -> Steps:
+    return steps_of(path)
+
+
+def _leaves(value: JsonValue) -> list[JsonValue]:
+    if isinstance(value, list):
+        return [leaf for item in value for leaf in _leaves(item)]
+    return [] if value is None else [value]
+
+
+def _unpacked(places: Sequence[JsonValue]) -> list[JsonValue]:
+    """Return one vector each, where a place may hold one or a list of them."""
+    vectors: list[JsonValue] = []
+    for place in places:
+        several = isinstance(place, list) and bool(place) and isinstance(place[0], list | str)
+        vectors.extend(place if isinstance(place, list) and several else [place])
+    return vectors
+
+
+def _pictured(pictures: Sequence[Picture], used: Usage | None = None) -> Reply:
+    usage = (used or Usage()).model_copy(update={"images": len(pictures)})
+    return Reply(pictures=tuple(pictures), usage=usage)
+
+
+def _usage(document: JsonValue, call: HttpCall) -> Usage:
+    told: dict[str, Any] = {
+        "input_tokens": at(document, call.answer.input_tokens),
+        "output_tokens": at(document, call.answer.output_tokens),
+    }
+    return Usage(**{n: v for n, v in told.items() if type(v) is int and v >= 0})
