@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Unpack
 
 from genq import exchanges
+from genq.derived_jobs import AsyncDerivedJobs
 from genq.event_models import JobEvent, read_job_event
 from genq.files import write_whole
 from genq.job_requests import JobFilter, RequestOptions, Webhook, When
@@ -19,7 +20,7 @@ from genq.sse import SentEvent
 from genq.waiting import OnChange, OnProgress, wait_for_job
 
 
-class AsyncJobs(AsyncManyJobs):
+class AsyncJobs(AsyncManyJobs, AsyncDerivedJobs):
     """The jobs of the key's owner. Arguments and errors are those of ``genq.jobs.Jobs``."""
 
     @cached_property

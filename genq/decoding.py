@@ -20,6 +20,7 @@ from genq.models import (
     Urls,
 )
 from genq.safety_decoding import read_safety
+from genq.tree_models import read_lineage
 
 
 def read_job(found: object) -> Job:
@@ -52,6 +53,7 @@ def read_job(found: object) -> Job:
         end_user=fields.maybe_text("end_user"),
         retry_of=fields.maybe_text("retry_of"),
         prompt_as_typed=fields.maybe_text("prompt_as_typed"),
+        lineage=read_lineage(fields.part("lineage")),
         safety=read_safety(fields.part("safety")),
         content=fields.maybe_text("content") or "kept",
         urls=_urls(fields.part("urls")),

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Unpack
 
 from genq import exchanges
+from genq.derived_jobs import DerivedJobs
 from genq.event_models import JobEvent, read_job_event
 from genq.files import write_whole
 from genq.job_requests import JobFilter, RequestOptions, Webhook, When
@@ -17,7 +18,7 @@ from genq.raw_answers import raw
 from genq.waiting import OnChange, OnProgress, wait_for_job
 
 
-class Jobs(ManyJobs):
+class Jobs(ManyJobs, DerivedJobs):
     """The jobs of the key's owner. ``**request`` of each call is ``RequestOptions``."""
 
     @cached_property

@@ -60,6 +60,7 @@ class Tenant:
     allowed_kinds: tuple[str, ...] | None = None
     allowed_lanes: tuple[str, ...] | None = None
     safety_level: str = ""
+    required_tags: tuple[str, ...] | None = None
     in_flight: int = 0
     paused_at: datetime | None = None
     suspended_at: datetime | None = None
@@ -117,6 +118,7 @@ def read_tenant(found: object) -> Tenant:
         allowed_kinds=fields.maybe_texts("allowed_kinds"),
         allowed_lanes=fields.maybe_texts("allowed_lanes"),
         safety_level=fields.maybe_text("safety_level") or "",
+        required_tags=fields.maybe_texts("required_tags"),
         in_flight=fields.maybe_number("in_flight") or 0,
         paused_at=fields.maybe_moment("paused_at"),
         suspended_at=fields.maybe_moment("suspended_at"),

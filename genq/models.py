@@ -9,6 +9,7 @@ from typing import Final
 
 from genq.errors import JobBlockedError, JobFailedError
 from genq.safety_models import Safety
+from genq.tree_models import Lineage
 
 FINAL_STATUSES: Final = ("succeeded", "failed", "cancelled", "expired", "blocked")
 STATUSES: Final = ("queued", "running", *FINAL_STATUSES)
@@ -124,6 +125,7 @@ class Job:
     end_user: str | None = None
     retry_of: str | None = None
     prompt_as_typed: str | None = None
+    lineage: Lineage | None = None
     safety: Safety | None = None
     content: str = "kept"
     urls: Urls = field(default_factory=Urls)

@@ -20,6 +20,7 @@ WAKE: Final = "genq:wake"
 DELIVER: Final = "genq:deliver"
 DONE: Final = "genq:done"
 CLOSED: Final = "genq:closed"
+ROUTES: Final = "genq:routes"
 # "<session> <job> <job>…": that worker is to end these attempts.
 CANCEL: Final = "genq:cancel"
 

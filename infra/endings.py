@@ -24,7 +24,7 @@ from schemas.job import Artifact, JobRecord
 from schemas.job_states import AttemptOutcome, JobState
 from schemas.provenance import Mark
 from schemas.safety import Verdict
-from schemas.work import NO_WORK, Work
+from schemas.work import NO_WORK, Work, charged_in
 
 NO_VERDICTS: Final[Mapping[str, Verdict]] = MappingProxyType({})
 
@@ -58,7 +58,7 @@ def ending_of(
         actual: What it really took, if that is known.
         verdicts: Of safety checks, by what they are of.
         marks: What the registry is to know of what was made.
-        work: What its call of a model gave and took.
+        work: What its call of a model gave and took for nothing.
     """
     verdict = verdict_of(verdicts)
     record = replace(
@@ -70,7 +70,7 @@ def ending_of(
         text=(result or {}).get("text"),
         made=result or {},
         verdict=verdict,
-        spent=work.charged if state is JobState.SUCCEEDED or not work.charged else 0,
+        spent=charged_in(result or {}),
     )
     return Ending(
         claim=claim,

@@ -23,6 +23,7 @@ from schemas.job import Artifact, JobRecord
 from schemas.job_states import JobState
 from schemas.safety import Action, Stage
 from schemas.safety_errors import OutputWithheldError
+from schemas.work import charged_in
 
 RULE: Final = "review"
 BY_PERSON: Final = "decided by a person"
@@ -110,6 +111,7 @@ def approval_of(
         artifacts=artifacts,
         text=pending.result.get("text"),
         made=pending.result,
+        spent=charged_in(pending.result),
         verdict=verdict,
         waiting_on=None,
     )

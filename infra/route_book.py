@@ -59,9 +59,10 @@ class RouteBook:
             await self.look()
         return self.now
 
-    def heard(self, changes: int) -> bool:
-        """Return whether that many changes are others than the known ones."""
-        return changes != self.now.changes
+    async def told(self, changes: int) -> None:
+        """Look if there were other changes than the known ones."""
+        if changes != self.now.changes:
+            await self.look()
 
     async def look(self) -> None:
         """Ask whether something changed, and read it if so: one small statement if not."""
@@ -70,7 +71,7 @@ class RouteBook:
         async with self._looking:
             try:
                 async with transaction(self._engine) as connection:
-                    if self.heard(await route_changes(connection)):
+                    if await route_changes(connection) != self.now.changes:
                         found = await counting_routes(connection)
                         self._take(found.documents, found.changes)
             except DatabaseUnavailableError as error:
@@ -79,9 +80,7 @@ class RouteBook:
                 _log.exception("routes_not_read")
             self._looked_at = self._clock.monotonic()
 
-    def _take(
-        self, stored: Mapping[str, tuple[int, Mapping[str, Any]]], changes: int
-    ) -> None:
+    def _take(self, stored: Mapping[str, tuple[int, Mapping[str, Any]]], changes: int) -> None:
         before = self.now
         documents: dict[str, tuple[int, RouteDocument]] = {}
         for model, (version, written) in stored.items():

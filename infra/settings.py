@@ -23,6 +23,7 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as UnparsedError
 
+from infra.action_settings import ActionSettings
 from infra.admission_settings import AdmissionSettings
 from infra.batch_settings import BatchSettings
 from infra.cache_settings import CacheSettings
@@ -30,7 +31,6 @@ from infra.facade_settings import FacadeSettings
 from infra.file_settings import FileSettings
 from infra.http_settings import HttpSettings
 from infra.installation_settings import InstallationSettings
-from infra.model_settings import ModelSettings
 from infra.object_store_settings import ObjectStoreSettings
 from infra.picture_settings import PictureSettings
 from infra.production import leftovers
@@ -39,6 +39,7 @@ from infra.queue_settings import QueueSettings, Seconds
 from infra.safety_settings import SafetySettings
 from infra.setting_faults import PREFIX, explain, explain_unparsed, suggest, variable
 from infra.telemetry_settings import TelemetrySettings
+from infra.usage_settings import UsageSettings
 from infra.webhook_settings import WebhookSettings
 from schemas.errors import SettingsError
 from schemas.lanes import Lane
@@ -81,7 +82,7 @@ class _DatabaseSettings(BaseSettings):
 
 class Settings(
     QueueSettings,
-    ModelSettings,
+    ActionSettings,
     AdmissionSettings,
     HttpSettings,
     TelemetrySettings,
@@ -95,6 +96,7 @@ class Settings(
     ObjectStoreSettings,
     BatchSettings,
     CacheSettings,
+    UsageSettings,
     _DatabaseSettings,
 ):
     """Everything an operator can decide. Each field is the variable ``GENQ_<NAME>``."""

@@ -44,6 +44,7 @@ def accepted_record(
         run_at=new.run_at if scheduled else None,
         deadline=new.deadline,
         batch_id=new.batch_id,
+        lineage=new.lineage,
     )
     return record if new.stop is None else _stopped(record, new.stop)
 

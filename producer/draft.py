@@ -19,12 +19,14 @@ from infra.postgres.held_calls import Held
 from infra.postgres.pools import ensure_pool
 from infra.postgres.submit import NewJob
 from infra.postgres.tenants import Tenant
+from infra.route_book import RouteBook
 from infra.settings import Settings
 from infra.telemetry.tracing import TRACING, traceparent
 from producer.check_input import check_input
 from producer.input_rules import check_rules
 from producer.moderation import SubmitChecks
 from producer.permission import check_permitted
+from producer.required_tags import TagRules
 from producer.prompt_flags import read_flags, typed_prompt
 from schemas.cache import CacheMode
 from schemas.cost import estimate, money
@@ -53,6 +55,7 @@ class Drafter:
         self._max_prompt_chars = settings.max_prompt_chars
         self._clock = clock
         self._checks = checks
+        self._tags = TagRules(RouteBook(engine, settings, clock))
         self._pools: dict[str, int] = {}
         self._asked: dict[str, asyncio.Task[int]] = {}
 
@@ -77,6 +80,7 @@ class Drafter:
         Raises:
             InputError: Something in the request is wrong; each fault has its JSON pointer.
             UnknownModelError: No model server offers the model for this kind.
+            NoPermittedServerError: No server of the model carries the tags that it insists on.
             PermissionDeniedError: The tenant's plan does not allow the model, kind or lane.
             TenantSuspendedError: The tenant may have nothing.
             DatabaseUnavailableError: The model is new to this process, and PostgreSQL is away.
@@ -92,6 +96,7 @@ class Drafter:
         )
         model = self._model(request)
         check_permitted(tenant, request, model)
+        await self._tags.check(tenant, request, model)
         pool = await self._pool(model)
         payload = _payload(tenant, request, parameters, face, aside)
         typed = typed_prompt(asked, parameters)
@@ -237,6 +242,8 @@ def _payload(
         payload["own_deadline"] = True
     if request.cache is not CacheMode.AUTO:
         payload["cache"] = request.cache.value
+    if request.requires is not None and request.requires.tags:
+        payload["requires"] = list(request.requires.tags)
     if request.channels:
         payload["channels"] = list(request.channels)
     if TRACING.tracer is not None and (parent := traceparent()) is not None:

@@ -19,7 +19,6 @@ JSON_MEMBERS: Final = "json_members"
 CONTROL_CHARACTERS: Final = "control_characters"
 PROMPT_LENGTH: Final = "prompt_length"
 URL_POLICY: Final = "url_policy"
-PICTURES: Final = "pictures"
 
 MAX_DEPTH: Final = 32
 """How many objects and arrays may stand inside each other."""
@@ -198,11 +197,12 @@ def _pictures(
     for n, one in enumerate(references_of(request.kind, parameters)):
         pointer = pointer_to(("input", *one.place))
         if n == MOST_SHOWN:
-            yield FieldError(pointer, f"is one too many: {MOST_SHOWN} may be shown", PICTURES)
+            message = f"is one too many: {MOST_SHOWN} pictures may be shown"
+            yield FieldError(pointer, message, JSON_MEMBERS)
             return
         source = source_of(one.text)
         if source is None:
-            yield FieldError(pointer, _NO_PICTURE, PICTURES)
+            yield FieldError(pointer, _NO_PICTURE, URL_POLICY)
         elif source is Source.REMOTE:
             try:
                 policy.check_url(one.text, https_only=https_only)

@@ -32,6 +32,7 @@ from producer.submit_many import BulkInserts
 from producer.unique_submit import UniqueInserts
 from schemas.errors import GenqError
 from schemas.job import NATIVE, JobRecord, JobRequest
+from schemas.lineage import Lineage
 
 _PATIENCE: Final = timedelta(seconds=2)
 
@@ -86,6 +87,7 @@ class Submitter:
         face: str = NATIVE,
         aside: Mapping[str, Any] = NOTHING,
         held: Held | None = None,
+        lineage: Lineage | None = None,
     ) -> Submitted:
         """Accept a job: when this returns, it is durable.
 
@@ -99,6 +101,7 @@ class Submitter:
             aside: What that door keeps with it, in the clear: flags, nothing of the content.
             held: The call that waits for it, durable with the job; a new job has the id that
                 this says.
+            lineage: What it is derived from, durable with the job.
 
         Raises:
             InputError: ``input`` is wrong; each fault is named by its JSON pointer.
@@ -113,12 +116,13 @@ class Submitter:
         new, parameters = await self._drafter.draft(
             tenant, request, face=face, aside=aside, held=held
         )
-        if idempotency_key is not None or schedule_id is not None:
+        if idempotency_key is not None or schedule_id is not None or lineage is not None:
             new = replace(
                 new,
                 idempotency_key=idempotency_key,
                 request_hash=body_hash,
                 schedule_id=schedule_id,
+                lineage=lineage,
             )
         while True:
             if request.unique is None:

@@ -18,6 +18,13 @@ class CallRateError(GenqError):
     members = MappingProxyType({"violated-policies": ["calls"]})
 
 
+class GridBusyError(GenqError):
+    """This API process makes as many sheets of pictures as it may at a time."""
+
+    code = "grid_busy"
+    severity = Severity.MEDIUM
+
+
 class BudgetExhaustedError(GenqError):
     """A budget of the tenant, or of its end user, has no room for the job in this period."""
 

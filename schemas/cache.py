@@ -34,7 +34,7 @@ class CacheStatus(StrEnum):
 
 
 class JobCacheView(Shape):
-    """What the cache was to a job that succeeded; ``of`` is the job whose output it was given."""
+    """What the cache was to a job that succeeded; ``of``: whose output it was given."""
 
     status: CacheStatus
     of: str | None

@@ -17,8 +17,8 @@ _Offset = Annotated[int, Field(ge=0, le=MAX_SIDE, strict=True)]
 class Canvas(Shape):
     """Where the first picture of an edit lies: genq lays it out and makes the mask.
 
-    All in pixels: the canvas, the upper left corner of the picture on it, and the picture, which
-    is enlarged or reduced to that. What lies around it is open to the model.
+    All in pixels: the canvas, the upper left corner of the picture on it, and the picture,
+    which is enlarged or reduced to that. What lies around it is open to the model.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

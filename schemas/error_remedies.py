@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from schemas.model_remedies import MODEL_REMEDIES
 from schemas.picture_remedies import PICTURE_REMEDIES
+from schemas.route_remedies import ROUTE_REMEDIES
 
 # Codes that stand in a job's ``error`` after it has ended; no call is answered with them.
 JOB_CODES: Final = frozenset(
@@ -15,6 +17,7 @@ JOB_CODES: Final = frozenset(
         "broker_unavailable",
         "content_blocked",
         "context_too_long",
+        "identical_job_runs",
         "invalid_settings",
         "job_cancelled",
         "job_expired",
@@ -28,6 +31,7 @@ JOB_CODES: Final = frozenset(
         "model_rejected_request",
         "model_timeout",
         "model_unavailable",
+        "no_capable_server",
         "outbound_refused",
         "output_withheld",
         "picture_busy",
@@ -38,7 +42,9 @@ JOB_CODES: Final = frozenset(
 
 REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
     {
+        **MODEL_REMEDIES,
         **PICTURE_REMEDIES,
+        **ROUTE_REMEDIES,
         "approval_needed": (
             "Ask a second person, with a key of their own, to approve the version: "
             "genq policy approve. An installation with one operator sets "
@@ -158,35 +164,6 @@ REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
         "job_replaced": "Follow the job that took its place.",
         "key_not_active": "Make a new key: genq keys create.",
         "method_not_allowed": "Use a method of the Allow header.",
-        "model_bad_answer": (
-            "Submit again. The operator checks that the model server's URL leads to an "
-            "OpenAI-compatible API."
-        ),
-        "model_busy": "genq tries again by itself. The operator may raise the server's limit.",
-        "model_misconfigured": (
-            "The operator corrects the model's workflow, or installs on the server what it names."
-        ),
-        "model_key_rejected": "The operator sets a valid key for this model server.",
-        "model_not_found": (
-            "Name a model that the message lists, or leave model out. The operator adds "
-            "models in GENQ_MODEL_SERVERS."
-        ),
-        "model_rate_limited": (
-            "genq tries again by itself. The operator may set a rate for this server."
-        ),
-        "model_refused_content": "Change the prompt, or name another model.",
-        "model_rejected_request": (
-            "Read the message, mend the job's input, and submit it again; another model may "
-            "take it as it is."
-        ),
-        "model_timeout": (
-            "Ask for less (fewer, smaller), or submit again later. The operator may raise the "
-            "wall time of the kind."
-        ),
-        "model_unavailable": (
-            "genq has tried all attempts. Submit again later. The operator looks at the model "
-            "server: genq doctor."
-        ),
         "filter_too_wide": (
             "Say more: created_after, a status, a tag. Few jobs fit, and all of the tenant's "
             "would have to be looked through."

@@ -22,6 +22,7 @@ class HttpAnswer(Shape):
         text: The words, of several answers several.
         finish_reason: Why the words end, one for each.
         embeddings: The vectors: lists of numbers, or base64 of 32-bit floats.
+        seed: With which pictures were made, if the server tells.
         input_tokens: What was used, as a number.
         output_tokens: The same.
         error: What went wrong, if anything is there that is not empty, false or null.
@@ -35,6 +36,7 @@ class HttpAnswer(Shape):
     text: JsonPath | None = None
     finish_reason: JsonPath | None = None
     embeddings: JsonPath | None = None
+    seed: JsonPath | None = None
     input_tokens: JsonPath | None = None
     output_tokens: JsonPath | None = None
     error: JsonPath | None = None

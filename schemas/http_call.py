@@ -67,8 +67,8 @@ class HttpCall(Shape):
     Attributes:
         body: Sent as JSON.
         form: Sent as a form (``multipart/form-data``) instead; pictures in it are files.
-        headers: Added; only ``{api_key}``, ``{model}`` and ``{job_id}`` in them. The key is sent
-            as the bearer token unless one of them holds it.
+        headers: Added; only ``{api_key}``, ``{model}`` and ``{job_id}`` in them. The key is
+            sent as the bearer token unless one of them holds it.
         success: The statuses of answers that are good; without any those from 200 to 299.
         busy: Statuses that mean that the server has no free place: the job waits, and it costs
             no attempt.

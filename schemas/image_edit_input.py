@@ -43,7 +43,7 @@ PictureReference = Annotated[str, AfterValidator(_reference)]
 class ImageEditInput(Shape):
     """The parameters of ``POST /images/edits``; pictures are named or stand in the JSON.
 
-    ``canvas`` is genq's: the first picture is laid on it, and the model paints what lies around.
+    ``canvas`` is genq's: the first picture is laid on it, and the model paints around it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -10,6 +10,7 @@ from schemas.errors import ErrorRecord
 from schemas.generation import Kind
 from schemas.ids import format_id
 from schemas.job_request import JobRequest as JobRequest  # noqa: PLC0414 - readers know it by this module
+from schemas.job_cost import CostView, UsageView, cost_view, usage_view
 from schemas.job_safety import SafetyView, safety_view
 from schemas.job_states import JobState, JobStatus, status_of
 from schemas.lanes import Lane
@@ -43,6 +44,7 @@ class JobRecord:
             ``finish_reason`` and the rest of a message.
         face: The door that it came in by.
         aside: What that door keeps with it.
+        spent: What it was charged, in millionths of a dollar.
         batch_id: The batch that it is a line of.
         typed: Its prompt with the flags that it ended in, if any were read.
         lineage: What it was derived from, where one job is looked at.
@@ -77,6 +79,7 @@ class JobRecord:
     output_erased: bool = False
     face: str = NATIVE
     aside: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    spent: int | None = None
     batch_id: UUID | None = None
     typed: str | None = None
     lineage: Lineage | None = None
@@ -172,6 +175,8 @@ class JobView(Shape):
     output: OutputView | None
     error: ErrorView | None
     attempts: int
+    usage: UsageView | None
+    cost: CostView | None
     metadata: dict[str, str]
     tags: list[str]
     end_user: str | None
@@ -216,6 +221,8 @@ def job_view(job: JobRecord, public_url: str, *, whole: bool = False) -> dict[st
         "output": _output_view(job, own_url, whole=whole),
         "error": job.error,
         "attempts": job.attempts,
+        "usage": usage_view(job.made),
+        "cost": cost_view(job.made, job.spent),
         "metadata": dict(job.metadata),
         "tags": list(job.tags),
         "end_user": job.end_user,

@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field, JsonValue, field_validator
 from schemas.cache import CacheMode
 from schemas.generation import Kind
 from schemas.lanes import DEFAULT_LANE, DEFAULT_PRIORITY, LOWEST_PRIORITY, Lane
+from schemas.server_tags import Requires
 from schemas.shape import Shape
 from schemas.unique import UniqueKey
 from schemas.webhook_target import Channels, WebhookTarget
@@ -49,6 +50,7 @@ class JobRequest(Shape):
     unique: UniqueKey | None = None
     prompt_flags: Annotated[bool, Field(strict=True)] = False
     cache: CacheMode = CacheMode.AUTO
+    requires: Requires | None = None
 
     @field_validator("metadata", "end_user", mode="after")
     @classmethod

@@ -124,7 +124,9 @@ class ModelServer(Shape):
         for spec in self.models:
             if (spec.call is not None) != (self.protocol is Protocol.HTTP):
                 needs = "a call" if spec.call is None else "no call: that is for http servers"
-                raise ValueError(f"{spec.name}: a model of a {self.protocol} server has {needs}")
+                raise ValueError(
+                    f"{spec.name}: a model of a {self.protocol} server has {needs}"
+                )
             if spec.call is not None:
                 try:
                     spec.call.hold_to(spec.kind)

@@ -14,6 +14,7 @@ from schemas.generation import Kind
 from schemas.job_safety import SafetyView
 from schemas.job_states import JobStatus
 from schemas.lanes import Lane
+from schemas.server_tags import Requires
 from schemas.shape import Shape
 from schemas.webhook_target import WebhookTarget
 
@@ -31,6 +32,7 @@ class GenqOptions(Shape):
     webhook: WebhookTarget | None = None
     end_user: str | None = None
     cache: CacheMode | None = None
+    requires: Requires | None = None
 
 
 class CallRequest(Shape):

@@ -20,6 +20,9 @@ IMAGE_URL: Final = "image_url"
 _URL: Final = "url"
 _MASK: Final = "mask"
 _DATA: Final = "data:"
+# Base64 alone, which some clients send: how PNG, JPEG, WebP and GIF files begin.
+_BARE: Final = ("iVBORw0KGgo", "/9j/", "UklGR", "R0lGOD")
+_SHORTEST_BARE: Final = 64
 _REMOTE: Final = ("https://", "http://")
 _FILE: Final = re.compile(r"file-[0-7][0-9a-z]{25}", re.ASCII)
 _MADE: Final = re.compile(r"job_[0-7][0-9a-z]{25}/(?:0|[1-9]\d{0,2})", re.ASCII)
@@ -50,9 +53,13 @@ class PictureReference:
 
 
 def source_of(text: str) -> Source | None:
-    """Return where the picture lies that a text names; ``None``: it names none."""
+    """Return where the picture lies that a text names; ``None``: it names none.
+
+    Base64 alone is in the JSON as well, if it begins as a picture does.
+    """
     scheme = text[:8].lower()
-    if scheme.startswith(_DATA):
+    bare = len(text) >= _SHORTEST_BARE and text.startswith(_BARE)
+    if bare or scheme.startswith(_DATA):
         return Source.INLINE
     if scheme.startswith(_REMOTE):
         return Source.REMOTE

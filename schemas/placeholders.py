@@ -7,6 +7,7 @@ no code. ``{{`` and ``}}`` stand for braces.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from pydantic import JsonValue
@@ -37,6 +38,8 @@ Template = tuple[str | Place, ...]
 """The pieces of a text, in their order."""
 
 
+# Templates are as many as the settings name.
+@lru_cache(4_096)
 def template_of(text: str) -> Template:
     """Return the pieces of ``text``.
 
@@ -77,7 +80,7 @@ def _place(text: str) -> Place:
     steps: list[str | int] = []
     at = name.end() if name else 0
     while name and at < len(text) and (step := _STEP.match(text, at)):
-        steps.append(step[1] if step[1] else int(step[2]))
+        steps.append(step[1] or int(step[2]))
         at = step.end()
     if name is None or at < len(text):
         raise ValueError(

@@ -1,5 +1,7 @@
 """What can go wrong on a job's way through the queue: a branch of the error tree."""
 
+from datetime import timedelta
+
 from schemas.errors import (
     Category,
     GenqError,
@@ -60,6 +62,23 @@ class ModelBusyError(ModelRateLimitedError):
 
     code = "model_busy"
     severity = Severity.LOW
+
+
+class IdenticalJobRunsError(ModelBusyError):
+    """An identical job is asking the model: this one waits in the queue for its answer.
+
+    Attributes:
+        key: What both have in common: the tenant, and the cache's key.
+    """
+
+    code = "identical_job_runs"
+
+    def __init__(self, key: tuple[int, bytes], *, retry_after: timedelta) -> None:
+        super().__init__(
+            "an identical job is asking the model: this one waits in the queue for its answer",
+            retry_after=retry_after,
+        )
+        self.key = key
 
 
 class ContextTooLongError(ModelError):

@@ -1,4 +1,4 @@
-"""Which servers and models may take a call: the settings, and what operators said since. Pure."""
+"""Which servers and models may take a call: by the settings, and by what was said since."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from schemas.generation import Kind
-from schemas.model_catalog import ModelServer, offers_of, servers_of
+from schemas.model_catalog import OWN_SERVER, ModelServer, offers_of, servers_of
 from schemas.route_document import Capabilities, RouteDocument, RouteServer
 from schemas.routing import Strategy
 
@@ -165,7 +165,9 @@ def settled_routes(
 
 def permits(member: Member, requires: Collection[str]) -> bool:
     """Return whether a server carries all that a job insists on."""
-    return not requires or set(requires) <= set(member.server.tags)
+    # genq's own workers see every job's pictures anyway.
+    own = member.server.name == OWN_SERVER.name
+    return not requires or own or set(requires) <= set(member.server.tags)
 
 
 def route_of(
@@ -177,7 +179,8 @@ def route_of(
 ) -> ModelRouteNow:
     """Return what a document makes of the configured servers of a model."""
     said = document or RouteDocument()
-    offering = [s for s in servers if any(spec.name == model for spec in s.models)]
+    # What genq runs itself is there whatever is configured.
+    offering = [s for s in (*servers, OWN_SERVER) if any(spec.name == model for spec in s.models)]
     members = {one.name: _member(one, model, said) for one in offering}
     return ModelRouteNow(
         model,

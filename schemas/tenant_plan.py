@@ -7,6 +7,7 @@ from pydantic import AfterValidator, ConfigDict, Field
 
 from schemas.generation import Kind
 from schemas.lanes import Lane
+from schemas.server_tags import Tags
 from schemas.shape import Shape
 
 ORDINARY_WEIGHT: Final = 1_000
@@ -73,6 +74,8 @@ class PlanChange(Shape):
         allowed_models: What its jobs may name; ``null`` is everything that is configured, an
             empty list nothing. Kinds and lanes likewise.
         safety_level: How strictly its prompts and pictures are judged.
+        required_tags: Its jobs run on model servers that carry all of these, such as
+            ``private``, and on no other; ``null`` is any server.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=_without_defaults)
@@ -89,6 +92,7 @@ class PlanChange(Shape):
     allowed_kinds: Kinds | None = None
     allowed_lanes: Lanes | None = None
     safety_level: SafetyLevel = SafetyLevel.STANDARD
+    required_tags: Tags | None = None
 
 
 def fits_as_name(name: str) -> bool:

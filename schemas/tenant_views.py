@@ -46,6 +46,7 @@ class TenantView(Shape):
     allowed_kinds: list[Kind] | None
     allowed_lanes: list[Lane] | None
     safety_level: SafetyLevel
+    required_tags: list[str] | None
     in_flight: int
     paused_at: str | None
     suspended_at: str | None

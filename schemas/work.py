@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 _MOST: Final = 2**53
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +36,10 @@ class Work:
     charged: int | None = None
     cached: bool = False
 
-    def numbers(self) -> str:
-        """Return the numbers as PostgreSQL writes an array of them.
+    def numbers(self) -> list[int]:
+        """Return the numbers in the order in which PostgreSQL reads them.
 
-        Images, pixels, tokens (input, cached, output, reasoning), charged, worth,
-        milliseconds, cached.
+        Images, pixels, tokens (input, cached, output, reasoning), worth, milliseconds.
         """
         found = (
             self.images,
@@ -47,13 +48,11 @@ class Work:
             self.cached_tokens,
             self.output_tokens,
             self.reasoning_tokens,
-            self.charged,
             self.worth,
             self.milliseconds,
-            int(self.cached),
         )
-        told = ("NULL" if one is None else str(min(max(one, 0), _MOST)) for one in found)
-        return "{" + ",".join(told) + "}"
+        # Servers tell what they like; a column holds less.
+        return [min(one, _MOST) for one in found]
 
 
 NO_WORK: Final = Work()
@@ -62,5 +61,10 @@ NO_WORK: Final = Work()
 
 def charged_in(result: Mapping[str, Any]) -> int | None:
     """Return what a result says that its job was charged, in millionths of a dollar."""
-    cost: Mapping[str, Any] = (result.get("facts") or {}).get("cost") or {}
-    return cost.get("actual")
+    return cost_in(result).get("actual")
+
+
+def cost_in(result: Mapping[str, Any]) -> Mapping[str, int]:
+    """Return what a result says of its job's cost: ``estimated``, ``actual``."""
+    facts: Mapping[str, Any] = result.get("facts") or _NOTHING
+    return facts.get("cost") or _NOTHING

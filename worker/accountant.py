@@ -1,6 +1,5 @@
 """What an attempt took, what that costs, and what the job's result says of it."""
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 from infra.cache_settings import CacheCharge
@@ -72,14 +71,14 @@ class Accountant:
     def result_of(self, run: JobRun, work: Work) -> dict[str, Any]:
         """Return what is kept with the job: what it made, and ``facts`` that never change.
 
-        ``facts``: which ``genq`` ran it; ``seconds`` of the model's call; ``cost`` in
-        millionths of a dollar, if there is a price; ``cached_of``. ``told`` is what the model
-        saw, if that was not the job's input.
+        ``facts``: which ``genq`` ran it; what the call ``took``, as ``Work.numbers`` tells;
+        ``cost`` in millionths of a dollar, if there is a price; ``cached_of``. ``told`` is what
+        the model saw, if that was not the job's input.
         """
         result = run.result()
         if run.output is None:
             return result
-        facts: dict[str, Any] = {"genq": _VERSION, "seconds": work.milliseconds / 1000}
+        facts: dict[str, Any] = {"genq": _VERSION, "took": work.numbers()}
         if work.charged is not None:
             cost = {"estimated": self._estimated(run.claim), "actual": work.charged}
             facts["cost"] = cost
@@ -101,5 +100,3 @@ class Accountant:
             if spec.price is not None:
                 self._at[server.name, spec.name, spec.kind] = spec.price
                 self._of.setdefault((spec.name, spec.kind), []).append(spec.price)
-
-

@@ -5,6 +5,7 @@ import os
 import threading
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -21,8 +22,10 @@ from infra.http.outbound_policy import policy_of
 from infra.objectstore.opening import open_store
 from infra.objectstore.store import ObjectStore
 from infra.postgres.engine import create_engine
+from infra.route_book import RouteBook
 from infra.safety.moderation import Moderation
 from infra.safety.opening import open_moderation
+from infra.server_reports import ReportBoard
 from infra.settings import Settings
 from infra.telemetry.metrics import LOOP_LAG_SECONDS
 from schemas.claim import Pointer
@@ -33,11 +36,15 @@ from worker.gate import Gate, open_gate
 from worker.pipeline.picture_opening import open_pictures
 from worker.pipeline.picture_sources import PictureSources
 from worker.pipeline.run import Checks, Stage, build_stages
+from worker.pipeline.server_load import ServerLoad
+from worker.pipeline.stages.cache import open_cache
 from worker.pipeline.stages.mark import open_mark
 from worker.pool import Service
 from worker.progress import LiveNews, open_news
 from worker.providers.opening import open_providers
 from worker.providers.provider import Providers
+from worker.recent_calls import RecentCalls
+from worker.server_reports import Reporter
 from worker.session import SessionKeeper
 from worker.shown_text import ModerationOfTexts
 
@@ -55,6 +62,7 @@ class WorkerService:
         self.drain_seconds = settings.drain_grace.total_seconds()
         self._settings = settings
         self._closing = AsyncExitStack()
+        self._routes = RouteBook(None, settings, SystemClock())
         self._runner: AttemptRunner | None = None
         self._session: SessionKeeper | None = None
         self._listener: asyncio.Task[None] | None = None
@@ -70,7 +78,7 @@ class WorkerService:
         store = open_store(settings)
         self._closing.push_async_callback(store.close)
         news = await self._closing.enter_async_context(open_news(settings, doorbells))
-        gate = await self._closing.enter_async_context(open_gate(settings, engine, doorbells))
+        gate = await self._gate(engine, doorbells)
         providers = await open_providers(
             settings.model_servers,
             policy=policy_of(settings),
@@ -93,6 +101,7 @@ class WorkerService:
             on_lost=self._abandon,
             orphans=self._orphans,
             on_cancelled=self._cancel,
+            on_routes=self._routes.told,
         )
         self._runner = AttemptRunner(
             engine, settings, doorbells, session, stages, starting=starting, news=news
@@ -104,6 +113,13 @@ class WorkerService:
         self._listener = asyncio.create_task(listener.listen())
         # Work may have been waiting for a worker.
         await doorbells.ring(WAKE, READY)
+
+    async def _gate(self, engine: AsyncEngine, doorbells: Doorbells) -> Gate:
+        """Open what decides which server is called, and when."""
+        self._routes = RouteBook(engine, self._settings, SystemClock())
+        await self._routes.look()
+        gate = open_gate(self._settings, engine, doorbells, self._routes)
+        return await self._closing.enter_async_context(gate)
 
     async def _moderation(self, engine: AsyncEngine, news: LiveNews) -> Moderation:
         opened = await asyncio.to_thread(open_moderation, self._settings, engine, SystemClock())
@@ -130,8 +146,18 @@ class WorkerService:
             checks=Checks(moderation, EvidenceKeeper(engine, settings)),
             mark=open_mark(settings, moderation.policies, SystemClock()),
             sources=sources,
-            strategy_of=settings.strategy_of,
+            routes=self._routes,
+            watch=partial(self._report, gate),
+            cache=open_cache(settings, engine, store),
         )
+
+    def _report(self, gate: Gate, load: ServerLoad, recent: RecentCalls) -> None:
+        """Tell from now on how model servers do."""
+        board = ReportBoard(self._settings.doorbell_url())
+        servers = self._settings.model_servers
+        reporter = Reporter(board, servers, gate=gate, load=load, recent=recent)
+        self._closing.push_async_callback(reporter.close)
+        reporter.start()
 
     async def run(self, pointers: Sequence[Pointer], ended: Callable[[], None]) -> None:
         """Run the attempts of one message; ``ended`` is called once for each."""

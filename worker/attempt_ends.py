@@ -34,6 +34,7 @@ from schemas.job_states import AttemptOutcome, JobState, JobStatus
 from schemas.model_accounts import accounts_of
 from schemas.work import NO_WORK
 from worker.accountant import Accountant
+from worker.attempt_flights import AttemptFlights
 from worker.attempt_holds import AttemptHolds
 from worker.end_news import AttemptEnd, EndNews
 from worker.herald import Herald
@@ -65,6 +66,7 @@ class AttemptEnds:
         self._public_url = settings.public_url
         self._news = EndNews(settings)
         self._accountant = Accountant(settings)
+        self._flights = AttemptFlights()
         self._held = AttemptHolds(settings, self._accountant)
         self._accounts = accounts_of(settings.model_servers)
         self._doorbells = doorbells
@@ -85,6 +87,7 @@ class AttemptEnds:
         claim = run.claim
         error = _record_of(decision)
         await self.herald.settle(claim)
+        self._flights.expect(run, decision)
         try:
             if isinstance(decision, Retry | Interrupted):
                 put_back = self._put_back_of(run, decision, error, took)
@@ -98,6 +101,8 @@ class AttemptEnds:
         except DatabaseUnavailableError:
             _log.exception("end_not_written")
             return
+        finally:
+            self._flights.written(run, decision)
         if not written:
             SUPERSEDED_WRITES.inc()
             _log.warning("attempt_superseded", fence=claim.fence)
@@ -134,7 +139,7 @@ class AttemptEnds:
             actual=self._accountant.actual_of(run),
             verdicts=run.verdicts,
             marks=run.marks if error is None else (),
-            work=work,
+            work=NO_WORK if error is None else work,
         )
 
     def _put_back_of(
@@ -157,11 +162,13 @@ class AttemptEnds:
         )
 
     async def _finish(self, endings: Sequence[Ending]) -> Sequence[bool]:
-        whole = any(ending.event.besides for ending in endings)
+        besides = any(e.event.besides or e.work.model for e in endings)
+        whole = besides or self._flights.lands(endings)
         async with transaction(self._engine if whole else self._statements) as connection:
             finished = await finish_jobs(connection, endings)
             ended = [e for e in endings if e.claim.job_id in finished.jobs]
             await correct(connection, overspent(ended, self._accounts))
+            await self._flights.write(connection, ended)
         self._ring([Ring(WAKE, READY if finished.unparked else ROOM), *_news_of(finished)])
         return [ending.claim.job_id in finished.jobs for ending in endings]
 
@@ -169,8 +176,9 @@ class AttemptEnds:
         async with transaction(self._engine) as connection:
             done = await put_back(connection, attempts)
             await wake_flows(connection, [flow for flow in done.flows.values() if flow])
-            await add_work(connection, _lost(attempts, done.flows))
+            await add_work(connection, _lost(attempts, done.flows.keys() - done.before))
             ended = await self._end_unwanted(connection, attempts, done.cancelled)
+            await self._flights.write(connection, attempts)
         self._ring([Ring(WAKE, READY), *_news_of(ended)])
         _count_cancelled(attempts, done.cancelled)
         return [
@@ -181,8 +189,9 @@ class AttemptEnds:
     async def _hold(self, holdings: Sequence[Holding]) -> Sequence[bool]:
         async with transaction(self._engine) as connection:
             held = await hold_jobs(connection, holdings)
-            await add_work(connection, _lost(holdings, held.jobs))
+            await add_work(connection, _lost(holdings, held.jobs - held.before))
             ended = await self._end_unwanted(connection, holdings, held.cancelled)
+            await self._flights.write(connection, holdings)
         self._ring([Ring(WAKE, READY if held.unparked else ROOM), *_news_of(ended)])
         _count_cancelled(holdings, held.cancelled)
         return [one.claim.job_id in held.jobs | ended.jobs for one in holdings]
@@ -207,6 +216,7 @@ class AttemptEnds:
             finished_at=attempt.ended_at,
             public_url=self._public_url,
             error=JobCancelledError().record(format_id("err", new_key())),
+            work=attempt.work,
         )
 
     def _ring(self, rings: Sequence[Ring]) -> None:
@@ -235,9 +245,7 @@ def _count_cancelled(
             JOBS_FINISHED.labels(lane, kind, JobStatus.CANCELLED.value).inc()
 
 
-def _lost(
-    attempts: Sequence[PutBack | Holding], written: Collection[UUID]
-) -> list[Lost]:
+def _lost(attempts: Sequence[PutBack | Holding], written: Collection[UUID]) -> list[Lost]:
     """Return the work of attempts that were written, of those in which a model answered."""
     return [
         Lost(one.claim, one.ended_at, one.work)

@@ -215,7 +215,8 @@ class AttemptRunner:
             # PostgreSQL does not take what the model gave. Without an end the job would count
             # as running for as long as this worker lives. No traceback: it quotes the result.
             _log.critical("end_refused", error_type=type(refusal).__name__)
-            await self.ends.record(JobRun(claim), self._decide(refusal, claim, took), took)
+            bare = JobRun(claim, flight=run.flight)
+            await self.ends.record(bare, self._decide(refusal, claim, took), took)
 
     async def _try_stages(
         self, claim: Claim, hand: Hand

@@ -10,13 +10,14 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from infra.clock import Clock, SystemClock
 from infra.doorbells import Doorbells
 from infra.rate_gate import LocalRates, RateGate, RateLimit, Turn
+from infra.route_book import RouteBook
 from infra.settings import Settings
 from infra.telemetry.metrics import PROVIDER_CIRCUIT_STATE, SERVER_CLOSINGS
 from schemas.errors import (
@@ -104,6 +105,16 @@ class Gate:
         """Return for how long others go before the server: it is closed, or failed often."""
         return self._doors.left_out(server.name)
 
+    def standing(self, server: ModelServer) -> dict[str, Any]:
+        """Return what a report says of the server's breaker; seconds."""
+        since = self._doors.since(server.name)
+        return {
+            "breaker": self._doors.state(server.name),
+            "since": None if since is None else round(since.total_seconds(), 1),
+            "cool_down": round(self._doors.left_out(server.name).total_seconds(), 1),
+            "limited": bool(self._doors.wait(server.name)),
+        }
+
     def called(self, server: ModelServer) -> None:
         """Take note that the server is about to be called."""
         self._doors.called(server.name)
@@ -173,7 +184,7 @@ class _OwnRates:
 
 @asynccontextmanager
 async def open_gate(
-    settings: Settings, engine: AsyncEngine, doorbells: Doorbells
+    settings: Settings, engine: AsyncEngine, doorbells: Doorbells, routes: RouteBook
 ) -> AsyncGenerator[Gate]:
     """Yield the gate of a worker, which knows what other processes know of servers.
 
@@ -181,12 +192,13 @@ async def open_gate(
         settings: The servers, and how long a call waits.
         engine: The way to PostgreSQL.
         doorbells: The way to other workers.
+        routes: Looks when somebody rings that routes changed.
     """
     clock = SystemClock()
     doors = ServerDoors((one.name for one in (*settings.model_servers, OWN_SERVER)), clock)
     for name in doors.names:
         PROVIDER_CIRCUIT_STATE.labels(name).set_function(partial(_circuit_state, doors, name))
-    news = ServerNews(engine, doorbells, doors, clock)
+    news = ServerNews(engine, doorbells, doors, clock, routes)
     rates = RateGate(settings.doorbell_url())
     try:
         await news.start()

@@ -15,9 +15,10 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from infra.clock import Clock
-from infra.doorbells import CLOSED, Doorbells, Ring
+from infra.doorbells import CLOSED, ROUTES, Doorbells, Ring
 from infra.postgres.engine import transaction
 from infra.postgres.server_limits import close_servers, closed_servers
+from infra.route_book import RouteBook
 from schemas.errors import DatabaseUnavailableError
 from worker.pipeline.server_doors import ServerDoors
 
@@ -40,15 +41,22 @@ class ServerNews:
         doorbells: The way to the other workers.
         doors: Where what is heard is kept.
         clock: The one of ``doors``.
+        routes: Looks when somebody rings that routes changed.
     """
 
     def __init__(
-        self, engine: AsyncEngine, doorbells: Doorbells, doors: ServerDoors, clock: Clock
+        self,
+        engine: AsyncEngine,
+        doorbells: Doorbells,
+        doors: ServerDoors,
+        clock: Clock,
+        routes: RouteBook | None = None,
     ) -> None:
         self._engine = engine
         self._doorbells = doorbells
         self._doors = doors
         self._clock = clock
+        self._routes = routes
         # When servers open again: as announced, and what is still to be written.
         self._told: dict[tuple[str, bool], float] = {}
         self._due: dict[tuple[str, bool], float] = {}
@@ -140,13 +148,20 @@ class ServerNews:
         return pauses
 
     async def _listen(self) -> None:
-        async with self._doorbells.listen(CLOSED) as bell:
+        async with self._doorbells.listen(CLOSED, ROUTES) as bell:
             while True:
                 ring = await bell.wait(_LOOK_SECONDS)
-                if ring is not None and ring.message:
+                if ring is not None and ring.channel == ROUTES:
+                    await self._look_at_routes()
+                elif ring is not None and ring.message:
                     self._hear(ring.message)
                 elif ring is not None or not bell.connected:
                     await self._look()
+                    await self._look_at_routes()
+
+    async def _look_at_routes(self) -> None:
+        if self._routes is not None:
+            await self._routes.look()
 
     def _hear(self, message: str) -> None:
         name, _, milliseconds = message.partition(" ")

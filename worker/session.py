@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -48,6 +48,7 @@ class SessionKeeper:
         on_lost: Callable[[], None],
         orphans: Callable[[Collection[Pointer]], list[Pointer]],
         on_cancelled: Callable[[Collection[UUID]], None],
+        on_routes: Callable[[int], Awaitable[None]] | None = None,
     ) -> None:
         self.id: int | None = None
         self._engine = engine
@@ -56,6 +57,7 @@ class SessionKeeper:
         self._on_lost = on_lost
         self._orphans = orphans
         self._on_cancelled = on_cancelled
+        self._on_routes = on_routes
         self._hurry = asyncio.Event()
         self._valid_until = 0.0
         self._draining = False
@@ -144,6 +146,8 @@ class SessionKeeper:
             if renewal.cancelled:
                 self._on_cancelled(renewal.cancelled)
             await self._disown(self.id, self._orphans(renewal.running))
+            if self._on_routes is not None:
+                await self._on_routes(renewal.routes)
         else:
             self._lose()
             await self._open()

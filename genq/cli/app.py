@@ -33,6 +33,7 @@ from genq.cli import (
     tenants,
     watch,
 )
+from genq.cli.action_tree import add_actions
 from genq.cli.batch_tree import add_batches
 from genq.cli.exit_codes import ExitCode, code_of, next_step
 from genq.cli.file_tree import file_commands
@@ -65,6 +66,7 @@ def build() -> typer.Typer:
         'genq submit "name three winds" --kind chat --wait',
     )
     app.add_typer(_jobs(), name="jobs")
+    add_actions(app)
     add_batches(app)
     app.add_typer(schedule_commands(), name="schedules")
     app.add_typer(file_commands(), name="files")

@@ -84,6 +84,14 @@ Safety = Annotated[
     str | None,
     typer.Option("--safety-level", metavar="LEVEL", help="off, relaxed, standard or strict."),
 ]
+Tags = Annotated[
+    str | None,
+    typer.Option(
+        "--required-tags",
+        metavar="TAGS|any",
+        help="Its jobs run on model servers with all of these, and on no other.",
+    ),
+]
 Create = Annotated[
     bool,
     typer.Option(
@@ -130,6 +138,7 @@ def change(
     allowed_kinds: Kinds = None,
     allowed_lanes: Lanes = None,
     safety_level: Safety = None,
+    required_tags: Tags = None,
     create: Create = False,
     as_json: options.AsJson = False,
     data_dir: DataDir = None,
@@ -153,6 +162,7 @@ def change(
         "--allowed-kinds": allowed_kinds,
         "--allowed-lanes": allowed_lanes,
         "--safety-level": safety_level,
+        "--required-tags": required_tags,
     }
     switches = ["--create"] if create else []
     operate("tenant-set", [name], flags, switches, as_json=as_json, data_dir=data_dir)

@@ -16,6 +16,7 @@ SIMULATOR_MODELS: Final = (
     {"name": "sim-embedding-1", "kind": "embedding"},
     {"name": "sim-chat-1", "kind": "completion"},
     {"name": "sim-image-1", "kind": "image_edit"},
+    {"name": "sim-upscale-1", "kind": "image_edit"},
 )
 LOOPBACK: Final = "127.0.0.0/8"
 _DRAIN_SECONDS: Final = 5

@@ -44,6 +44,8 @@ MAX_SIDE: Final = 30_000
 MAX_SCANS: Final = 64
 """Of a JPEG file. Honest ones have about ten; each costs a pass over all of its pixels."""
 
+_CUT: Final = "is damaged or cut off: its {} file cannot be unpacked to the end"
+_PNG_END: Final = b"IEND\xaeB\x60\x82"
 _LARGE: Final = 12_000_000
 """Pixels, from which on only one picture is unpacked at a time in a process."""
 _QUALITIES: Final = (95, 85)
@@ -68,6 +70,7 @@ _UPRIGHT: Final = MappingProxyType(
         8: Image.Transpose.ROTATE_90,
     }
 )
+_SIDEWAYS: Final = range(5, 9)
 _CLEAR: Final = frozenset({"RGBA", "LA", "PA", "RGBa", "La"})
 _WIDE: Final = ("I", "F")
 _one_large = threading.Lock()
@@ -135,13 +138,32 @@ def plain_picture(data: bytes, bounds: PictureBounds, *, mask: bool = False) -> 
     stated = size_of(data, kind)
     if stated is not None:
         _hold_size(stated, bounds)
+    if kind == PNG and _PNG_END not in data:
+        # Pillow takes a file whose pixels are all there.
+        raise UnfitPictureError(_CUT.format(PNG))
     try:
         return _read(data, kind, bounds, mask=mask)
     except UnfitPictureError:
         raise
     except Exception as error:
         # Foreign bytes bring out more than Pillow's own errors.
-        raise UnfitPictureError(f"is damaged or cut off: its {kind} file ends early") from error
+        raise UnfitPictureError(_CUT.format(kind)) from error
+
+
+def is_sideways(data: bytes) -> bool:
+    """Tell whether width and height change places when a picture is turned the right way up.
+
+    Nothing is unpacked. Of what cannot be read, no.
+    """
+    kind = kind_of(data)
+    if kind is None or kind not in _OPENERS:
+        return False
+    try:
+        with _OPENERS[kind](BytesIO(data)) as image:
+            exif: object = cast("dict[Any, Any]", image.info).get("exif")
+    except Exception:  # noqa: BLE001 - foreign bytes bring out more than Pillow's own errors
+        return False
+    return isinstance(exif, bytes) and orientation_of(exif) in _SIDEWAYS
 
 
 def _read(data: bytes, kind: str, bounds: PictureBounds, *, mask: bool) -> PlainPicture:

@@ -18,6 +18,7 @@ from infra.postgres.finish import Event, Finished
 from infra.postgres.provenance import RECORDS_OF_ENDS
 from infra.postgres.publish import publish_events
 from infra.postgres.sealed_content import Made, seal_made
+from infra.postgres.usage import USED_BY_ENDS
 from schemas.cost import Cost
 from schemas.events import OutboxKind
 from schemas.job_states import Hold
@@ -55,7 +56,8 @@ class Approval:
 _MOST_TOLD: Final = 10**9
 _MOST_MONEY: Final = 10**15
 
-# Settled as by a finish: see infra.postgres.finish.
+# Settled as by a finish: see infra.postgres.finish. What the model took was counted when the
+# job was held.
 _APPROVE: Final = text(f"""
 WITH d AS (
   DELETE FROM live
@@ -66,16 +68,19 @@ WITH d AS (
     CAST(:delivery_id AS uuid) AS delivery_id, CAST(:url AS text) AS url,
     CAST(:origin AS text) AS origin, CAST(:event_body AS bytea) AS event_body,
     CAST(:thin AS bytea) AS thin, CAST(:finished_at AS timestamptz) AS finished_at,
-    CAST(:marks AS text) AS marks, 1 AS outcome),
+    CAST(:marks AS text) AS marks, 1 AS outcome,
+    CAST(CAST(:body AS text) AS jsonb) -> 'facts' AS facts,
+    CAST(CAST(:body AS text) AS jsonb) -> 'served_by' AS by),
 b AS (
   UPDATE reservation v SET spent_images = COALESCE(CAST(:images AS int), v.images),
     spent_tokens = COALESCE(CAST(:tokens AS int), v.tokens),
-    spent_money = LEAST(:most, CAST(v.money AS numeric) * CASE
+    spent_money = LEAST(:most, COALESCE(
+      CAST(d.facts #>> '{{cost,actual}}' AS bigint), CAST(v.money AS numeric) * CASE
       WHEN v.images > 0
         THEN COALESCE(CAST(:images AS int), v.images) / CAST(v.images AS numeric)
       WHEN v.tokens > 0
         THEN COALESCE(CAST(:tokens AS int), v.tokens) / CAST(v.tokens AS numeric)
-      ELSE 1 END)
+      ELSE 1 END))
   FROM d WHERE d.budgeted AND v.job_id = d.job_id
   RETURNING v.job_id, v.spent_money),
 r AS (
@@ -83,9 +88,13 @@ r AS (
   SELECT job_id, :made_under, CAST(:body AS jsonb), CAST(:artifacts AS jsonb) FROM d),
 j AS (
   UPDATE job SET final_state = 10, started_at = :started_at, finished_at = d.finished_at,
-    attempts = d.attempt, releases = d.releases, spent = b.spent_money, error = NULL,
-    verdict = CAST(:verdict AS jsonb)
-  FROM d LEFT JOIN b ON b.job_id = d.job_id WHERE job.id = d.job_id),
+    attempts = d.attempt, releases = d.releases, spent = COALESCE(b.spent_money,
+      CAST(d.facts #>> '{{cost,actual}}' AS bigint)),
+    error = NULL, verdict = CAST(:verdict AS jsonb)
+  FROM d LEFT JOIN b ON b.job_id = d.job_id WHERE job.id = d.job_id
+  RETURNING d.tenant_id, d.finished_at, job.lane, 10 AS state, d.facts - 'took' AS facts,
+    d.by, job.kind, job.model AS asked, job.end_user, job.batch_id, job.spent),
+{USED_BY_ENDS},
 {RECORDS_OF_ENDS},
 {DUE_OF_ENDS},
 {LISTENING},

@@ -1,7 +1,7 @@
 """The cache: which ended jobs' outputs are given to others. No output is stored twice.
 
-An entry names the job that an answer was made for. Whether that is still to be had, is looked
-up with every use: what retention, an erasure or a reviewer took is a miss, and no entry any more.
+An entry names the job that an answer was made for. Whether that is still to be had is looked up
+with every use: what retention, an erasure or a reviewer took is a miss, and forgotten.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,7 +38,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What is in the cache: entries, the bytes that they stand for, how often they were used."""
+    """What is in the cache: entries, the bytes they stand for, how often they were used."""
 
     entries: int
     bytes: int
@@ -76,9 +76,7 @@ USING unnest(CAST(:tenants AS bigint[]), CAST(:keys AS bytea[]), CAST(:ids AS uu
 WHERE e.tenant_id = x.tenant_id AND e.key = x.key AND e.job_id = x.job_id
 """)
 
-_FORGET_JOBS: Final = text(
-    "DELETE FROM cache_entry WHERE job_id = ANY (CAST(:ids AS uuid[]))"
-)
+_FORGET_JOBS: Final = text("DELETE FROM cache_entry WHERE job_id = ANY (CAST(:ids AS uuid[]))")
 
 _KEPT: Final = text("""
 SELECT count(*) AS entries, COALESCE(sum(bytes), 0) AS bytes, COALESCE(sum(hits), 0) AS hits

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from infra.postgres.cache import forget_jobs
 from infra.postgres.job_files import leave_files_of
 from infra.postgres.sealed_content import ERASED
 
@@ -26,7 +27,8 @@ WHERE {_OF} AND (CAST(:person AS boolean) OR body -> '{ERASED}' IS NULL)
 _RESULTS: Final = (
     text(f"""
 UPDATE result SET artifacts = NULL, body = CAST({_GONE} AS jsonb) || jsonb_strip_nulls(
-  jsonb_build_object('usage', body -> 'usage', 'served_by', body -> 'served_by'))
+  jsonb_build_object('usage', body -> 'usage', 'served_by', body -> 'served_by',
+    'facts', body -> 'facts'))
 WHERE {_OF} AND (body IS NULL OR body -> '{ERASED}' IS NULL)
 """),
     text(f"""
@@ -123,6 +125,7 @@ async def erase_content(
     if results:
         for statement in _RESULTS:
             await connection.execute(statement, values)
+        await forget_jobs(connection, job_ids)
     await connection.execute(_JOBS, values | {"person": person, "results": results})
 
 

@@ -19,7 +19,7 @@ from infra.postgres.provenance import RECORDS_OF_ENDS
 from infra.postgres.publish import Publication, publish_events
 from infra.postgres.release import VTIME_SCALE
 from infra.postgres.sealed_content import Made, seal_made
-from infra.postgres.usage import USED_BY_ENDS
+from infra.postgres.usage import USED_BY_ENDS, Lost, add_work
 from schemas.claim import Claim
 from schemas.cost import ORDINARY, Cost
 from schemas.events import OutboxKind
@@ -68,7 +68,8 @@ class Ending:
         checks: What safety found at each stage.
         verdict: What it decided, if that was more than to let the job pass.
         marks: What the registry is to know of what was made.
-        work: What the attempt's call of a model gave and took.
+        work: What the attempt's call of a model gave and took, if it was for nothing; it is
+            then part of a whole transaction. Of a success ``body`` tells it.
     """
 
     claim: Claim
@@ -102,6 +103,16 @@ class Finished:
     owed: bool = False
 
 
+# Between JSON texts, none of which can hold it: the driver takes ten times as long over arrays
+# of texts with quotes.
+_BETWEEN: Final = "\x1e"
+
+
+def _texts(name: str) -> str:
+    """Return how PostgreSQL reads what ``_joined`` made; an empty text is none."""
+    return f"string_to_array(CAST(:{name} AS text), E'\\x1e', '')"
+
+
 _MOST_TOLD: Final = 10**9
 _MOST_MONEY: Final = 10**15
 
@@ -117,19 +128,18 @@ _MOST_MONEY: Final = 10**15
 # the statement waited for a lock, then takes the table for an empty one, and updates nothing.
 _FINISH: Final = HotStatement(f"""
 WITH x AS MATERIALIZED (
-  SELECT *, CAST(numbers AS bigint[]) AS took FROM unnest(
+  SELECT *, CAST(body AS jsonb) AS made FROM unnest(
     CAST(:ids AS uuid[]), CAST(:fences AS int[]), CAST(:states AS smallint[]),
-    CAST(:outcomes AS smallint[]), CAST(:finished AS timestamptz[]), CAST(:bodies AS text[]),
-    CAST(:artifacts AS text[]), CAST(:errors AS text[]), CAST(:events AS uuid[]),
+    CAST(:outcomes AS smallint[]), CAST(:finished AS timestamptz[]), {_texts("bodies")},
+    {_texts("artifacts")}, {_texts("errors")}, CAST(:events AS uuid[]),
     CAST(:types AS text[]), CAST(:event_bodies AS bytea[]), CAST(:deliveries AS uuid[]),
     CAST(:urls AS text[]), CAST(:origins AS text[]), CAST(:actuals AS int[]),
     CAST(:images AS int[]), CAST(:tokens AS int[]), CAST(:thins AS bytea[]),
-    CAST(:channels AS text[]), CAST(:labels AS text[]), CAST(:checks AS text[]),
-    CAST(:verdicts AS text[]), CAST(:marks AS text[]), CAST(:models AS text[]),
-    CAST(:servers AS text[]), CAST(:numbers AS text[]))
+    CAST(:channels AS text[]), {_texts("labels")}, {_texts("checks")},
+    {_texts("verdicts")}, {_texts("marks")})
   AS x(job_id, fence, state, outcome, finished_at, body, artifacts, error, event_id, type,
        event_body, delivery_id, url, origin, actual, images, tokens, thin, channels, labels,
-       checks, verdict, marks, by_model, by_server, numbers)),
+       checks, verdict, marks)),
 d AS (
   DELETE FROM live USING x
   WHERE live.job_id = x.job_id AND live.fence = x.fence AND live.state = 4
@@ -139,7 +149,8 @@ b AS (
   UPDATE reservation v SET
     spent_images = CASE d.state WHEN 10 THEN COALESCE(d.images, v.images) ELSE 0 END,
     spent_tokens = CASE d.state WHEN 10 THEN COALESCE(d.tokens, v.tokens) ELSE 0 END,
-    spent_money = CASE d.state WHEN 10 THEN LEAST(:most, COALESCE(d.took[7],
+    spent_money = CASE d.state WHEN 10 THEN LEAST(:most, COALESCE(
+      CAST(d.made #>> '{{facts,cost,actual}}' AS bigint),
       CAST(v.money AS numeric) * CASE
       WHEN v.images > 0 THEN COALESCE(d.images, v.images) / CAST(v.images AS numeric)
       WHEN v.tokens > 0 THEN COALESCE(d.tokens, v.tokens) / CAST(v.tokens AS numeric)
@@ -148,7 +159,7 @@ b AS (
   RETURNING v.job_id, v.spent_money),
 r AS (
   INSERT INTO result (job_id, fence, body, artifacts)
-  SELECT job_id, fence, CAST(body AS jsonb), CAST(artifacts AS jsonb) FROM d WHERE outcome = 1),
+  SELECT job_id, fence, made, CAST(artifacts AS jsonb) FROM d WHERE outcome = 1),
 a AS (
   INSERT INTO attempt (job_id, fence, n, outcome, session_id, started_at, ended_at, detail,
     checks)
@@ -158,11 +169,12 @@ j AS (
   UPDATE job SET final_state = d.state, started_at = d.started_at,
     finished_at = d.finished_at, attempts = d.attempt, releases = d.releases,
     error = CAST(d.error AS jsonb), spent = COALESCE(b.spent_money,
-      d.took[7] * CAST(d.state = 10 AS int)),
+      CAST(d.made #>> '{{facts,cost,actual}}' AS bigint)),
     verdict = COALESCE(CAST(d.verdict AS jsonb), job.verdict)
   FROM d LEFT JOIN b ON b.job_id = d.job_id WHERE job.id = d.job_id
-  RETURNING d.tenant_id, d.finished_at, d.lane, d.state, d.took, d.by_model, d.by_server,
-    job.kind, job.model AS asked, job.end_user, job.batch_id, job.spent),
+  RETURNING d.tenant_id, d.finished_at, d.lane, d.state, d.made -> 'facts' AS facts,
+    d.made -> 'served_by' AS by, job.kind, job.model AS asked, job.end_user,
+    job.batch_id, job.spent),
 {USED_BY_ENDS},
 {RECORDS_OF_ENDS},
 {DUE_OF_ENDS},
@@ -199,6 +211,8 @@ async def finish_jobs(connection: AsyncConnection, endings: Sequence[Ending]) ->
     ids = [ending.claim.job_id for ending in endings]
     rows = await _FINISH.run(connection, _columns(await _sealed(connection, endings)))
     ended = {row.job_id for row in rows}
+    lost = [Lost(e.claim, e.finished_at, e.work) for e in endings if e.work.model]
+    await add_work(connection, [one for one in lost if one.claim.job_id in ended])
     # What an earlier commit ended was told of by that commit.
     besides = [e.event.besides for e in endings if e.event.besides and e.claim.job_id in ended]
     told = await publish_events(connection, besides)
@@ -237,6 +251,11 @@ async def _sealed(connection: AsyncConnection, endings: Sequence[Ending]) -> lis
     ]
 
 
+def _joined(texts: Sequence[str | None]) -> str:
+    """Return JSON texts as one."""
+    return _BETWEEN.join([text or "" for text in texts])
+
+
 def _within(told: int) -> int:
     """Hold what a model server told to what fits into its column."""
     return max(0, min(told, _MOST_TOLD))
@@ -249,9 +268,9 @@ def _columns(endings: Sequence[Ending]) -> dict[str, Any]:
         "states": [int(e.state) for e in endings],
         "outcomes": [int(e.outcome) for e in endings],
         "finished": [e.finished_at for e in endings],
-        "bodies": [e.body for e in endings],
-        "artifacts": [e.artifacts for e in endings],
-        "errors": [e.error for e in endings],
+        "bodies": _joined([e.body for e in endings]),
+        "artifacts": _joined([e.artifacts for e in endings]),
+        "errors": _joined([e.error for e in endings]),
         "events": [e.event.id for e in endings],
         "types": [e.event.type for e in endings],
         "event_bodies": [e.event.body for e in endings],
@@ -263,13 +282,10 @@ def _columns(endings: Sequence[Ending]) -> dict[str, Any]:
         "tokens": [_within(e.actual.tokens) if e.actual else None for e in endings],
         "thins": [e.event.thin for e in endings],
         "channels": [e.event.joined_channels for e in endings],
-        "labels": [e.event.labels for e in endings],
-        "checks": [e.checks for e in endings],
-        "verdicts": [e.verdict for e in endings],
-        "marks": [e.marks for e in endings],
-        "models": [e.work.model for e in endings],
-        "servers": [e.work.server for e in endings],
-        "numbers": [e.work.numbers() for e in endings],
+        "labels": _joined([e.event.labels for e in endings]),
+        "checks": _joined([e.checks for e in endings]),
+        "verdicts": _joined([e.verdict for e in endings]),
+        "marks": _joined([e.marks for e in endings]),
         "most": _MOST_MONEY,
         "terminal": int(OutboxKind.TERMINAL),
         "scale": VTIME_SCALE // ORDINARY,

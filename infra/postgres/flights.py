@@ -7,10 +7,10 @@ Locks are taken in this order: ``live``, ``flow``, ``flight``, and then ``live``
 where a row that somebody else has is passed over: nobody waits in a circle.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import text
@@ -39,13 +39,15 @@ class Landing:
     """The end of a flight.
 
     Attributes:
-        bytes: Of the result; ``None``: there is none, and somebody else has to ask.
-        lasts: For how long the result is used again.
+        made: There is a result for all who wait; else the first of them has to ask.
+        bytes: Of the result, if it is to be kept.
+        lasts: For how long it is used again.
     """
 
     key: CacheKey
     job_id: UUID
     fence: int
+    made: bool = False
     bytes: int | None = None
     lasts: timedelta = timedelta(0)
 
@@ -66,8 +68,9 @@ class Wait:
 # A flight whose attempt is over counts for nothing, nor one that has not begun to ask while a
 # faster lane would.
 _BOARD: Final = HotStatement("""
-INSERT INTO flight AS f (tenant_id, key, job_id, fence, lane, until)
-SELECT DISTINCT ON (tenant_id, key) tenant_id, key, job_id, fence, lane, now() + lasts
+INSERT INTO flight AS f (tenant_id, key, job_id, fence, lane, until, waited)
+SELECT DISTINCT ON (tenant_id, key) tenant_id, key, job_id, fence, lane, now() + lasts,
+  EXISTS (SELECT 1 FROM flight_waiter w WHERE w.tenant_id = x.tenant_id AND w.key = x.key)
 FROM unnest(CAST(:tenants AS bigint[]), CAST(:keys AS bytea[]), CAST(:ids AS uuid[]),
   CAST(:fences AS int[]), CAST(:lanes AS smallint[]), CAST(:lasts AS interval[]))
   AS x(tenant_id, key, job_id, fence, lane, lasts)
@@ -120,18 +123,21 @@ w AS (
   ON CONFLICT (job_id) DO UPDATE SET fence = excluded.fence, tenant_id = excluded.tenant_id,
     key = excluded.key
   RETURNING w.job_id)
-SELECT x.job_id FROM x WHERE x.job_id NOT IN (SELECT job_id FROM w)
+SELECT x.job_id, x.fence + 1 AS fence FROM x WHERE x.job_id NOT IN (SELECT job_id FROM w)
 """)
 
 _LANDED_ALREADY: Final = text("""
-UPDATE live SET run_at = now() WHERE job_id = ANY (CAST(:ids AS uuid[])) AND state = 1
+UPDATE live SET run_at = now()
+FROM unnest(CAST(:ids AS uuid[]), CAST(:fences AS int[])) AS x(job_id, fence)
+WHERE live.job_id = x.job_id AND live.fence = x.fence AND live.state = 1
 """)
 
 _LAND: Final = HotStatement("""
 WITH x AS MATERIALIZED (
   SELECT * FROM unnest(CAST(:tenants AS bigint[]), CAST(:keys AS bytea[]),
-    CAST(:ids AS uuid[]), CAST(:fences AS int[]), CAST(:bytes AS bigint[]),
-    CAST(:lasts AS interval[])) AS x(tenant_id, key, job_id, fence, bytes, lasts)),
+    CAST(:ids AS uuid[]), CAST(:fences AS int[]), CAST(:made AS boolean[]),
+    CAST(:bytes AS bigint[]), CAST(:lasts AS interval[]))
+  AS x(tenant_id, key, job_id, fence, made, bytes, lasts)),
 e AS (
   INSERT INTO cache_entry AS e (tenant_id, key, job_id, bytes, expires_at)
   SELECT DISTINCT ON (tenant_id, key) tenant_id, key, job_id, bytes, now() + lasts
@@ -140,7 +146,7 @@ e AS (
     expires_at = excluded.expires_at, used_at = now(), created_at = now(), hits = 0
   WHERE e.job_id <> excluded.job_id),
 f AS MATERIALIZED (
-  SELECT f.tenant_id, f.key, x.bytes IS NOT NULL AS made FROM flight f
+  SELECT f.tenant_id, f.key, x.made FROM flight f
   JOIN x ON x.tenant_id = f.tenant_id AND x.key = f.key
     AND x.job_id = f.job_id AND x.fence = f.fence
   ORDER BY f.tenant_id, f.key FOR UPDATE OF f)
@@ -215,9 +221,10 @@ async def wait(connection: AsyncConnection, waits: Sequence[Wait]) -> None:
         return
     values = _named(waits)
     await connection.execute(_NOTE, {name: values[name] for name in ("tenants", "keys")})
-    late = (await connection.execute(_WAIT, values)).scalars().all()
+    late = (await connection.execute(_WAIT, values)).all()
     if late:
-        await connection.execute(_LANDED_ALREADY, {"ids": list(late)})
+        ids, fences = [row.job_id for row in late], [row.fence for row in late]
+        await connection.execute(_LANDED_ALREADY, {"ids": ids, "fences": fences})
 
 
 async def land(connection: AsyncConnection, landings: Sequence[Landing]) -> bool:
@@ -233,6 +240,7 @@ async def land(connection: AsyncConnection, landings: Sequence[Landing]) -> bool
         connection,
         _named(landings)
         | {
+            "made": [one.made for one in landings],
             "bytes": [one.bytes for one in landings],
             "lasts": [one.lasts for one in landings],
         },
@@ -258,7 +266,7 @@ async def forget_stale(connection: AsyncConnection, *, batch: int) -> int:
     return waits.rowcount + flights.rowcount
 
 
-def _named(of: Sequence[Landing | Wait]) -> Mapping[str, list[object]]:
+def _named(of: Sequence[Landing | Wait]) -> dict[str, Any]:
     return {
         "tenants": [one.key.tenant_id for one in of],
         "keys": [one.key.digest for one in of],

@@ -18,6 +18,7 @@ from infra.postgres.reviews import NewReview, open_reviews
 from schemas.claim import Claim
 from schemas.job_states import AttemptOutcome
 from schemas.job_states import Hold as HeldFor
+from schemas.work import NO_WORK, Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Holding:
     Attributes:
         ended_at: PostgreSQL's time, or reckoned from its time at the start.
         item: What a person is asked.
+        work: What a model did for it.
     """
 
     claim: Claim
@@ -35,6 +37,7 @@ class Holding:
     verdict: str
     item: NewReview
     outcome: AttemptOutcome = AttemptOutcome.HELD
+    work: Work = NO_WORK
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +49,13 @@ class Held:
         cancelled: Jobs, locked by this transaction, whose callers want them no more: they must
             be ended, in the same transaction.
         unparked: A flow that stood at its limit may release again.
+        before: Of ``jobs``, those that an earlier call held, whose answer was lost.
     """
 
     jobs: set[UUID]
     cancelled: set[UUID]
     unparked: bool
+    before: frozenset[UUID] = frozenset()
 
 
 _HOLD: Final = text("""
@@ -115,9 +120,8 @@ async def hold_jobs(connection: AsyncConnection, holdings: Sequence[Holding]) ->
     await open_reviews(connection, [h.item for h in holdings if h.claim.job_id in held.jobs])
     known = held.jobs | held.cancelled
     missing = [one for one in holdings if one.claim.job_id not in known]
-    if missing:
-        held.jobs.update(await ended_before(connection, missing))
-    return Held(held.jobs, held.cancelled, unparked)
+    before = frozenset(await ended_before(connection, missing) if missing else ())
+    return Held(held.jobs | before, held.cancelled, unparked, before)
 
 
 # A job that was inserted by this transaction, or by an earlier try of it.

@@ -46,10 +46,12 @@ class PutBacks:
             once, else ``None``.
         cancelled: Jobs, locked by this transaction, whose callers want them no more: they must
             be ended, in the same transaction.
+        before: Jobs of ``flows`` that an earlier call put back, whose answer was lost.
     """
 
     flows: dict[UUID, tuple[int, int] | None]
     cancelled: set[UUID]
+    before: frozenset[UUID] = frozenset()
 
 
 _PUT_BACK: Final = HotStatement("""
@@ -106,6 +108,5 @@ async def put_back(connection: AsyncConnection, attempts: Sequence[PutBack]) -> 
         else:
             flows[row.job_id] = (row.lane, row.tenant_id) if row.ready else None
     missing = [a for a in attempts if a.claim.job_id not in flows.keys() | cancelled]
-    if missing:
-        flows |= dict.fromkeys(await ended_before(connection, missing))
-    return PutBacks(flows, cancelled)
+    before = frozenset(await ended_before(connection, missing) if missing else ())
+    return PutBacks(flows | dict.fromkeys(before), cancelled, before)

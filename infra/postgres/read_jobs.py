@@ -20,7 +20,7 @@ from schemas.privacy_errors import ContentUnreadableError
 JOB_COLUMNS: Final = """
 SELECT j.id, j.tenant_id, j.kind, j.model, j.batch_id, j.lane, j.priority, j.created_at,
   j.end_user, j.metadata AS labels, j.tags, j.redrive_of, j.final_state, j.finished_at,
-  j.error, j.deadline, j.verdict,
+  j.error, j.deadline, j.verdict, j.spent,
   CASE l.state WHEN 1 THEN l.run_at END AS run_at,
   COALESCE(j.started_at, l.started_at) AS started_at,
   COALESCE(l.attempt, j.attempts) AS attempts, l.state AS live_state,
@@ -158,6 +158,7 @@ def _job(row: Row[Any], asked: Opened, made: Opened) -> JobRecord:
         artifacts=[Artifact(**artifact) for artifact in row.artifacts or ()],
         text=result.get("text"),
         made=result,
+        spent=row.spent,
         waiting_on=waiting.value if (waiting := _waiting_on(row, state)) else None,
         run_at=row.run_at,
         deadline=row.deadline,

@@ -82,5 +82,6 @@ def _ended(row: Row[Any], asked: Opened) -> EndedJob:
         "metadata": row.labels or {},
         "tags": row.tags or (),
         "end_user": row.end_user,
+        "requires": {"tags": body["requires"]} if body.get("requires") else None,
     }
     return EndedJob(row.id, request, row.redriven_by, erased=asked.erased)

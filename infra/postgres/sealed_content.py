@@ -22,7 +22,7 @@ from schemas.privacy_errors import ContentErasedError, ContentUnreadableError
 SEALED: Final = "sealed"
 ERASED: Final = "erased"
 # Of a result: what it took, and where it was made.
-_IN_THE_CLEAR: Final = ("usage", "served_by")
+_IN_THE_CLEAR: Final = ("usage", "served_by", "facts", "cache")
 # Of a payload: what is content, the prompt as it was typed among it.
 _ASKED: Final = ("input", "typed")
 

@@ -23,11 +23,13 @@ class Renewal:
 
     Attributes:
         cancelled: Which of these jobs their callers want no more.
+        routes: How many changes of routes there were.
     """
 
     alive: bool
     running: tuple[Pointer, ...]
     cancelled: tuple[UUID, ...] = ()
+    routes: int = 0
 
 
 _OPEN: Final = text("""
@@ -39,7 +41,8 @@ _RENEW: Final = text("""
 WITH s AS (
   UPDATE session SET expires_at = clock_timestamp() + :ttl
   WHERE id = :id AND expires_at > clock_timestamp() RETURNING id)
-SELECT l.job_id, l.fence, l.cancel FROM s
+SELECT l.job_id, l.fence, l.cancel,
+  (SELECT COALESCE(sum(r.changes), 0) FROM route r) AS routes FROM s
 LEFT JOIN live l ON l.session_id = s.id AND l.state = 4
 """)
 
@@ -82,7 +85,8 @@ async def renew_session(connection: AsyncConnection, session: int, ttl: timedelt
     """Prolong a living session; a session that expired stays dead."""
     rows = (await connection.execute(_RENEW, {"id": session, "ttl": ttl})).all()
     running = tuple(Pointer(row.job_id, row.fence) for row in rows if row.job_id is not None)
-    return Renewal(bool(rows), running, tuple(row.job_id for row in rows if row.cancel))
+    cancelled = tuple(row.job_id for row in rows if row.cancel)
+    return Renewal(bool(rows), running, cancelled, int(rows[0].routes) if rows else 0)
 
 
 async def disown_attempts(

@@ -117,7 +117,7 @@ def claim_of_row(row: Any, session: int, *, asked: Opened | None = None) -> Clai
 
 
 def _requires(row: Any) -> Collection[str]:
-    """Return what its model server must carry: what the job said, and what its tenant says now."""
+    """Return what its model server must carry: the job's own tags, and its tenant's of now."""
     said: Sequence[str] = row.body.get("requires") or ()
     plan: Sequence[str] = getattr(row, "required_tags", None) or ()
     return frozenset((*said, *plan)) if said or plan else ()

@@ -34,6 +34,7 @@ class TenantPlan:
         allowed_models: What its jobs may name; ``None`` is everything that is configured. The
             same holds for kinds and lanes.
         suspended_at: Since then none of its keys works.
+        required_tags: What a model server must carry to get its jobs; ``None`` is nothing.
     """
 
     id: int
@@ -52,13 +53,14 @@ class TenantPlan:
     allowed_lanes: tuple[Lane, ...] | None = None
     safety_level: SafetyLevel = SafetyLevel.STANDARD
     suspended_at: datetime | None = None
+    required_tags: tuple[str, ...] | None = None
 
 
 # Four probes a tenant, one a lane: the index begins with the lane.
 _COLUMNS: Final = """
 t.id, t.name, t.weight, t.max_inflight, t.max_inflight_total, t.limits, t.paused_at,
 t.created_at, t.calls_per_minute, t.plan, t.allowed_models, t.allowed_kinds, t.allowed_lanes,
-t.safety_level, t.suspended_at,
+t.safety_level, t.suspended_at, t.required_tags,
 (SELECT count(*) FROM live l WHERE l.lane IN (SELECT c.lane FROM lane_clock c)
   AND l.tenant_id = t.id AND l.state IN (3, 4)) AS inflight
 """
@@ -77,7 +79,8 @@ UPDATE tenant SET weight = :weight, max_inflight = :max_inflight,
   calls_per_minute = :calls_per_minute, plan = :plan, safety_level = :safety_level,
   allowed_models = CAST(:allowed_models AS text[]),
   allowed_kinds = CAST(:allowed_kinds AS smallint[]),
-  allowed_lanes = CAST(:allowed_lanes AS smallint[]) WHERE id = :id
+  allowed_lanes = CAST(:allowed_lanes AS smallint[]),
+  required_tags = CAST(:required_tags AS text[]) WHERE id = :id
 """).bindparams(bindparam("limits", type_=JSONB(none_as_null=True)))
 
 _SUSPEND: Final = text("""
@@ -151,6 +154,7 @@ async def change_plan(connection: AsyncConnection, plan: TenantPlan) -> None:
         "allowed_models": None if plan.allowed_models is None else list(plan.allowed_models),
         "allowed_kinds": _numbers(plan.allowed_kinds),
         "allowed_lanes": _numbers(plan.allowed_lanes),
+        "required_tags": list(plan.required_tags) if plan.required_tags else None,
     }
     await connection.execute(_CHANGE, values)
 
@@ -203,6 +207,7 @@ def _plan(row: Any) -> TenantPlan:
         allowed_lanes=_named(row.allowed_lanes, LANES),
         safety_level=SafetyLevel(row.safety_level),
         suspended_at=row.suspended_at,
+        required_tags=tuple(row.required_tags) if row.required_tags else None,
     )
 
 

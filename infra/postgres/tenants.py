@@ -34,6 +34,7 @@ class Tenant:
         budgeted: It has budgets: its submits reserve, and the ends of its jobs settle.
         suspended: None of its keys works, and nothing new of it is accepted.
         hears: What its endpoints want to hear of jobs before their end.
+        required_tags: What a model server must carry to get its jobs.
     """
 
     id: int
@@ -49,6 +50,7 @@ class Tenant:
     budgeted: bool = False
     suspended: bool = False
     hears: Hears = HEARS_NOTHING
+    required_tags: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,7 @@ TENANT_COLUMNS: Final = (
     tenant.c.budgeted,
     tenant.c.suspended_at,
     tenant.c.hears,
+    tenant.c.required_tags,
 )
 
 
@@ -137,6 +140,7 @@ def tenant_of_row(row: Row[Any]) -> Tenant:
         budgeted=row.budgeted,
         suspended=row.suspended_at is not None,
         hears=Hears(row.hears),
+        required_tags=frozenset(row.required_tags or ()),
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -28,29 +29,37 @@ NO_BATCH: Final = "00000000-0000-0000-0000-000000000000"
 COLUMNS: Final = ", ".join((*KEYS, *COUNTS))
 _AT_ONCE: Final = 5_000
 
+
+def _number(place: int) -> str:
+    return f"COALESCE(CAST(facts -> 'took' ->> {place} AS bigint), 0)"
+
+
+# The order of schemas.work.Work.numbers.
+_TOOK: Final = ", ".join(_number(place) for place in range(6))
+_WORTH: Final = ", ".join(_number(place) for place in (6, 7))
+
 # Part of the statements that end jobs: `j` is the job's row as it was updated, with what was
-# charged and the numbers of schemas.work.Work.
+# charged, who made its result, and the facts of that; see worker.accountant.
 USED_BY_ENDS: Final = f"""
 used AS (
   INSERT INTO usage_entry ({COLUMNS})
-  SELECT tenant_id, finished_at, kind, lane, COALESCE(took[10] = 1, false), asked,
-    COALESCE(by_model, ''), COALESCE(by_server, ''), COALESCE(end_user, ''),
+  SELECT tenant_id, finished_at, kind, lane, COALESCE(facts ? 'cached_of', false), asked,
+    COALESCE(by ->> 'model', ''), COALESCE(by ->> 'server', ''), COALESCE(end_user, ''),
     COALESCE(batch_id, CAST('{NO_BATCH}' AS uuid)), 1, CAST(state = 10 AS int),
-    COALESCE(took[1], 0), COALESCE(took[2], 0), COALESCE(took[3], 0), COALESCE(took[4], 0),
-    COALESCE(took[5], 0), COALESCE(took[6], 0),
-    CASE WHEN state = 10 THEN COALESCE(spent, 0) ELSE 0 END,
-    COALESCE(took[8], 0), COALESCE(took[9], 0)
+    {_TOOK}, CASE WHEN state = 10 THEN COALESCE(spent, 0) ELSE 0 END,
+    {_WORTH}
   FROM j)"""
 
 _ADD: Final = HotStatement(f"""
 INSERT INTO usage_entry ({COLUMNS})
-SELECT x.tenant_id, x.at, j.kind, j.lane, x.took[10] = 1, j.model, x.by_model, x.by_server,
+SELECT x.tenant_id, x.at, j.kind, j.lane, x.cached, j.model, x.by_model, x.by_server,
   COALESCE(j.end_user, ''), COALESCE(j.batch_id, CAST('{NO_BATCH}' AS uuid)), 0, 0,
-  x.took[1], x.took[2], x.took[3], x.took[4], x.took[5], x.took[6], 0, x.took[8], x.took[9]
-FROM (SELECT job_id, tenant_id, at, by_model, by_server, CAST(numbers AS bigint[]) AS took
+  {_TOOK}, 0, {_WORTH}
+FROM (SELECT job_id, tenant_id, at, by_model, by_server, cached, CAST(facts AS jsonb) AS facts
   FROM unnest(CAST(:ids AS uuid[]), CAST(:tenants AS bigint[]), CAST(:ats AS timestamptz[]),
-    CAST(:models AS text[]), CAST(:servers AS text[]), CAST(:numbers AS text[]))
-  AS u(job_id, tenant_id, at, by_model, by_server, numbers)) x
+    CAST(:models AS text[]), CAST(:servers AS text[]), CAST(:cached AS boolean[]),
+    CAST(:facts AS text[]))
+  AS u(job_id, tenant_id, at, by_model, by_server, cached, facts)) x
 JOIN job j ON j.id = x.job_id
 """)
 
@@ -76,18 +85,27 @@ DELETE FROM usage_hour WHERE ctid = ANY (ARRAY(
   SELECT ctid FROM usage_hour WHERE at < :before LIMIT :most FOR UPDATE SKIP LOCKED))
 """)
 
-# What was used stays; who used it goes. Hours become entries again, to be added to nobody's.
-_UNNAME: Final = text(f"""
+# What was used stays; who used it goes. Entries first: one that is just being added to its hour
+# is waited for. Hours become entries again, to be added to nobody's.
+_UNNAME_ENTRIES: Final = text("""
+UPDATE usage_entry SET end_user = ''
+WHERE tenant_id = :tenant_id AND end_user = ANY (CAST(:names AS text[]))
+""")
+_UNNAME_HOURS: Final = text(f"""
 WITH gone AS (
   DELETE FROM usage_hour WHERE tenant_id = :tenant_id
     AND end_user = ANY (CAST(:names AS text[]))
-  RETURNING *),
-kept AS (
-  INSERT INTO usage_entry ({COLUMNS})
-  SELECT {", ".join("''" if name == "end_user" else name for name in (*KEYS, *COUNTS))}
-  FROM gone)
-UPDATE usage_entry SET end_user = ''
-WHERE tenant_id = :tenant_id AND end_user = ANY (CAST(:names AS text[]))
+  RETURNING *)
+INSERT INTO usage_entry ({COLUMNS})
+SELECT {", ".join("''" if name == "end_user" else name for name in (*KEYS, *COUNTS))} FROM gone
+""")
+
+_NAMES: Final = text("""
+SELECT DISTINCT end_user FROM (
+  SELECT end_user FROM usage_hour WHERE tenant_id = :tenant_id AND end_user > :after
+  UNION ALL
+  SELECT end_user FROM usage_entry WHERE tenant_id = :tenant_id AND end_user > :after) u
+ORDER BY end_user LIMIT :limit
 """)
 
 
@@ -112,7 +130,8 @@ async def add_work(connection: AsyncConnection, lost: Sequence[Lost]) -> None:
             "ats": [one.at for one in lost],
             "models": [one.work.model for one in lost],
             "servers": [one.work.server for one in lost],
-            "numbers": [one.work.numbers() for one in lost],
+            "cached": [one.work.cached for one in lost],
+            "facts": [orjson.dumps({"took": one.work.numbers()}).decode() for one in lost],
         },
     )
 
@@ -129,10 +148,19 @@ async def forget_hours(connection: AsyncConnection, *, before: datetime) -> bool
     return gone.rowcount == _AT_ONCE
 
 
+async def names_in_usage(
+    connection: AsyncConnection, tenant_id: int, *, after: str, limit: int
+) -> list[str]:
+    """Return whom a tenant's usage names, in order, from behind ``after``."""
+    values = {"tenant_id": tenant_id, "after": after, "limit": limit}
+    return list((await connection.execute(_NAMES, values)).scalars())
+
+
 async def unname_usage(
     connection: AsyncConnection, tenant_id: int, names: Sequence[str]
 ) -> None:
     """Let nobody's name stand at what these people of a tenant used."""
     if names:
         values = {"tenant_id": tenant_id, "names": list(names)}
-        await connection.execute(_UNNAME, values)
+        await connection.execute(_UNNAME_ENTRIES, values)
+        await connection.execute(_UNNAME_HOURS, values)

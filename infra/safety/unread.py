@@ -52,8 +52,11 @@ def _unread(parameters: Mapping[str, Any], *, pictures: bool) -> Iterator[Place]
     for n, message in enumerate(messages):
         for member in ("content", "tool_calls"):
             yield from _in(("messages", n, member), message.get(member), pictures=pictures)
-    if not pictures:
-        yield from ((name,) for name in ("images", "mask") if parameters.get(name))
+    for name in ("images", "mask"):
+        shown = parameters.get(name) or ()
+        named = [shown] if isinstance(shown, str) else cast("Sequence[str]", shown)
+        if named and not (pictures and all(is_picture(one) for one in named)):
+            yield (name,)
     yield from _in(("extra_body",), parameters.get("extra_body"), pictures=pictures)
 
 

@@ -8,6 +8,8 @@ from aiohttp import web
 
 from infra.clock import Clock, SystemClock
 from infra.simulator.calls import CallLog
+from infra.simulator.cog import cog_routes
+from infra.simulator.comfy import ComfyServer
 from infra.simulator.control import IDENTITY, as_json, control_routes
 from infra.simulator.edits import read_edit
 from infra.simulator.gallery import Gallery
@@ -26,6 +28,7 @@ from infra.simulator.script import Direction
 from infra.simulator.serving import MAX_BODY_BYTES, Service, check_key, refusing
 
 SERVICE: Final = web.AppKey("service", Service)
+COMFY: Final = web.AppKey("comfy", ComfyServer)
 
 _CONTENT_TYPES: Final[Mapping[str, str]] = {
     "png": "image/png",
@@ -44,6 +47,8 @@ POST   /v1/completions
 POST   /v1/embeddings
 POST   /v1/moderations
 GET    /images/{{token}}
+/comfy                   a ComfyUI server, its WebSocket included
+PUT    /cog/predictions/{{id}}   Cog's API; its root is /cog
 GET    /control          state and counters
 PUT    /control          latency and faults
 DELETE /control          as after the start
@@ -67,6 +72,7 @@ def create_app(
     service = Service(Direction(latency, dice("simulator")), calls, pictures)
     app = web.Application(client_max_size=MAX_BODY_BYTES)
     app[SERVICE] = service
+    comfy = app[COMFY] = ComfyServer(service)
     app.add_routes(
         [
             web.post("/v1/images/generations", service.respond(IMAGES)),
@@ -81,6 +87,8 @@ def create_app(
             web.get("/healthz", _health),
             web.get("/", _about),
             *control_routes(service),
+            *cog_routes(service),
+            *comfy.routes(),
             web.route("*", "/{path:.*}", refusing(_nowhere)),
         ]
     )
@@ -89,6 +97,10 @@ def create_app(
         del app
         pictures.close()
 
+    async def hang_up(app: web.Application) -> None:
+        await app[COMFY].close()
+
+    app.on_shutdown.append(hang_up)
     app.on_cleanup.append(close)
     return app
 

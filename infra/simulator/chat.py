@@ -1,5 +1,6 @@
 """``POST /v1/chat/completions``: a paragraph about the question, whole or as a stream."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -12,6 +13,7 @@ from infra.simulator.painting.dice import fixed_number
 from infra.simulator.prose import count_tokens, paragraph, pieces, topics_of
 from infra.simulator.refusal import bad_value
 from infra.simulator.reply import Reply
+from infra.simulator.seeing import UNSEEN, Sight, data_in, described, four_prompts, look
 from infra.simulator.structured import example_of
 from infra.simulator.wire import ChatBody
 
@@ -19,6 +21,7 @@ FINGERPRINT: Final = "fp_genq_simulator"
 # OpenAI's own count: what each message costs beside its words.
 _TOKENS_PER_MESSAGE: Final = 4
 _PIECES_PER_EVENT: Final = 2
+_FOUR_PROMPTS: Final = re.compile(r"(?is)\b(?:4|four)\b.{0,200}\bprompts?\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +40,16 @@ class Choice:
 def answer_chat(body: ChatBody, *, created: int) -> Reply:
     """Return OpenAI's answer, the same for the same messages, seed and options.
 
+    Of pictures it says what can be measured; asked for four prompts, it makes them of that.
+    With pictures this takes milliseconds.
+
     Raises:
-        RefusalError: 400; a JSON schema was promised and not given.
+        RefusalError: 400; a JSON schema was promised and not given, or a picture is none.
     """
-    choices = [_choose(body, index) for index in range(body.n or 1)]
-    usage = _usage(body, choices)
+    pictures = [data_in(url, "messages") for url in body.pictures()]
+    seen = [look(picture) for picture in pictures if picture is not None]
+    choices = [_choose(body, index, seen) for index in range(body.n or 1)]
+    usage = _usage(body, choices, sum(sight.tokens for sight in seen))
     said = "".join(choice.text for choice in choices)
     number = fixed_number(said, len(body.messages))
     head: dict[str, Any] = {
@@ -61,10 +69,16 @@ def answer_chat(body: ChatBody, *, created: int) -> Reply:
     return Reply([orjson.dumps(answered)])
 
 
-def _choose(body: ChatBody, index: int) -> Choice:
+def _choose(body: ChatBody, index: int, seen: Sequence[Sight]) -> Choice:
     history = "\0".join(f"{message.role}\0{message.text()}" for message in body.messages)
     seed = 0 if body.seed is None else body.seed
-    text = _shaped(body, paragraph(body.question(), history, seed, index))
+    text = paragraph(body.question(), history, seed, index)
+    if seen:
+        wanted = _FOUR_PROMPTS.search(body.question())
+        text = four_prompts(seen[-1]) if wanted else described(seen)
+    if len(seen) < len(body.pictures()):
+        text = f"{text} {UNSEEN}"
+    text = _shaped(body, text)
     finish_reason = "stop"
     for stop in _stops(body):
         text = text.partition(stop)[0]
@@ -95,8 +109,10 @@ def _shaped(body: ChatBody, text: str) -> str:
     return orjson.dumps(example_of(wanted.json_schema.schema_, text)).decode()
 
 
-def _usage(body: ChatBody, choices: Sequence[Choice]) -> dict[str, int]:
-    asked = sum(_TOKENS_PER_MESSAGE + count_tokens(message.text()) for message in body.messages)
+def _usage(body: ChatBody, choices: Sequence[Choice], of_pictures: int) -> dict[str, int]:
+    asked = of_pictures + sum(
+        _TOKENS_PER_MESSAGE + count_tokens(message.text()) for message in body.messages
+    )
     answered = sum(len(choice.pieces) for choice in choices)
     return {
         "prompt_tokens": asked,

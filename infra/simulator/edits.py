@@ -1,63 +1,99 @@
 """``POST /v1/images/edits``: what a prompt makes of pictures. A form, not JSON."""
 
-import hashlib
 from collections.abc import Mapping
-from io import BytesIO
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from aiohttp import BodyPartReader, web
-from PIL import Image
 from pydantic import ValidationError
 
+from infra.simulator.models import UPSCALER
 from infra.simulator.refusal import RefusalError, bad_value, unreadable
-from infra.simulator.wire import MAX_EDITED, ImageEditBody
+from infra.simulator.sources import Sources, digest_of, size_of
+from infra.simulator.wire import (
+    LARGEST_SIDE,
+    LARGEST_UPSCALED,
+    MAX_EDITED,
+    SMALLEST_SIDE,
+    ImageEditBody,
+)
 
 _FILES: Final = frozenset({"image", "image[]", "mask"})
 _NUMBERS: Final = frozenset({"n", "seed", "output_compression", "partial_images"})
-_SIZES: Final = (64, 2048)
+_OURS: Final = "sources"
+_FACTOR: Final = 2
+
+
+@dataclass(slots=True)
+class _Form:
+    """What a form held."""
+
+    fields: dict[str, Any] = field(default_factory=dict[str, Any])
+    pictures: list[bytes] = field(default_factory=list[bytes])
+    mask: bytes | None = None
 
 
 async def read_edit(request: web.Request) -> ImageEditBody:
-    """Return what a form asks for; its pictures are known by what they are.
+    """Return what a form asks for, with its pictures.
 
     Raises:
         RefusalError: 400; no form, no picture, or parameters that are wrong.
     """
     if not request.content_type.startswith("multipart/"):
         raise RefusalError(400, "Send multipart/form-data.", code="invalid_content_type")
-    fields: dict[str, Any] = {}
-    pictures: list[bytes] = []
+    form = _Form()
     try:
         async for part in await request.multipart():
             if not isinstance(part, BodyPartReader):
                 raise RefusalError(400, "A form within a form.", code="invalid_form")
-            await _take(part, fields, pictures)
+            await _take(part, form)
     except ValueError:
         raise RefusalError(400, "The form cannot be read.", code="invalid_form") from None
-    if not 0 < len(pictures) <= MAX_EDITED:
+    if not 0 < len(form.pictures) <= MAX_EDITED:
         raise bad_value("image", f"Send 1 to {MAX_EDITED} pictures as 'image'.")
-    digest = hashlib.blake2b(digest_size=8)
-    for picture in pictures:
-        digest.update(picture)
-    known = {"pictures": digest.hexdigest(), "size": _size_of(fields, pictures[0])}
+    return edit_of(form.fields, form.pictures, form.mask)
+
+
+def edit_of(
+    fields: Mapping[str, Any], pictures: list[bytes], mask: bytes | None
+) -> ImageEditBody:
+    """Return the edit that some parameters and pictures ask for.
+
+    Raises:
+        RefusalError: 400; a picture is none, the mask does not fit it, or a parameter is wrong.
+    """
+    sides = [size_of(picture, "image") for picture in pictures]
+    upscales = fields.get("model") == UPSCALER
+    if mask is not None:
+        if upscales:
+            raise bad_value("mask", f"'{UPSCALER}' makes pictures larger; it takes no mask.")
+        if size_of(mask, "mask") != sides[0]:
+            raise bad_value("mask", "'mask' must be as large as the first picture.")
+    sources = Sources(
+        digest_of(pictures, mask),
+        upscales=upscales,
+        faithful=fields.get("input_fidelity") == "high",
+        pictures=tuple(pictures),
+        mask=mask,
+    )
+    size = _size_of(fields, sides[0], upscales=upscales)
     try:
-        return ImageEditBody.model_validate({**fields, **known})
+        body = ImageEditBody.model_validate({**fields, "size": size})
     except ValidationError as fault:
         raise unreadable(fault) from None
+    return body.model_copy(update={"sources": sources})
 
 
-async def _take(part: BodyPartReader, fields: dict[str, Any], pictures: list[bytes]) -> None:
+async def _take(part: BodyPartReader, form: _Form) -> None:
     name = part.name or ""
     data = bytes(await part.read())
     if name not in _FILES:
-        fields[name] = _value(name, data.decode(errors="replace"))
-        return
-    try:
-        Image.open(BytesIO(data)).close()
-    except Exception:  # noqa: BLE001 - foreign bytes bring out more than Pillow's own errors
-        raise bad_value(name, f"'{name}' is not a picture.") from None
-    if name != "mask":
-        pictures.append(data)
+        if name != _OURS:
+            form.fields[name] = _value(name, data.decode(errors="replace"))
+    elif name == "mask":
+        form.mask = data
+    else:
+        form.pictures.append(data)
 
 
 def _value(name: str, text: str) -> Any:
@@ -66,12 +102,13 @@ def _value(name: str, text: str) -> Any:
     return text == "true" if name == "stream" else text
 
 
-def _size_of(fields: Mapping[str, Any], picture: bytes) -> str | None:
-    """Return the wanted size: unless one is given, that of the first picture."""
+def _size_of(fields: Mapping[str, Any], sides: tuple[int, int], *, upscales: bool) -> str:
+    """Return the wanted size: unless one is given, that of the first picture, or twice it."""
     given = fields.get("size")
     if given not in {None, "auto"}:
         return str(given)
-    with Image.open(BytesIO(picture)) as image:
-        sides = image.size
-    least, most = _SIZES
-    return "x".join(str(min(max(side, least), most)) for side in sides)
+    most = LARGEST_UPSCALED if upscales else LARGEST_SIDE
+    factor = _FACTOR if upscales else 1
+    # A side that is too long shortens the other one with it.
+    share = min(factor, most / max(sides))
+    return "x".join(str(max(round(side * share), SMALLEST_SIDE)) for side in sides)

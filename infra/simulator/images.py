@@ -11,7 +11,13 @@ from infra.simulator.painting.dice import fixed_number
 from infra.simulator.prose import count_tokens
 from infra.simulator.refusal import bad_value
 from infra.simulator.reply import Reply
-from infra.simulator.wire import LARGEST_SIDE, SMALLEST_SIDE, ImageBody, ImageEditBody
+from infra.simulator.wire import (
+    LARGEST_SIDE,
+    LARGEST_UPSCALED,
+    SMALLEST_SIDE,
+    ImageBody,
+    ImageEditBody,
+)
 
 _DEFAULT_SIZE: Final = "512x512"
 _SIZE: Final = re.compile(r"([1-9]\d{1,3})x([1-9]\d{1,3})", re.ASCII)
@@ -31,32 +37,36 @@ def ordered(body: ImageBody) -> list[Picture]:
         raise bad_value("n", "Invalid value for 'n': one image at a time can be streamed.")
     if not body.prompt.strip():
         raise bad_value("prompt", "Invalid value for 'prompt': it must not be blank.")
-    width, height = _sides(body.size)
+    sources = body.sources if isinstance(body, ImageEditBody) else None
+    upscales = sources is not None and sources.upscales
+    width, height = _sides(body.size, LARGEST_UPSCALED if upscales else LARGEST_SIDE)
     seed = fixed_number(body.prompt) if body.seed is None else body.seed
-    if isinstance(body, ImageEditBody):
+    if sources is not None:
         # What is edited decides along with the words.
-        seed = fixed_number(body.pictures, seed)
+        seed = fixed_number(sources.digest, seed)
     output_format = body.output_format or "png"
     given = _QUALITY if body.output_compression is None else body.output_compression
     # A PNG has no quality; leaving it out lets such calls share one cached picture.
     quality = _QUALITY if output_format == "png" else max(1, given)
     return [
-        Picture(body.prompt, seed, index, width, height, output_format, quality)
+        Picture(
+            body.prompt, seed, index, width, height, output_format, quality, sources=sources
+        )
         for index in range(body.n or 1)
     ]
 
 
-def _sides(size: str | None) -> tuple[int, int]:
+def _sides(size: str | None, most: int) -> tuple[int, int]:
     text = _DEFAULT_SIZE if size in {None, "auto"} else str(size)
     sides = _SIZE.fullmatch(text)
     if sides:
         width, height = int(sides[1]), int(sides[2])
-        if all(SMALLEST_SIDE <= side <= LARGEST_SIDE for side in (width, height)):
+        if all(SMALLEST_SIDE <= side <= most for side in (width, height)):
             return width, height
     raise bad_value(
         "size",
         f"Invalid value: '{text}'. Supported values are: 'auto' and 'WIDTHxHEIGHT' with "
-        f"sides of {SMALLEST_SIDE} to {LARGEST_SIDE}.",
+        f"sides of {SMALLEST_SIDE} to {most}.",
     )
 
 

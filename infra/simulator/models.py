@@ -7,9 +7,12 @@ from typing import Any, Final
 from infra.simulator.refusal import RefusalError
 from infra.simulator.script import Operation
 
+UPSCALER: Final = "sim-upscale-1"
+"""Makes pictures larger, by Lanczos' filter."""
 MODELS: Final[Mapping[str, tuple[Operation, ...]]] = MappingProxyType(
     {
         "sim-image-1": ("images", "edits"),
+        UPSCALER: ("edits",),
         "sim-chat-1": ("chat", "completions"),
         "sim-embedding-1": ("embeddings",),
         "sim-moderation-1": ("moderations",),

@@ -5,6 +5,7 @@ import sys
 from array import array
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
 import orjson
@@ -66,7 +67,9 @@ async def _images(body: ImageBody, around: Surroundings) -> Reply:
 
 
 async def _chat(body: ChatBody, around: Surroundings) -> Reply:
-    return answer_chat(body, created=around.created)
+    if not body.pictures():
+        return answer_chat(body, created=around.created)
+    return await around.gallery.run(partial(answer_chat, body, created=around.created))
 
 
 async def _completions(body: CompletionBody, around: Surroundings) -> Reply:

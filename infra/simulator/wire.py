@@ -7,8 +7,11 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
+from infra.simulator.sources import Sources
+
 SMALLEST_SIDE: Final = 64
 LARGEST_SIDE: Final = 2048
+LARGEST_UPSCALED: Final = 4096
 MAX_IMAGES: Final = 10
 MAX_PARTIAL_IMAGES: Final = 3
 MAX_EDITED: Final = 16
@@ -48,18 +51,25 @@ class ImageEditBody(ImageBody):
     """``POST /v1/images/edits``, read from its form.
 
     Attributes:
-        pictures: What the pictures are known by.
+        sources: The pictures; they are no field of the form's that a caller could name.
     """
 
-    pictures: str = ""
     input_fidelity: Literal["high", "low"] | None = None
+    sources: Annotated[Sources | None, Field(exclude=True, init=False)] = None
+
+
+class PictureLink(Body):
+    """Where a picture of a message is: a data URL."""
+
+    url: str
 
 
 class Part(Body):
-    """A part of a message: text, or something that the simulator cannot read."""
+    """A part of a message: text, a picture, or something that the simulator cannot read."""
 
     type: str
     text: str | None = None
+    image_url: PictureLink | None = None
 
 
 class Message(Body):
@@ -73,6 +83,11 @@ class Message(Body):
         if isinstance(self.content, list):
             return " ".join(part.text for part in self.content if part.text)
         return self.content or ""
+
+    def pictures(self) -> list[str]:
+        """Return the URLs of its pictures."""
+        parts = self.content if isinstance(self.content, list) else []
+        return [part.image_url.url for part in parts if part.image_url]
 
 
 class StreamOptions(Body):
@@ -117,6 +132,10 @@ class ChatBody(Body):
         """Return the last thing the user said, or else the last message."""
         asked = [message for message in self.messages if message.role == "user"]
         return (asked or self.messages)[-1].text()
+
+    def pictures(self) -> list[str]:
+        """Return the URLs of all pictures, in their order."""
+        return [url for message in self.messages for url in message.pictures()]
 
 
 class CompletionBody(Body):

@@ -20,6 +20,7 @@ from producer.api.admin import (
     suspend_tenant,
 )
 from producer.api.keys import create_key, list_keys, revoke_key, rotate_key, show_key
+from producer.api.model_route_operations import MODEL_ROUTES
 from producer.api.operations import Operation
 from producer.api.services import Services
 
@@ -44,4 +45,5 @@ ADMIN_ROUTES: Final[tuple[tuple[Operation, _Route], ...]] = (
     (keys_told.SHOW_TENANT_KEY, show_key),
     (keys_told.ROTATE_TENANT_KEY, rotate_key),
     (keys_told.REVOKE_TENANT_KEY, revoke_key),
+    *MODEL_ROUTES,
 )

@@ -73,6 +73,7 @@ from producer.api.operations import (
     SUBMIT_JOB,
     Operation,
 )
+from producer.api.picture_action_operations import PICTURE_ACTION_ROUTES
 from producer.api.privacy_operations import PRIVACY_ROUTES
 from producer.api.refusals import (
     answer_error,
@@ -84,28 +85,7 @@ from producer.api.retry import retry_job
 from producer.api.retry_operations import ACT_ON_JOBS, RETRY_JOB
 from producer.api.review_operations import REVIEW_ROUTES
 from producer.api.safety_operations import SAFETY_ROUTES
-from producer.api.schedule_operations import (
-    CHANGE_SCHEDULE,
-    CREATE_SCHEDULE,
-    DELETE_SCHEDULE,
-    LIST_SCHEDULE_RUNS,
-    LIST_SCHEDULES,
-    PAUSE_SCHEDULE,
-    RESUME_SCHEDULE,
-    SHOW_SCHEDULE,
-    TRIGGER_SCHEDULE,
-)
-from producer.api.schedules import (
-    change_schedule,
-    create_schedule,
-    list_schedule_runs,
-    list_some_schedules,
-    pause_schedule,
-    remove_schedule,
-    resume_schedule,
-    show_schedule,
-    trigger_schedule,
-)
+from producer.api.schedule_routes import SCHEDULE_ROUTES
 from producer.api.services import Services
 from producer.api.traced import Traced
 from producer.api.verify import verify
@@ -227,16 +207,9 @@ _TENANT_ROUTES: Final[tuple[tuple[Operation, TenantRoute], ...]] = (
     (GROUP_DEAD_LETTERS, group_all_dead_letters),
     (REDRIVE_DEAD_LETTERS, redrive_dead_letters),
     (SHOW_DEAD_LETTER, show_dead_letter),
-    (CREATE_SCHEDULE, create_schedule),
-    (LIST_SCHEDULES, list_some_schedules),
-    (SHOW_SCHEDULE, show_schedule),
-    (CHANGE_SCHEDULE, change_schedule),
-    (DELETE_SCHEDULE, remove_schedule),
-    (PAUSE_SCHEDULE, pause_schedule),
-    (RESUME_SCHEDULE, resume_schedule),
-    (TRIGGER_SCHEDULE, trigger_schedule),
-    (LIST_SCHEDULE_RUNS, list_schedule_runs),
+    *SCHEDULE_ROUTES,
     (VERIFY, verify),
+    *PICTURE_ACTION_ROUTES,
     *HASH_LIST_ROUTES,
     *ADMIN_ROUTES,
     *BUDGET_ROUTES,

@@ -32,8 +32,10 @@ from schemas.estimate import EstimateView
 from schemas.generation import INPUTS
 from schemas.job import JobRequest, JobView
 from schemas.job_action import JobActionReport, JobActionRequest
+from schemas.lineage_views import JobTreeView
 from schemas.live_views import JOB_EVENTS, FeedEvent, FeedPage
 from schemas.moderation import ModerationRequest, ModerationView
+from schemas.picture_action import PictureActionRequest
 from schemas.retry import RetryRequest
 from schemas.schedule import (
     ScheduleChange,
@@ -129,6 +131,8 @@ _MODELS: Final[list[tuple[type[BaseModel], JsonSchemaMode]]] = [
     (BulkRequest, "validation"),
     (BulkView, "serialization"),
     (RetryRequest, "validation"),
+    (PictureActionRequest, "validation"),
+    (JobTreeView, "serialization"),
     (JobActionRequest, "validation"),
     (JobActionReport, "serialization"),
     (JobPage, "serialization"),

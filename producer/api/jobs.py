@@ -17,6 +17,7 @@ from producer.api.preferences import idempotency_key, is_known, preferred_wait
 from producer.api.request_hash import hash_of
 from producer.api.services import Services
 from producer.position import placed
+from producer.submit import Submitted
 from schemas.errors import NotFoundError
 from schemas.ids import InvalidIdError, parse_id
 from schemas.job import JobRecord, JobRequest, job_view
@@ -36,6 +37,20 @@ async def submit_job(services: Services, tenant: Tenant, request: Request) -> Re
     submitted = await services.submitter.submit(
         tenant, wanted, idempotency_key=key, body_hash=hash_of(body) if key else b""
     )
+    return await answer_submitted(services, submitted, wait, request)
+
+
+async def answer_submitted(
+    services: Services, submitted: Submitted, wait: int | None, request: Request
+) -> Response:
+    """Answer with a job that was accepted: 202, or 200 if it ended while the caller waited.
+
+    Args:
+        services: Of this process.
+        submitted: The job.
+        wait: For how many seconds the caller would like to wait for its end.
+        request: Ends the wait when its sender goes away.
+    """
     job = submitted.job
     headers: dict[str, str] = {}
     if submitted.replayed:

@@ -14,6 +14,7 @@ from infra.postgres.flows import FlowKey
 from infra.settings import Settings
 from infra.telemetry.metrics import DISPATCH_TICK_SECONDS
 from producer.batches.keeper import BatchKeeper
+from producer.dispatcher.cache_house import CACHE_EVERY, keep_cache
 from producer.dispatcher.held_calls import forget_held_calls
 from producer.dispatcher.rates import RATES_EVERY, RateMeter
 from producer.dispatcher.reaper import (
@@ -28,6 +29,7 @@ from producer.dispatcher.schedules import ScheduleServer
 from producer.dispatcher.throughput import Throughput
 from producer.dispatcher.turn import Publish, Turn, put_to_sleep, take_turn
 from producer.dispatcher.unique_keys import forget_unique_keys
+from producer.dispatcher.usage import add_up_usage, forget_usage
 from producer.moderation import SubmitChecks
 from producer.submit import Submitter
 from schemas.errors import BrokerUnavailableError, DatabaseUnavailableError
@@ -46,6 +48,7 @@ _REAP_PAUSE: Final = timedelta(milliseconds=50)
 _HUNG_EVERY: Final = timedelta(seconds=5)
 _SCHEDULES_EVERY: Final = timedelta(seconds=1)
 _BATCHES_EVERY: Final = timedelta(milliseconds=500)
+_USAGE_EVERY: Final = timedelta(seconds=5)
 _AUDIT_EVERY: Final = timedelta(seconds=30)
 _HOUSE_EVERY: Final = timedelta(minutes=10)
 _AFTER_FAILURE: Final = 0.5
@@ -120,8 +123,10 @@ class Dispatcher:
                 asyncio.create_task(self._every(_HUNG_EVERY, self._reap_hung)),
                 asyncio.create_task(self._every(_SCHEDULES_EVERY, self._schedules.serve)),
                 asyncio.create_task(self._every(RATES_EVERY, self._rates.measure)),
+                asyncio.create_task(self._every(_USAGE_EVERY, self._add_up_usage)),
                 asyncio.create_task(self._every(_AUDIT_EVERY, self._audit)),
                 asyncio.create_task(self._every(_HOUSE_EVERY, self._keep_house)),
+                asyncio.create_task(self._every(CACHE_EVERY, self._keep_cache)),
             ]
             if self._batches is not None:
                 keeping = self._every(_BATCHES_EVERY, self._batches.keep)
@@ -201,10 +206,18 @@ class Dispatcher:
     async def _audit(self) -> None:
         await audit_flows(self._engine)
 
+    async def _add_up_usage(self) -> None:
+        await add_up_usage(self._engine)
+
     async def _keep_house(self) -> None:
         await keep_house(self._engine, self._settings, self._clock)
         await forget_unique_keys(self._engine)
         await forget_held_calls(self._engine)
+        oldest = self._clock.now() - self._settings.usage_retention
+        await forget_usage(self._engine, before=oldest)
+
+    async def _keep_cache(self) -> None:
+        await keep_cache(self._engine, self._settings)
 
     async def _every(
         self, interval: timedelta, duty: Callable[[], Awaitable[timedelta | None]]

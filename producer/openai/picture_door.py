@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import BinaryIO, Final
 
+from infra.pictures.plain import is_sideways
 from infra.safety.pictures import PictureLimits, PictureRefusedError, look_at
 from schemas.admission_errors import CallRateError
 from schemas.errors import FieldError, InputError
@@ -69,7 +70,11 @@ class PictureDoor:
             picture.seek(0)
             picture = picture.read()
         seen = look_at(picture, self.limits)
-        return SeenPicture(seen.media_type, seen.width, seen.height)
+        width, height = seen.width, seen.height
+        # Workers turn pictures the right way up, and masks are made for what people see.
+        if is_sideways(picture):
+            width, height = height, width
+        return SeenPicture(seen.media_type, width, height)
 
 
 def check_mask(mask: SeenPicture, first: SeenPicture | None, pointer: str) -> None:

@@ -27,6 +27,7 @@ _LISTS: Final[Mapping[str, str]] = {
     "allowed_models": "what its jobs may name, with commas; any: all there are",
     "allowed_kinds": f"of {', '.join(Kind)}; any: all",
     "allowed_lanes": f"of {', '.join(Lane)}; any: all",
+    "required_tags": "its jobs run on servers with these, and on no other; any: on all",
 }
 _TEXTS: Final[Mapping[str, str]] = {
     "plan": "what its plan is called; none: nothing",

@@ -273,4 +273,5 @@ def plan_fields(plan: TenantPlan) -> dict[str, Any]:
         "allowed_kinds": kinds,
         "allowed_lanes": lanes,
         "safety_level": plan.safety_level.value,
+        "required_tags": list(plan.required_tags) if plan.required_tags else None,
     }

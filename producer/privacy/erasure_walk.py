@@ -33,6 +33,7 @@ from producer.cancel import Canceller
 from producer.privacy.file_walk import FileWalk
 from producer.privacy.objects import delete_objects, keys_of
 from producer.privacy.people import is_kept
+from producer.privacy.usage import forget_in_usage
 from schemas.ids import format_id
 from schemas.privacy import Erasure, ErasureStage, ErasureState, person_of
 
@@ -201,6 +202,7 @@ class ErasureWalk:
                 return False
             await forget_traces(connection, erasure.tenant_id, erasure.subject)
             await self._forget_schedules(connection, erasure)
+            await forget_in_usage(connection, self._settings, erasure)
             done = ErasureState.DONE
             await move_on(connection, erasure, after=erasure.after, state=done)
             await self._record(connection, erasure)

@@ -23,6 +23,7 @@ from schemas.tables import (
     safety,
     schedules,
     tenants,
+    usage,
     webhooks,
 )
 from schemas.tables.metadata import metadata
@@ -43,6 +44,7 @@ TABLE_MODULES = (
     safety,
     schedules,
     tenants,
+    usage,
     webhooks,
 )
 TABLES = "|".join(metadata.tables)

@@ -170,7 +170,13 @@ def test_models_are_listed_and_shown() -> None:
     async def scenario(running: Simulation) -> None:
         listed = [model.id async for model in running.sdk.models.list()]
         shown = await running.sdk.models.retrieve("sim-chat-1")
-        assert listed == ["sim-image-1", "sim-chat-1", "sim-embedding-1", "sim-moderation-1"]
+        assert listed == [
+            "sim-image-1",
+            "sim-upscale-1",
+            "sim-chat-1",
+            "sim-embedding-1",
+            "sim-moderation-1",
+        ]
         assert (shown.id, shown.owned_by) == ("sim-chat-1", "genq-simulator")
         with pytest.raises(openai.NotFoundError):
             await running.sdk.models.retrieve("gpt-5")

@@ -177,7 +177,9 @@ def test_json_names_pictures_and_what_is_no_picture_is_refused_at_the_door(
         faults: tuple[tuple[str, dict[str, Any], str, str], ...] = (
             ("none", {}, "image", "needed"),
             ("word", {"images": ["a picture"]}, "images.0", "must be"),
-            ("link", {"images": ["https://example.com/a.png"]}, "images.0", "fetches no"),
+            ("link", {"images": ["http://example.com/a.png"]}, "images.0", "https://"),
+            ("inside", {"images": ["https://10.0.0.1/a.png"]}, "images.0", "not public"),
+            ("secret", {"image": "https://a:b@x.example/a.png"}, "images.0", "password"),
             ("text", {"image": url_of(b"hello")}, "image.0", "not a PNG"),
             ("torn", {"image": url_of(torn)}, "image.0", "damaged"),
             ("base64", {"image": "data:image/png;base64,%%"}, "image.0", "base64"),

@@ -13,8 +13,8 @@ from schemas.routing import Strategy
 from worker.pipeline.server_load import ServerLoad
 from worker.pipeline.server_times import ServerTimes
 
-# Percent that a canary is owed before a call is its; a new one is owed half of it, so that after
-# any number of calls it has its share, rounded to the nearest.
+# Percent that a canary is owed before a call is its. A new one is owed half of that: after any
+# number of calls it has its share, rounded to the nearest.
 _A_CALL: Final = 100.0
 _A_BIT: Final = 1e-6
 
@@ -43,7 +43,7 @@ class Choice:
         }
 
     def lot(self, servers: Sequence[ModelServer], claim: Claim) -> str | None:
-        """Return the canary that this call is for, if it falls to one: by stride, not by chance.
+        """Return the canary that this call is for, if it falls to one: by stride, not chance.
 
         To be asked once for a call. A canary that cannot take its call then loses it.
         """

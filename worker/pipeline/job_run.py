@@ -2,16 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
+from schemas.cache import CacheStatus
 from schemas.claim import Claim
+from schemas.ids import format_id
 from schemas.job import Artifact
 from schemas.model_catalog import Offer
 from schemas.provenance import Mark
 from schemas.routes import Failing
 from schemas.safety import Verdict
+from worker.pipeline.flights import Flight
 from worker.providers.provider import Reply
+
+OWN_MEMBERS: Final = frozenset({"usage", "served_by", "text", "cache", "facts", "told"})
+"""Of a result: what says how the job came by it. The others are the model's answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +47,9 @@ class JobRun:
         artifacts: What was stored of it.
         marks: What the registry is to know of it.
         verdicts: What was judged so far, by what it is of: ``prompt``, ``output``.
+        flight: The place of who asks the model for all that want the same.
         cached_of: The earlier job whose output this one was given; no model was called then.
+        cache: What the cache was to it; ``None``: it was not asked.
         stop: What ends the attempt after this stage, along with all that is known of it.
         void: How far it came before a later stage failed: a model may have worked for nothing.
     """
@@ -61,14 +69,17 @@ class JobRun:
     artifacts: tuple[Artifact, ...] = ()
     marks: tuple[Mark, ...] = ()
     verdicts: Mapping[str, Verdict] = field(default_factory=dict[str, Verdict])
+    flight: Flight | None = None
     cached_of: UUID | None = None
+    cache: CacheStatus | None = None
     stop: Exception | None = None
     void: "JobRun | None" = None
 
     def result(self) -> dict[str, Any]:
         """Return what is kept with the job beside its artifacts.
 
-        ``text``, ``usage``, ``served_by`` (``model`` and ``server``), and the reply's details.
+        ``text``, ``usage``, ``served_by`` (``model`` and ``server``), ``cache`` (``status`` and
+        ``of``), and the reply's details.
 
         JSON types only, without NUL characters and non-finite numbers, so that PostgreSQL
         takes it as ``jsonb``.
@@ -81,6 +92,9 @@ class JobRun:
             kept["usage"] = usage
         if self.served_by is not None:
             kept["served_by"] = {"model": self.served_by.model, "server": self.served_by.server}
+        if self.cache is not None:
+            of = format_id("job", self.cached_of) if self.cached_of else None
+            kept["cache"] = {"status": self.cache.value, "of": of}
         if self.output.text is not None:
             kept["text"] = self.output.text
         return kept

@@ -10,6 +10,7 @@ a retryable error, or a fault of ours  error         max_attempts      retry, or
 the wall time, model_timeout           timeout       max_attempts      retry, or dead
 model_rate_limited (a 429)             rate_limited  only time         retry
 model_busy (genq did not ask)          snoozed       only time         retry
+identical_job_runs (it is answered)    snoozed       only time         retry
 the worker stops                       interrupted   only time         ready at once
 the worker died (the reaper says so)   lost          max_lost          ready, or dead
 an error that is not retryable         error         -                 failed
@@ -26,7 +27,7 @@ job is expired now, whatever ended the attempt.
 """
 
 from asyncio import CancelledError
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from schemas.claim import Claim
@@ -39,7 +40,7 @@ from schemas.errors import (
     ModelTimeoutError,
 )
 from schemas.job_states import AttemptOutcome, JobState
-from schemas.queue_errors import JobExpiredError, ModelBusyError
+from schemas.queue_errors import IdenticalJobRunsError, JobExpiredError, ModelBusyError
 from schemas.review_terms import ReviewTerms
 from schemas.safety import Stage, Verdict
 from schemas.safety_errors import HeldForReviewError
@@ -190,6 +191,10 @@ def _try_again(
 def _in_time(retry: Retry, claim: Claim, took: timedelta) -> Retry | Refuse:
     if claim.deadline is None or claim.started_at + took + retry.delay <= claim.deadline:
         return retry
+    left = claim.deadline - claim.started_at - took
+    if isinstance(retry.error, IdenticalJobRunsError) and left > timedelta(0):
+        # It is woken when its answer is there; by itself it looks while there is time left.
+        return replace(retry, delay=left / 2)
     expired = JobExpiredError(
         "the job's deadline comes before it could be tried again; the last attempt ended with "
         f"{retry.error.code}: {retry.error.message}"

@@ -1,4 +1,4 @@
-"""An edit that goes on beyond its picture: the canvas and the mask, made before anybody looks."""
+"""An edit that goes on beyond its picture: the canvas and the mask, made before all else."""
 
 import asyncio
 import base64

@@ -254,7 +254,9 @@ def _path(place: Place) -> str:
 
 
 def _decoded(url: str, path: str) -> bytes:
-    head, _, text = url.partition(",")
+    head, comma, text = url.partition(",")
+    if not comma:
+        head, text = ";base64", url
     if not head.lower().endswith(";base64"):
         raise picture_fault(path, "is a data URL that is not base64")
     try:

@@ -1,6 +1,6 @@
 """The order of the stages, and the loop that passes a job through them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,6 +21,7 @@ from worker.pipeline.picture_sources import PictureSources
 from worker.pipeline.server_load import ServerLoad
 from worker.pipeline.server_times import ServerTimes
 from worker.pipeline.stages.admit import Admit
+from worker.pipeline.stages.cache import Cache
 from worker.pipeline.stages.fetch import Fetch
 from worker.pipeline.stages.generate import Generate
 from worker.pipeline.stages.mark import Mark
@@ -29,8 +30,12 @@ from worker.pipeline.stages.moderate_prompt import ModeratePrompt
 from worker.pipeline.stages.route import Route
 from worker.pipeline.stages.store import Store
 from worker.providers.provider import Providers
+from worker.recent_calls import RecentCalls
 
 log = structlog.get_logger()
+
+
+Watch = Callable[[ServerLoad, RecentCalls], None]
 
 
 class Stage(Protocol):
@@ -68,6 +73,8 @@ def build_stages(
     mark: Mark | None = None,
     sources: PictureSources | None = None,
     routes: RouteBook | None = None,
+    watch: Watch | None = None,
+    cache: Cache | None = None,
 ) -> tuple[Stage, ...]:
     """Return the stages in their order, ready for any number of jobs at once.
 
@@ -80,6 +87,8 @@ def build_stages(
         mark: Marks what was made; without it nothing is marked.
         sources: Reads pictures that an input names; without it inputs hold all of theirs.
         routes: Says which of several servers of a model is chosen, and who may be asked.
+        watch: Is given what knows how servers do.
+        cache: Gives jobs what was made before; without it a model is asked every time.
     """
     now = settled_routes(servers) if routes is None else routes.routes
     route = Route(now)
@@ -87,14 +96,18 @@ def build_stages(
     if routes is not None:
         routes.on_change(load.shake)
     choice = Choice(load, ServerTimes(SystemClock()), now)
-    generate = Generate(providers, load, gate, choice)
+    recent = RecentCalls(SystemClock())
+    if watch is not None:
+        watch(load, recent)
+    generate = Generate(providers, load, gate, choice, recent)
     marking = () if mark is None else (mark,)
     first = (Admit(),) if sources is None else (Admit(), Fetch(sources))
+    asking = (generate,) if cache is None else (cache, generate)
     if checks is None:
-        return (*first, route, generate, *marking, Store(store))
+        return (*first, route, *asking, *marking, Store(store))
     before = ModeratePrompt(checks.moderation, checks.evidence)
     after = ModerateOutput(checks.moderation, checks.evidence, store, mark)
-    return (*first, before, route, generate, after, *marking, Store(store))
+    return (*first, before, route, *asking, after, *marking, Store(store))
 
 
 class Trail:
@@ -116,7 +129,8 @@ class Trail:
         if error is self.run.stop:
             return self.run
         void = self.run if self.run.output is not None else None
-        return JobRun(self.run.claim, verdicts=self.run.verdicts, void=void)
+        run = self.run
+        return JobRun(run.claim, verdicts=run.verdicts, flight=run.flight, void=void)
 
 
 async def run_stages(trail: Trail, stages: Sequence[Stage]) -> JobRun:

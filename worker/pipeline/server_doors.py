@@ -23,6 +23,8 @@ class _Door:
     limits: int = 0
     failures: int = 0
     shaky_until: float = 0.0
+    # When it began to be left out, or to be well again.
+    since: float | None = None
 
 
 class ServerDoors:
@@ -61,6 +63,21 @@ class ServerDoors:
         left = max(door.opens_at, door.shaky_until) - self._clock.monotonic()
         return timedelta(seconds=left) if left > 0 else OPEN
 
+    def state(self, name: str) -> str:
+        """Return ``closed``, ``open`` or ``half_open``, as of a circuit breaker.
+
+        Closed is well. Open: no call goes there for a while, because it said so or failed too
+        often. Half open: the next call is the probe.
+        """
+        if self.left_out(name):
+            return "open"
+        return "half_open" if self._doors[name].failures >= _SHAKY_AFTER else "closed"
+
+    def since(self, name: str) -> timedelta | None:
+        """Return for how long it has been left out, or well again; ``None``: all the time."""
+        since = self._doors[name].since
+        return None if since is None else timedelta(seconds=self._clock.monotonic() - since)
+
     def called(self, name: str) -> None:
         """Take note of a call: at a server that failed often it is the probe.
 
@@ -73,6 +90,8 @@ class ServerDoors:
     def close(self, name: str, pause: timedelta) -> None:
         """Close a server for so long from now; one that is closed for longer stays so."""
         door = self._doors[name]
+        if not self.left_out(name):
+            door.since = self._clock.monotonic()
         door.opens_at = max(door.opens_at, self._clock.monotonic() + pause.total_seconds())
 
     def limited(self, name: str, asked: timedelta | None) -> None:
@@ -95,11 +114,15 @@ class ServerDoors:
         """Take a failure that is the server's: unavailable, no answer, its key is refused."""
         door = self._doors[name]
         door.failures += 1
+        if door.failures == _SHAKY_AFTER:
+            door.since = self._clock.monotonic()
         if door.failures >= _SHAKY_AFTER:
             door.shaky_until = self._clock.monotonic() + _SHAKY_SECONDS
 
     def answered(self, name: str) -> None:
         """Take an answer that shows the server at work."""
         door = self._doors[name]
+        if door.limits or door.failures >= _SHAKY_AFTER:
+            door.since = self._clock.monotonic()
         door.limits = door.failures = 0
         door.shaky_until = 0.0

@@ -38,9 +38,7 @@ class ServerLoad:
         """Return how much of the server's places is in use, from 0 to 1."""
         return self.calls(server) / server.concurrency
 
-    async def take(
-        self, servers: Sequence[ModelServer], choose: Choose
-    ) -> ModelServer | None:
+    async def take(self, servers: Sequence[ModelServer], choose: Choose) -> ModelServer | None:
         """Take a place, which is to be given back by ``leave``; return whose it is.
 
         ``None``, if while it waited something changed about who may be asked: look again.

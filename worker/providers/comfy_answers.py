@@ -172,8 +172,8 @@ def refusal_of_prompt(body: bytes, workflow: ComfyWorkflow, *, server: str) -> G
             None
             if not kind
             else ModelError(
-                f"model server {server} refused the workflow: an operator must correct it; its own "
-                "log says more"
+                f"model server {server} refused the workflow: an operator must correct it; its "
+                "own log says more"
             )
         )
     if not blamed:

@@ -8,17 +8,14 @@ in memory: what it does not know any more is tried again.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 from uuid import uuid4
 
-import aiohttp
 import structlog
 from pydantic import JsonValue
 
-from infra.clock import Clock
 from schemas.claim import Claim
 from schemas.errors import GenqError, ModelTimeoutError, ModelUnavailableError
 from schemas.generation import Usage
@@ -38,10 +35,10 @@ from worker.providers.comfy_line import ComfyLine, Followed
 from worker.providers.comfy_news import ComfyNews
 from worker.providers.picture import Picture, given_picture, read_picture
 from worker.providers.provider import Reply
+from worker.providers.provider_parts import ProviderParts
 from worker.together import together
 
-_CONNECT_SECONDS: Final = 10.0
-_KEEP_ALIVE_SECONDS: Final = 3.0
+_OWN_PLACES: Final = 2
 # Less than a worker that stops gives its attempts to close.
 _CANCEL_SECONDS: Final = 2.0
 
@@ -211,35 +208,15 @@ class ComfyProvider:
             log.info("comfy_cancel_failed", server=self._server.name)
 
 
-@asynccontextmanager
-async def open_comfy(
-    server: ModelServer,
-    *,
-    clock: Clock,
-    silence: timedelta,
-    news: LiveNews | None = None,
-) -> AsyncGenerator[ComfyProvider]:
-    """Give the provider of a ComfyUI server.
+def open_comfy(server: ModelServer, parts: ProviderParts) -> ComfyProvider:
+    """Return the provider of a ComfyUI server.
 
     Raises:
         SettingsError: A workflow cannot be read, or does not fit its inputs.
     """
-    session = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(
-            # The line, looks at the queue, and one more for each prompt that is given up.
-            limit=2 * server.concurrency + 4,
-            keepalive_timeout=_KEEP_ALIVE_SECONDS,
-        ),
-        timeout=aiohttp.ClientTimeout(
-            total=silence.total_seconds(), sock_connect=_CONNECT_SECONDS, sock_read=60
-        ),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        auto_decompress=False,
-    )
-    async with session:
-        calls = ComfyCalls(server, session, clock)
-        provider = ComfyProvider(server, calls, silence=silence, news=news)
-        try:
-            yield provider
-        finally:
-            await provider.close()
+    # The line and the looks at the queue take places, too.
+    wider = server.model_copy(update={"concurrency": server.concurrency + _OWN_PLACES})
+    calls = ComfyCalls(server, parts.session(wider), parts.clock)
+    provider = ComfyProvider(server, calls, silence=parts.silence, news=parts.news)
+    parts.at_end(provider.close)
+    return provider

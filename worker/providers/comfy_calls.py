@@ -40,6 +40,7 @@ _MOST_OF_MESSAGE: Final = 32 * 1024 * 1024
 # So often the other side must show that it is there.
 _HEARTBEAT_SECONDS: Final = 30.0
 # What is no picture and no graph is answered soon, unless the server is stuck.
+_LONG: Final = aiohttp.ClientTimeout(total=300, sock_connect=5, sock_read=60)
 _SHORT: Final = aiohttp.ClientTimeout(total=30, sock_connect=5)
 
 Shape = TypeVar("Shape", bound=BaseModel)
@@ -92,7 +93,7 @@ class ComfyCalls:
 
     async def entry(self, prompt_id: str) -> Entry | None:
         """Return what the server remembers of a prompt that has ended."""
-        answer = await self._ask("GET", f"/history/{quote(prompt_id, safe='')}", timeout=_SHORT)
+        answer = await self._ask("GET", f"/history/{quote(prompt_id, safe='')}", within=_SHORT)
         try:
             found = orjson.loads(answer)
             told = found.get(prompt_id)
@@ -102,18 +103,18 @@ class ComfyCalls:
 
     async def queue(self) -> Queue:
         """Return what waits and runs."""
-        return self._read(await self._ask("GET", "/queue", timeout=_SHORT), Queue)
+        return self._read(await self._ask("GET", "/queue", within=_SHORT), Queue)
 
     async def drop(self, prompt_id: str) -> None:
         """Take a prompt out of the queue; nothing happens to one that runs."""
         await self._ask(
-            "POST", "/queue", data=orjson.dumps({"delete": [prompt_id]}), timeout=_SHORT
+            "POST", "/queue", data=orjson.dumps({"delete": [prompt_id]}), within=_SHORT
         )
 
     async def interrupt(self, prompt_id: str) -> None:
         """End a prompt that runs. Servers before 0.3.57 end whatever runs: look first."""
         await self._ask(
-            "POST", "/interrupt", data=orjson.dumps({"prompt_id": prompt_id}), timeout=_SHORT
+            "POST", "/interrupt", data=orjson.dumps({"prompt_id": prompt_id}), within=_SHORT
         )
 
     async def upload(self, picture: Picture) -> str:
@@ -163,6 +164,7 @@ class ComfyCalls:
         refused: Callable[[int, bytes], GenqError | None] | None = None,
         most: int = _MOST_JSON,
         headers: dict[str, str] | None = None,
+        within: aiohttp.ClientTimeout = _LONG,
         **more: Any,
     ) -> bytes:
         """Return the body of an answer 200."""
@@ -172,6 +174,7 @@ class ComfyCalls:
                 f"{self._origin}{path}",
                 headers=self._headers() | (headers or {}),
                 allow_redirects=False,
+                timeout=within,
                 **more,
             ) as response:
                 if response.status == HTTPStatus.OK:

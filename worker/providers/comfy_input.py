@@ -1,6 +1,5 @@
 """What a ComfyUI server is asked: a workflow's graph with a job's parameters in it."""
 
-import secrets
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from schemas.comfy_workflow import PICTURES, ComfyWorkflow, Graph, faults_of, pa
 from schemas.errors import FieldError, InputError, SettingsError
 from schemas.generation import refuse_repeated
 from schemas.model_catalog import ModelServer, ModelSpec
+from worker.providers.seeds import chosen_seed
 
 # Hints that a workflow need not know: a job that gives one gets its picture, and is told.
 _HINTS: Final = frozenset(
@@ -22,8 +22,6 @@ _HINTS: Final = frozenset(
 )  # fmt: skip
 _OWN: Final = frozenset({"height", "mask", "n", "prompt", "seed", "width", PICTURES})
 _AUTO: Final = "auto"
-# What a graph in a browser can hold as well.
-_SEEDS: Final = 2**53
 _MOST_BYTES: Final = 16 * 1024 * 1024
 
 
@@ -76,7 +74,7 @@ def open_workflow(server: ModelServer, spec: ModelSpec) -> Workflow:
 def asked_of(claim: Claim, workflow: Workflow) -> Asked:
     """Return what a job asks.
 
-    A seed is drawn where none is given and the workflow takes one: ComfyUI would otherwise
+    A seed is chosen where none is given and the workflow takes one: ComfyUI would otherwise
     make the picture that it made last.
 
     Raises:
@@ -99,7 +97,7 @@ def asked_of(claim: Claim, workflow: Workflow) -> Asked:
         del given["n"]
     seed: int | None = given.get("seed")
     if seed is None and "seed" in known:
-        seed = given["seed"] = secrets.randbelow(_SEEDS)
+        seed = given["seed"] = chosen_seed(claim.job_id)
     ignored = tuple(sorted(name for name in given if name in _HINTS - known))
     needed = {name: value for name, value in given.items() if name not in ignored}
     # Every edit comes with words; one that only enlarges has no place for them.

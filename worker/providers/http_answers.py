@@ -11,17 +11,23 @@ import orjson
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from schemas.claim import Claim
-from schemas.errors import GenqError, ModelRefusedError
+from schemas.errors import (
+    GenqError,
+    ModelError,
+    ModelRefusedError,
+    ModelUnavailableError,
+)
 from schemas.generation import Kind, Usage
 from schemas.http_call import HttpCall
 from schemas.json_paths import Steps, found_at, steps_of
 from worker.providers.answers import EmbeddingItem, storable_text
 from worker.providers.cog_answers import Prediction, data_of, failure_of_prediction
 from worker.providers.downloads import PictureDownloads
-from worker.providers.failures import Refusal, refusal_of, reported_failure
+from worker.providers.failures import refusal_of, reported_failure
 from worker.providers.picture import Picture, read_picture
 from worker.providers.plain_calls import HttpReply, PlainCalls
 from worker.providers.provider import Reply
+from worker.providers.seeds import SEED, told_seed
 from worker.providers.vectors import Vectors
 from worker.together import together
 from worker.turnstile import Turnstile
@@ -47,29 +53,31 @@ class HttpAnswers:
         self._vectors = Vectors(calls.server.name, calls.bad_answer)
         self._reading = Turnstile(_READ_AT_ONCE)
 
-    async def document(self, reply: HttpReply, call: HttpCall) -> JsonValue:
-        """Return an answer in JSON that reports no failure.
+    async def document(self, reply: HttpReply) -> JsonValue:
+        """Return an answer in JSON.
 
         Raises:
-            ModelBadAnswerError: It is no JSON.
-            GenqError: It reports what went wrong.
+            ModelBadAnswerError: It is none.
         """
         await self._reading.enter()
         try:
-            document: JsonValue = orjson.loads(reply.body)
+            return orjson.loads(reply.body)
         except orjson.JSONDecodeError:
             raise self._calls.bad_answer("that is not the JSON it promises") from None
+
+    def hold_sound(self, document: JsonValue, reply: HttpReply, call: HttpCall) -> None:
+        """Refuse an answer that reports what went wrong.
+
+        Raises:
+            GenqError: What it means.
+        """
         wrong = at(document, call.answer.error)
         if wrong and not (isinstance(wrong, str) and not wrong.strip()):
             raise self._reported(wrong, reply)
-        return document
 
     def failed(self, document: JsonValue, call: HttpCall) -> GenqError:
         """Return the failure of work that its server says has failed."""
-        said = at(document, call.answer.error)
-        text = said if isinstance(said, str) else refusal_of(said).text
-        name = self._calls.server.name
-        return failure_of_prediction(Prediction(status="failed", error=text), server=name)
+        return self._meant_by(at(document, call.answer.error))
 
     def refused(self, reply: HttpReply, call: HttpCall) -> GenqError:
         """Return the failure of an answer whose status is not good."""
@@ -91,13 +99,16 @@ class HttpAnswers:
         if call.answer.body == "text":
             text = reply.body.decode(errors="replace")
             return self._worded(claim, [text], [], Usage())
-        document = await self.document(reply, call)
+        document = await self.document(reply)
+        self.hold_sound(document, reply, call)
         used = _usage(document, call)
         if claim.kind.pictures:
             links = found(document, call.answer.images)
-            return _pictured(await self._pictures(claim, call, links), used)
+            pictures = await self._pictures(claim, call, links)
+            return _pictured(pictures, used, told_seed({SEED: at(document, call.answer.seed)}))
         if claim.kind is Kind.EMBEDDING:
-            items = [self._vector(one) for one in _unpacked(found(document, call.answer.embeddings))]
+            vectors = _unpacked(found(document, call.answer.embeddings))
+            items = [self._vector(vector) for vector in vectors]
             return Reply(usage=used, details=await self._vectors.kept(items, claim))
         reasons = found(document, call.answer.finish_reason)
         return self._worded(claim, found(document, call.answer.text), reasons, used)
@@ -105,7 +116,7 @@ class HttpAnswers:
     async def _whole_picture(self, call: HttpCall, reply: HttpReply) -> Picture:
         if reply.content_type == "application/json":
             # What is no picture may say why; it raises then.
-            await self.document(reply, call)
+            self.hold_sound(await self.document(reply), reply, call)
         return read_picture(reply.body, server=self._calls.server.name)
 
     async def _pictures(
@@ -156,8 +167,9 @@ class HttpAnswers:
             choices.append({"finish_reason": why, "text": storable_text(text)})
         if all(choice["finish_reason"] == _WITHHELD for choice in choices):
             raise ModelRefusedError(
-                f"model server {self._calls.server.name} withheld its answer: its safety system "
-                "does not accept the input or the output; change the input and submit again"
+                f"model server {self._calls.server.name} withheld its answer: its safety "
+                "system does not accept the input or the output; change the input and submit "
+                "again"
             )
         details: dict[str, JsonValue] = {"finish_reason": choices[0]["finish_reason"]}
         if len(choices) > 1:
@@ -174,13 +186,22 @@ class HttpAnswers:
 
     def _reported(self, wrong: JsonValue, reply: HttpReply) -> GenqError:
         refusal = refusal_of(wrong)
-        text = wrong if isinstance(wrong, str) else refusal.text or ""
-        refused = self._calls.refused(reply, Refusal(refusal.codes, refusal.parameter, text))
+        self._calls.log(reply, refusal)
+        name, now = self._calls.server.name, self._calls.now()
         if isinstance(wrong, dict):
-            return reported_failure(
-                wrong, reply.headers, server=self._calls.server.name, now=self._calls.now()
-            )
-        return refused
+            return reported_failure(wrong, reply.headers, server=name, now=now)
+        meant = self._meant_by(wrong)
+        if type(meant) is not ModelError:
+            return meant
+        return ModelUnavailableError(
+            f"model server {name} reported an error instead of an answer: submit the job again "
+            "later"
+        )
+
+    def _meant_by(self, said: JsonValue) -> GenqError:
+        text = said if isinstance(said, str) else refusal_of(said).text
+        prediction = Prediction(status="failed", error=text)
+        return failure_of_prediction(prediction, server=self._calls.server.name)
 
 
 def at(document: JsonValue, path: str | None) -> JsonValue:
@@ -214,9 +235,12 @@ def _unpacked(places: Sequence[JsonValue]) -> list[JsonValue]:
     return vectors
 
 
-def _pictured(pictures: Sequence[Picture], used: Usage | None = None) -> Reply:
+def _pictured(
+    pictures: Sequence[Picture], used: Usage | None = None, seed: int | None = None
+) -> Reply:
     usage = (used or Usage()).model_copy(update={"images": len(pictures)})
-    return Reply(pictures=tuple(pictures), usage=usage)
+    details: dict[str, JsonValue] = {} if seed is None else {SEED: seed}
+    return Reply(pictures=tuple(pictures), usage=usage, details=details)
 
 
 def _usage(document: JsonValue, call: HttpCall) -> Usage:

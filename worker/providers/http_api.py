@@ -10,7 +10,7 @@ from schemas.http_call import KEY, HttpCall
 from schemas.model_catalog import ModelServer
 from schemas.placeholders import places_in
 from worker.providers.http_answers import HttpAnswers
-from worker.providers.http_polls import HttpPolls
+from worker.providers.http_polls import HttpPolls, Work
 from worker.providers.http_template import (
     Carried,
     carried_by,
@@ -84,16 +84,18 @@ class HttpProvider:
         if reply.status not in model.good:
             raise self._refused(call, reply)
         if call.poll is not None:
-            followed = self._polls.followed(claim, call, call.poll, reply, scope, headers)
-            reply = await followed
+            work = Work(claim, call, call.poll, scope, headers)
+            reply = await self._polls.followed(work, reply)
         return await self._answers.reply_of(claim, call, reply)
 
     def _refused(self, call: HttpCall, reply: HttpReply) -> GenqError:
         failure = self._answers.refused(reply, call)
+        if reply.status in _GOOD:
+            return self._calls.bad_answer(f"with HTTP {reply.status}, which is not expected")
         if reply.status in call.busy:
             return ModelRateLimitedError(
-                f"model server {self._calls.server.name} has no free place: the job waits until "
-                "it has",
+                f"model server {self._calls.server.name} has no free place: the job waits "
+                "until it has",
                 retry_after=retry_after(reply.headers, now=self._clock.now()),
             )
         return failure

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import Enum
 from http import HTTPStatus
-from math import isfinite
 from typing import Final
 
 import structlog
@@ -26,9 +27,35 @@ _CANCEL_SECONDS: Final = 2.0
 _LONGEST_PAUSE: Final = 60.0
 _LONGEST_ID: Final = 512
 _STEPS: Final = 100
+_GOOD: Final = range(200, 300)
 _GONE: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 
 log: Final = structlog.get_logger()
+
+
+class _State(Enum):
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a call began.
+
+    Attributes:
+        claim: The attempt.
+        call: The call that began it.
+        poll: How it is followed.
+        scope: What placeholders mean.
+        headers: Of every call.
+    """
+
+    claim: Claim
+    call: HttpCall
+    poll: HttpPoll
+    scope: Scope
+    headers: Mapping[str, str]
 
 
 class HttpPolls:
@@ -48,149 +75,123 @@ class HttpPolls:
         self._news = news
         self._cancels: set[asyncio.Task[None]] = set()
 
-    async def followed(
-        self,
-        claim: Claim,
-        call: HttpCall,
-        poll: HttpPoll,
-        first: HttpReply,
-        scope: Scope,
-        headers: Mapping[str, str],
-    ) -> HttpReply:
+    async def followed(self, work: Work, first: HttpReply) -> HttpReply:
         """Return the answer that holds what was made.
 
         Args:
-            claim: The attempt.
-            call: The call that began it.
-            poll: How it is followed.
-            first: The answer to that call.
-            scope: What placeholders mean.
-            headers: Of every call.
+            work: What is followed.
+            first: The answer to the call that began it.
 
         Raises:
             GenqError: The work failed, or nobody can tell any more what became of it.
         """
-        document = await self._answers.document(first, call)
-        name = self._name_in(document, poll)
-        work = _Work({**scope, ID: name}, headers)
-        reply, ended = first, False
+        document = await self._answers.document(first)
+        name = self._name_in(document, first, work)
+        work = replace(work, scope={**work.scope, ID: name})
+        reply, state = first, self._state(document, first, work, began=True)
         try:
-            while not (ended := self._ended(document, call, poll, began=reply is first)):
-                self._tell(claim, document, poll)
-                reply = await self._asked(claim, poll, work)
-                document = await self._answers.document(reply, call)
-            if poll.result is None:
-                return reply
-            path = filled_path(poll.result, work.scope)
-            reply = await self._calls.ask("GET", path, claim, headers=headers)
-            if reply.status != HTTPStatus.OK:
-                raise self._answers.refused(reply, call)
-        except _Failed as failed:
-            raise self._answers.failed(failed.document, call) from None
+            while state is _State.RUNNING:
+                self._tell(document, work)
+                reply = await self._asked(work)
+                document = await self._answers.document(reply)
+                state = self._state(document, reply, work)
         except BaseException:
-            if not ended:
-                self._give_up(poll, work)
+            self._give_up(work)
             raise
-        return reply
+        if state is _State.FAILED:
+            raise self._answers.failed(document, work.call)
+        return reply if work.poll.result is None else await self._result(work, work.poll.result)
 
     async def close(self) -> None:
         """Wait for what tells the server that nobody waits any more."""
         await asyncio.gather(*self._cancels)
 
-    def _name_in(self, document: JsonValue, poll: HttpPoll) -> str | int:
-        name = at(document, poll.id)
+    def _name_in(self, document: JsonValue, first: HttpReply, work: Work) -> str | int:
+        name = at(document, work.poll.id)
         if isinstance(name, int) and not isinstance(name, bool):
             return name
-        if isinstance(name, str) and 0 < len(name) <= _LONGEST_ID and name.strip("."):
+        if isinstance(name, str) and len(name) <= _LONGEST_ID and name.strip("."):
             return name
+        self._answers.hold_sound(document, first, work.call)
         raise self._calls.bad_answer("that does not say what the work is called")
 
-    def _ended(
-        self, document: JsonValue, call: HttpCall, poll: HttpPoll, *, began: bool
-    ) -> bool:
-        del call
+    def _state(
+        self, document: JsonValue, reply: HttpReply, work: Work, *, began: bool = False
+    ) -> _State:
+        poll = work.poll
         status = at(document, poll.status)
         if status is None and not began:
+            self._answers.hold_sound(document, reply, work.call)
             raise self._calls.bad_answer("that does not say how the work is")
         word = _word(status)
         if word in poll.failed:
-            raise _Failed(document)
-        return word in poll.done
+            return _State.FAILED
+        return _State.DONE if word in poll.done else _State.RUNNING
 
-    async def _asked(self, claim: Claim, poll: HttpPoll, work: "_Work") -> HttpReply:
+    async def _asked(self, work: Work) -> HttpReply:
         """Return the next answer that says how the work is."""
-        missed = 0
-        pause = poll.interval
+        missed, pause = 0, work.poll.interval
         while True:
             await asyncio.sleep(pause)
             try:
-                return await self._ask(claim, poll, work)
+                reply = await self._ask(work)
             except GenqError as error:
                 missed += 1
                 if not error.retryable or missed >= _MISSED:
                     raise
                 asked = error.retry_after.total_seconds() if error.retry_after else 0.0
-                pause = max(poll.interval, min(asked, _LONGEST_PAUSE))
+                pause = max(work.poll.interval, min(asked, _LONGEST_PAUSE))
+            else:
+                return self._known(reply)
 
-    async def _ask(self, claim: Claim, poll: HttpPoll, work: "_Work") -> HttpReply:
+    async def _ask(self, work: Work) -> HttpReply:
+        poll = work.poll
+        path = filled_path(poll.path, work.scope)
         reply = await self._calls.ask(
-            poll.method,
-            filled_path(poll.path, work.scope),
-            claim,
-            headers=work.headers,
-            seconds=_ASK_SECONDS,
+            poll.method, path, work.claim, headers=work.headers, seconds=_ASK_SECONDS
         )
-        if reply.status in _GONE:
-            raise _Lost(
-                f"model server {self._calls.server.name} has lost the work: submit the job "
-                "again later"
-            )
-        if reply.status not in range(200, 300):
-            raise self._calls.refused(reply)
+        if reply.status not in _GOOD and reply.status not in _GONE:
+            raise self._answers.refused(reply, work.call)
         return reply
 
-    def _tell(self, claim: Claim, document: JsonValue, poll: HttpPoll) -> None:
-        told = at(document, poll.progress)
+    def _known(self, reply: HttpReply) -> HttpReply:
+        if reply.status in _GONE:
+            raise ModelUnavailableError(
+                f"model server {self._calls.server.name} does not know the work any more: "
+                "submit the job again later"
+            )
+        return reply
+
+    async def _result(self, work: Work, path: str) -> HttpReply:
+        path = filled_path(path, work.scope)
+        reply = await self._calls.ask("GET", path, work.claim, headers=work.headers)
+        if reply.status not in _GOOD:
+            raise self._answers.refused(reply, work.call)
+        return reply
+
+    def _tell(self, document: JsonValue, work: Work) -> None:
+        told = at(document, work.poll.progress)
         if self._news is None or isinstance(told, bool) or not isinstance(told, int | float):
             return
-        share = told / poll.progress_of
-        if isfinite(share):
-            step = round(min(max(share, 0.0), 1.0) * _STEPS)
-            self._news.progressed(claim, step=step, steps=_STEPS)
+        share = min(max(told / work.poll.progress_of, 0.0), 1.0)
+        self._news.progressed(work.claim, step=round(share * _STEPS), steps=_STEPS)
 
-    def _give_up(self, poll: HttpPoll, work: "_Work") -> None:
-        if poll.cancel is None:
+    def _give_up(self, work: Work) -> None:
+        if work.poll.cancel is None:
             return
-        task = asyncio.create_task(self._cancel(poll, filled_path(poll.cancel, work.scope), work))
+        task = asyncio.create_task(self._cancel(work, work.poll.cancel))
         self._cancels.add(task)
         task.add_done_callback(self._cancels.discard)
 
-    async def _cancel(self, poll: HttpPoll, path: str, work: "_Work") -> None:
+    async def _cancel(self, work: Work, path: str) -> None:
+        method, path = work.poll.cancel_method, filled_path(path, work.scope)
         try:
             await self._calls.ask(
-                poll.cancel_method, path, None, headers=work.headers, seconds=_CANCEL_SECONDS
+                method, path, work.claim, headers=work.headers, seconds=_CANCEL_SECONDS
             )
         except GenqError:
             # It is gone, and the work with it.
             log.info("http_cancel_failed", server=self._calls.server.name)
-
-
-class _Work:
-    """What all questions about one piece of work have in common."""
-
-    def __init__(self, scope: Scope, headers: Mapping[str, str]) -> None:
-        self.scope = scope
-        self.headers = headers
-
-
-class _Failed(Exception):
-    def __init__(self, document: JsonValue) -> None:
-        super().__init__()
-        self.document = document
-
-
-class _Lost(ModelUnavailableError):
-    """To ask once more would not help."""
 
 
 def _word(status: JsonValue) -> str:

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 from urllib.parse import quote
@@ -64,9 +64,8 @@ def carried_by(call: HttpCall) -> Carried:
     names = {place.name for place in places}
     if names & _MEMBERS_OF_SIZE:
         names.add("size")
-    extras = [place.steps[0] if place.steps else None for place in places if place.name == EXTRA]
-    indices = [place.steps[0] if place.steps else None for place in places
-               if place.name == "images"]
+    extras = _heads(places, EXTRA)
+    indices = _heads(places, "images")
     numbers = [index for index in indices if isinstance(index, int)]
     every = len(numbers) < len(indices) or any(number < 0 for number in numbers)
     return Carried(
@@ -74,6 +73,11 @@ def carried_by(call: HttpCall) -> Carried:
         None if None in extras else frozenset(str(name) for name in extras),
         None if every else max(numbers, default=-1) + 1,
     )
+
+
+def _heads(places: Sequence[Place], name: str) -> list[str | int | None]:
+    """Return the first step of each place of a parameter; ``None``: the whole of it."""
+    return [place.steps[0] if place.steps else None for place in places if place.name == name]
 
 
 def request_of(claim: Claim, call: HttpCall, carried: Carried) -> HttpRequest:

@@ -20,6 +20,7 @@ from schemas.model_catalog import OWN_SERVER, ModelServer, Protocol
 from worker.progress import LiveNews
 from worker.providers.answer_limit import AnswerLimit
 from worker.providers.cog_api import CogProvider
+from worker.providers.comfy_api import open_comfy
 from worker.providers.downloads import PictureDownloads
 from worker.providers.entry_points import open_installed
 from worker.providers.http_api import open_http
@@ -88,6 +89,8 @@ def _opened(server: ModelServer, parts: ProviderParts, closed: Closed | None) ->
             return _openai(server, parts, closed)
         case Protocol.COG:
             return _cog(server, parts)
+        case Protocol.COMFYUI:
+            return open_comfy(server, parts)
         case Protocol.HTTP:
             return open_http(server, parts)
         case _:

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from http import HTTPStatus
 from typing import Any, Final
 
 import aiohttp
@@ -23,10 +22,11 @@ NO_KEY: Final = "none"
 _AUTHORIZATION: Final = "Authorization"
 # Of an answer that refuses: enough to tell why.
 _MOST_OF_REFUSAL: Final = 65_536
+_LOGGED_BYTES: Final = 4_000
 _LOGGED_CHARACTERS: Final = 1_000
 _GOOD: Final = range(200, 300)
 
-log: Final = structlog.get_logger()
+_log: Final = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +117,7 @@ class PlainCalls:
                     body = b"".join([piece async for piece in self.pieces(response)])
                 else:
                     body = await response.content.read(_MOST_OF_REFUSAL)
-                return HttpReply(
-                    response.status, response.headers, response.content_type, body
-                )
+                return HttpReply(response.status, response.headers, response.content_type, body)
         except MODEL_FAILURES as error:
             raise self.failure(error) from error
 
@@ -151,17 +149,22 @@ class PlainCalls:
     def refused(self, reply: HttpReply, refusal: Refusal | None = None) -> GenqError:
         """Return the taxonomy's form of an answer that is not good, and log what it says."""
         said = refusal or Refusal()
+        self.log(reply, said)
+        return status_failure(
+            reply.status, said, reply.headers, server=self.server.name, now=self.now()
+        )
+
+    def log(self, reply: HttpReply, refusal: Refusal) -> None:
+        """Log that a call was refused, and why."""
         # "text" is masked like every prompt, because a server may quote the prompt in it.
-        log.warning(
+        text = refusal.text or reply.body[:_LOGGED_BYTES].decode(errors="replace")
+        key = self.server.api_key.get_secret_value()
+        _log.warning(
             "model_server_refused",
             server=self.server.name,
             status=reply.status,
-            codes=said.codes,
-            text=(said.text or reply.body.decode(errors="replace"))[:_LOGGED_CHARACTERS],
-        )
-        status = reply.status if reply.status not in _GOOD else HTTPStatus.BAD_GATEWAY
-        return status_failure(
-            status, said, reply.headers, server=self.server.name, now=self.now()
+            codes=refusal.codes,
+            text=(text.replace(key, "***") if key != NO_KEY else text)[:_LOGGED_CHARACTERS],
         )
 
     def bad_answer(self, what: str) -> ModelBadAnswerError:

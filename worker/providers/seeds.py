@@ -9,7 +9,7 @@ Of models of which neither holds no seed is recorded.
 import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Final, cast
 from uuid import UUID
 
 from schemas.claim import Claim
@@ -62,11 +62,11 @@ def keeping_seeds(server: ModelServer, provider: Provider) -> Provider:
     return SeedKeeper(provider, seeded)
 
 
-def told_seed(*answers: Mapping[str, object] | object) -> int | None:
+def told_seed(*answers: object) -> int | None:
     """Return the seed in what a server answered: the first ``seed`` that is a whole number."""
     for answer in answers:
         if isinstance(answer, Mapping):
-            seed = answer.get(SEED)
+            seed = cast("Mapping[str, object]", answer).get(SEED)
             if isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0:
                 return seed
     return None

@@ -40,9 +40,7 @@ class Vectors:
         self._bad_answer = bad_answer
         self._most = most
 
-    async def kept(
-        self, items: Sequence[EmbeddingItem], claim: Claim
-    ) -> dict[str, JsonValue]:
+    async def kept(self, items: Sequence[EmbeddingItem], claim: Claim) -> dict[str, JsonValue]:
         """Return ``embeddings`` and their ``dimensions``.
 
         Args:

@@ -9,11 +9,12 @@ from typing import Final
 
 import structlog
 
+from infra.clock import SystemClock
 from infra.telemetry.metrics import FALLBACKS
 from schemas.claim import Claim
 from schemas.errors import GenqError, InternalError, ModelRefusedError
 from schemas.model_catalog import ModelServer, Offer
-from schemas.queue_errors import ModelBusyError
+from schemas.queue_errors import IdenticalJobRunsError, ModelBusyError
 from schemas.routes import Failing
 from worker.call_counts import CANCELLED, OK, CallCounts
 from worker.gate import Gate
@@ -22,6 +23,7 @@ from worker.pipeline.fallback import another_server_may, failing_of
 from worker.pipeline.job_run import JobRun, ServedBy
 from worker.pipeline.server_load import ServerLoad
 from worker.providers.provider import Providers, Reply
+from worker.recent_calls import RecentCalls
 from worker.spans import call_span, tell_usage
 
 log = structlog.get_logger()
@@ -47,13 +49,19 @@ class Generate:
     name = "generate"
 
     def __init__(
-        self, providers: Providers, load: ServerLoad, gate: Gate, choice: Choice
+        self,
+        providers: Providers,
+        load: ServerLoad,
+        gate: Gate,
+        choice: Choice,
+        recent: RecentCalls | None = None,
     ) -> None:
         self._providers = providers
         self._load = load
         self._gate = gate
         self._choice = choice
         self._counts = CallCounts()
+        self._recent = RecentCalls(SystemClock()) if recent is None else recent
 
     async def __call__(self, run: JobRun) -> JobRun:
         """Return ``run`` with ``output`` and ``served_by``. Waiting is part of its time.
@@ -65,43 +73,67 @@ class Generate:
             GenqError: The first failure that another attempt could mend, else the first;
                 ``retry_after`` is when the first of the servers takes calls again.
         """
-        failures: list[_Failure] = []
-        told = run.claim.input if run.told is None else run.told
-        left = {offer.model: offer for offer in run.offers}
-        offer = next(iter(run.offers), None)
-        while offer is not None:
-            del left[offer.model]
-            claim = replace(run.claim, model=offer.model, input=told)
-            untried = list(offer.servers)
-            lot = self._choice.lot(untried, claim)
-            while untried:
-                server = await self._take(untried, claim, lot)
-                if server is None:
-                    break
-                untried.remove(server)
-                if failures:
-                    _note(failures[-1], claim.model, server)
-                try:
-                    output = await self._call(server, claim)
-                except GenqError as error:
-                    failing = failing_of(error)
-                    if failing is None and claim.model == run.claim.model:
-                        raise
-                    reopening = max(self._gate.wait(server), error.retry_after or _NOW)
-                    failures.append(_Failure(server.name, error, reopening))
-                    if isinstance(error, ModelRefusedError):
-                        # What one model refuses is not carried to another.
-                        raise _deciding(failures, claim.model) from None
-                    if not another_server_may(failing):
-                        break
-                else:
-                    return _served(run, output, ServedBy(claim.model, server.name))
-                finally:
-                    self._load.leave(server)
-            offer = _next_offer(run, failures, left)
+        if run.output is not None:
+            # It was made before.
+            return run
         if not run.offers:
             raise InternalError("the job was not routed before its model was called")
+        failures: list[_Failure] = []
+        left = {offer.model: offer for offer in run.offers}
+        offer: Offer | None = run.offers[0]
+        while offer is not None:
+            del left[offer.model]
+            done = await self._ask(run, offer, failures)
+            if done is not None:
+                return done
+            offer = _next_offer(run, failures, left)
         raise _deciding(failures, run.claim.model)
+
+    async def _ask(self, run: JobRun, offer: Offer, failures: list[_Failure]) -> JobRun | None:
+        """Ask a model's servers, each once; ``None`` if none gave it, ``failures`` says why."""
+        told = run.claim.input if run.told is None else run.told
+        claim = replace(run.claim, model=offer.model, input=told)
+        untried = list(offer.servers)
+        lot = self._choice.lot(untried, claim)
+        while untried and (server := await self._take(untried, claim, lot)) is not None:
+            untried.remove(server)
+            if failures:
+                _note(failures[-1], claim.model, server)
+            try:
+                if run.flight is not None:
+                    await run.flight.begin()
+                output, seconds = await self._call(server, claim)
+            except IdenticalJobRunsError:
+                raise
+            except GenqError as error:
+                self._failed(run, server, error, failures, own=claim.model == run.claim.model)
+                if not another_server_may(failing_of(error)):
+                    return None
+            else:
+                if run.flight is not None:
+                    run.flight.reply = output
+                return _served(run, output, ServedBy(claim.model, server.name, seconds))
+            finally:
+                self._load.leave(server)
+        return None
+
+    def _failed(
+        self,
+        run: JobRun,
+        server: ModelServer,
+        error: GenqError,
+        failures: list[_Failure],
+        *,
+        own: bool,
+    ) -> None:
+        """Note a failure, and end the attempt if nobody else could do better."""
+        if own and failing_of(error) is None:
+            raise error
+        reopening = max(self._gate.wait(server), error.retry_after or _NOW)
+        failures.append(_Failure(server.name, error, reopening))
+        if isinstance(error, ModelRefusedError):
+            # What one model refuses is not carried to another.
+            raise _deciding(failures, run.claim.model)
 
     def _permitted(self, servers: Sequence[ModelServer], claim: Claim) -> list[ModelServer]:
         """Return those that may be given the call at this moment: routes change."""
@@ -165,6 +197,7 @@ class Generate:
                 tell_usage(span, claim, output.usage)
         except GenqError as error:
             counts.ended(error.code)
+            self._recent.ended(server.name, claim.model, now() - begun, error.code)
             self._gate.refused(server, error)
             raise
         except asyncio.CancelledError:
@@ -173,6 +206,7 @@ class Generate:
             raise
         counts.ended(OK)
         seconds = now() - begun
+        self._recent.ended(server.name, claim.model, seconds)
         counts.used(claim, output.usage, output.pixels)
         self._gate.answered(server)
         self._choice.took(server, claim, seconds)

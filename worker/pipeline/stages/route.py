@@ -72,7 +72,7 @@ class Route:
 def _ordered(
     model: str, found: Mapping[str, _Found], stand_ins: Mapping[Failing, Sequence[str]]
 ) -> list[str]:
-    """Return the models that can be called; where the own one cannot, who stands in is first."""
+    """Return the models that can be called, the own one or who stands in for it first."""
     able = [name for name, one in found.items() if one.servers]
     own = found[model]
     if own.servers:
@@ -83,22 +83,20 @@ def _ordered(
     return [first, *(name for name in able if name != first)]
 
 
-def _able(
-    routes: Routes, model: str, claim: Claim, needed: Callable[[], Needs]
-) -> _Found:
+def _able(routes: Routes, model: str, claim: Claim, needed: Callable[[], Needs]) -> _Found:
     """Return the servers of a model that may be given the job, now."""
     members = routes.members(model, claim.kind)
     permitted = [member for member in members if permits(member, claim.requires)]
     if not permitted:
         return _Found(refusal=_no_permitted(model, claim))
-    able, missing = permitted, None
+    able = permitted
     if routes.of(model).picky:
-        able, missing, failing = _capable(permitted, needed())
+        able, lacking, failing = _capable(permitted, needed())
         if not able:
-            return _Found(refusal=_no_capable(model, missing), failing=failing)
-    taking = tuple(member.server for member in able if member.takes)
-    if taking:
-        return _Found(taking)
+            return _Found(refusal=_no_capable(model, lacking), failing=failing)
+    if any(member.takes for member in able):
+        # With the others, too: they may take calls again while the job waits for a place.
+        return _Found(tuple(member.server for member in able))
     return _Found(
         refusal=ModelBusyError(
             f"every model server that may take this job of {model} is switched off or drains: "
@@ -110,9 +108,10 @@ def _able(
 
 def _capable(
     members: Sequence[Member], needs: Needs
-) -> tuple[list[Member], str | None, Failing]:
+) -> tuple[list[Member], Sequence[str], Failing]:
+    """Return who can do the job, what the others lack, and as what it counts if nobody can."""
     able: list[Member] = []
-    missing: str | None = None
+    lacking: list[str] = []
     failing = Failing.SERVER_ERROR
     for member in members:
         lacks = needs.missing(member.can)
@@ -121,8 +120,9 @@ def _capable(
             failing = Failing.CONTEXT_TOO_LONG
         if lacks is None:
             able.append(member)
-        missing = missing or lacks
-    return able, missing, failing
+        elif lacks not in lacking:
+            lacking.append(lacks)
+    return able, lacking, failing
 
 
 def _no_permitted(model: str, claim: Claim) -> GenqError:
@@ -133,10 +133,10 @@ def _no_permitted(model: str, claim: Claim) -> GenqError:
     )
 
 
-def _no_capable(model: str, missing: str | None) -> GenqError:
+def _no_capable(model: str, lacking: Sequence[str]) -> GenqError:
     return NoCapableServerError(
-        f"no model server of {model} can do what the job asks for: {missing}; ask for less, or "
-        "name another model"
+        f"no model server of {model} can do what the job asks for ({'; '.join(lacking)}): "
+        "ask for less, or name another model"
     )
 
 

@@ -20,6 +20,7 @@ from schemas.errors import (
 )
 from schemas.generation import Kind, Usage
 from schemas.model_catalog import ModelServer, ModelSpec, Offer
+from schemas.routes import settled_routes
 from tests.fixtures.claims import chat_claim, image_claim
 from tests.fixtures.fakes import MovedGate
 from worker.pipeline.choice import Choice
@@ -210,7 +211,7 @@ def test_no_more_calls_run_than_a_server_takes_and_the_others_wait() -> None:
         load = ServerLoad([only])
         provider = PlannedProvider(PICTURES)
         gate = MovedGate("a")
-        choice = Choice(load, ServerTimes(gate.clock))
+        choice = Choice(load, ServerTimes(gate.clock), settled_routes([only]))
         generate = Generate(Providers({"a": provider}), load, gate, choice)
         run = JobRun(image_claim(), offers=(Offer("sim-image-1", (only,)),))
         runs = [asyncio.create_task(generate(run)) for _ in range(5)]
@@ -229,7 +230,8 @@ def test_no_more_calls_run_than_a_server_takes_and_the_others_wait() -> None:
 
 def test_a_call_without_a_route_is_a_fault_of_genq() -> None:
     gate, load = MovedGate(), ServerLoad([])
-    generate = Generate(Providers({}), load, gate, Choice(load, ServerTimes(gate.clock)))
+    choice = Choice(load, ServerTimes(gate.clock), settled_routes([]))
+    generate = Generate(Providers({}), load, gate, choice)
 
     with pytest.raises(InternalError):
         asyncio.run(generate(JobRun(image_claim())))

@@ -1,0 +1,86 @@
+"""What the ends of attempts write of flights: who asked for others, and who waits for whom."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from infra.postgres.cache import CacheKey
+from infra.postgres.flights import Landing, Wait, land, wait
+from schemas.claim import Claim, Pointer
+from schemas.queue_errors import IdenticalJobRunsError
+from worker.pipeline.job_run import JobRun
+from worker.pipeline.outcome import Decision, Retry, Succeed
+
+
+class Ended(Protocol):
+    """The end of an attempt, of whichever kind."""
+
+    @property
+    def claim(self) -> Claim:
+        """The attempt."""
+        ...
+
+
+class AttemptFlights:
+    """Remembers what is owed with ends that are about to be written; most owe nothing."""
+
+    def __init__(self) -> None:
+        self._landings: dict[Pointer, Landing] = {}
+        self._waits: dict[Pointer, Wait] = {}
+
+    def expect(self, run: JobRun, decision: Decision) -> None:
+        """Take note of an end before it is written."""
+        claim, flight = run.claim, run.flight
+        if flight is not None:
+            made = isinstance(decision, Succeed)
+            self._landings[_pointer(claim)] = flight.landing(
+                made=made,
+                bytes_made=_size(run) if made else 0,
+                stand_in=run.served_by is not None and run.served_by.model != claim.model,
+            )
+        error = decision.error if isinstance(decision, Retry) else None
+        if isinstance(error, IdenticalJobRunsError):
+            key = CacheKey(*error.key)
+            self._waits[_pointer(claim)] = Wait(key, claim.job_id, claim.fence)
+
+    def written(self, run: JobRun, decision: Decision) -> None:
+        """Take note that an end was tried to be written: who waits here looks for himself."""
+        pointer = _pointer(run.claim)
+        self._landings.pop(pointer, None)
+        self._waits.pop(pointer, None)
+        if run.flight is not None:
+            run.flight.landed(made=isinstance(decision, Succeed))
+
+    def lands(self, ends: Sequence[Ended]) -> bool:
+        """Return whether one of the ends ends a flight: it is part of a transaction then."""
+        return bool(self._landings) and any(_pointer(e.claim) in self._landings for e in ends)
+
+    async def write(self, connection: AsyncConnection, ended: Sequence[Ended]) -> bool:
+        """Write what is owed with ends that this transaction wrote.
+
+        Returns:
+            Whether jobs may go on that waited.
+        """
+        if not self._landings and not self._waits:
+            return False
+        pointers = [_pointer(end.claim) for end in ended]
+        await wait(connection, [self._waits[one] for one in pointers if one in self._waits])
+        landings = [self._landings[one] for one in pointers if one in self._landings]
+        return await land(connection, landings)
+
+
+def _pointer(claim: Claim) -> Pointer:
+    return Pointer(claim.job_id, claim.fence)
+
+
+def _size(run: JobRun) -> int:
+    output = run.output
+    if output is None:
+        return 0
+    texts = len(output.text or "") + _numbers(output.details.get("embeddings"))
+    return sum(artifact.bytes for artifact in run.artifacts) + texts
+
+
+def _numbers(vectors: object) -> int:
+    return sum(len(str(one)) for one in vectors) if isinstance(vectors, list) else 0  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - JSON
