@@ -11,6 +11,7 @@ from genq.appeals import AsyncAppeals
 from genq.async_jobs import AsyncJobs
 from genq.async_transport import AsyncTransport
 from genq.batches import AsyncBatches
+from genq.cache import AsyncCache
 from genq.cli.profile import connection
 from genq.dead_letters import AsyncDeadLetters
 from genq.estimates import Estimate, estimate_job
@@ -29,6 +30,7 @@ from genq.schedules import AsyncSchedules
 from genq.sse import SentEvent
 from genq.stored_files import AsyncFiles
 from genq.target import DEFAULT_TIMEOUT, target_at
+from genq.usage import Day, Usage, read_usage
 from genq.verification import Verification, verifying
 from genq.webhooks import AsyncWebhooks
 
@@ -67,6 +69,7 @@ class AsyncGenq:
         self._transport = transport
         self.appeals = AsyncAppeals(transport)
         self.batches = AsyncBatches(transport)
+        self.cache = AsyncCache(transport)
         self.jobs = AsyncJobs(transport)
         self.dead_letters = AsyncDeadLetters(transport)
         self.files = AsyncFiles(transport)
@@ -101,6 +104,22 @@ class AsyncGenq:
     ) -> Estimate:
         """Return what would become of a job: its price, its place, the verdict."""
         asked = estimate_job({"kind": kind, "input": input, **options})
+        return await self._transport.run(asked)
+
+    async def usage(
+        self,
+        since: Day | None = None,
+        until: Day | None = None,
+        *,
+        interval: str = "day",
+        by: Sequence[str] = (),
+        tenant: str | None = None,
+        everybody: bool = False,
+    ) -> Usage:
+        """Return what was used and charged; see ``Genq.usage``."""
+        asked = read_usage(
+            since, until, interval=interval, by=by, tenant=tenant, operator=everybody
+        )
         return await self._transport.run(asked)
 
     async def verify(

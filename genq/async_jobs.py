@@ -46,6 +46,7 @@ class AsyncJobs(AsyncManyJobs, AsyncDerivedJobs):
         deadline: When | None = None,
         unique: str | Mapping[str, object] | None = None,
         prompt_flags: bool | None = None,
+        cache: str | None = None,
         idempotency_key: str | None = None,
         wait: float | None = None,
         **request: Unpack[RequestOptions],
@@ -67,6 +68,7 @@ class AsyncJobs(AsyncManyJobs, AsyncDerivedJobs):
             "deadline": deadline,
             "unique": unique,
             "prompt_flags": prompt_flags,
+            "cache": cache,
         }
         asked = exchanges.create_job(body, idempotency_key=idempotency_key, wait=wait)
         return await self._transport.run(asked, request)
@@ -133,6 +135,29 @@ class AsyncJobs(AsyncManyJobs, AsyncDerivedJobs):
     async def artifact(self, job_id: str, index: int) -> bytes:
         """Return the bytes of output number ``index``, counted from 0."""
         return await self._transport.run(exchanges.get_artifact(job_id, index))
+
+    async def manifest(self, job_id: str) -> bytes:
+        """Return what was asked, made, how and at which price: see ``Jobs.manifest``."""
+        return await self._transport.run(exchanges.get_manifest(job_id))
+
+    async def grid(
+        self,
+        job_id: str,
+        *,
+        labels: bool = False,
+        width: int | None = None,
+        format: str | None = None,  # noqa: A002 - the parameter's name in the API
+    ) -> bytes:
+        """Return 2 to 16 pictures of a job on one sheet.
+
+        Args:
+            job_id: The job.
+            labels: Number them, from 1; an output's index is one less.
+            width: The most pixels across.
+            format: ``png``, ``jpeg`` or ``webp``.
+        """
+        query = {"labels": "true" if labels else None, "width": width, "format": format}
+        return await self._transport.run(exchanges.get_grid(job_id, query))
 
     async def preview(self, job_id: str) -> bytes | None:
         """Return a small picture of what a running job has so far, if there is one."""

@@ -9,6 +9,7 @@ from typing import Self, Unpack
 from genq import exchanges
 from genq.appeals import Appeals
 from genq.batches import Batches
+from genq.cache import Cache
 from genq.cli.profile import connection
 from genq.dead_letters import DeadLetters
 from genq.estimates import Estimate, estimate_job
@@ -28,6 +29,7 @@ from genq.schedules import Schedules
 from genq.stored_files import Files
 from genq.target import DEFAULT_TIMEOUT, target_at
 from genq.transport import Transport
+from genq.usage import Day, Usage, read_usage
 from genq.verification import Verification, verifying
 from genq.webhooks import Webhooks
 
@@ -80,6 +82,7 @@ class Genq:
         self._transport = transport
         self.appeals = Appeals(transport)
         self.batches = Batches(transport)
+        self.cache = Cache(transport)
         self.jobs = Jobs(transport)
         self.dead_letters = DeadLetters(transport)
         self.files = Files(transport)
@@ -142,6 +145,32 @@ class Genq:
             options: ``model=…``, ``lane="turbo"``… as of ``jobs.create``.
         """
         asked = estimate_job({"kind": kind, "input": input, **options})
+        return self._transport.run(asked)
+
+    def usage(
+        self,
+        since: Day | None = None,
+        until: Day | None = None,
+        *,
+        interval: str = "day",
+        by: Sequence[str] = (),
+        tenant: str | None = None,
+        everybody: bool = False,
+    ) -> Usage:
+        """Return what was used and charged.
+
+        Args:
+            since: From the hour of this instant, or this day of UTC; else this month.
+            until: Up to the end of the hour before this instant, or this day; else up to now.
+            interval: ``hour``, ``day``, ``month`` or ``total``.
+            by: Of ``model``, ``asked_model``, ``kind``, ``lane``, ``end_user``, ``batch``,
+                ``cached``; for operators ``server`` and ``tenant`` too.
+            tenant: For operators: of this tenant.
+            everybody: For operators: of all tenants.
+        """
+        asked = read_usage(
+            since, until, interval=interval, by=by, tenant=tenant, operator=everybody
+        )
         return self._transport.run(asked)
 
     def verify(

@@ -2,6 +2,8 @@
 
 import json
 
+from genq.cache_decoding import read_job_cache
+from genq.cost_decoding import read_job_cost, read_job_usage
 from genq.errors import UnexpectedAnswerError
 from genq.json_fields import Fields
 from genq.models import (
@@ -20,7 +22,7 @@ from genq.models import (
     Urls,
 )
 from genq.safety_decoding import read_safety
-from genq.tree_models import read_lineage
+from genq.tree_decoding import read_lineage
 
 
 def read_job(found: object) -> Job:
@@ -48,12 +50,15 @@ def read_job(found: object) -> Job:
         output=_output(fields.part("output")),
         error=_error(fields.part("error")),
         attempts=fields.maybe_number("attempts") or 0,
+        usage=read_job_usage(fields.part("usage")),
+        cost=read_job_cost(fields.part("cost")),
         metadata={name: str(value) for name, value in fields.mapping("metadata").items()},
         tags=fields.texts("tags"),
         end_user=fields.maybe_text("end_user"),
         retry_of=fields.maybe_text("retry_of"),
         prompt_as_typed=fields.maybe_text("prompt_as_typed"),
         lineage=read_lineage(fields.part("lineage")),
+        cache=read_job_cache(fields.part("cache")),
         safety=read_safety(fields.part("safety")),
         content=fields.maybe_text("content") or "kept",
         urls=_urls(fields.part("urls")),
@@ -190,6 +195,8 @@ def _output(fields: Fields | None) -> Output | None:
         fields.maybe_text("text"),
         texts=fields.texts("texts"),
         embeddings=fields.texts("embeddings"),
+        seed=fields.maybe_number("seed"),
+        upscaled_by=fields.maybe_text("upscaled_by"),
     )
 
 
@@ -209,7 +216,7 @@ def _error(fields: Fields | None) -> JobError | None:
 def _urls(fields: Fields | None) -> Urls:
     if fields is None:
         return Urls()
-    names = ("get", "cancel", "events")
+    names = ("get", "cancel", "events", "manifest")
     return Urls(*(fields.maybe_text(name) for name in names))
 
 

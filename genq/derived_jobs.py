@@ -11,7 +11,8 @@ from genq.job_requests import When, body_of
 from genq.models import Job
 from genq.pages import AsyncPages, Found, Page
 from genq.transport import Transport
-from genq.tree_models import TreeJob, read_tree
+from genq.tree_decoding import read_tree
+from genq.tree_models import TreeJob
 
 
 class ActionOptions(TypedDict, total=False):

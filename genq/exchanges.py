@@ -116,6 +116,17 @@ def get_artifact(job_id: str, index: int) -> Exchange[bytes]:
     return good(answer).body
 
 
+def get_manifest(job_id: str) -> Exchange[bytes]:
+    """Read the manifest of a job that has ended, byte for byte."""
+    return good((yield Call("GET", f"{job_path(job_id)}/manifest.json"))).body
+
+
+def get_grid(job_id: str, query: Mapping[str, object]) -> Exchange[bytes]:
+    """Read the outputs of a job on one sheet."""
+    answer = yield Call("GET", f"{job_path(job_id)}/grid", query=query_of(query))
+    return good(answer).body
+
+
 def get_preview(job_id: str) -> Exchange[bytes | None]:
     """Read the latest picture of a running job's state, if there is one."""
     answer = yield Call("GET", f"{job_path(job_id)}/preview")

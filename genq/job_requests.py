@@ -26,6 +26,7 @@ class JobOptions(TypedDict, total=False):
     deadline: When | None
     unique: str | Mapping[str, object] | None
     prompt_flags: bool | None
+    cache: str | None
 
 
 class JobRequest(JobOptions, total=False):

@@ -44,6 +44,7 @@ class Jobs(ManyJobs, DerivedJobs):
         deadline: When | None = None,
         unique: str | Mapping[str, object] | None = None,
         prompt_flags: bool | None = None,
+        cache: str | None = None,
         idempotency_key: str | None = None,
         wait: float | None = None,
         **request: Unpack[RequestOptions],
@@ -69,6 +70,8 @@ class Jobs(ManyJobs, DerivedJobs):
                 "period", "on_conflict"}``.
             prompt_flags: The prompt may end in flags, such as ``--ar 16:9 --seed 7``; else it
                 is never changed.
+            cache: ``auto``; ``allow``: an earlier answer to the same will do in any case;
+                ``off``: none.
             idempotency_key: Twice the same key and body is one job. One is made if not given,
                 so that it can be sent again when the connection breaks on the way.
             wait: Let the server hold the request for up to so many seconds until the job ends.
@@ -97,6 +100,7 @@ class Jobs(ManyJobs, DerivedJobs):
             "deadline": deadline,
             "unique": unique,
             "prompt_flags": prompt_flags,
+            "cache": cache,
         }
         asked = exchanges.create_job(body, idempotency_key=idempotency_key, wait=wait)
         return self._transport.run(asked, request)
@@ -215,6 +219,33 @@ class Jobs(ManyJobs, DerivedJobs):
     def artifact(self, job_id: str, index: int) -> bytes:
         """Return the bytes of output number ``index``, counted from 0."""
         return self._transport.run(exchanges.get_artifact(job_id, index))
+
+    def manifest(self, job_id: str) -> bytes:
+        """Return what was asked, made, how and at which price: canonical JSON (RFC 8785).
+
+        Raises:
+            ConflictError: The job has not ended.
+        """
+        return self._transport.run(exchanges.get_manifest(job_id))
+
+    def grid(
+        self,
+        job_id: str,
+        *,
+        labels: bool = False,
+        width: int | None = None,
+        format: str | None = None,  # noqa: A002 - the parameter's name in the API
+    ) -> bytes:
+        """Return 2 to 16 pictures of a job on one sheet.
+
+        Args:
+            job_id: The job.
+            labels: Number them, from 1; an output's index is one less.
+            width: The most pixels across.
+            format: ``png``, ``jpeg`` or ``webp``.
+        """
+        query = {"labels": "true" if labels else None, "width": width, "format": format}
+        return self._transport.run(exchanges.get_grid(job_id, query))
 
     def preview(self, job_id: str) -> bytes | None:
         """Return a small picture of what a running job has so far, if there is one."""

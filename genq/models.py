@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from genq.cache_models import JobCache
+from genq.cost_models import JobCost, JobUsage
 from genq.errors import JobBlockedError, JobFailedError
 from genq.safety_models import Safety
 from genq.tree_models import Lineage
@@ -39,7 +41,8 @@ class Output:
     ``texts`` are all that it wrote, if there are several; ``text`` is the first of them. Each
     of ``embeddings`` is float32, lowest byte first, in base64; ``vectors`` are their numbers.
     Both are there where the one job is read, and not in lists. ``ai_generated`` is what the
-    server says of all of it: a model made it.
+    server says of all of it: a model made it. ``seed`` is the one that pictures were made with,
+    as far as it is known; ``upscaled_by`` is ``lanczos`` or the model that enlarged one.
     """
 
     artifacts: tuple[Artifact, ...] = ()
@@ -47,6 +50,8 @@ class Output:
     ai_generated: bool = True
     texts: tuple[str, ...] = ()
     embeddings: tuple[str, ...] = field(default=(), repr=False)
+    seed: int | None = None
+    upscaled_by: str | None = None
 
     @property
     def vectors(self) -> list[list[float]]:
@@ -73,6 +78,7 @@ class Urls:
     get: str | None = None
     cancel: str | None = None
     events: str | None = None
+    manifest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +126,15 @@ class Job:
     output: Output | None = None
     error: JobError | None = None
     attempts: int = 0
+    usage: JobUsage | None = None
+    cost: JobCost | None = None
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
     tags: tuple[str, ...] = ()
     end_user: str | None = None
     retry_of: str | None = None
     prompt_as_typed: str | None = None
     lineage: Lineage | None = None
+    cache: JobCache | None = None
     safety: Safety | None = None
     content: str = "kept"
     urls: Urls = field(default_factory=Urls)

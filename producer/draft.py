@@ -26,8 +26,8 @@ from producer.check_input import check_input
 from producer.input_rules import check_rules
 from producer.moderation import SubmitChecks
 from producer.permission import check_permitted
-from producer.required_tags import TagRules
 from producer.prompt_flags import read_flags, typed_prompt
+from producer.required_tags import TagRules
 from schemas.cache import CacheMode
 from schemas.cost import estimate, money
 from schemas.errors import FieldError, InputError, UnknownModelError
@@ -240,8 +240,9 @@ def _payload(
     if request.deadline is not None:
         # What waits for people gets the time back, unless its caller set an end to it.
         payload["own_deadline"] = True
-    if request.cache is not CacheMode.AUTO:
-        payload["cache"] = request.cache.value
+    cache = request.cache if tenant.cache else CacheMode.OFF
+    if cache is not CacheMode.AUTO:
+        payload["cache"] = cache.value
     if request.requires is not None and request.requires.tags:
         payload["requires"] = list(request.requires.tags)
     if request.channels:

@@ -104,7 +104,12 @@ class Grids:
             return await asyncio.to_thread(self._finished, sheet, job, wish, how, inputs)
 
     def _finished(
-        self, sheet: Sheet, job: JobRecord, wish: GridWish, how: Marking, inputs: list[Ingredient]
+        self,
+        sheet: Sheet,
+        job: JobRecord,
+        wish: GridWish,
+        how: Marking,
+        inputs: list[Ingredient],
     ) -> bytes:
         data = sheet.file(wish.output_format)
         if self._marker is None:

@@ -86,7 +86,7 @@ def edit_of(
         ContentErasedError: The job's prompt is gone, and no other one was given.
     """
     given = job.input if wanted.prompt is not None else input_of(job)
-    prompt = wanted.prompt or _without_ours(str(given.get("prompt", "")))
+    prompt = wanted.prompt or own_prompt(given)
     kept = _KEPT_BY_ITS_MODEL if model == job.model else _KEPT
     asked = {name: given[name] for name in kept if given.get(name) is not None}
     if wanted.n is not None:
@@ -95,8 +95,9 @@ def edit_of(
     return asked | {"prompt": f"{prompt}\n\n{words}" if words else prompt}
 
 
-def _without_ours(prompt: str) -> str:
-    """Return a prompt without what an earlier action said besides."""
+def own_prompt(given: Mapping[str, Any]) -> str:
+    """Return the prompt of an input, without what an earlier action said besides."""
+    prompt = str(given.get("prompt", ""))
     for words in _OURS:
         prompt = prompt.removesuffix(words)
     return prompt

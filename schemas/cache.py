@@ -7,7 +7,9 @@ answer will do. ``off``: the model is asked in any case, and nothing of it is ke
 """
 
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
 
 from schemas.shape import Shape
 
@@ -44,6 +46,7 @@ class CacheView(Shape):
     """The answer of ``GET /v1/cache``.
 
     Attributes:
+        enabled: New jobs of the tenant use earlier answers: it, and the installation, want it.
         entries: Answers that are used again while they last.
         bytes: Of the results that they stand for.
         hits: How often these entries were used.
@@ -54,6 +57,14 @@ class CacheView(Shape):
     entries: int
     bytes: int
     hits: int
+
+
+class CacheChange(Shape):
+    """The body of ``PATCH /v1/cache``: whether the tenant's jobs use earlier answers at all."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    enabled: Annotated[bool, Field(strict=True)]
 
 
 class CacheClearedView(Shape):

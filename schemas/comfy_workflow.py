@@ -100,12 +100,12 @@ def parse_graph(text: str | bytes) -> Graph:
     whole = isinstance(inner, dict) and "class_type" not in inner
     graph = cast("dict[str, Any]", inner if whole else table)
     for node, told in graph.items():
-        if not isinstance(told, dict) or not isinstance(
-            cast("dict[str, Any]", told).get("inputs"), dict
-        ):
-            raise ValueError(  # noqa: TRY004 - as above
-                f"has a node {node} without inputs: {_EXPORT}"
-            )
+        inside = cast("dict[str, Any]", told) if isinstance(told, dict) else {}
+        for name, kind in (("inputs", dict), ("class_type", str)):
+            if not isinstance(inside.get(name), kind):
+                raise ValueError(  # noqa: TRY004 - as above
+                    f"has a node {node} without {name}: {_EXPORT}"
+                )
     return graph
 
 

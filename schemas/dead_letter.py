@@ -15,6 +15,7 @@ from pydantic import (
     model_validator,
 )
 
+from schemas.cache import CacheMode
 from schemas.errors import ErrorRecord
 from schemas.generation import Kind
 from schemas.ids import InvalidIdError, parse_id
@@ -78,6 +79,7 @@ class DeadLetterEdits(BaseModel):
             "priority": letter.priority,
             "webhook": letter.webhook,
             "channels": letter.channels,
+            "cache": letter.cache,
             "metadata": dict(letter.metadata),
             "end_user": letter.end_user,
             "tags": list(letter.tags),
@@ -141,6 +143,7 @@ class DeadLetter:
         redriven_by: The job that was sent in its place.
         webhook: As it was submitted, ``{"url", "events"}``.
         channels: Words by which endpoints choose what they are told.
+        cache: Whether an earlier answer would do.
         history: Its attempts, where these were asked for.
         erased: Its input is gone, so that it cannot be sent again.
     """
@@ -162,6 +165,7 @@ class DeadLetter:
     input: Mapping[str, Any] = field(default_factory=dict[str, Any])
     webhook: Mapping[str, Any] | None = None
     channels: Sequence[str] = ()
+    cache: CacheMode = CacheMode.AUTO
     history: Sequence[Death] = ()
     erased: bool = False
 

@@ -110,6 +110,10 @@ REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
             "Nothing can be sent any more. The job itself, while it is kept, tells its result: "
             "GET /v1/jobs/{job_id}."
         ),
+        "grid_busy": (
+            "Try again after Retry-After, or fetch the pictures one by one: "
+            "GET /v1/jobs/{id}/artifacts/{index}."
+        ),
         "headers_too_large": (
             "Send fewer or shorter headers, and a shorter query; 32 KiB in all are taken."
         ),

@@ -6,11 +6,13 @@ from datetime import UTC, datetime
 from typing import Any, Final, Literal
 from uuid import UUID
 
+from schemas.cache import JobCacheView
 from schemas.errors import ErrorRecord
 from schemas.generation import Kind
 from schemas.ids import format_id
-from schemas.job_request import JobRequest as JobRequest  # noqa: PLC0414 - readers know it by this module
+from schemas.job_cache import cache_view
 from schemas.job_cost import CostView, UsageView, cost_view, usage_view
+from schemas.job_request import JobRequest as JobRequest  # noqa: PLC0414 - readers know it by this module
 from schemas.job_safety import SafetyView, safety_view
 from schemas.job_states import JobState, JobStatus, status_of
 from schemas.lanes import Lane
@@ -142,6 +144,7 @@ class UrlsView(Shape):
     get: str
     cancel: str | None
     events: str | None
+    manifest: str | None
 
 
 class JobView(Shape):
@@ -177,6 +180,7 @@ class JobView(Shape):
     attempts: int
     usage: UsageView | None
     cost: CostView | None
+    cache: JobCacheView | None
     metadata: dict[str, str]
     tags: list[str]
     end_user: str | None
@@ -223,6 +227,7 @@ def job_view(job: JobRecord, public_url: str, *, whole: bool = False) -> dict[st
         "attempts": job.attempts,
         "usage": usage_view(job.made),
         "cost": cost_view(job.made, job.spent),
+        "cache": cache_view(job.state, job.made),
         "metadata": dict(job.metadata),
         "tags": list(job.tags),
         "end_user": job.end_user,
@@ -230,7 +235,12 @@ def job_view(job: JobRecord, public_url: str, *, whole: bool = False) -> dict[st
         "lineage": lineage_view(job.lineage),
         "safety": safety_view(job.verdict, job.state, own_url),
         "content": job.content,
-        "urls": {"get": own_url, "cancel": f"{own_url}/cancel", "events": f"{own_url}/events"},
+        "urls": {
+            "get": own_url,
+            "cancel": f"{own_url}/cancel",
+            "events": f"{own_url}/events",
+            "manifest": f"{own_url}/manifest.json",
+        },
     }
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from schemas.cache import CacheMode
+from schemas.cache import CacheMode, JobCacheView
 from schemas.chat_input import ChatMessage
 from schemas.generation import Kind
 from schemas.job_safety import SafetyView
@@ -70,6 +70,7 @@ class JobFacts(Shape):
     attempts: int
     queued_seconds: float | None
     running_seconds: float | None
+    cache: JobCacheView | None
     safety: SafetyView | None
     url: str
 

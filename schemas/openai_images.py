@@ -31,7 +31,7 @@ class ImageGenerationRequest(CallRequest):
 class PictureReferenceBody(Shape):
     """A picture in JSON: one of the two."""
 
-    image_url: str | None = Field(None, description="a data URL: data:image/png;base64,…")
+    image_url: str | None = Field(None, description="https://… or data:image/png;base64,…")
     file_id: str | None = Field(None, description="of POST /v1/files, file-…")
 
 

@@ -1,6 +1,6 @@
 """Routes in requests and answers."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import ConfigDict, Field, JsonValue
 
@@ -163,6 +163,10 @@ class RouteHealthView(Shape):
     workers: int
     servers: list[ServerHealthView]
     vanished: list[str]
+
+
+ROUTE_REQUESTS: Final = (RouteRequest, RoutePatch, RollbackRequest)
+ROUTE_VIEWS: Final = (RouteView, RouteList, RouteVersionPage, RouteHealthView)
 
 
 def route_view(route: ModelRouteNow, version: Any) -> dict[str, Any]:

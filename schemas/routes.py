@@ -141,13 +141,16 @@ class Routes:
     def closed(self, model: str) -> bool:
         """Return whether no server of the model, nor of what stands in for it, gets calls."""
         route = self.of(model)
-        if not route.members or any(member.takes for member in route.members.values()):
+        if not route.version or any(member.takes for member in route.members.values()):
             return False
-        said = route.document.fallbacks
-        # Where the document names none, the settings' stand in: that is not looked into.
-        return said.server_error is not None and not any(
-            member.takes for name in said.names() for member in self.of(name).members.values()
-        )
+        specs = [spec for member in route.members.values() for spec in member.server.models]
+        kinds = {spec.kind for spec in specs if spec.name == model}
+        names = {
+            name
+            for kind in kinds
+            for name in route.stand_ins(Failing.SERVER_ERROR, self.settled(model, kind))
+        }
+        return not any(m.takes for name in names for m in self.of(name).members.values())
 
 
 def least_loaded(_model: str) -> Strategy:
@@ -180,7 +183,9 @@ def route_of(
     """Return what a document makes of the configured servers of a model."""
     said = document or RouteDocument()
     # What genq runs itself is there whatever is configured.
-    offering = [s for s in (*servers, OWN_SERVER) if any(spec.name == model for spec in s.models)]
+    offering = [
+        s for s in (*servers, OWN_SERVER) if any(spec.name == model for spec in s.models)
+    ]
     members = {one.name: _member(one, model, said) for one in offering}
     return ModelRouteNow(
         model,

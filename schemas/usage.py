@@ -1,7 +1,7 @@
 """What was used and charged, as it is asked for and told: by the hour, day or month."""
 
 import base64
-import binascii
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,14 @@ from typing import Annotated, Any, Final, Literal, Self
 from uuid import UUID
 
 import orjson
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    field_validator,
+    model_validator,
+)
 
 from schemas import generation, lanes
 from schemas.ids import format_id
@@ -20,7 +27,9 @@ from schemas.when import Instant
 MOST_ROWS: Final = 1_000
 _MONEY: Final = 1_000_000
 _MEGAPIXEL: Final = 1024 * 1024
+_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _NOBODY: Final = UUID(int=0)
+_CURSOR: Final = TypeAdapter(list[str])
 
 
 class Interval(StrEnum):
@@ -46,6 +55,12 @@ class Group(StrEnum):
     TENANT = "tenant"
 
 
+def _midnight(given: object) -> object:
+    return f"{given}T00:00:00Z" if isinstance(given, str) and _DATE.fullmatch(given) else given
+
+
+Moment = Annotated[Instant, BeforeValidator(_midnight)]
+"""An instant with its offset, or a date: its first instant in UTC."""
 FOR_OPERATORS: Final = frozenset({Group.SERVER, Group.TENANT})
 
 
@@ -54,8 +69,8 @@ class UsageQuery(Shape):
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
-    since: Annotated[Instant | None, Field(alias="from")] = None
-    until: Annotated[Instant | None, Field(alias="to")] = None
+    since: Annotated[Moment | None, Field(alias="from")] = None
+    until: Annotated[Moment | None, Field(alias="to")] = None
     interval: Interval = Interval.DAY
     group_by: tuple[Group, ...] = ()
     limit: Annotated[int, Field(ge=1, le=MOST_ROWS)] = 100
@@ -203,15 +218,14 @@ def keys_of(cursor: str) -> tuple[str, ...]:
     Raises:
         ValueError: It is no cursor of this list.
     """
+    padded = cursor + "=" * (-len(cursor) % 4)
     try:
-        found: object = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (ValueError, binascii.Error):
+        found = _CURSOR.validate_json(base64.urlsafe_b64decode(padded), strict=True)
+    except ValueError:
         found = None
-    if not isinstance(found, list) or not all(
-        isinstance(key, str) and "\x00" not in key for key in found
-    ):
+    if found is None or any("\x00" in key for key in found):
         raise ValueError("is no cursor of this list: send the next of a page, or nothing")
-    return tuple(str(key) for key in found)
+    return tuple(found)
 
 
 def row_view(

@@ -184,7 +184,10 @@ class _OwnRates:
 
 @asynccontextmanager
 async def open_gate(
-    settings: Settings, engine: AsyncEngine, doorbells: Doorbells, routes: RouteBook
+    settings: Settings,
+    engine: AsyncEngine,
+    doorbells: Doorbells,
+    routes: RouteBook | None = None,
 ) -> AsyncGenerator[Gate]:
     """Yield the gate of a worker, which knows what other processes know of servers.
 

@@ -35,11 +35,13 @@ from genq.cli import (
 )
 from genq.cli.action_tree import add_actions
 from genq.cli.batch_tree import add_batches
+from genq.cli.cache import cache_commands
 from genq.cli.exit_codes import ExitCode, code_of, next_step
 from genq.cli.file_tree import file_commands
 from genq.cli.groups import add, group, pass_on
 from genq.cli.models import models
 from genq.cli.privacy_tree import add_privacy
+from genq.cli.route_tree import routings
 from genq.cli.safety_tree import add_safety
 from genq.cli.schedule_tree import schedule_commands
 from genq.cli.screen import complain, print_data, tell
@@ -63,6 +65,7 @@ def build() -> typer.Typer:
         "submit",
         submit.submit,
         'genq submit "a red kite over the sea" -o kite.png',
+        'genq submit "a red kite --ar 16:9 --n 4" --grid -o kites.png',
         'genq submit "name three winds" --kind chat --wait',
     )
     app.add_typer(_jobs(), name="jobs")
@@ -70,6 +73,7 @@ def build() -> typer.Typer:
     add_batches(app)
     app.add_typer(schedule_commands(), name="schedules")
     app.add_typer(file_commands(), name="files")
+    app.add_typer(cache_commands(), name="cache")
     app.add_typer(_dead_letters(), name="dead")
     app.add_typer(_dead_letters(), name="deadletters", hidden=True)
     app.add_typer(webhook_commands(), name="webhook")
@@ -235,6 +239,7 @@ def _add_operations(app: typer.Typer) -> None:
     add(app, "pauses", operate.pauses, "genq pauses --json")
     add(app, "workers", operate.workers, "genq workers")
     add(app, "limits", operate.limits, "genq limits")
+    app.add_typer(routings(), name="route")
     add(app, "top", lanes.top, "genq top", "genq top --once", "genq top --json --every 5")
     app.add_typer(_lanes(), name="lanes")
     app.add_typer(_audit(), name="audit")

@@ -80,6 +80,7 @@ def get_job(
     wait: options.Wait = False,
     timeout: options.Timeout = None,
     output: options.Output = None,
+    grid: options.Grid = False,
     as_json: options.AsJson = False,
     url: options.Url = None,
     api_key: options.ApiKey = None,
@@ -89,9 +90,11 @@ def get_job(
     with Genq(api_key, url) as client:
         job = client.jobs.get(job_id)
         if wait or timeout is not None:
-            finish(client, job, timeout=timeout, output=output, as_json=as_json)
-        elif output:
-            show_result(client, job, output=output, as_json=as_json)
+            finish(client, job, timeout=timeout, output=output, as_json=as_json, grid=grid)
+        elif grid and not job.done:
+            finish(client, job, timeout=None, output=output, as_json=as_json, grid=True)
+        elif output or grid:
+            show_result(client, job, output=output, as_json=as_json, grid=grid)
         elif as_json:
             print_json(job.raw)
         else:

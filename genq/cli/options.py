@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from genq.cli.flags_help import show_flags
+
 Url = Annotated[
     str | None,
     typer.Option("--url", metavar="URL", help="The server; else GENQ_URL, else the profile."),
@@ -32,7 +34,8 @@ Lane = Annotated[
     str | None, typer.Option("--lane", metavar="LANE", help="turbo, fast, relax or batch.")
 ]
 Images = Annotated[
-    int | None, typer.Option("-n", metavar="COUNT", min=1, max=10, help="How many images.")
+    int | None,
+    typer.Option("-n", "--n", metavar="COUNT", min=1, max=10, help="How many images."),
 ]
 Edited = Annotated[
     list[str] | None,
@@ -117,5 +120,24 @@ Timeout = Annotated[
 Output = Annotated[
     str | None,
     typer.Option("-o", "--output", metavar="PATH", help="Save what it made: a file or folder."),
+]
+Grid = Annotated[
+    bool, typer.Option("--grid", help="Save its pictures on one sheet, numbered; waits.")
+]
+PromptFlags = Annotated[
+    bool | None,
+    typer.Option(
+        "--prompt-flags/--no-prompt-flags",
+        help="Whether the prompt may end in flags; else if it seems to.",
+    ),
+]
+FlagsHelp = Annotated[
+    bool,
+    typer.Option(
+        "--flags-help",
+        is_eager=True,
+        callback=show_flags,
+        help="Show the flags that a prompt may end in, and leave.",
+    ),
 ]
 Host = Annotated[str, typer.Option("--host", help="The address to listen on.")]

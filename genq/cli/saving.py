@@ -9,6 +9,7 @@ from genq.client import Genq
 from genq.files import write_whole
 from genq.models import Artifact, Job, Output
 
+_FORMATS: Final = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
 _EXTENSIONS: Final = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp"}
 
 
@@ -31,6 +32,27 @@ def save_outputs(client: Genq, job: Job, output: str | None) -> list[Path]:
     for artifact, path in zip(made.artifacts, paths, strict=True):
         client.jobs.download(job.id, artifact.index, path)
     return paths
+
+
+def save_grid(client: Genq, job: Job, output: str | None) -> list[Path]:
+    """Write the outputs of a job that succeeded on one sheet, numbered; return its path.
+
+    Args:
+        client: Where the bytes come from.
+        job: What succeeded.
+        output: A file, whose ending says of which format, or a folder.
+
+    Raises:
+        OSError: The place cannot be written.
+        JobFailedError: The job has no result.
+        NotFoundError: It has fewer than two pictures.
+    """
+    job.require_success()
+    path = Path(output or ".")
+    if not output or _is_folder(output):
+        path /= f"{job.id}-grid.png"
+    chosen = _FORMATS.get(path.suffix.lower(), "png")
+    return [write_whole(path, client.jobs.grid(job.id, labels=True, format=chosen))]
 
 
 def paths_of(job_id: str, artifacts: tuple[Artifact, ...], output: str | None) -> list[Path]:

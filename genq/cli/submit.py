@@ -8,10 +8,11 @@ import typer
 
 from genq.cli import options
 from genq.cli.examples import one_of
+from genq.cli.flags_help import looks_flagged
 from genq.cli.instants import read_instant
 from genq.cli.kind_input import kind_input, read_pictures
 from genq.cli.progress import moving
-from genq.cli.saving import save_outputs
+from genq.cli.saving import save_grid, save_outputs
 from genq.cli.screen import describe, print_data, print_json, tell
 from genq.client import Genq
 from genq.job_requests import Webhook
@@ -46,6 +47,9 @@ def submit(
     wait: options.Wait = False,
     timeout: options.Timeout = None,
     output: options.Output = None,
+    grid: options.Grid = False,
+    prompt_flags: options.PromptFlags = None,
+    flags_help: options.FlagsHelp = False,
     as_json: options.AsJson = False,
     url: options.Url = None,
     api_key: options.ApiKey = None,
@@ -53,20 +57,31 @@ def submit(
     """Queue a job; --wait for what it makes.
 
     Prints the id. With --wait, images are saved and their paths printed; a chat's answer is
-    printed. -o and --timeout imply --wait.
+    printed. -o, --grid and --timeout imply --wait. The prompt of a picture may end in flags,
+    such as "a red kite --ar 16:9"; see --flags-help.
     """
+    del flags_help
+    asked = _asked(kind, prompt, edited, {"n": images, "size": size, "seed": seed})
     with Genq(api_key, url) as client:
         job = client.jobs.create(
-            **_asked(kind, prompt, edited, {"n": images, "size": size, "seed": seed}),
+            **asked,
+            prompt_flags=_flagged(asked, prompt_flags) or None,
             model=model,
             webhook=_webhook(webhook, webhook_events),
             **_words(channel, tag, metadata, end_user),
             **_placing(lane, priority, run_at, start_timeout, deadline, unique_key),
         )
-        if wait or output or timeout is not None:
-            finish(client, job, timeout=timeout, output=output, as_json=as_json)
+        if wait or output or grid or timeout is not None:
+            finish(client, job, timeout=timeout, output=output, as_json=as_json, grid=grid)
         else:
             _announce(job, as_json=as_json)
+
+
+def _flagged(asked: "_Asked", told: bool | None) -> bool:
+    prompt = asked["input"].get("prompt")
+    if told is None:
+        return isinstance(prompt, str) and looks_flagged(asked["kind"], prompt)
+    return told
 
 
 def _announce(job: Job, *, as_json: bool) -> None:
@@ -78,7 +93,13 @@ def _announce(job: Job, *, as_json: bool) -> None:
 
 
 def finish(
-    client: Genq, job: Job, *, timeout: float | None, output: str | None, as_json: bool
+    client: Genq,
+    job: Job,
+    *,
+    timeout: float | None,
+    output: str | None,
+    as_json: bool,
+    grid: bool = False,
 ) -> None:
     """Wait for the job, save and print what it made.
 
@@ -98,26 +119,29 @@ def finish(
     except KeyboardInterrupt:
         tell(f"{job.id} goes on without you; later: genq jobs get {job.id} --wait")
         raise
-    show_result(client, ended, output=output, as_json=as_json)
+    show_result(client, ended, output=output, as_json=as_json, grid=grid)
 
 
 def _tell_state(job: Job) -> None:
     tell(f"{job.id}  {describe(job)}")
 
 
-def show_result(client: Genq, job: Job, *, output: str | None, as_json: bool) -> None:
-    """Save and print what a job that has ended made.
+def show_result(
+    client: Genq, job: Job, *, output: str | None, as_json: bool, grid: bool = False
+) -> None:
+    """Save and print what a job that has ended made; ``grid``: on one sheet.
 
     Raises:
         JobFailedError: It ended without a result.
     """
+    save = save_grid if grid else save_outputs
     if as_json:
-        saved = save_outputs(client, job, output) if output and job.succeeded else []
+        saved = save(client, job, output) if (output or grid) and job.succeeded else []
         print_json({**job.raw, "saved": [str(path) for path in saved]})
         job.require_success()
         return
     made = job.require_success()
-    for path in save_outputs(client, job, output):
+    for path in save(client, job, output):
         print_data(str(path))
     if made.text is not None and not output:
         for text in made.texts or (made.text,):

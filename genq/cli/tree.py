@@ -50,27 +50,22 @@ def lines_of(jobs: Sequence[TreeJob], marked: str) -> Iterator[str]:
         parent = next((one for one in job.parents if one in there), jobs[0].id)
         children.setdefault(parent, []).append(job)
     if jobs:
-        yield from _branch(jobs[0], children, marked, "", "")
+        yield from _branches(jobs[0], children, marked)
 
 
-def _branch(
-    job: TreeJob, children: Mapping[str, Sequence[TreeJob]], marked: str, head: str, rest: str
+def _branches(
+    root: TreeJob, children: Mapping[str, Sequence[TreeJob]], marked: str
 ) -> Iterator[str]:
-    # Not recursive: of a chain of a thousand actions each hangs on the one before.
-    waiting = [(job, head, rest)]
+    # Without recursion: of a thousand actions each may hang on the one before.
+    waiting = [(root, "", "")]
     while waiting:
-        one, head, rest = waiting.pop()
-        yield f"{'> ' if one.id == marked else '  '}{head}{_told(one)}"
-        below = children.get(one.id, ())
-        for place in range(len(below) - 1, -1, -1):
+        job, head, rest = waiting.pop()
+        yield f"{'> ' if job.id == marked else '  '}{head}{_told(job)}"
+        below = children.get(job.id, ())
+        for place, one in reversed(list(enumerate(below))):
             last = place == len(below) - 1
-            waiting.append(
-                (
-                    below[place],
-                    rest + ("└─ " if last else "├─ "),
-                    rest + ("   " if last else "│  "),
-                )
-            )
+            ends = ("└─ ", "   ") if last else ("├─ ", "│  ")
+            waiting.append((one, rest + ends[0], rest + ends[1]))
 
 
 def _told(job: TreeJob) -> str:

@@ -16,8 +16,9 @@ SIMULATOR_MODELS: Final = (
     {"name": "sim-embedding-1", "kind": "embedding"},
     {"name": "sim-chat-1", "kind": "completion"},
     {"name": "sim-image-1", "kind": "image_edit"},
-    {"name": "sim-upscale-1", "kind": "image_edit"},
+    {"name": "sim-upscale-1", "kind": "image_edit", "skills": {"upscales": "size"}},
 )
+SEEING_MODEL: Final = "sim-chat-1"
 LOOPBACK: Final = "127.0.0.0/8"
 _DRAIN_SECONDS: Final = 5
 # A user's own value of these would lead away from the embedded servers.
@@ -108,6 +109,8 @@ def build_child_settings(
         # The simulator is never the narrow place.
         slots = int(ours.get("slots", given.slots))
         ours["model_servers"][0]["concurrency"] = max(slots, 256)
+        if "describe_model" not in set_by_user:
+            ours["describe_model"] = SEEING_MODEL
     environment = {n: v for n, v in inherited.items() if not _is_foreign(n)}
     for name, value in ours.items():
         environment.pop(_variable(name) + "_FILE", None)

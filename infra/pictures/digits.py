@@ -30,6 +30,4 @@ def label(number: int, height: int) -> Image.Image:
                 if bits >> (_WIDE - 1 - column) & 1:
                     plate.putpixel((2 + place * (_WIDE + 1) + column, 2 + row), _INK)
     factor = max(1, height // plate.height)
-    return plate.resize(
-        (plate.width * factor, plate.height * factor), Image.Resampling.NEAREST
-    )
+    return plate.resize((plate.width * factor, plate.height * factor), Image.Resampling.NEAREST)

@@ -84,6 +84,11 @@ FROM cache_entry WHERE expires_at > now()
   AND (CAST(:tenant_id AS bigint) IS NULL OR tenant_id = :tenant_id)
 """)
 
+_USES: Final = text("SELECT cache FROM tenant WHERE id = CAST(:tenant_id AS bigint)")
+_CHANGE_USE: Final = text("""
+UPDATE tenant SET cache = :enabled WHERE id = CAST(:tenant_id AS bigint)
+""")
+
 _CLEAR: Final = text("""
 DELETE FROM cache_entry WHERE ctid = ANY (ARRAY(
   SELECT ctid FROM cache_entry
@@ -187,6 +192,17 @@ async def kept(connection: AsyncConnection, tenant_id: int | None) -> Kept:
     """Return what is in the cache for a tenant; ``None``: for all of them."""
     row = (await connection.execute(_KEPT, {"tenant_id": tenant_id})).one()
     return Kept(int(row.entries), int(row.bytes), int(row.hits))
+
+
+async def uses_cache(connection: AsyncConnection, tenant_id: int) -> bool:
+    """Return whether a tenant's jobs may be given earlier answers."""
+    found = await connection.execute(_USES, {"tenant_id": tenant_id})
+    return bool(found.scalar_one_or_none())
+
+
+async def change_use(connection: AsyncConnection, tenant_id: int, *, enabled: bool) -> None:
+    """Set whether a tenant's jobs may be given earlier answers."""
+    await connection.execute(_CHANGE_USE, {"tenant_id": tenant_id, "enabled": enabled})
 
 
 async def clear(connection: AsyncConnection, tenant_id: int | None, *, batch: int) -> int:

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from infra.postgres.sealed_content import Body, Opened, open_bodies
 from infra.postgres.submit import NewJob, insert_jobs
 from schemas import generation, lanes
+from schemas.cache import CacheMode
 from schemas.dead_letter import DeadLetter, DeadLetterFilter, DeadLetterGroup, Death
 from schemas.job_states import AttemptOutcome, JobState
 
@@ -241,6 +242,7 @@ def _letter(row: Row[Any], asked: Opened, history: Sequence[Death] = ()) -> Dead
         input=payload.get("input", {}),
         webhook=payload.get("webhook"),
         channels=payload.get("channels") or (),
+        cache=CacheMode(payload.get("cache", CacheMode.AUTO)),
         history=history,
         erased=asked.erased,
     )

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.postgres.sealed_content import Body, Opened, open_bodies
 from schemas import generation, lanes
+from schemas.cache import CacheMode
 from schemas.retry import REPEATABLE
 
 # The ledger is read row by row: LIMIT keeps the planner from reading it whole for a join.
@@ -82,6 +83,7 @@ def _ended(row: Row[Any], asked: Opened) -> EndedJob:
         "metadata": row.labels or {},
         "tags": row.tags or (),
         "end_user": row.end_user,
+        "cache": body.get("cache", CacheMode.AUTO),
         "requires": {"tags": body["requires"]} if body.get("requires") else None,
     }
     return EndedJob(row.id, request, row.redriven_by, erased=asked.erased)

@@ -35,6 +35,7 @@ class Tenant:
         suspended: None of its keys works, and nothing new of it is accepted.
         hears: What its endpoints want to hear of jobs before their end.
         required_tags: What a model server must carry to get its jobs.
+        cache: Its jobs may be given the answers of earlier ones.
     """
 
     id: int
@@ -51,6 +52,7 @@ class Tenant:
     suspended: bool = False
     hears: Hears = HEARS_NOTHING
     required_tags: frozenset[str] = frozenset()
+    cache: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,7 @@ TENANT_COLUMNS: Final = (
     tenant.c.suspended_at,
     tenant.c.hears,
     tenant.c.required_tags,
+    tenant.c.cache,
 )
 
 
@@ -141,6 +144,7 @@ def tenant_of_row(row: Row[Any]) -> Tenant:
         suspended=row.suspended_at is not None,
         hears=Hears(row.hears),
         required_tags=frozenset(row.required_tags or ()),
+        cache=row.cache,
     )
 
 

@@ -26,7 +26,8 @@ _KEYS: Final[Mapping[Group, str]] = {
 }
 _START: Final = (
     "to_char(date_trunc('{interval}', u.at, 'UTC') AT TIME ZONE 'UTC',"
-    ' \'YYYY-MM-DD"T"HH24:MI:SS"Z"\')'
+    # A colon would begin a bind.
+    ' \'YYYY-MM-DD"T"HH24\\:00\\:00"Z"\')'
 )
 _OF_ONE: Final = "u.tenant_id = :tenant_id AND u.at >= :since AND u.at < :until"
 _OF_ALL: Final = "u.at >= :since AND u.at < :until"

@@ -24,7 +24,7 @@ class ComfyServer:
         queue: What waits, runs and has ended.
         files: What was sent and made.
         sockets: Who listens.
-        old: Whether it is as servers were before 0.3.57: they name prompts themselves, and
+        old: Whether it is as servers were before 2025-09: they name prompts themselves, and
             interrupt whatever runs.
 
     Args:
@@ -63,12 +63,14 @@ class ComfyServer:
 
     async def restart(self) -> None:
         """Forget what memory knows and hang up, as a process that is started again has."""
-        await self.queue.forget()
+        await self.queue.stop()
+        self.queue.history.clear()
         await self.sockets.hang_up()
 
     async def close(self) -> None:
         """Stop."""
-        await self.restart()
+        await self.queue.stop()
+        await self.sockets.hang_up()
         await self._door.close()
 
     async def _submit(self, request: web.Request) -> web.StreamResponse:
@@ -92,7 +94,7 @@ class ComfyServer:
 
     async def _interrupt(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
-        asked = orjson.loads(body) if body and not self.old else {}
+        asked: dict[str, Any] = orjson.loads(body) if body and not self.old else {}
         self.queue.interrupt(asked.get("prompt_id"))
         return web.Response()
 

@@ -97,15 +97,14 @@ class ComfyQueue:
         """Tell everybody how many there are."""
         self._sockets.tell("status", {"status": self.remaining()})
 
-    async def forget(self) -> None:
-        """Lose all that only memory knows, as a process that is started again has."""
+    async def stop(self) -> None:
+        """Run nothing any more, and let nothing wait."""
         if self._working is not None:
             self._working.cancel()
             await asyncio.gather(self._working, return_exceptions=True)
         for one in (*self.pending, *([self.running] if self.running else [])):
             one.ended.set()
         self.pending, self.running = [], None
-        self.history.clear()
 
     async def _work(self) -> None:
         while self.pending:

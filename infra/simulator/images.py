@@ -40,7 +40,7 @@ def ordered(body: ImageBody) -> list[Picture]:
     sources = body.sources if isinstance(body, ImageEditBody) else None
     upscales = sources is not None and sources.upscales
     width, height = _sides(body.size, LARGEST_UPSCALED if upscales else LARGEST_SIDE)
-    seed = fixed_number(body.prompt) if body.seed is None else body.seed
+    seed = _seed(body)
     if sources is not None:
         # What is edited decides along with the words.
         seed = fixed_number(sources.digest, seed)
@@ -111,13 +111,18 @@ async def _streamed(body: ImageBody, gallery: Gallery, picture: Picture, created
     return Reply(events=[orjson.dumps(event) for event in events], names=names)
 
 
+def _seed(body: ImageBody) -> int:
+    return fixed_number(body.prompt) if body.seed is None else body.seed
+
+
 def _tail(body: ImageBody, pictures: list[Picture]) -> bytes:
     first = pictures[0]
     rest = orjson.dumps(
         {
             **_about(body, first),
             "usage": _usage(body, pictures),
-            "genq": {"simulator": True, "seed": first.seed},
+            # Sent along with the same, it makes the same again.
+            "genq": {"simulator": True, "seed": _seed(body)},
         }
     )
     return b"]," + rest[1:]

@@ -109,6 +109,10 @@ _STATEMENTS: Final[tuple[str, ...]] = (
     CREATE INDEX IF NOT EXISTS ix_usage_hour_at ON usage_hour (at)
     """,
     """
+    ALTER TABLE tenant
+      ADD COLUMN IF NOT EXISTS cache BOOLEAN DEFAULT true NOT NULL
+    """,
+    """
     CREATE TABLE IF NOT EXISTS cache_entry (
       tenant_id BIGINT NOT NULL,
       key BYTEA NOT NULL,

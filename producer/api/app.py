@@ -34,6 +34,7 @@ from producer.api.batch_operations import BATCH_ROUTES
 from producer.api.budgets_operations import BUDGET_ROUTES
 from producer.api.bulk import submit_jobs
 from producer.api.bulk_operations import SUBMIT_JOBS
+from producer.api.cache_operations import CACHE_ROUTES
 from producer.api.call_rate import count_call, count_visit, tell_rate
 from producer.api.cancel import cancel_job, cancel_jobs
 from producer.api.cancel_operations import CANCEL_JOB, CANCEL_JOBS
@@ -52,9 +53,10 @@ from producer.api.dead_letters import (
 from producer.api.errors_page import show_errors
 from producer.api.feed import read_events
 from producer.api.file_operations import FILE_ROUTES
+from producer.api.grid_operations import GRID_ROUTES
 from producer.api.hash_list_operations import HASH_LIST_ROUTES
 from producer.api.health import livez, readyz
-from producer.api.jobs import list_some_jobs, show_job, submit_job
+from producer.api.jobs import list_some_jobs, show_job
 from producer.api.live_operations import READ_EVENTS, SHOW_PREVIEW, WATCH_JOB
 from producer.api.live_routes import show_preview, watch_job
 from producer.api.metrics_page import StatePage, show_metrics
@@ -87,6 +89,7 @@ from producer.api.review_operations import REVIEW_ROUTES
 from producer.api.safety_operations import SAFETY_ROUTES
 from producer.api.schedule_routes import SCHEDULE_ROUTES
 from producer.api.services import Services
+from producer.api.submission import submit_job
 from producer.api.traced import Traced
 from producer.api.verify import verify
 from producer.api.verify_operations import VERIFY
@@ -200,6 +203,7 @@ _TENANT_ROUTES: Final[tuple[tuple[Operation, TenantRoute], ...]] = (
     (RETRY_JOB, retry_job),
     (ACT_ON_JOBS, act_on_jobs),
     (SEND_ARTIFACT, send_artifact),
+    *GRID_ROUTES,
     (WATCH_JOB, watch_job),
     (SHOW_PREVIEW, show_preview),
     (READ_EVENTS, read_events),
@@ -213,6 +217,7 @@ _TENANT_ROUTES: Final[tuple[tuple[Operation, TenantRoute], ...]] = (
     *HASH_LIST_ROUTES,
     *ADMIN_ROUTES,
     *BUDGET_ROUTES,
+    *CACHE_ROUTES,
     *AUDIT_ROUTES,
     *PRIVACY_ROUTES,
     *MODERATION_ROUTES,

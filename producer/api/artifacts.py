@@ -23,12 +23,12 @@ from schemas.privacy_errors import ContentErasedError
 
 _RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 # Artifacts are what models made: shown, but never run, whatever they contain.
-_SAFETY: Final = {
+SAFETY: Final = {
     "x-content-type-options": "nosniff",
     "content-security-policy": "default-src 'none'; sandbox",
 }
 _FOR_EVER: Final = 31_536_000
-_MADE: Final = {"x-genq-ai-generated": "true"}
+MADE: Final = {"x-genq-ai-generated": "true"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +81,15 @@ async def send_bytes(
     )
     if signed is not None:
         # Private and short-lived: a cached redirect would outlive its signature.
-        return RedirectResponse(signed, 302, {"cache-control": "private, no-store", **_MADE})
+        return RedirectResponse(signed, 302, {"cache-control": "private, no-store", **MADE})
     etag = f'"{artifact.sha256}"'
     headers = {
         "etag": etag,
         "cache-control": f"private, max-age={max_age}, immutable",
         "content-disposition": f'inline; filename="{name}"',
         "accept-ranges": "bytes",
-        **_SAFETY,
-        **_MADE,
+        **SAFETY,
+        **MADE,
     }
     if is_known(request.headers, etag):
         return Response(None, 304, headers)

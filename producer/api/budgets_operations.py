@@ -14,6 +14,7 @@ from producer.api.json_body import JSON_BODY
 from producer.api.key_operations import TENANT
 from producer.api.operations import Operation
 from producer.api.services import Services
+from producer.api.usage_operations import USAGE_ROUTES
 from schemas.budget import BudgetPeriod, BudgetUnit
 from schemas.scopes import KeyScope
 
@@ -98,4 +99,5 @@ BUDGET_ROUTES: Final[tuple[tuple[Operation, _Route], ...]] = (
     (LIST_BUDGETS, show_budgets),
     (SET_BUDGET, set_budget),
     (DELETE_BUDGET, delete_budget),
+    *USAGE_ROUTES,
 )

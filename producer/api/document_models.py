@@ -20,6 +20,7 @@ from schemas.api_key import KeyPage, KeyRequest, KeyRotation, KeyView, NewKeyVie
 from schemas.audit_views import AuditPage
 from schemas.budget import BudgetBody, BudgetList
 from schemas.bulk import BulkRequest, BulkView
+from schemas.cache import CacheChange, CacheClearedView, CacheView
 from schemas.cancel_request import CancelReport, CancelRequest
 from schemas.dead_letter import RedriveRequest
 from schemas.dead_letter_views import (
@@ -32,11 +33,14 @@ from schemas.estimate import EstimateView
 from schemas.generation import INPUTS
 from schemas.job import JobRequest, JobView
 from schemas.job_action import JobActionReport, JobActionRequest
+from schemas.job_form import JobForm
 from schemas.lineage_views import JobTreeView
 from schemas.live_views import JOB_EVENTS, FeedEvent, FeedPage
+from schemas.manifest import JobManifest
 from schemas.moderation import ModerationRequest, ModerationView
 from schemas.picture_action import PictureActionRequest
 from schemas.retry import RetryRequest
+from schemas.route_views import ROUTE_REQUESTS, ROUTE_VIEWS
 from schemas.schedule import (
     ScheduleChange,
     SchedulePage,
@@ -55,6 +59,7 @@ from schemas.tenant_views import (
     TenantView,
     WebhookSecretView,
 )
+from schemas.usage import UsageReport
 
 
 class FieldFault(Shape):
@@ -126,6 +131,7 @@ class Readiness(Shape):
 
 _MODELS: Final[list[tuple[type[BaseModel], JsonSchemaMode]]] = [
     (JobRequest, "validation"),
+    (JobForm, "validation"),
     *((shape, "validation") for shape in INPUTS.values()),
     (JobView, "serialization"),
     (BulkRequest, "validation"),
@@ -153,9 +159,15 @@ _MODELS: Final[list[tuple[type[BaseModel], JsonSchemaMode]]] = [
     *((model, "serialization") for model in (KeyView, NewKeyView, KeyPage, OwnTenantView)),
     *((model, "serialization") for model in (TenantView, NewTenantView, TenantPage)),
     (WebhookSecretView, "serialization"),
+    *((model, "validation") for model in ROUTE_REQUESTS),
+    *((model, "serialization") for model in ROUTE_VIEWS),
+    (CacheChange, "validation"),
+    *((model, "serialization") for model in (CacheView, CacheClearedView)),
     (BudgetBody, "validation"),
     (BudgetList, "serialization"),
     (EstimateView, "serialization"),
+    (UsageReport, "serialization"),
+    (JobManifest, "serialization"),
     (AuditPage, "serialization"),
     (ModerationRequest, "validation"),
     (ModerationView, "serialization"),

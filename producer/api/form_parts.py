@@ -15,6 +15,7 @@ from schemas.errors import FieldError, InputError
 FORM_BYTES: Final = 64 << 10
 """What boundaries, heads and small fields may add to the file of a form."""
 
+_FORM: Final = "multipart/form-data"
 _BOUNDARY: Final = re.compile(r"(?i);\s*boundary=(?:\"([^\"\s]{1,70})\"|([^\s;,\"]{1,70}))")
 _PARAMETER: Final = re.compile(
     r";\s*([A-Za-z]+\*?)\s*=\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^;\"\s]*))"
@@ -134,6 +135,12 @@ class FormParser:
         return part
 
 
+def is_form(request: Request) -> bool:
+    """Tell whether a request says that its body is a form."""
+    declared = request.headers.get("content-type", "")
+    return declared.partition(";")[0].strip().lower() == _FORM
+
+
 class Form:
     """The form in a request, read once, in the order in which it comes."""
 
@@ -209,7 +216,7 @@ def _boundary_of(request: Request) -> str:
             f"Content-Encoding {encoding[:40]} is not accepted; send the body as it is"
         )
     declared = request.headers.get("content-type", "")
-    if declared.partition(";")[0].strip().lower() != "multipart/form-data":
+    if not is_form(request):
         raise UnsupportedMediaTypeError(
             f"Content-Type {declared[:60] or 'of no value'} is not accepted; send a form "
             "(multipart/form-data), as in curl -F purpose=batch -F file=@lines.jsonl"

@@ -1,7 +1,7 @@
-"""The routes of jobs: submit one, look at one, list them."""
+"""The routes of jobs: look at one, list them; how one that was accepted is answered."""
 
 import hashlib
-from typing import Any, Final
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -10,34 +10,21 @@ from infra.postgres.engine import transaction, whole_transactions
 from infra.postgres.list_jobs import count_jobs, list_jobs
 from infra.postgres.read_jobs import get_job
 from infra.postgres.tenants import Tenant
-from producer.api.bodies import check, encode, read_json
+from producer.api.bodies import encode
 from producer.api.job_filters import read_page_query
 from producer.api.pages import page_body, page_link
-from producer.api.preferences import idempotency_key, is_known, preferred_wait
-from producer.api.request_hash import hash_of
+from producer.api.preferences import is_known, preferred_wait
 from producer.api.services import Services
 from producer.position import placed
 from producer.submit import Submitted
 from schemas.errors import NotFoundError
 from schemas.ids import InvalidIdError, parse_id
-from schemas.job import JobRecord, JobRequest, job_view
+from schemas.job import JobRecord, job_view
 from schemas.job_filter import JobFilter
 from schemas.job_states import JobState
 
 _JSON: Final = "application/json"
 _ETAG_BYTES: Final = 12
-
-
-async def submit_job(services: Services, tenant: Tenant, request: Request) -> Response:
-    """Accept a job: 202 with the job, or 200 if it ended while the caller waited."""
-    key = idempotency_key(request.headers)
-    wait = preferred_wait(request.headers)
-    body: Any = await read_json(request, services.settings.max_body_bytes)
-    wanted = check(JobRequest, body)
-    submitted = await services.submitter.submit(
-        tenant, wanted, idempotency_key=key, body_hash=hash_of(body) if key else b""
-    )
-    return await answer_submitted(services, submitted, wait, request)
 
 
 async def answer_submitted(

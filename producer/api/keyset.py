@@ -33,6 +33,14 @@ def read_query(shape: type[_Query], request: Request) -> _Query:
         raise InputError("the query is not acceptable", fields=faults) from None
 
 
+def next_link(services: Services, request: Request, following: str) -> str:
+    """Return the ``Link`` header that leads from a page to the next one (RFC 8288)."""
+    given = request.query_params.multi_items()
+    asked = [*(pair for pair in given if pair[0] != "after"), ("after", following)]
+    link = f"{services.public_url}{quote(request.scope['path'])}?{urlencode(asked)}"
+    return f'<{link}>; rel="next"'
+
+
 def page(
     services: Services,
     request: Request,
@@ -42,10 +50,7 @@ def page(
     """Answer with one page; ``following`` is the cursor of the next one, if there is one."""
     headers = dict(PRIVATE)
     if following is not None:
-        given = request.query_params.multi_items()
-        asked = [*(pair for pair in given if pair[0] != "after"), ("after", following)]
-        link = f"{services.public_url}{quote(request.scope['path'])}?{urlencode(asked)}"
-        headers["link"] = f'<{link}>; rel="next"'
+        headers["link"] = next_link(services, request, following)
     body = {
         "object": "list",
         "data": data,

@@ -22,7 +22,7 @@ from producer.api.model_routes import (
 from producer.api.operations import Operation
 from producer.api.pages import DEFAULT_LIMIT, LARGEST_LIMIT
 from producer.api.services import Services
-from producer.route_desk import Switch
+from producer.routing.desk import Switch
 from schemas.scopes import KeyScope
 
 _Route = Callable[[Services, Tenant, Request], Awaitable[Response]]
@@ -30,13 +30,18 @@ _Route = Callable[[Services, Tenant, Request], Awaitable[Response]]
 _PATH: Final = "/v1/routes/{model:path}"
 _MODEL: Final = parameter("path", "model", "The model's name; it may hold slashes.")
 _IF_MATCH: Final = parameter(
-    "header", "If-Match", "The ETag of the version that the change is made of.", examples=['"3"']
+    "header",
+    "If-Match",
+    "The ETag of the version that the change is made of.",
+    examples=['"3"'],
 )
 _UNKNOWN: Final = problems(_404="No configured server offers the model.")
 _CHANGED: Final = problems(_412="Another version counts by now.")
 _REFUSED: Final = problems(_422="The document is refused: errors[] names each fault.")
 _VIEW: Final = {200: answer("The route.", "RouteView", headers=("ETag",))}
-_SOON: Final = "Every process goes by it within two seconds; calls under way end where they are."
+_SOON: Final = (
+    "Every process goes by it within two seconds; calls under way end where they are."
+)
 
 LIST_ROUTES: Final = Operation(
     name="list_routes",

@@ -13,8 +13,8 @@ from producer.api.bodies import check, encode, read_json, read_optional_json
 from producer.api.keyset import PRIVATE, page, read_query
 from producer.api.pages import DEFAULT_LIMIT, LARGEST_LIMIT
 from producer.api.services import Services
-from producer.route_health import health_view
-from producer.route_desk import RouteDesk, Shown, Switch
+from producer.routing.desk import RouteDesk, Shown, Switch
+from producer.routing.health import health_view
 from schemas.errors import FieldError, InputError, NotFoundError
 from schemas.route_views import RollbackRequest, RoutePatch, route_version_view, route_view
 from schemas.shape import Shape
@@ -35,7 +35,7 @@ class VersionsQuery(Shape):
 
 async def list_routes(services: Services, _tenant: Tenant, _request: Request) -> Response:
     """Answer with the routes of all models."""
-    shown = await desk_of(services).list()
+    shown = await desk_of(services).every()
     body = {"object": "list", "data": [route_view(one.route, one.version) for one in shown]}
     return Response(encode(body), 200, PRIVATE, _JSON)
 
@@ -47,17 +47,17 @@ async def show_route(services: Services, _tenant: Tenant, request: Request) -> R
 
 async def put_route(services: Services, _tenant: Tenant, request: Request) -> Response:
     """Let another document count."""
+    desk = desk_of(services)
+    desk.require(_model(request))
     if "if-match" not in request.headers:
         message = (
-            'send If-Match with the ETag of the route that this one takes the place of, such as "3"'
-            ' (a model without one has "0"), or If-Match: * for whichever it is'
+            "send If-Match with the ETag of the route that this one takes the place of, such "
+            'as "3" (a model without one has "0"), or If-Match: * for whichever it is'
         )
         raise InputError(message, fields=[FieldError("", message)])
     expected = _expected(request)
     written, note = await _written(services, request)
-    return _answer(
-        await desk_of(services).put(_model(request), written, expected=expected, note=note)
-    )
+    return _answer(await desk.put(_model(request), written, expected=expected, note=note))
 
 
 async def patch_route(services: Services, _tenant: Tenant, request: Request) -> Response:
@@ -103,9 +103,7 @@ async def switch_server(services: Services, _tenant: Tenant, request: Request) -
     return _answer(await desk_of(services).switch(_model(request), server, Switch(named)))
 
 
-async def show_route_health(
-    services: Services, _tenant: Tenant, request: Request
-) -> Response:
+async def show_route_health(services: Services, _tenant: Tenant, request: Request) -> Response:
     """Answer with how the servers of a model do."""
     shown = await desk_of(services).get(_model(request))
     async with ReportBoard(services.settings.doorbell_url()) as board:

@@ -115,9 +115,14 @@ SUBMIT_JOB: Final = Operation(
     method="POST",
     path="/v1/jobs",
     summary="Submit a job",
-    description="Once this has answered, the job is durable and will end exactly once.",
+    description=(
+        "Once this has answered, the job is durable and will end exactly once. Pictures that "
+        "it begins with stand in its input as https URLs, data URLs, ids of files (file-…) or "
+        "artifacts of jobs (job_…/0); or they come with it in a form."
+    ),
     parameters=[IDEMPOTENCY_KEY, PREFER],
     body="JobRequest",
+    form="JobForm",
     answers={
         202: answer(
             "The job is accepted.",

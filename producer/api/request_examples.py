@@ -12,6 +12,11 @@ REDRIVE_REQUEST: Final[dict[str, Any]] = {
     "edits": {"lane": "relax"},
     "dry_run": True,
 }
+PICTURE_ACTION_REQUEST: Final[dict[str, Any]] = {
+    "action": "vary",
+    "index": 1,
+    "strength": "strong",
+}
 SCHEDULE_REQUEST: Final[dict[str, Any]] = {
     "name": "morning-kite",
     "cron": "0 9 * * 1-5",
@@ -25,6 +30,7 @@ KEY_REQUEST: Final[dict[str, Any]] = {
     "expires_at": "2030-01-01T00:00:00Z",
 }
 KEY_ROTATION: Final[dict[str, Any]] = {"overlap": "P1D"}
+CACHE_CHANGE: Final[dict[str, Any]] = {"enabled": False}
 BUDGET_BODY: Final[dict[str, Any]] = {
     "unit": "images",
     "period": "day",
@@ -32,6 +38,13 @@ BUDGET_BODY: Final[dict[str, Any]] = {
     "end_user": "*",
     "on_exhausted": "park",
 }
+ROUTE_REQUEST: Final[dict[str, Any]] = {
+    "strategy": "least_loaded",
+    "servers": {"simulator": {"canary": 10, "tags": ["private"]}},
+    "note": "try the new one",
+}
+ROUTE_PATCH: Final[dict[str, Any]] = {"servers": {"simulator": {"draining": True}}}
+ROLLBACK_REQUEST: Final[dict[str, Any]] = {"version": 0}
 POLICY_DOCUMENT: Final[dict[str, Any]] = {
     "policy": "acme",
     "categories": {

@@ -14,13 +14,14 @@ from infra.objectstore.opening import open_store
 from infra.objectstore.store import ObjectStore
 from infra.postgres.engine import close_engine, create_engine, single_statements
 from infra.progress import ProgressLine
-from infra.provenance.opening import open_credentials
+from infra.provenance.opening import open_credentials, open_marker
 from infra.safety.moderation import Moderation
 from infra.settings import Settings
 from producer.api.auth import KeyRing
 from producer.api.feed_tails import FeedTails
 from producer.api.live import LiveJobs
 from producer.api.waiters import Waiters
+from producer.grid import Grids
 from producer.moderation import SubmitChecks, open_checks
 from producer.openai.call_book import CallBook
 from producer.openai.links import ArtifactLinks
@@ -52,6 +53,7 @@ class Services:
     verifier: Verifier
     links: ArtifactLinks
     pictures: PictureDoor
+    grids: Grids
     book: CallBook
 
     @property
@@ -102,6 +104,7 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
             moderation=checks.moderation,
             verifier=Verifier(engine, open_credentials(settings), Limits()),
             pictures=PictureDoor(),
+            grids=_grids(settings, store, clock),
             links=_links(settings, clock),
             book=book,
         )
@@ -121,6 +124,11 @@ async def _open_listeners(
     feeds = await stack.enter_async_context(FeedTails(engine))
     waiters = await stack.enter_async_context(Waiters(engine, doorbells, live, feeds))
     return live, feeds, waiters
+
+
+def _grids(settings: Settings, store: ObjectStore, clock: Clock) -> Grids:
+    marker = open_marker(settings)
+    return Grids(store, marker, provider=settings.provider_name, clock=clock)
 
 
 def _links(settings: Settings, clock: Clock) -> ArtifactLinks:

@@ -17,11 +17,14 @@ from schemas.model_accounts import (
     tenant_owner,
 )
 from schemas.model_catalog import ModelServer
+from schemas.routes import Routes
 
 # Calls are requests again, counted per second: the gate holds each of them to its instant, and
 # so many seconds' worth are released ahead of it.
 CALLS = "calls"
 _SECONDS_AHEAD = 2
+# All servers of a model are switched off: so soon it is looked whether they still are.
+_OFF = 2.0
 # What a limit per unit concerns; a request is a request.
 _UNIT_KINDS: Mapping[str, frozenset[Kind]] = {
     "requests": frozenset(Kind),
@@ -72,10 +75,18 @@ class Catalogue:
         """Return the accounts that have a limit."""
         return [account for account in self.accounts if account.budget.limits]
 
-    def closed(self, now: Capacity) -> dict[int, float]:
-        """Return the pools that take nothing now, and for how many seconds at most."""
+    def closed(self, now: Capacity, routes: Routes | None = None) -> dict[int, float]:
+        """Return the pools that take nothing now, and for how many seconds at most.
+
+        Args:
+            now: What PostgreSQL says of them.
+            routes: What operators say of their servers.
+        """
         waits = now.waits or {}
         found = {pool.id: self._wait(pool, waits) for pool in now.pools}
+        if routes is not None and routes.documents:
+            off = {pool.id: _OFF for pool in now.pools if routes.closed(pool.model)}
+            found |= {pool: max(found[pool], seconds) for pool, seconds in off.items()}
         return {pool: seconds for pool, seconds in found.items() if seconds > 0}
 
     def _wait(self, pool: PoolState, waits: Mapping[str, float]) -> float:

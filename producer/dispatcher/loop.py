@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from infra.clock import Clock
 from infra.doorbells import DELIVER, DONE, ROOM, WAKE, Bell, Doorbells
 from infra.postgres.flows import FlowKey
+from infra.route_book import RouteBook
 from infra.settings import Settings
 from infra.telemetry.metrics import DISPATCH_TICK_SECONDS
 from producer.batches.keeper import BatchKeeper
@@ -47,6 +48,7 @@ _REAP_EVERY: Final = timedelta(milliseconds=500)
 _REAP_PAUSE: Final = timedelta(milliseconds=50)
 _HUNG_EVERY: Final = timedelta(seconds=5)
 _SCHEDULES_EVERY: Final = timedelta(seconds=1)
+_ROUTES_EVERY: Final = timedelta(seconds=1)
 _BATCHES_EVERY: Final = timedelta(milliseconds=500)
 _USAGE_EVERY: Final = timedelta(seconds=5)
 _AUDIT_EVERY: Final = timedelta(seconds=30)
@@ -113,6 +115,7 @@ class Dispatcher:
         self._schedules = ScheduleServer(engine, settings, doorbells, submitter)
         self._batches = batches
         self._speed = Throughput()
+        self._routes = RouteBook(engine, settings, clock)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Dispatch until ``stop`` is set."""
@@ -123,6 +126,7 @@ class Dispatcher:
                 asyncio.create_task(self._every(_HUNG_EVERY, self._reap_hung)),
                 asyncio.create_task(self._every(_SCHEDULES_EVERY, self._schedules.serve)),
                 asyncio.create_task(self._every(RATES_EVERY, self._rates.measure)),
+                asyncio.create_task(self._every(_ROUTES_EVERY, self._routes.look)),
                 asyncio.create_task(self._every(_USAGE_EVERY, self._add_up_usage)),
                 asyncio.create_task(self._every(_AUDIT_EVERY, self._audit)),
                 asyncio.create_task(self._every(_HOUSE_EVERY, self._keep_house)),
@@ -148,7 +152,11 @@ class Dispatcher:
             begun = loop.time()
             try:
                 turn = await take_turn(
-                    self._engine, self._settings, self._publish, ahead=self._speed.ahead()
+                    self._engine,
+                    self._settings,
+                    self._publish,
+                    ahead=self._speed.ahead(),
+                    routes=self._routes.now,
                 )
                 self._speed.add(turn.released, loop.time())
                 took = loop.time() - begun

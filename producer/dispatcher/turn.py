@@ -18,6 +18,7 @@ from producer.dispatcher.carriers import load_carriers
 from producer.dispatcher.lane_budget import LaneDemand, share, turn_floor
 from producer.dispatcher.lane_turn import LaneTurn, Situation, release_lane
 from schemas.lanes import Lane
+from schemas.routes import Routes
 
 Publish = Callable[[Sequence[Carrier]], Awaitable[None]]
 
@@ -47,7 +48,12 @@ class Turn:
 
 
 async def take_turn(
-    engine: AsyncEngine, settings: Settings, publish: Publish, *, ahead: int | None = None
+    engine: AsyncEngine,
+    settings: Settings,
+    publish: Publish,
+    *,
+    ahead: int | None = None,
+    routes: Routes | None = None,
 ) -> Turn:
     """Release what the workers have room for, fairly, and publish it.
 
@@ -56,6 +62,7 @@ async def take_turn(
         settings: Weights, caps, model servers.
         publish: Sends carriers to the broker.
         ahead: How many jobs may wait in the broker; a fifth of the slots at the most.
+        routes: What operators say of model servers; without it, nothing.
 
     Raises:
         DatabaseUnavailableError: PostgreSQL went away; what was committed before is recovered
@@ -65,7 +72,7 @@ async def take_turn(
     catalogue = catalogue_of(settings.model_servers)
     async with transaction(single_statements(engine)) as connection:
         now = await capacity(connection, catalogue.keys)
-    closed = catalogue.closed(now)
+    closed = catalogue.closed(now, routes)
     if closed and len(closed) == len(now.pools):
         # Whatever is ready waits for a model: nothing is looked at, and nothing written.
         waiting = any(lane.backlogged for lane in now.lanes)

@@ -8,9 +8,9 @@ from typing import Any, Final, cast
 from infra.postgres.tenants import Tenant
 from producer.api.files import files_of
 from producer.api.services import Services
-from producer.openai.edit_form import FormPicture
 from producer.openai.edits import IMAGE, IMAGES, MASK, ImageEdits
 from producer.openai.endpoint import Defaults
+from producer.openai.form_pictures import FormPicture
 from producer.openai.picture_door import SeenPicture, check_mask, unfit
 from schemas.errors import NotFoundError
 from schemas.ids import InvalidIdError, parse_id

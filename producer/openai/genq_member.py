@@ -5,6 +5,7 @@ from typing import Any
 
 from schemas.ids import format_id
 from schemas.job import JobRecord
+from schemas.job_cache import cache_view
 from schemas.job_safety import safety_view
 from schemas.job_states import status_of
 
@@ -25,6 +26,7 @@ def genq_member(job: JobRecord, public_url: str) -> dict[str, Any]:
         "attempts": job.attempts,
         "queued_seconds": _seconds(job.created_at, job.started_at),
         "running_seconds": _seconds(job.started_at, job.finished_at),
+        "cache": cache_view(job.state, job.made),
         "safety": safety_view(job.verdict, job.state, url),
         "url": url,
     }

@@ -36,6 +36,7 @@ from producer.openai.call_headers import (
     repeats,
 )
 from producer.openai.client_line import Line
+from producer.openai.ended_headers import ended_headers
 from producer.openai.endpoint import Endpoint, Reading
 from producer.openai.problems import openai_problem
 from producer.openai.refusals import NO_RETRY, refusal_of
@@ -236,7 +237,7 @@ async def answer_end(
         await let_go(services, call)
         raise
     delivered(services, call)
-    headers = {**call.headers, **_processing(job)}
+    headers = {**call.headers, **ended_headers(job)}
     return Response(encode(answer), 200, headers, JSON)
 
 
@@ -290,10 +291,3 @@ def _told(submitted: Submitted, kind: Kind, face: str) -> dict[str, str]:
     if submitted.downgraded:
         told["budget-downgraded"] = submitted.job.lane.value
     return told
-
-
-def _processing(job: JobRecord) -> dict[str, str]:
-    if job.started_at is None or job.finished_at is None:
-        return {}
-    took = (job.finished_at - job.started_at).total_seconds()
-    return {"openai-processing-ms": str(max(0, round(took * 1000)))}

@@ -127,8 +127,8 @@ def _part(part: Any, name: str) -> dict[str, Any]:
         return {"type": "text", "text": text}
     if kind != "input_image":
         unsupported(name, f"genq takes no part of type {str(kind)[:64]}: {_TAKEN}")
-    url = told.get("image_url")
+    url = told.get("image_url") or told.get("file_id")
     if not isinstance(url, str):
-        unsupported(f"{name}.file_id", "a picture is given as image_url, a link or data URL")
+        wrong(name, "a picture is given as image_url (a link or data URL), or by its file_id")
     detail = {"detail": told["detail"]} if told.get("detail") else {}
     return {"type": "image_url", "image_url": {"url": url, **detail}}

@@ -54,6 +54,8 @@ tenant = Table(
     Column("hears", SmallInteger, nullable=False, server_default=text("0")),
     # Its jobs run on model servers that have all these tags, and on no other.
     Column("required_tags", ARRAY(Text)),
+    # Its jobs may be given the answers of earlier ones.
+    Column("cache", Boolean, nullable=False, server_default=text("true")),
 )
 
 api_key = Table(

@@ -18,6 +18,10 @@ BODIES: Final[Mapping[str, Sequence[Any]]] = {
     "cancel_jobs": ({"all": True}, {"end_user": CANARY}, {"metadata": {"secret": CANARY}}),
     "redrive_dead_letters": ({"job_id": "{job_id}"}, {"filter": {}}),
     "retry_job": ({}, {"as": "new_attempt"}),
+    "act_on_pictures": (
+        {"action": "reroll"},
+        {"action": "blend", "index": 0, "images": ["{job_id}/0"]},
+    ),
     "act_on_jobs": (
         {"action": "cancel", "all": True},
         {"action": "retry", "all": True, "cursor": "{job_id}"},
@@ -27,6 +31,7 @@ BODIES: Final[Mapping[str, Sequence[Any]]] = {
     "create_schedule": ({"name": "mine", "cron": "@daily", "request": IMAGE},),
     "update_schedule": ({"name": "mine"}, {"paused": True}),
     "create_key": ({"name": "mine"},),
+    "update_own_cache": ({"enabled": False},),
     "create_webhook_endpoint": ({"name": "mine", "url": "https://example.com/mine"},),
     "update_webhook_endpoint": ({"name": "mine"}, {"genq": {"headers": {"X-A": "1"}}}),
     "rotate_webhook_endpoint_secret": ({}, {"genq": {"grace_seconds": 60}}),
@@ -69,5 +74,8 @@ BODIES: Final[Mapping[str, Sequence[Any]]] = {
         },
     ),
     "retry_batch": ({},),
+    "put_route": ({"servers": {}},),
+    "patch_route": ({"servers": {"painter": {"enabled": False}}},),
+    "roll_route_back": ({}, {"version": 0}),
     "change_own_hash_entries": ({"lines": ["00" * 32]},),
 }

@@ -36,6 +36,8 @@ NOBODYS: Final = {
     "delivery_id": "whd_01kb0q5v3mf0t8w2c7d4e9g6hj",
     "file_id": "file-01kb0q5v3mf0t8w2c7d4e9g6hj",
     "model": "sim-chat-1",
+    "server": "simulator",
+    "switch": "drain",
     "response_id": "resp_01kb0q5v3mf0t8w2c7d4e9g6hj",
     "token": "gqa_none",
     "job_id": "job_01kb0q5v3mf0t8w2c7d4e9g6hj",
@@ -49,6 +51,7 @@ NOBODYS: Final = {
     "list": "logos",
     "version": "1",
     "index": "0",
+    "format": "png",
     "tenant": "acme",
 }
 

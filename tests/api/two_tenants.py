@@ -65,7 +65,7 @@ _NEUTRAL: Final = frozenset(
         "created_after", "created_before", "type", "wait", "last_event_id", "at", "code",
         "since", "until", "event_type", "outcome", "status_code", "trigger", "started_after",
         "started_before", "state", "origin", "order", "purpose", "include",
-        "stream", "starting_after",
+        "stream", "starting_after", "labels", "width", "format",
     }
 )  # fmt: skip
 
@@ -135,7 +135,10 @@ async def settle(api: Served) -> Estate:
         "list": [await listed(api)],
         "version": [await policy(api)],
         "index": ["0"],
+        "format": ["png"],
         "model": [CANARY],
+        "server": ["painter"],
+        "switch": ["drain"],
         "tenant": ["acme"],
     }
     return Estate(ids, jobs)

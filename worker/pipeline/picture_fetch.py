@@ -95,7 +95,7 @@ class RemotePictures:
     async def _one(self, url: URL, place: str, tenant_id: int, most: int) -> bytes | URL:
         """Return a picture, or where it lies instead."""
         outbound = self._outbound
-        with self._places.place((url.host or "").rstrip("."), tenant_id):
+        async with self._places.place((url.host or "").rstrip("."), tenant_id):
             try:
                 async with (
                     outbound.destinations.place(url, tenant=tenant_id),

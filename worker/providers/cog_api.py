@@ -250,6 +250,8 @@ class CogProvider:
 
 async def _bounded(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
     left: int = MAX_ANSWER_BYTES
+    if (response.content_length or 0) > left:
+        raise aiohttp.ClientPayloadError("announced longer than any answer may be")
     async for piece in response.content.iter_any():
         left -= len(piece)
         if left < 0:

@@ -112,7 +112,7 @@ class ComfyCalls:
         )
 
     async def interrupt(self, prompt_id: str) -> None:
-        """End a prompt that runs. Servers before 0.3.57 end whatever runs: look first."""
+        """End a prompt that runs. Older servers end whatever runs: look first."""
         await self._ask(
             "POST", "/interrupt", data=orjson.dumps({"prompt_id": prompt_id}), within=_SHORT
         )
@@ -229,6 +229,8 @@ class _Stored(BaseModel):
 
 
 async def _bounded(response: aiohttp.ClientResponse, most: int) -> bytes:
+    if (response.content_length or 0) > most:
+        raise aiohttp.ClientPayloadError("announced longer than any answer may be")
     parts: list[bytes] = []
     left = most
     async for part in response.content.iter_any():

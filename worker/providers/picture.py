@@ -17,6 +17,7 @@ from schemas.errors import InputError, ModelBadAnswerError
 # begins to complain a little above.
 MAX_PIXELS: Final = 80_000_000
 
+_TAIL: Final = 4_096
 _READERS: Final = ("PNG", "JPEG", "WEBP", "GIF")
 # MPO is how Pillow calls a JPEG file that holds a second picture behind the first.
 _CONTENT_TYPES: Final[Mapping[str | None, str]] = MappingProxyType(
@@ -55,14 +56,16 @@ def read_picture(data: bytes, *, server: str) -> Picture:
         server: The model server it came from, for the error.
 
     Raises:
-        ModelBadAnswerError: It is none of these, its header is damaged, or it would unpack
-            to more than ``MAX_PIXELS``.
+        ModelBadAnswerError: It is none of these, its header is damaged, its end is missing, or
+            it would unpack to more than ``MAX_PIXELS``.
     """
     try:
         # A strange Exif block is worth a warning to Pillow, and no line of our log.
         with warnings.catch_warnings(action="ignore"), _opened(data) as image:
             content_type = _CONTENT_TYPES[image.format]
             width, height = image.size
+        if not _has_its_end(data):
+            raise ValueError("cut off")  # noqa: TRY301 - one meaning for all that is damaged
     except Exception:  # noqa: BLE001 - foreign bytes bring out more than Pillow's own errors
         raise ModelBadAnswerError(
             f"model server {server} gave {len(data)} bytes that are no PNG, JPEG, WebP or GIF "
@@ -98,6 +101,23 @@ def given_picture(url: str, place: str) -> Picture:
             f"/input/{place} is no PNG, JPEG or WebP file, is damaged, or is too large; send "
             "another picture"
         ) from None
+
+
+def _has_its_end(data: bytes) -> bool:
+    """Return whether a file was not cut off, as far as its format tells.
+
+    What cameras write behind a picture does no harm.
+    """
+    if data.startswith(b"\x89PNG"):
+        end = b"IEND"
+    elif data.startswith(b"\xff\xd8"):
+        end = b"\xff\xd9"
+    elif data.startswith(b"RIFF"):
+        return int.from_bytes(data[4:8], "little") + 8 <= len(data)
+    else:
+        return True
+    # It is nearly always the last there is.
+    return data.endswith(end) or end in data[-_TAIL:] or end in data
 
 
 def _opened(data: bytes) -> Image.Image:

@@ -1,6 +1,7 @@
 """Which strategy a model's calls follow."""
 
-from pydantic import SecretStr
+import pytest
+from pydantic import SecretStr, ValidationError
 
 from infra.settings import Settings
 from schemas.generation import Kind
@@ -29,6 +30,18 @@ def test_a_model_has_the_strategy_of_its_route_and_others_the_general_one() -> N
 
     assert told.strategy_of("m") is Strategy.CHEAPEST
     assert told.strategy_of("n") is Strategy.WEIGHTED
+
+
+def test_a_protocol_that_nobody_speaks_is_refused_with_what_is_installed() -> None:
+    model = ModelSpec(name="m", kind=Kind.CHAT)
+    server = ModelServer(name="one", base_url="http://x", protocol="smoke", models=(model,))
+
+    with pytest.raises(
+        ValidationError,
+        match=r"one: protocol smoke is neither openai, .*http nor installed; installed "
+        r"adapters: none\. Install the distribution",
+    ):
+        settings(model_servers=(server,))
 
 
 def test_who_says_nothing_gets_the_least_loaded() -> None:

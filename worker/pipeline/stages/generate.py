@@ -185,10 +185,7 @@ class Generate:
         """Return what the server answers, and after how many seconds."""
         provider = self._providers.of(server)
         counts = self._counts.of(server, claim.kind)
-        await self._gate.enter(server)
-        if not self._permitted([server], claim):
-            # It was taken out of service while the call waited before it.
-            raise _taken_out(claim.model)
+        await self._enter(server, claim)
         now = asyncio.get_running_loop().time
         begun = now()
         try:
@@ -204,13 +201,23 @@ class Generate:
             # Its caller, its wall time or this worker ends it.
             counts.ended(CANCELLED)
             raise
-        counts.ended(OK)
         seconds = now() - begun
-        self._recent.ended(server.name, claim.model, seconds)
+        counts.ended(OK)
         counts.used(claim, output.usage, output.pixels)
+        self._answered(server, claim, seconds)
+        return output, seconds
+
+    async def _enter(self, server: ModelServer, claim: Claim) -> None:
+        """Wait until the server takes calls."""
+        await self._gate.enter(server)
+        if not self._permitted([server], claim):
+            # It was taken out of service while the call waited before it.
+            raise _taken_out(claim.model)
+
+    def _answered(self, server: ModelServer, claim: Claim, seconds: float) -> None:
         self._gate.answered(server)
         self._choice.took(server, claim, seconds)
-        return output, seconds
+        self._recent.ended(server.name, claim.model, seconds)
 
 
 def _next_offer(

@@ -399,3 +399,20 @@ def test_a_server_that_vanished_from_the_settings_is_named_and_ignored() -> None
 def _all(*models: str) -> dict[str, list[str]]:
     classes = ("context_too_long", "server_error", "timeout", "rate_limited")
     return {name: list(models) for name in classes}
+
+
+def test_a_model_is_closed_only_if_nobody_at_all_takes_its_calls() -> None:
+    servers = (_server("chat@a"), _server("chat@b"), _server("chat-x@c"))
+    off = {"enabled": False}
+
+    def closed(**documents: dict[str, Any]) -> bool:
+        said = {m.replace("_", "-"): (1, RouteDocument(**one)) for m, one in documents.items()}
+        return Routes(servers, lambda _: Strategy.LEAST_LOADED, said).closed("chat")
+
+    assert not closed()
+    assert not closed(chat={"servers": {"a": off}})
+    every = {"servers": {"a": off, "b": {"draining": True}}}
+    assert closed(chat=every)
+    standing = {**every, "fallbacks": {"server_error": ["chat-x"]}}
+    assert not closed(chat=standing)
+    assert closed(chat=standing, chat_x={"servers": {"c": off}})

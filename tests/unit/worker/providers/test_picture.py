@@ -61,14 +61,27 @@ def test_a_picture_is_what_its_bytes_say(form: str, content_type: str) -> None:
         FILES["JPEG"][:10],
         FILES["WEBP"][:20],
         FILES["GIF"][:5],
+        FILES["PNG"][:-12],
+        FILES["JPEG"][:-2],
+        FILES["WEBP"][:-1],
         encoded("BMP"),
         encoded("TIFF"),
     ],
-    ids=["empty", "html", "signature", "png", "jpeg", "webp", "gif", "bmp", "tiff"],
+    ids=[
+        *("empty", "html", "signature", "png", "jpeg", "webp", "gif"),
+        *("cut png", "cut jpeg", "cut webp", "bmp", "tiff"),
+    ],
 )
 def test_what_is_not_a_whole_picture_is_a_bad_answer(data: bytes) -> None:
     with pytest.raises(ModelBadAnswerError, match="model server a"):
         read_picture(data, server="a")
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])
+def test_what_a_camera_writes_behind_a_picture_does_no_harm(form: str) -> None:
+    data = FILES[form] + b"a film" * 100_000
+
+    assert read_picture(data, server="a").data == data
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ class RouteDesk:
         servers = self._settings.model_servers
         return list(dict.fromkeys(spec.name for server in servers for spec in server.models))
 
-    async def list(self) -> list[Shown]:
+    async def every(self) -> list[Shown]:
         """Return the routes of all models that are offered."""
         async with transaction(self._engine) as connection:
             counting = (await stored.counting_routes(connection)).documents
@@ -90,7 +90,7 @@ class RouteDesk:
         Raises:
             NotFoundError: No configured server offers the model.
         """
-        self._require(model)
+        self.require(model)
         async with transaction(self._engine) as connection:
             return await self._now(connection, model)
 
@@ -126,7 +126,7 @@ class RouteDesk:
         Raises:
             NotFoundError: There is no such model, or it is not offered by this server.
         """
-        if server not in self._require(model):
+        if server not in self.require(model):
             raise NotFoundError(f"no configured server {server[:64]} offers {model}")
         patch = {"servers": {server: dict(_SWITCHED[switch])}}
         note = f"{switch.value} {server}"
@@ -144,7 +144,7 @@ class RouteDesk:
             RouteConflictError: Another version counts than ``expected``.
             InvalidRouteError: It names what is not configured any more.
         """
-        self._require(model)
+        self.require(model)
         async with transaction(whole_transactions(self._engine)) as connection:
             now = await stored.lock_route(connection, model)
             _hold(now, expected)
@@ -174,7 +174,7 @@ class RouteDesk:
         Raises:
             NotFoundError: No configured server offers the model.
         """
-        self._require(model)
+        self.require(model)
         async with transaction(self._engine) as connection:
             return await stored.list_versions(connection, model, before=before, limit=limit)
 
@@ -186,7 +186,7 @@ class RouteDesk:
         expected: int | None,
         note: str | None,
     ) -> Shown:
-        self._require(model)
+        self.require(model)
         async with transaction(whole_transactions(self._engine)) as connection:
             now = await stored.lock_route(connection, model)
             _hold(now, expected)
@@ -252,8 +252,12 @@ class RouteDesk:
             raise _invalid(faults)
         return document
 
-    def _require(self, model: str) -> list[str]:
-        """Return the servers that offer a model."""
+    def require(self, model: str) -> list[str]:
+        """Return the servers that offer a model.
+
+        Raises:
+            NotFoundError: There is none.
+        """
         servers = self._settings.model_servers
         found = [s.name for s in servers if any(spec.name == model for spec in s.models)]
         if not found:

@@ -1,0 +1,1 @@
+"""Routes of models, as operators look at them and change them."""
