@@ -30,7 +30,7 @@ from genq.schedules import AsyncSchedules
 from genq.sse import SentEvent
 from genq.stored_files import AsyncFiles
 from genq.target import DEFAULT_TIMEOUT, target_at
-from genq.usage import Day, Usage, read_usage
+from genq.usage import Day, Usage, read_usage, read_usage_table
 from genq.verification import Verification, verifying
 from genq.webhooks import AsyncWebhooks
 
@@ -116,8 +116,27 @@ class AsyncGenq:
         tenant: str | None = None,
         everybody: bool = False,
     ) -> Usage:
-        """Return what was used and charged; see ``Genq.usage``."""
+        """Return what was used and charged.
+
+        See ``Genq.usage``.
+        """
         asked = read_usage(
+            since, until, interval=interval, by=by, tenant=tenant, operator=everybody
+        )
+        return await self._transport.run(asked)
+
+    async def usage_table(
+        self,
+        since: Day | None = None,
+        until: Day | None = None,
+        *,
+        interval: str = "day",
+        by: Sequence[str] = (),
+        tenant: str | None = None,
+        everybody: bool = False,
+    ) -> bytes:
+        """Return the same as CSV, safe to open in a spreadsheet."""
+        asked = read_usage_table(
             since, until, interval=interval, by=by, tenant=tenant, operator=everybody
         )
         return await self._transport.run(asked)

@@ -15,6 +15,7 @@ from genq.listening import Listener
 from genq.many_jobs import AsyncManyJobs
 from genq.models import Job
 from genq.pages import AsyncPages
+from genq.pictures import Picture
 from genq.raw_answers import async_raw
 from genq.sse import SentEvent
 from genq.waiting import OnChange, OnProgress, wait_for_job
@@ -47,6 +48,8 @@ class AsyncJobs(AsyncManyJobs, AsyncDerivedJobs):
         unique: str | Mapping[str, object] | None = None,
         prompt_flags: bool | None = None,
         cache: str | None = None,
+        images: Sequence[Picture] | None = None,
+        mask: Picture | None = None,
         idempotency_key: str | None = None,
         wait: float | None = None,
         **request: Unpack[RequestOptions],
@@ -70,7 +73,9 @@ class AsyncJobs(AsyncManyJobs, AsyncDerivedJobs):
             "prompt_flags": prompt_flags,
             "cache": cache,
         }
-        asked = exchanges.create_job(body, idempotency_key=idempotency_key, wait=wait)
+        asked = exchanges.create_job(
+            body, idempotency_key=idempotency_key, wait=wait, images=images, mask=mask
+        )
         return await self._transport.run(asked, request)
 
     async def get(
@@ -137,7 +142,7 @@ class AsyncJobs(AsyncManyJobs, AsyncDerivedJobs):
         return await self._transport.run(exchanges.get_artifact(job_id, index))
 
     async def manifest(self, job_id: str) -> bytes:
-        """Return what was asked, made, how and at which price: see ``Jobs.manifest``."""
+        """Return what was asked, made, how and at which price: canonical JSON (RFC 8785)."""
         return await self._transport.run(exchanges.get_manifest(job_id))
 
     async def grid(

@@ -9,11 +9,14 @@ from collections.abc import Awaitable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
-from typing import Final, TypeVar, cast
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from genq.decoding import decode
 from genq.errors import ConfigurationError, error_of
 from genq.uploads import Upload
+
+if TYPE_CHECKING:
+    from genq.pictures import PictureForm
 
 Query = Mapping[str, str | Sequence[str]]
 IDEMPOTENCY_KEY: Final = "idempotency-key"
@@ -30,7 +33,7 @@ class Call:
         repeatable: Whether sending a POST twice is sending it once, without any key.
         listen: The answer is a stream, whose bytes are asked for by ``More``; so many seconds
             may pass until it begins.
-        upload: A file that is sent instead of ``body``.
+        upload: A form with files that is sent instead of ``body``.
     """
 
     method: str
@@ -43,7 +46,7 @@ class Call:
     follow: bool = False
     repeatable: bool = False
     listen: float | None = None
-    upload: Upload | None = None
+    upload: "Upload | PictureForm | None" = None
 
     @property
     def safe_twice(self) -> bool:

@@ -29,7 +29,7 @@ from genq.schedules import Schedules
 from genq.stored_files import Files
 from genq.target import DEFAULT_TIMEOUT, target_at
 from genq.transport import Transport
-from genq.usage import Day, Usage, read_usage
+from genq.usage import Day, Usage, read_usage, read_usage_table
 from genq.verification import Verification, verifying
 from genq.webhooks import Webhooks
 
@@ -169,6 +169,22 @@ class Genq:
             everybody: For operators: of all tenants.
         """
         asked = read_usage(
+            since, until, interval=interval, by=by, tenant=tenant, operator=everybody
+        )
+        return self._transport.run(asked)
+
+    def usage_table(
+        self,
+        since: Day | None = None,
+        until: Day | None = None,
+        *,
+        interval: str = "day",
+        by: Sequence[str] = (),
+        tenant: str | None = None,
+        everybody: bool = False,
+    ) -> bytes:
+        """Return the same as CSV, safe to open in a spreadsheet."""
+        asked = read_usage_table(
             since, until, interval=interval, by=by, tenant=tenant, operator=everybody
         )
         return self._transport.run(asked)

@@ -8,17 +8,30 @@ from http import HTTPStatus
 from typing import Final
 
 from genq.bulk_models import ActionReport, Bulk, read_action_report, read_bulk
-from genq.calls import Call, Exchange, found_in, good, json_bytes, place, query_of, sending
+from genq.calls import (
+    IDEMPOTENCY_KEY,
+    Call,
+    Exchange,
+    found_in,
+    good,
+    json_bytes,
+    place,
+    query_of,
+    sending,
+)
 from genq.decoding import decode, read_cancel_report, read_job, read_slice
 from genq.event_models import is_last
 from genq.job_requests import JobRequest, body_of
 from genq.listening import Source
 from genq.models import CancelReport, Job
 from genq.pages import Found
+from genq.pictures import Picture, form_of
 
 _JOBS: Final = "/v1/jobs"
 # How long the server may work on one request that changes many jobs, in seconds.
 BULK_HOLD: Final = 10
+# How long it may work on the pictures of a job once their last byte was sent.
+_UPLOADING: Final = 60
 
 
 def new_key() -> str:
@@ -27,12 +40,24 @@ def new_key() -> str:
 
 
 def create_job(
-    body: Mapping[str, object], *, idempotency_key: str | None, wait: float | None
+    body: Mapping[str, object],
+    *,
+    idempotency_key: str | None,
+    wait: float | None,
+    images: Sequence[Picture] | None = None,
+    mask: Picture | None = None,
 ) -> Exchange[Job]:
-    """Submit a job, under an idempotency key in any case."""
+    """Submit a job, under an idempotency key in any case; as a form, if it has pictures."""
     key = idempotency_key or new_key()
-    call = sending("POST", _JOBS, body_of(body), "the job", key=key)
-    return read_job(found_in((yield held(call, wait))))
+    form = form_of(body_of(body), images, mask)
+    patience = 0 if form is None else _UPLOADING
+    if form is None:
+        call = sending("POST", _JOBS, body_of(body), "the job", key=key)
+    else:
+        headers = {IDEMPOTENCY_KEY: key}
+        call = Call("POST", _JOBS, headers=headers, upload=form)
+    asked = held(call, wait)
+    return read_job(found_in((yield replace(asked, hold=asked.hold + patience))))
 
 
 def create_jobs(

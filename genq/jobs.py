@@ -14,6 +14,7 @@ from genq.listening import Listener
 from genq.many_jobs import ManyJobs
 from genq.models import Job
 from genq.pages import Page
+from genq.pictures import Picture
 from genq.raw_answers import raw
 from genq.waiting import OnChange, OnProgress, wait_for_job
 
@@ -45,6 +46,8 @@ class Jobs(ManyJobs, DerivedJobs):
         unique: str | Mapping[str, object] | None = None,
         prompt_flags: bool | None = None,
         cache: str | None = None,
+        images: Sequence[Picture] | None = None,
+        mask: Picture | None = None,
         idempotency_key: str | None = None,
         wait: float | None = None,
         **request: Unpack[RequestOptions],
@@ -72,6 +75,9 @@ class Jobs(ManyJobs, DerivedJobs):
                 is never changed.
             cache: ``auto``; ``allow``: an earlier answer to the same will do in any case;
                 ``off``: none.
+            images: Pictures to edit, or to show in a conversation: paths, bytes, open files,
+                URLs, ids. They come behind those of ``input``.
+            mask: Of an edit, a PNG file: what is clear is edited.
             idempotency_key: Twice the same key and body is one job. One is made if not given,
                 so that it can be sent again when the connection breaks on the way.
             wait: Let the server hold the request for up to so many seconds until the job ends.
@@ -84,25 +90,14 @@ class Jobs(ManyJobs, DerivedJobs):
             ApiError: The server refused it; the other subclasses say why.
             ServerUnreachableError: There is no server.
         """
-        body: dict[str, object] = {
-            "kind": kind,
-            "input": input,
-            "model": model,
-            "lane": lane,
-            "priority": priority,
-            "webhook": webhook,
-            "channels": channels,
-            "metadata": metadata,
-            "tags": tags,
-            "end_user": end_user,
-            "run_at": run_at,
-            "start_timeout": start_timeout,
-            "deadline": deadline,
-            "unique": unique,
-            "prompt_flags": prompt_flags,
-            "cache": cache,
-        }
-        asked = exchanges.create_job(body, idempotency_key=idempotency_key, wait=wait)
+        body: dict[str, object] = {"kind": kind, "input": input, "model": model, "lane": lane}
+        body |= {"priority": priority, "webhook": webhook, "channels": channels}
+        body |= {"metadata": metadata, "tags": tags, "end_user": end_user, "run_at": run_at}
+        body |= {"start_timeout": start_timeout, "deadline": deadline, "unique": unique}
+        body |= {"prompt_flags": prompt_flags, "cache": cache}
+        asked = exchanges.create_job(
+            body, idempotency_key=idempotency_key, wait=wait, images=images, mask=mask
+        )
         return self._transport.run(asked, request)
 
     def get(

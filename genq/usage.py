@@ -41,6 +41,7 @@ class UsageLine:
     start: datetime | None
     groups: Json
     counts: UsageCounts
+    raw: Json = field(default_factory=dict[str, object], repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,7 @@ def _told(day: Day | None) -> str | datetime | None:
 
 def _line(fields: Fields, by: Sequence[str]) -> UsageLine:
     groups = {name: fields.found.get(name) for name in by}
-    return UsageLine(fields.maybe_moment("start"), groups, _counts(fields))
+    return UsageLine(fields.maybe_moment("start"), groups, _counts(fields), fields.found)
 
 
 def _counts(fields: Fields) -> UsageCounts:

@@ -62,15 +62,12 @@ def ending_of(
     """
     verdict = verdict_of(verdicts)
     record = replace(
-        running_record(claim),
+        _with_made(running_record(claim), result or {}),
         state=state,
         finished_at=finished_at,
         error=error,
         artifacts=artifacts,
-        text=(result or {}).get("text"),
-        made=result or {},
         verdict=verdict,
-        spent=charged_in(result or {}),
     )
     return Ending(
         claim=claim,
@@ -88,6 +85,10 @@ def ending_of(
         marks=orjson.dumps(list(marks)).decode() if marks else None,
         work=work,
     )
+
+
+def _with_made(record: JobRecord, result: Mapping[str, Any]) -> JobRecord:
+    return replace(record, text=result.get("text"), made=result, spent=charged_in(result))
 
 
 def _event_of(claim: Claim, record: JobRecord, at: datetime, public_url: str) -> Event:

@@ -17,8 +17,8 @@ REPORT_SECONDS: Final = 2.0
 # What is older is not shown: its process is gone, or hangs.
 _FRESH_SECONDS: Final = 10
 _TIMEOUT_SECONDS: Final = 2.0
-_INDEX: Final = "genq:server-reports"
-_REPORT: Final = "genq:server-report:"
+_INDEX: Final = "genq:reports"
+_REPORT: Final = "genq:report:"
 
 
 class ReportBoard:

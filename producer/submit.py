@@ -116,14 +116,11 @@ class Submitter:
         new, parameters = await self._drafter.draft(
             tenant, request, face=face, aside=aside, held=held
         )
-        if idempotency_key is not None or schedule_id is not None or lineage is not None:
-            new = replace(
-                new,
-                idempotency_key=idempotency_key,
-                request_hash=body_hash,
-                schedule_id=schedule_id,
-                lineage=lineage,
-            )
+        if lineage is not None:
+            new = replace(new, lineage=lineage)
+        if idempotency_key is not None or schedule_id is not None:
+            known = {"idempotency_key": idempotency_key, "request_hash": body_hash}
+            new = replace(new, schedule_id=schedule_id, **known)
         while True:
             if request.unique is None:
                 written = await self._write(new)

@@ -17,6 +17,7 @@ from schemas import (
     queue_errors,
     retry_errors,
     review_errors,
+    route_errors,
     safety_errors,
     webhook_errors,
 )
@@ -38,6 +39,7 @@ BRANCHES = (
     queue_errors,
     retry_errors,
     review_errors,
+    route_errors,
     safety_errors,
     webhook_errors,
 )

@@ -226,7 +226,7 @@ def job_view(job: JobRecord, public_url: str, *, whole: bool = False) -> dict[st
         "error": job.error,
         "attempts": job.attempts,
         "usage": usage_view(job.made),
-        "cost": cost_view(job.made, job.spent),
+        "cost": cost_view(job.made, job.spent, job.state),
         "cache": cache_view(job.state, job.made),
         "metadata": dict(job.metadata),
         "tags": list(job.tags),

@@ -11,6 +11,6 @@ _OFF: Final = {"status": CacheStatus.OFF.value, "of": None}
 
 def cache_view(state: JobState, made: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return the fields of ``schemas.cache.JobCacheView``; ``None``: the job made nothing."""
-    if state is not JobState.SUCCEEDED or not made or made.get("erased"):
+    if state is not JobState.SUCCEEDED or made.get("erased"):
         return None
     return dict(made.get("cache") or _OFF)

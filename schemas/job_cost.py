@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
+from schemas.job_states import JobState
 from schemas.shape import Shape
 from schemas.work import cost_in
 
@@ -23,8 +24,8 @@ class CostView(Shape):
     """In dollars, with six decimals at the most.
 
     ``estimated`` is what a budget held back, and ``POST /v1/estimate`` told as ``price.high``;
-    ``actual`` what the job is charged, at the price of the server that answered: nothing
-    unless it succeeded.
+    ``actual`` what the job is charged, at the price of the server that answered. A job that
+    did not succeed costs nothing, and has none.
     """
 
     currency: Literal["usd"]
@@ -38,16 +39,19 @@ def usage_view(made: Mapping[str, Any]) -> dict[str, Any] | None:
     return {name: usage.get(name) for name in UsageView.model_fields} if usage else None
 
 
-def cost_view(made: Mapping[str, Any], spent: int | None) -> dict[str, Any] | None:
-    """Return the JSON form of ``CostView``; ``None``: no price, or it never came to a model.
+def cost_view(
+    made: Mapping[str, Any], spent: int | None, state: JobState
+) -> dict[str, Any] | None:
+    """Return the JSON form of ``CostView``; ``None``: no price, or it did not succeed.
 
     Args:
         made: What is kept with the job's result.
         spent: What the job was charged, in millionths of a dollar.
+        state: How it stands.
     """
     told = cost_in(made)
     actual = told.get("actual") if spent is None else spent
-    if actual is None:
+    if actual is None or state is not JobState.SUCCEEDED:
         return None
     estimated = told.get("estimated")
     return {

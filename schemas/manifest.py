@@ -171,7 +171,7 @@ def manifest_of(job: JobRecord, written: Written) -> dict[str, Any]:
         "artifacts": [_artifact(one, written.registered) for one in job.artifacts],
         "text": _text(job.text),
         "usage": usage_view(job.made),
-        "cost": cost_view(job.made, job.spent),
+        "cost": cost_view(job.made, job.spent, job.state),
         "error": job.error["code"] if job.error else None,
     }
 

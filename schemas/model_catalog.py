@@ -122,10 +122,13 @@ class ModelServer(Shape):
     @model_validator(mode="after")
     def _calls_that_are_described(self) -> Self:
         for spec in self.models:
-            if (spec.call is not None) != (self.protocol is Protocol.HTTP):
-                needs = "a call" if spec.call is None else "no call: that is for http servers"
+            described = self.protocol is Protocol.HTTP
+            if described and spec.call is None:
+                raise ValueError(f"{spec.name}: needs a call: it is of an http server")
+            if spec.call is not None and not described:
                 raise ValueError(
-                    f"{spec.name}: a model of a {self.protocol} server has {needs}"
+                    f"{spec.name}: has a call: that is for protocol http, and not for "
+                    f"{self.protocol}"
                 )
             if spec.call is not None:
                 try:

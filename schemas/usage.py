@@ -113,7 +113,8 @@ class UsageRow(Shape):
 
     ``start`` is the beginning of its hour, day or month in UTC, or null. ``jobs`` have ended,
     ``succeeded`` of them so; ``cost`` in dollars is charged for these alone. Tokens, images and
-    ``model_seconds`` are those of every answer of a model, be its job blocked or tried again.
+    ``model_seconds`` are those of every answer of a model, be its job blocked or tried again;
+    of jobs that were answered from the cache (``cached``) what these were given.
     """
 
     start: str | None

@@ -79,16 +79,7 @@ class WorkerService:
         self._closing.push_async_callback(store.close)
         news = await self._closing.enter_async_context(open_news(settings, doorbells))
         gate = await self._gate(engine, doorbells)
-        providers = await open_providers(
-            settings.model_servers,
-            policy=policy_of(settings),
-            proxy=proxy_of(settings),
-            clock=SystemClock(),
-            silence=max(settings.attempt_timeout(kind) for kind in Kind),
-            closed=gate.close,
-            news=news,
-        )
-        self._closing.push_async_callback(providers.close)
+        providers = await self._providers(gate, news)
         moderation = await self._moderation(engine, news)
         sources = await self._closing.enter_async_context(
             open_pictures(settings, engine, store)
@@ -120,6 +111,20 @@ class WorkerService:
         await self._routes.look()
         gate = open_gate(self._settings, engine, doorbells, self._routes)
         return await self._closing.enter_async_context(gate)
+
+    async def _providers(self, gate: Gate, news: LiveNews) -> Providers:
+        settings = self._settings
+        providers = await open_providers(
+            settings.model_servers,
+            policy=policy_of(settings),
+            proxy=proxy_of(settings),
+            clock=SystemClock(),
+            silence=max(settings.attempt_timeout(kind) for kind in Kind),
+            closed=gate.close,
+            news=news,
+        )
+        self._closing.push_async_callback(providers.close)
+        return providers
 
     async def _moderation(self, engine: AsyncEngine, news: LiveNews) -> Moderation:
         opened = await asyncio.to_thread(open_moderation, self._settings, engine, SystemClock())

@@ -10,6 +10,8 @@ from genq.cli.ids import require_ids
 from genq.cli.screen import print_data, print_json, tell
 from genq.cli.submit import finish
 from genq.client import Genq
+from genq.derived_jobs import ActionOptions
+from genq.errors import ApiError
 from genq.models import LANES, Job
 
 ACTIONS: Final = (
@@ -71,30 +73,47 @@ def act(
     Pictures are counted from 1, as the grid's labels are: 1 is artifact 0.
     """
     require_ids([job_id], "job")
+    told: ActionOptions = {
+        "index": _index(action, number),
+        "prompt": prompt,
+        "strength": "strong" if strong else None,
+        "images": others,
+        "direction": direction,
+        "factor": factor,
+        **_of_any(seed, images, model, lane),
+    }
+    with Genq(api_key, url) as client:
+        job = _asked(client, job_id, action, told)
+        if wait or output or timeout is not None:
+            finish(client, job, timeout=timeout, output=output, as_json=as_json)
+        else:
+            _announce(job, action, as_json=as_json)
+
+
+def _asked(client: Genq, job_id: str, action: str, told: ActionOptions) -> Job:
+    try:
+        return client.jobs.act(job_id, action, **told)
+    except ApiError as error:
+        if any(fault.pointer == "/index" for fault in error.errors):
+            # The server speaks of indexes, which begin at 0.
+            tell(f"counted from 1 here: genq act {job_id} {action} 1")
+        raise
+
+
+def _index(action: str, number: int | None) -> int | None:
     one_of(action, ACTIONS, "ACTION")
     if number is not None and action in _OF_NO_PICTURE:
         raise typer.BadParameter(
             f"{action} is of the whole job, not of one picture.", param_hint="PICTURE"
         )
-    with Genq(api_key, url) as client:
-        job = client.jobs.act(
-            job_id,
-            action,
-            index=None if number is None else number - 1,
-            prompt=prompt,
-            strength="strong" if strong else None,
-            images=others,
-            direction=direction,
-            factor=factor,
-            seed=seed,
-            n=images,
-            model=model,
-            lane=one_of(lane, LANES, "--lane"),
-        )
-        if wait or output or timeout is not None:
-            finish(client, job, timeout=timeout, output=output, as_json=as_json)
-        else:
-            _announce(job, action, as_json=as_json)
+    return None if number is None else number - 1
+
+
+def _of_any(
+    seed: int | None, images: int | None, model: str | None, lane: str | None
+) -> ActionOptions:
+    lane = one_of(lane, LANES, "--lane")
+    return {"seed": seed, "n": images, "model": model, "lane": lane}
 
 
 def _announce(job: Job, action: str, *, as_json: bool) -> None:

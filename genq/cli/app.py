@@ -45,6 +45,7 @@ from genq.cli.route_tree import routings
 from genq.cli.safety_tree import add_safety
 from genq.cli.schedule_tree import schedule_commands
 from genq.cli.screen import complain, print_data, tell
+from genq.cli.usage_tree import add_usage
 from genq.cli.webhook_tree import webhook_commands
 from genq.errors import GenqError
 from genq.target import package_version
@@ -71,6 +72,7 @@ def build() -> typer.Typer:
     app.add_typer(_jobs(), name="jobs")
     add_actions(app)
     add_batches(app)
+    add_usage(app)
     app.add_typer(schedule_commands(), name="schedules")
     app.add_typer(file_commands(), name="files")
     app.add_typer(cache_commands(), name="cache")

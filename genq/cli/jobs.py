@@ -8,6 +8,7 @@ import typer
 from genq.cli import filters, options
 from genq.cli.ids import require_ids
 from genq.cli.instants import read_past, short
+from genq.cli.manifest import WithManifest, folder_of, save_manifest
 from genq.cli.screen import describe, print_data, print_json, print_table, tell
 from genq.cli.submit import finish, read_metadata, show_result
 from genq.client import Genq
@@ -81,6 +82,7 @@ def get_job(
     timeout: options.Timeout = None,
     output: options.Output = None,
     grid: options.Grid = False,
+    manifest: WithManifest = False,
     as_json: options.AsJson = False,
     url: options.Url = None,
     api_key: options.ApiKey = None,
@@ -99,6 +101,8 @@ def get_job(
             print_json(job.raw)
         else:
             _show(job)
+        if manifest:
+            tell(f"saved {save_manifest(client, job_id, folder_of(output))}")
 
 
 def _show_list(found: list[Job], limit: int, *, filtered: bool, as_json: bool) -> None:
@@ -133,12 +137,15 @@ def _show(job: Job) -> None:
         "started": short(job.started_at) if job.started_at else "",
         "finished": short(job.finished_at) if job.finished_at else "",
         "attempts": str(job.attempts) if job.attempts else "",
+        "cost": f"${job.cost.actual:.6f}".rstrip("0").rstrip(".") if job.cost else "",
         "error": f"{job.error.code}: {job.error.message}" if job.error else "",
         "safety": _verdict(job.safety) if job.safety else "",
         "appeal": (job.safety.appeal_url or "") if job.safety else "",
         "metadata": ", ".join(f"{name}={value}" for name, value in job.metadata.items()),
         "tags": ", ".join(job.tags),
         "retry of": job.retry_of or "",
+        "made by": _lineage(job),
+        "seed": str(job.output.seed) if job.output and job.output.seed is not None else "",
     }
     for name, value in lines.items():
         if value:
@@ -148,6 +155,12 @@ def _show(job: Job) -> None:
             print_data(f"artifact  {artifact.index}  {artifact.content_type}  {artifact.url}")
         if job.output.text is not None:
             print_data(f"text      {job.output.text}")
+
+
+def _lineage(job: Job) -> str:
+    if job.lineage is None:
+        return ""
+    return f"{job.lineage.action} of {', '.join(job.lineage.parents)}"
 
 
 def _verdict(safety: Safety) -> str:

@@ -1,6 +1,5 @@
 """The input of a job that the command line was given one text for."""
 
-import base64
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -9,17 +8,18 @@ import typer
 
 from genq.cli.examples import one_of
 from genq.models import KINDS
+from genq.pictures import lies_elsewhere
 
 _FLAGS: Final = {"n": "-n", "size": "--size", "seed": "--seed", "images": "--image"}
 _KNOWN: Final[Mapping[str, Sequence[str]]] = {
     "image": ("n", "size", "seed"),
     "image_edit": ("n", "size", "seed", "images"),
-    "chat": ("n", "seed"),
+    "chat": ("n", "seed", "images"),
     "completion": ("n", "seed"),
     "embedding": (),
 }
-# What these begin with says what they are (PNG, JPEG, and WebP behind a length).
-_TYPES: Final = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg", b"RIFF": "webp"}
+# What they begin with says what they are (PNG, JPEG, and WebP behind a length).
+_PICTURES: Final = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF")
 
 
 def kind_input(
@@ -58,25 +58,28 @@ def kind_input(
             return {"prompt": text, **more}
 
 
-def read_pictures(named: Sequence[str] | None) -> list[str] | None:
-    """Return what ``--image`` named: files as data URLs, ids as they are.
+def read_pictures(
+    named: Sequence[str] | None, flag: str = "--image"
+) -> list[str | Path] | None:
+    """Return what ``--image`` named: files by their paths, ids and URLs as they are.
 
     Raises:
         typer.BadParameter: A file cannot be read, or is no picture.
     """
     if not named:
         return None
-    return [one if one.startswith(("file-", "job_")) else _read(one) for one in named]
+    return [one if lies_elsewhere(one) else _looked_at(one, flag) for one in named]
 
 
-def _read(name: str) -> str:
+def _looked_at(name: str, flag: str) -> Path:
+    path = Path(name)
     try:
-        data = Path(name).read_bytes()
+        with path.open("rb") as file:
+            head = file.read(16)
     except OSError as error:
         raise typer.BadParameter(
-            f"{name} cannot be read: {error.strerror}.", param_hint="--image"
+            f"{name} cannot be read: {error.strerror}.", param_hint=flag
         ) from None
-    found = next((kind for start, kind in _TYPES.items() if data.startswith(start)), None)
-    if found is None:
-        raise typer.BadParameter(f"{name} is no PNG, JPEG or WebP file.", param_hint="--image")
-    return f"data:image/{found};base64,{base64.b64encode(data).decode()}"
+    if not head.startswith(_PICTURES):
+        raise typer.BadParameter(f"{name} is no PNG, JPEG or WebP file.", param_hint=flag)
+    return path

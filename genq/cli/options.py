@@ -42,7 +42,14 @@ Edited = Annotated[
     typer.Option(
         "--image",
         metavar="FILE",
-        help="Edit this picture: a file, file-…, or job_…/0 of a job. Repeatable.",
+        help="Edit this picture, or ask about it: a file, an https URL, file-…, or job_…/0. "
+        "Repeatable.",
+    ),
+]
+Mask = Annotated[
+    str | None,
+    typer.Option(
+        "--mask", metavar="FILE", help="A PNG file: where it is clear, the picture is edited."
     ),
 ]
 Size = Annotated[

@@ -30,6 +30,7 @@ def submit(
     model: options.Model = None,
     images: options.Images = None,
     edited: options.Edited = None,
+    mask: options.Mask = None,
     size: options.Size = None,
     seed: options.Seed = None,
     lane: options.Lane = None,
@@ -61,20 +62,33 @@ def submit(
     such as "a red kite --ar 16:9"; see --flags-help.
     """
     del flags_help
-    asked = _asked(kind, prompt, edited, {"n": images, "size": size, "seed": seed})
-    with Genq(api_key, url) as client:
+    _queue(locals())
+
+
+def _queue(typed: Mapping[str, Any]) -> None:
+    """Queue what was typed, by the names of the parameters of ``submit``."""
+    shown = read_pictures(typed["edited"])
+    parameters = {name: typed[name] for name in ("size", "seed")}
+    parameters |= {"n": typed["images"], "images": shown}
+    asked = _asked(typed["kind"], typed["prompt"], parameters)
+    cut_out = read_pictures([typed["mask"]] if typed["mask"] else None, "--mask")
+    placing = ("lane", "priority", "run_at", "start_timeout", "deadline", "unique_key")
+    ending = {name: typed[name] for name in ("timeout", "output", "as_json", "grid")}
+    with Genq(typed["api_key"], typed["url"]) as client:
         job = client.jobs.create(
             **asked,
-            prompt_flags=_flagged(asked, prompt_flags) or None,
-            model=model,
-            webhook=_webhook(webhook, webhook_events),
-            **_words(channel, tag, metadata, end_user),
-            **_placing(lane, priority, run_at, start_timeout, deadline, unique_key),
+            images=shown,
+            mask=cut_out[0] if cut_out else None,
+            prompt_flags=_flagged(asked, typed["prompt_flags"]) or None,
+            model=typed["model"],
+            webhook=_webhook(typed["webhook"], typed["webhook_events"]),
+            **_words(*(typed[name] for name in ("channel", "tag", "metadata", "end_user"))),
+            **_placing(*(typed[name] for name in placing)),
         )
-        if wait or output or grid or timeout is not None:
-            finish(client, job, timeout=timeout, output=output, as_json=as_json, grid=grid)
+        if typed["wait"] or typed["output"] or typed["grid"] or typed["timeout"] is not None:
+            finish(client, job, **ending)
         else:
-            _announce(job, as_json=as_json)
+            _announce(job, as_json=typed["as_json"])
 
 
 def _flagged(asked: "_Asked", told: bool | None) -> bool:
@@ -193,17 +207,17 @@ class _Asked(TypedDict):
     input: Mapping[str, Any]
 
 
-def _asked(
-    kind: str, prompt: str, edited: Sequence[str] | None, parameters: Mapping[str, object]
-) -> _Asked:
+def _asked(kind: str, prompt: str, parameters: Mapping[str, object]) -> _Asked:
     # Whoever names a picture wants it edited.
-    wanted = "image_edit" if edited and kind == "image" else kind
-    parameters = {**parameters, "images": read_pictures(edited)}
+    wanted = "image_edit" if parameters["images"] and kind == "image" else kind
     text = sys.stdin.read().strip() if prompt == "-" else prompt
     if not text.strip():
         raise typer.BadParameter("it is empty; say what to make.", param_hint="PROMPT")
     given = {name: value for name, value in parameters.items() if value is not None}
-    return {"kind": wanted, "input": kind_input(wanted, text, given)}
+    made = kind_input(wanted, text, given)
+    # They are sent beside it.
+    made.pop("images", None)
+    return {"kind": wanted, "input": made}
 
 
 def read_metadata(pairs: Sequence[str]) -> Mapping[str, str] | None:

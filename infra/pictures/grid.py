@@ -30,6 +30,8 @@ _WHITE: Final = (255, 255, 255)
 _MOST_PIXELS: Final = 1 << 24
 _LABEL_SHARE: Final = 14
 _LEAST_LABEL: Final = 18
+# In smaller places a number would hide the picture.
+_LEAST_LABELLED: Final = 48
 _QUALITY: Final = 90
 _PNG_LEVEL: Final = 3
 
@@ -113,8 +115,9 @@ class Sheet:
         left, top = self._layout.corner(place)
         at = left + (across - picture.width) // 2, top + (down - picture.height) // 2
         self._image.paste(picture, at, picture if clear else None)
-        if self._labels:
-            height = max(_LEAST_LABEL, min(self._layout.cell) // _LABEL_SHARE)
+        least = min(self._layout.cell)
+        if self._labels and least >= _LEAST_LABELLED:
+            height = max(_LEAST_LABEL, least // _LABEL_SHARE)
             self._image.paste(label(place + 1, height), (left, top))
 
     def file(self, output_format: str) -> bytes:

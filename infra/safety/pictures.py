@@ -99,8 +99,10 @@ def look_at(data: bytes, limits: PictureLimits) -> Seen:
         with _opened(data, kind, limits) as image:
             frames = getattr(image, "n_frames", 1) if kind != "JPEG" else 1
             _hold_frames(image, frames, limits)
+            # Of a JPEG file, looking changes it.
+            width, height = image.size
             squares = [_square(image, n) for n in _chosen(frames)]
-            return Seen(_FORMATS[kind], image.width, image.height, frames, squares)
+            return Seen(_FORMATS[kind], width, height, frames, squares)
     except PictureRefusedError:
         raise
     except Exception as error:

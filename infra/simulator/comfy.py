@@ -1,5 +1,6 @@
 """``/comfy``: ComfyUI's server, with the simulator's script, gallery and log of calls."""
 
+import asyncio
 from typing import Any, Final
 
 import orjson
@@ -24,8 +25,8 @@ class ComfyServer:
         queue: What waits, runs and has ended.
         files: What was sent and made.
         sockets: Who listens.
-        old: Whether it is as servers were before 2025-09: they name prompts themselves, and
-            interrupt whatever runs.
+        old: Whether it is as servers were before 2025-09: they name prompts themselves,
+            interrupt whatever runs, and do not say what a preview is of.
 
     Args:
         service: Its script, calls and gallery are the simulator's own.
@@ -74,7 +75,9 @@ class ComfyServer:
         await self._door.close()
 
     async def _submit(self, request: web.Request) -> web.StreamResponse:
-        return await self._door.submit(request, names=self.old)
+        # ComfyUI goes on with what its client has left.
+        submitting = asyncio.create_task(self._door.submit(request, names=self.old))
+        return await asyncio.shield(submitting)
 
     async def _remaining(self, request: web.Request) -> web.StreamResponse:
         del request
@@ -165,7 +168,8 @@ class ComfyServer:
         return comfy_json({"system": system, "devices": []})
 
     async def _listen(self, request: web.Request) -> web.StreamResponse:
-        return await self.sockets.serve(request, self.queue.remaining())
+        status = self.queue.remaining()
+        return await self.sockets.serve(request, status, greets=not self.old)
 
 
 def _keyed(answer: Respond) -> Respond:

@@ -56,9 +56,15 @@ class ComfySockets:
         line.put_nowait(_PREVIEW_WITH_METADATA + size + about + data)
 
     async def serve(
-        self, request: web.Request, status: dict[str, Any]
+        self, request: web.Request, status: dict[str, Any], *, greets: bool
     ) -> web.WebSocketResponse:
-        """Keep a client's line open; ``status`` is the first that it hears."""
+        """Keep a client's line open.
+
+        Args:
+            request: Of the client.
+            status: The first that it hears.
+            greets: Whether its features are asked for.
+        """
         socket = web.WebSocketResponse(heartbeat=None)
         await socket.prepare(request)
         client = request.query.get("clientId", "") or f"{id(socket):x}"
@@ -69,7 +75,7 @@ class ComfySockets:
         sending = asyncio.create_task(_send(socket, line))
         try:
             async for message in socket:
-                if message.type is WSMsgType.TEXT:
+                if greets and message.type is WSMsgType.TEXT:
                     self._greeted(client, message.data)
         finally:
             sending.cancel()

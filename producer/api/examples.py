@@ -48,7 +48,6 @@ _URL: Final = f"http://127.0.0.1:8080/v1/jobs/{_ID}"
 IMAGE_REQUEST: Final[dict[str, Any]] = {
     "kind": "image",
     "input": {"prompt": "a red fox in the snow, watercolour", "n": 1, "size": "1024x1024"},
-    "prompt_as_typed": None,
     "lane": "fast",
     "metadata": {"order": "1234"},
     "webhook": {"url": "https://example.com/hook", "events": ["job.succeeded", "job.failed"]},
@@ -95,6 +94,14 @@ JOB: Final[dict[str, Any]] = {
     },
     "error": None,
     "attempts": 1,
+    "usage": {
+        "input_tokens": None,
+        "output_tokens": None,
+        "cached_tokens": None,
+        "reasoning_tokens": None,
+        "images": 1,
+    },
+    "cost": {"currency": "usd", "estimated": 0.04, "actual": 0.04},
     "metadata": {"order": "1234"},
     "tags": ["spring"],
     "end_user": None,
@@ -103,7 +110,12 @@ JOB: Final[dict[str, Any]] = {
     "cache": {"status": "miss", "of": None},
     "safety": None,
     "content": "kept",
-    "urls": {"get": _URL, "cancel": f"{_URL}/cancel", "events": f"{_URL}/events"},
+    "urls": {
+        "get": _URL,
+        "cancel": f"{_URL}/cancel",
+        "events": f"{_URL}/events",
+        "manifest": f"{_URL}/manifest.json",
+    },
 }
 PROBLEM: Final[dict[str, Any]] = {
     "type": "http://127.0.0.1:8080/errors#invalid_request",

@@ -65,7 +65,7 @@ async def patch_route(services: Services, _tenant: Tenant, request: Request) -> 
     expected = _expected(request)
     written, note = await _written(services, request)
     return _answer(
-        await desk_of(services).patch(_model(request), written, expected=expected, note=note)
+        await desk_of(services).merge(_model(request), written, expected=expected, note=note)
     )
 
 

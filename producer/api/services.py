@@ -81,12 +81,7 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
         stack.push_async_callback(progress.close)
         watched = LiveJobs(engine, settings, doorbells, progress, clock)
         live, feeds, waiters = await _open_listeners(stack, engine, doorbells, watched)
-        keys = KeyRing(engine, settings.key_pepper.get_secret_value(), clock)
-        stack.push_async_callback(keys.close)
-        book = CallBook(engine, clock)
-        stack.push_async_callback(book.close)
-        calls = CallGate(settings.doorbell_url())
-        stack.push_async_callback(calls.close)
+        keys, book, calls = _open_doors(stack, settings, engine, clock)
         yield Services(
             settings=settings,
             clock=clock,
@@ -115,6 +110,18 @@ def _open_engine(stack: AsyncExitStack, settings: Settings) -> AsyncEngine:
     stack.push_async_callback(close_engine, pool)
     # Every route is one statement, or several that only read.
     return single_statements(pool)
+
+
+def _open_doors(
+    stack: AsyncExitStack, settings: Settings, engine: AsyncEngine, clock: Clock
+) -> tuple[KeyRing, CallBook, CallGate]:
+    keys = KeyRing(engine, settings.key_pepper.get_secret_value(), clock)
+    stack.push_async_callback(keys.close)
+    book = CallBook(engine, clock)
+    stack.push_async_callback(book.close)
+    calls = CallGate(settings.doorbell_url())
+    stack.push_async_callback(calls.close)
+    return keys, book, calls
 
 
 async def _open_listeners(

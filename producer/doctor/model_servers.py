@@ -1,6 +1,7 @@
 """Do the model servers answer, know our key, and offer what they are configured for?"""
 
 import asyncio
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final, cast
 
@@ -9,10 +10,17 @@ import httpx2
 from producer.doctor.finding import Finding, fine, warning, wrong
 from producer.doctor.subject import Subject
 from schemas.model_catalog import ModelServer
+from schemas.protocols import Protocol
 
 _SECONDS: Final = 8.0
 _REFUSED: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _CHECK: Final = "model_servers"
+# Where a server of each protocol says that it is well; of others only an answer is wanted.
+_ASKED: Final[Mapping[str, str]] = {
+    Protocol.OPENAI: "/models",
+    Protocol.COG: "/health-check",
+    Protocol.COMFYUI: "/system_stats",
+}
 
 
 async def look_at_model_servers(subject: Subject) -> list[Finding]:
@@ -33,7 +41,7 @@ async def look_at_model_servers(subject: Subject) -> list[Finding]:
 
 async def _look(client: httpx2.AsyncClient, server: ModelServer) -> Finding:
     headers = {"authorization": f"Bearer {server.api_key.get_secret_value()}"}
-    url = f"{server.base_url.rstrip('/')}/models"
+    url = f"{server.base_url.rstrip('/')}{_ASKED.get(server.protocol, '/')}"
     try:
         answer = await client.get(url, headers=headers)
     except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
@@ -42,8 +50,11 @@ async def _look(client: httpx2.AsyncClient, server: ModelServer) -> Finding:
             _CHECK,
             f"{server.name}: {url} does not answer: {said}",
             "jobs for its models wait and are tried again, in vain",
-            "is it running, and is base_url right, up to and including /v1?",
+            "is it running, and is base_url right, for OpenAI's API up to and including /v1?",
         )
+    if server.protocol not in _ASKED:
+        # What it says there is not known.
+        return fine(_CHECK, f"{server.name}: it answers; what its models do is not asked")
     if answer.status_code in _REFUSED:
         return wrong(
             _CHECK,
@@ -56,8 +67,10 @@ async def _look(client: httpx2.AsyncClient, server: ModelServer) -> Finding:
             _CHECK,
             f"{server.name}: GET {url} answers {answer.status_code}",
             "it may still serve its models, but not tell which",
-            "does base_url end in /v1?",
+            f"is base_url where its {server.protocol} API begins?",
         )
+    if server.protocol != Protocol.OPENAI:
+        return fine(_CHECK, f"{server.name}: it answers as a {server.protocol} server does")
     return _judge(server, _offered(answer))
 
 

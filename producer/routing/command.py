@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with acting_as(f"operator {operator()}"):
             asyncio.run(_run(given, settings, screen))
     except GenqError as error:
-        for fault in error.fields:
+        for fault in error.fields if len(error.fields) > 1 else ():
             sys.stderr.write(f"{fault.pointer or '/'}: {fault.message}\n")
         sys.stderr.write(f"genq: {error.message}\n")
         return _CODES.get(error.code, _FAILED)
@@ -113,10 +113,10 @@ async def _change(given: argparse.Namespace, desk: RouteDesk) -> Any:
         case "weights":
             servers = {name: {"weight": weight} for name, weight in given.weights}
             patch: dict[str, Any] = {"servers": servers}
-            return await desk.patch(model, patch, expected=None, note=given.note)
+            return await desk.merge(model, patch, expected=None, note=given.note)
         case "canary":
             patch = {"servers": {given.server: {"canary": given.percent or None}}}
-            return await desk.patch(model, patch, expected=None, note=given.note)
+            return await desk.merge(model, patch, expected=None, note=given.note)
         case "rollback":
             return await desk.rollback(model, given.version)
         case _:

@@ -112,7 +112,7 @@ class RouteDesk:
         """
         return await self._change(model, lambda _: written, "route.set", expected, note)
 
-    async def patch(
+    async def merge(
         self, model: str, patch: Any, *, expected: int | None, note: str | None = None
     ) -> Shown:
         """Change what a JSON Merge Patch (RFC 7396) names. Else as ``put``."""

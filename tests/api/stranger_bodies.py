@@ -20,7 +20,7 @@ BODIES: Final[Mapping[str, Sequence[Any]]] = {
     "retry_job": ({}, {"as": "new_attempt"}),
     "act_on_pictures": (
         {"action": "reroll"},
-        {"action": "blend", "index": 0, "images": ["{job_id}/0"]},
+        {"action": "vary", "index": 0, "prompt": CANARY},
     ),
     "act_on_jobs": (
         {"action": "cancel", "all": True},

@@ -5,19 +5,22 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from io import BytesIO
 
+import pytest
 from PIL import Image
 
 from infra.objectstore.store import ObjectStore, StoredObject
-from infra.pictures.grid import lay_out
+from infra.pictures.grid import Sheet, lay_out
 from infra.provenance.credentials import Credentials
 from infra.provenance.manifests import Facts
 from infra.provenance.marking import Marker
 from infra.provenance.opening import open_credentials
 from infra.provenance.xmp import says_ai
+from infra.safety.pictures import PictureRefusedError
 from infra.settings import Settings
 from producer.api.services import Services
 from producer.grid import Grids
 from schemas.policy_duties import Marking
+from schemas.policy_limits import Limits
 from tests.api.served import Served, new_key, run
 from tests.api.test_artifacts import SigningStore
 from tests.fixtures.model_server import png
@@ -156,6 +159,27 @@ def test_two_sheets_are_made_at_a_time_and_others_wait(settings: Settings) -> No
         assert [(await one).status_code for one in asked] == [200] * 5
 
     run(settings, scenario, change)
+
+
+def test_numbers_stand_in_corners_and_small_pictures_in_the_middle() -> None:
+    sizes = [(64, 64), (64, 64), (32, 64)]
+    sheets = {labels: Sheet(lay_out(sizes), labels=labels) for labels in (True, False)}
+    for sheet in sheets.values():
+        for place, size in enumerate(sizes):
+            sheet.put(place, png("red", size), Limits())
+        with pytest.raises(PictureRefusedError):
+            sheet.put(3, png()[:60], Limits())
+    plain, numbered = (opened(sheets[labels].file("png")) for labels in (False, True))
+
+    assert plain.size == numbered.size == (132, 132)
+    for corner in ((0, 0), (68, 0), (0, 68)):
+        assert numbered.getpixel(corner) == (20, 20, 24)
+        assert numbered.getpixel((corner[0] + 50, corner[1] + 50)) != (20, 20, 24)
+    assert plain.getpixel((0, 0)) == (255, 0, 0)
+    # The third is narrow: white beside it, and where the fourth would be.
+    places = [(15, 70), (16, 70), (47, 70), (48, 70), (70, 70)]
+    red = [plain.getpixel(place) == (255, 0, 0) for place in places]
+    assert red == [False, True, True, False, False]
 
 
 def test_a_sheet_is_bounded_and_never_larger_than_its_pictures() -> None:

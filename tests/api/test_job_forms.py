@@ -1,10 +1,13 @@
 """POST /v1/jobs as a form: a job, and the pictures that it begins with."""
 
 import json
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from PIL import Image
 
+from genq import AsyncGenq, ConfigurationError, InvalidRequestError
 from infra.settings import Settings
 from producer.openai.form_pictures import MOST_BYTES, hold_declared
 from schemas.errors import PayloadTooLargeError
@@ -13,8 +16,11 @@ from tests.api.uploading import objects_of, rows_of
 from tests.fixtures.model_server import png
 from tests.fixtures.pictures import encoded, scene
 
-SNOW: Final = {"kind": "image_edit", "input": {"prompt": "make it snow"}}
-LOOK: Final = {"kind": "chat", "input": {"messages": [{"role": "user", "content": "what?"}]}}
+SNOW: Final[dict[str, Any]] = {"kind": "image_edit", "input": {"prompt": "make it snow"}}
+LOOK: Final[dict[str, Any]] = {
+    "kind": "chat",
+    "input": {"messages": [{"role": "user", "content": "what?"}]},
+}
 KITE: Final = ("kite.png", png(), "image/png")
 MASK: Final = ("mask.png", encoded(scene(1).convert("RGBA").resize((12, 8))), "image/png")
 URL: Final = "https://example.com/a.png?token=x"
@@ -34,7 +40,7 @@ async def post(
 
 def test_the_pictures_of_a_form_become_files_of_the_job(settings: Settings) -> None:
     async def scenario(api: Served) -> None:
-        named = {**SNOW, "input": {**SNOW["input"], "images": [URL]}}  # pyright: ignore[reportGeneralTypeIssues, reportUnknownVariableType] - a dict
+        named = {**SNOW, "input": {**SNOW["input"], "images": [URL]}}
         parts = [
             ("image[]", KITE),
             ("images", ("other.jpg", encoded(scene(2), "JPEG"), "image/jpeg")),
@@ -57,6 +63,23 @@ def test_the_pictures_of_a_form_become_files_of_the_job(settings: Settings) -> N
             content = await api.http.get(f"/v1/files/{name}/content")
             assert content.status_code == 200
             assert data is None or content.content == data
+
+    run(settings, scenario)
+
+
+def test_a_mask_is_for_what_people_see_and_a_conversation_shows_pictures(
+    settings: Settings,
+) -> None:
+    async def scenario(api: Served) -> None:
+        # Here the camera lay on its side.
+        told = Image.Exif()
+        told[0x0112] = 6
+        photo = encoded(scene(3).resize((400, 300)), "JPEG", exif=told.tobytes())
+        mask = encoded(scene(1).convert("RGBA").resize((300, 400)))
+        status, job = await post(
+            api, SNOW, ("image", ("a.jpg", photo)), ("mask", ("m.png", mask))
+        )
+        assert status == 202, job
         # A conversation shows them behind the last words of a person.
         status, job = await post(api, LOOK, ("image", KITE), ("image[]", (None, URL)))
         assert status == 202, job
@@ -81,6 +104,36 @@ def test_a_repeated_form_is_the_same_job_and_stores_nothing_twice(settings: Sett
         assert (status, problem["code"]) == (422, "idempotency_key_reused")
         rows = await rows_of(api, "SELECT * FROM file WHERE deleted_at IS NULL")
         assert len(rows) == 1
+
+    run(settings, scenario)
+
+
+def test_the_sdk_takes_paths_bytes_files_urls_and_ids(
+    settings: Settings, tmp_path: Path
+) -> None:
+    path = tmp_path / "kite.png"
+    path.write_bytes(png())
+
+    async def scenario(api: Served) -> None:
+        async with AsyncGenq(api.key, api.url) as client:
+            with path.open("rb") as file:
+                job = await client.jobs.create(
+                    **SNOW, images=[path, str(path), png("blue"), file, URL], mask=MASK[1]
+                )
+            given: Any = job.raw["input"]
+            path_, text, other, opened, url = given["images"]
+            # Three are one file.
+            assert path_ == text == opened
+            assert {path_[:5], other[:5], given["mask"][:5]} == {"file-"}
+            assert (url, path_ == other) == (URL, False)
+            plain = await client.jobs.create(**LOOK)
+            assert plain.raw["input"] == LOOK["input"]
+            asked = await client.jobs.create(**LOOK, images=[path])
+            assert "file-" in str(asked.raw["input"])
+            with pytest.raises(InvalidRequestError, match="PNG"):
+                await client.jobs.create(**SNOW, images=[b"<svg/>"])
+            with pytest.raises(ConfigurationError, match="is a list"):
+                await client.jobs.create(**SNOW, images=str(path))
 
     run(settings, scenario)
 

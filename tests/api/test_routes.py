@@ -109,7 +109,8 @@ def test_of_two_who_change_a_route_at_once_one_is_told(settings: Settings) -> No
         assert (await api.http.put(PATH, json={})).status_code == 400
         stale = {"If-Match": '"1"'}
         assert (await api.http.patch(PATH, json={}, headers=stale)).status_code == 412
-        patches: list[dict[str, Any]] = [{"servers": {}}, {"strategy": "cheapest"}, {"fallbacks": {}}]
+        patches: list[dict[str, Any]]
+        patches = [{"servers": {}}, {"strategy": "cheapest"}, {"fallbacks": {}}]
         done = await asyncio.gather(*(api.http.patch(PATH, json=one) for one in patches))
         assert {one.status_code for one in done} == {200}
         now = (await api.http.get(PATH)).json()
@@ -227,8 +228,7 @@ def test_a_job_that_insists_on_a_tag_is_refused_at_once_if_nobody_carries_it(
         assert changed.json()["required_tags"] == ["private", "eu"]
         api.http.headers["Authorization"] = mine
 
-        # sleeps: until what the API knows is a second old.
-        await asyncio.sleep(FRESH_SECONDS)
+        await asyncio.sleep(FRESH_SECONDS)  # sleeps: until what the API knows is old
         claim = await api.claim((await api.submit(job))["id"])
         assert claim.requires == {"private", "eu"}
 

@@ -22,6 +22,26 @@ RESULT: Final[dict[str, Any]] = {
         "cost": {"estimated": 50_000, "actual": 40_000},
     },
 }
+ROW: Final[dict[str, Any]] = {
+    "start": "",
+    "model": "test-image",
+    "asked_model": "test-image",
+    "kind": "image",
+    "lane": "fast",
+    "end_user": "ann",
+    "batch": None,
+    "cached": None,
+    "jobs": 1,
+    "succeeded": 1,
+    "images": 1,
+    "megapixels": 1.0,
+    "input_tokens": 10,
+    "cached_tokens": 4,
+    "output_tokens": 20,
+    "reasoning_tokens": 5,
+    "model_seconds": 1.5,
+    "cost": 0.04,
+}
 NASTY: Final = '=HYPERLINK("http://evil.example","x"),\n'
 
 
@@ -56,26 +76,7 @@ def test_usage_is_told_at_once_and_stays_the_same_when_it_is_added_up(
         whole = await usage(api, **asked)
 
         first, second = fresh["data"]
-        assert first | {"start": ""} == {
-            "start": "",
-            "model": "test-image",
-            "asked_model": "test-image",
-            "kind": "image",
-            "lane": "fast",
-            "end_user": "ann",
-            "batch": None,
-            "cached": None,
-            "jobs": 1,
-            "succeeded": 1,
-            "images": 1,
-            "megapixels": 1.0,
-            "input_tokens": 10,
-            "cached_tokens": 4,
-            "output_tokens": 20,
-            "reasoning_tokens": 5,
-            "model_seconds": 1.5,
-            "cost": 0.04,
-        }
+        assert first | {"start": ""} == ROW
         assert (second["lane"], second["end_user"]) == ("relax", "bob")
         assert fresh["totals"]["cost"] == 0.08
         assert added["data"] == whole["data"]

@@ -63,9 +63,10 @@ WAIVERS: Final[Mapping[str, str]] = {
     "state_counts._ACTIVE", "state_counts._BATCHES", "state_counts._DELIVERIES",
     "state_counts._LANES",
 ), _NUMBERS) | dict.fromkeys((
-    "cancel._MARK", "dead_letters._HISTORY", "erase_content._JOBS", "erase_content._KEYS",
-    "erase_content._PENDING", "erase_content._PROMPTS", "erase_content._RESULTS",
-    "job_files._LEAVE_OF_JOBS", "schedules._RUNS", "schedules._SERVED",
+    "cache._FORGET_JOBS", "cancel._MARK", "dead_letters._HISTORY", "erase_content._JOBS",
+    "erase_content._KEYS", "erase_content._PENDING", "erase_content._PROMPTS",
+    "erase_content._RESULTS", "job_files._LEAVE_OF_JOBS", "schedules._RUNS",
+    "schedules._SERVED",
 ), _LOOKED_UP)  # fmt: skip
 
 VALKEY: Final = re.compile(r"(genq:[a-z]+)(?=[:{]|$)")
@@ -73,8 +74,8 @@ VALKEY: Final = re.compile(r"(genq:[a-z]+)(?=[:{]|$)")
 KEYS: Final[Mapping[str, str]] = {
     "genq:calls": "the key of the limit, which begins with the tenant's id",
     "genq:rate": "counts calls of a model server, whose limits are the installation's",
-    "genq:progress": "by the id of a job that the API has looked up for the tenant",
-    "genq:preview": "by the id of a job that the API has looked up for the tenant",
+    **dict.fromkeys(("genq:progress", "genq:preview"), "by the id of a job of the tenant"),
+    **dict.fromkeys(("genq:routes", "genq:report", "genq:reports"), "servers; for operators"),
     "genq:live": "from workers to an API process, which watches jobs that it has looked up",
     "genq:watched": "from API processes to workers: ids of jobs alone",
     "genq:wake": "wakes dispatchers: names a lane at most",

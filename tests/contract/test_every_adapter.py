@@ -23,7 +23,8 @@ from schemas.errors import (
     ModelTimeoutError,
     ModelUnavailableError,
 )
-from tests.fixtures.adapter_scenes import WIRES, Wire, claim_of, pictures_of, wire_of
+from tests.fixtures.adapter_scenes import WIRES, claim_of, pictures_of, wire_of
+from tests.fixtures.adapter_wires import Wire
 from tests.fixtures.cog_scenes import Heard
 from tests.fixtures.kiln_package import install_kiln
 from tests.fixtures.model_server import (

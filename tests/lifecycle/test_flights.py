@@ -60,7 +60,7 @@ def test_a_failure_is_the_leaders_own_and_the_next_one_asks(
     genq: Harness, workers: CachingWorkers
 ) -> None:
     workers.provider.failures.append(InputError("no"))
-    jobs = [workers.ask() for _ in range(40)]
+    jobs = workers.ask_many(40)
     workers.run(30)
 
     states = [genq.job(job).state for job in jobs]
@@ -73,7 +73,7 @@ def test_what_can_be_mended_costs_only_the_job_that_asked_an_attempt(
     genq: Harness, workers: CachingWorkers
 ) -> None:
     workers.provider.failures.append(ModelUnavailableError("down"))
-    jobs = [workers.ask() for _ in range(20)]
+    jobs = workers.ask_many(20)
     workers.run(30)
     genq.advance(timedelta(minutes=2))
     workers.run(30)
@@ -85,7 +85,7 @@ def test_what_can_be_mended_costs_only_the_job_that_asked_an_attempt(
 
 
 def test_a_leader_that_is_cancelled_is_followed(genq: Harness, workers: CachingWorkers) -> None:
-    jobs = [workers.ask() for _ in range(20)]
+    jobs = workers.ask_many(20)
     workers.provider.free.clear()
     workers.run_until_settled()
     leader = leader_of(genq)
@@ -102,7 +102,7 @@ def test_a_leader_that_is_cancelled_is_followed(genq: Harness, workers: CachingW
 def test_a_leader_whose_worker_is_killed_is_followed(
     genq: Harness, workers: CachingWorkers
 ) -> None:
-    jobs = [workers.ask() for _ in range(20)]
+    jobs = workers.ask_many(20)
     workers.provider.free.clear()
     workers.run_until_settled()
     workers.kill()

@@ -147,6 +147,36 @@ def test_pictures_are_remixed_blended_zoomed_panned_and_described(
     play(settings, tmp_path, scenario, describe_model="sim-chat-1")
 
 
+def refusals(
+    job: Job, queued: Job, chat: Job, invented: str
+) -> list[tuple[Job, str, dict[str, Any], int, str]]:
+    """What is asked of which job, the status of the answer, and what it tells."""
+    return [
+        (job, "upscale", {}, 400, "/index"),
+        (job, "upscale", {"index": 2}, 422, "/index"),
+        (job, "upscale", {"index": 0, "factor": 3}, 400, "/factor"),
+        (job, "upscale", {"index": 0, "model": "sim-image-1"}, 409, "skills.upscales"),
+        (job, "upscale", {"index": 0, "direction": "up"}, 400, "/direction"),
+        (job, "vary", {"index": 0, "strength": "wild"}, 400, "/strength"),
+        (job, "remix", {}, 400, "/prompt"),
+        (job, "reroll", {"index": 0}, 400, "/index"),
+        (job, "blend", {"index": 0}, 400, "/images"),
+        (job, "blend", {"index": 0, "images": [f"{queued['id']}/0"]}, 409, "/images/0"),
+        (job, "blend", {"index": 0, "images": [f"{job['id']}/7"]}, 422, "/images/0"),
+        (job, "blend", {"index": 0, "images": [f"{invented}/0"]}, 400, "/images/0"),
+        (job, "describe", {"index": 0}, 409, "GENQ_DESCRIBE_MODEL"),
+        (job, "zoom", {"index": 0, "factor": 3}, 400, "/factor"),
+        (job, "pan", {"index": 0}, 400, "/direction"),
+        (job, "paint", {}, 400, "/action"),
+        (job, "replay", {"seed": 1}, 400, "/seed"),
+        (job, "reroll", {"model": "nobody"}, 404, "nobody"),
+        (job, "reroll", {"metadata": {"a": 1}}, 400, "/metadata/a"),
+        (queued, "vary", {}, 409, "wait until it has succeeded"),
+        (chat, "vary", {}, 409, "kind chat"),
+        ({"id": invented}, "vary", {}, 404, "no job"),
+    ]  # fmt: skip
+
+
 def test_what_cannot_be_done_is_told_with_what_can_and_writes_nothing(
     settings: Settings, tmp_path: Path
 ) -> None:
@@ -158,40 +188,23 @@ def test_what_cannot_be_done_is_told_with_what_can_and_writes_nothing(
         )
         before = await count(studio, "job")
         invented = f"{job['id'][:-1]}{'0' if job['id'][-1] != '0' else '1'}"
-        refused: list[tuple[Job, str, dict[str, Any], int, str]] = [
-            (job, "upscale", {}, 400, "/index"),
-            (job, "upscale", {"index": 2}, 422, "/index"),
-            (job, "upscale", {"index": 0, "factor": 3}, 400, "/factor"),
-            (job, "upscale", {"index": 0, "model": "sim-image-1"}, 409, "skills.upscales"),
-            (job, "upscale", {"index": 0, "direction": "up"}, 400, "/direction"),
-            (job, "vary", {"index": 0, "strength": "wild"}, 400, "/strength"),
-            (job, "remix", {}, 400, "/prompt"),
-            (job, "reroll", {"index": 0}, 400, "/index"),
-            (job, "blend", {"index": 0}, 400, "/images"),
-            (job, "blend", {"index": 0, "images": [f"{queued['id']}/0"]}, 409, "/images/0"),
-            (job, "blend", {"index": 0, "images": [f"{job['id']}/7"]}, 422, "/images/0"),
-            (job, "blend", {"index": 0, "images": [f"{invented}/0"]}, 400, "/images/0"),
-            (job, "describe", {"index": 0}, 409, "GENQ_DESCRIBE_MODEL"),
-            (job, "zoom", {"index": 0, "factor": 3}, 400, "/factor"),
-            (job, "pan", {"index": 0}, 400, "/direction"),
-            (job, "paint", {}, 400, "/action"),
-            (job, "replay", {"seed": 1}, 400, "/seed"),
-            (job, "reroll", {"model": "nobody"}, 404, "nobody"),
-            (job, "reroll", {"metadata": {"a": 1}}, 400, "/metadata/a"),
-            (queued, "vary", {}, 409, "wait until it has succeeded"),
-            (chat, "vary", {}, 409, "kind chat"),
-            ({"id": invented}, "vary", {}, 404, "no job"),
-        ]  # fmt: skip
+        refused = refusals(job, queued, chat, invented)
         for target, action, told, status, hint in refused:
             answer = await studio.ask(target, action, **told)
             assert (answer.status_code, hint in answer.text) == (status, True), answer.text
         stranger = {"Authorization": f"Bearer {await new_key(studio.api.services, 'other')}"}
         theirs = await studio.ask(job, "reroll", headers=stranger)
+        own = await studio.api.submit(
+            {"kind": "image", "input": {"prompt": "x", "size": "64x64"}}, stranger
+        )
+        await studio.work()
+        mixed = await studio.ask(own, "blend", stranger, images=[f"{job['id']}/0"])
+        assert (mixed.status_code, "there is no job" in mixed.text) == (400, True), mixed.text
         url = f"/v1/jobs/{job['id']}/tree"
         tree = await studio.api.http.get(url, headers=stranger)
         assert (theirs.status_code, tree.status_code) == (404, 404)
         assert (await studio.api.http.get(f"{url}?limit=0&x=1")).status_code == 400
-        assert (await count(studio, "job"), await count(studio, "lineage")) == (before, 0)
+        assert (await count(studio, "job"), await count(studio, "lineage")) == (before + 1, 0)
 
     play(settings, tmp_path, scenario)
 

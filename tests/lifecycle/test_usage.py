@@ -98,7 +98,7 @@ def test_a_job_tells_what_it_was_estimated_at_and_what_it_is_charged(genq: Harne
 
     assert told.price == (50_000, 50_000)
     assert views[0]["cost"] == {"currency": "usd", "estimated": 0.05, "actual": 0.040001}
-    assert [view["cost"] and view["cost"]["actual"] for view in views] == [0.040001, 0, None]
+    assert [view["cost"] for view in views[1:]] == [None, None]
     # Events tell the same.
     assert [orjson.loads(event.body)["data"]["cost"] for event in events] == [
         view["cost"] for view in views

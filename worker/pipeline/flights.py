@@ -26,8 +26,8 @@ from schemas.queue_errors import IdenticalJobRunsError
 from worker.pipeline.recent_replies import RecentReplies
 from worker.providers.provider import Reply
 
-FALLBACK: Final = timedelta(seconds=30)
-"""Who waits in the queue is woken when the model has answered; by itself it looks this late."""
+_FALLBACK: Final = timedelta(seconds=30)
+_MOST_DOUBLINGS: Final = 3
 _PATIENCE: Final = timedelta(seconds=2)
 _MORE_TIME: Final = timedelta(minutes=1)
 _MOST_WAITING: Final = 16
@@ -44,12 +44,13 @@ class Flight:
         reply: What the model gave, before it was marked.
     """
 
-    __slots__ = ("__weakref__", "_flights", "claim", "key", "over", "reply")
+    __slots__ = ("__weakref__", "_begun", "_flights", "claim", "key", "over", "reply")
 
     def __init__(self, flights: "Flights", key: CacheKey, claim: Claim) -> None:
         self._flights = flights
         self.key = key
         self.claim = claim
+        self._begun = asyncio.get_running_loop().time()
         self.over = asyncio.Event()
         self.reply: Reply | None = None
 
@@ -60,6 +61,10 @@ class Flight:
             IdenticalJobRunsError: A job of a faster lane has taken it while this one waited.
         """
         await self._flights.begin(self)
+
+    def others_ask(self) -> IdenticalJobRunsError:
+        """Return what puts the job back into the queue, until another one has its answer."""
+        return others_ask(self.key, self.claim, self._begun)
 
     def landing(self, *, made: bool, bytes_made: int = 0, stand_in: bool = False) -> Landing:
         """Return what the attempt's end writes.
@@ -81,6 +86,24 @@ class Flight:
             self._flights.recent.put(self.claim.job_id, self.reply)
         self._flights.forget(self)
         self.over.set()
+
+
+def others_ask(key: CacheKey, claim: Claim, begun: float) -> IdenticalJobRunsError:
+    """Return what puts a job back into the queue while an identical one asks the model.
+
+    It is woken when that one has its answer. By itself it looks in half a minute, later with
+    every try, and in any case while there is time left for it.
+
+    Args:
+        key: What they have in common.
+        claim: The attempt that ends.
+        begun: The loop's time at which it began.
+    """
+    late = _FALLBACK * 2 ** min(claim.attempt - 1, _MOST_DOUBLINGS)
+    if claim.deadline is not None:
+        took = timedelta(seconds=asyncio.get_running_loop().time() - begun)
+        late = min(late, max(claim.deadline - claim.started_at - took, timedelta(0)) / 2)
+    return IdenticalJobRunsError(key, retry_after=late)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +193,7 @@ class Flights:
         del flight
         self._room -= 1
         try:
-            async with asyncio.timeout(FALLBACK.total_seconds()):
+            async with asyncio.timeout(_FALLBACK.total_seconds()):
                 await over.wait()
         except TimeoutError:
             return False
@@ -190,7 +213,7 @@ class Flights:
         if not ours:
             self.forget(flight)
             flight.over.set()
-            raise IdenticalJobRunsError(flight.key, retry_after=FALLBACK)
+            raise flight.others_ask()
 
     async def drop(self, key: CacheKey, source: UUID) -> None:
         """Forget an answer that is not to be had any more."""

@@ -27,7 +27,7 @@ job is expired now, whatever ended the attempt.
 """
 
 from asyncio import CancelledError
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
 from schemas.claim import Claim
@@ -182,7 +182,9 @@ def _try_again(
     delay = full_jitter(tried, base=policy.base, cap=policy.cap, random=random)
     if error.retry_after:
         # The other side knows when it takes more. From the third start on, that was not enough.
-        again = 0 if counts else max(0, tried - 1)
+        # Who waits for an identical job is woken; its own look must not come too late.
+        exact = counts or isinstance(error, IdenticalJobRunsError)
+        again = 0 if exact else max(0, tried - 1)
         asked = spread(error.retry_after, again, cap=policy.cap, random=random)
         delay = max(delay, asked) if counts else asked
     return Retry(delay, outcome, counts, error)
@@ -191,10 +193,6 @@ def _try_again(
 def _in_time(retry: Retry, claim: Claim, took: timedelta) -> Retry | Refuse:
     if claim.deadline is None or claim.started_at + took + retry.delay <= claim.deadline:
         return retry
-    left = claim.deadline - claim.started_at - took
-    if isinstance(retry.error, IdenticalJobRunsError) and left > timedelta(0):
-        # It is woken when its answer is there; by itself it looks while there is time left.
-        return replace(retry, delay=left / 2)
     expired = JobExpiredError(
         "the job's deadline comes before it could be tried again; the last attempt ended with "
         f"{retry.error.code}: {retry.error.message}"

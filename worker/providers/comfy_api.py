@@ -17,7 +17,12 @@ import structlog
 from pydantic import JsonValue
 
 from schemas.claim import Claim
-from schemas.errors import GenqError, ModelTimeoutError, ModelUnavailableError
+from schemas.errors import (
+    GenqError,
+    ModelRateLimitedError,
+    ModelTimeoutError,
+    ModelUnavailableError,
+)
 from schemas.generation import Usage
 from schemas.model_catalog import ModelServer
 from worker.progress import LiveNews
@@ -120,7 +125,7 @@ class ComfyProvider:
                 self._give_up(prompt_id, submitting)
                 raise
             except GenqError as error:
-                if error.retryable:
+                if error.retryable and not isinstance(error, ModelRateLimitedError):
                     # Whether the server has it is not known.
                     self._give_up(prompt_id, None)
                 raise

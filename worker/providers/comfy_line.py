@@ -8,6 +8,7 @@ is believed lost or done because of it: what is neither in the queue nor in the 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
+from contextvars import Context
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import uuid4
@@ -76,6 +77,7 @@ class ComfyLine:
         self._followed: dict[str, Followed] = {}
         self._listening: asyncio.Task[None] | None = None
         self._watching: asyncio.Task[None] | None = None
+        self._leaving: asyncio.Task[None] | None = None
         self._resting: asyncio.TimerHandle | None = None
         self._tried = asyncio.Event()
         self._look = asyncio.Event()
@@ -120,7 +122,8 @@ class ComfyLine:
         """Close the connection."""
         if self._resting is not None:
             self._resting.cancel()
-        running = [task for task in (self._listening, self._watching) if task is not None]
+        tasks = (self._listening, self._watching, self._leaving)
+        running = [task for task in tasks if task is not None]
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
@@ -131,13 +134,16 @@ class ComfyLine:
             self._resting = None
         if self._listening is None or self._listening.done():
             self._tried.clear()
-            self._listening = asyncio.create_task(self._listen())
+            self._listening = asyncio.create_task(self._listen(), context=Context())
         if self._watching is None or self._watching.done():
-            self._watching = asyncio.create_task(self._watch())
+            # They serve every job: the log shall not name the one that began.
+            self._watching = asyncio.create_task(self._watch(), context=Context())
 
     def _rest(self) -> None:
         if not self._followed and self._listening is not None:
+            # Whoever comes before it has ended needs another.
             self._listening.cancel()
+            self._leaving, self._listening = self._listening, None
 
     async def _listen(self) -> None:
         """Hear the server, and connect again whenever the line breaks."""

@@ -46,6 +46,10 @@ class InstalledProvider:
             if not reply.pictures:
                 raise self._bad_answer("without a picture")
             return replace(reply, pictures=reply.pictures[: claim.input.get("n", 1)])
+        if claim.kind is Kind.EMBEDDING and "embeddings" not in reply.details:
+            raise self._bad_answer("without a vector")
+        if claim.kind is Kind.COMPLETION and reply.text is None:
+            raise self._bad_answer("without a text")
         return reply
 
     def _bad_answer(self, what: str) -> ModelBadAnswerError:

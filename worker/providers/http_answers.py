@@ -133,11 +133,9 @@ class HttpAnswers:
         server = self._calls.server
         if not isinstance(told, str):
             raise self._calls.bad_answer("with a picture that is no text")
-        if links and not told.startswith("data:"):
-            told = urljoin(server.base_url, told)
-        if told.startswith(("http://", "https://")) or links:
-            data = data_of(told) if told.startswith("data:") else None
-            data = data or await self._downloads.get(told, server=server)
+        link = _link(told, server.base_url) if links else told
+        if link.startswith(("http://", "https://")):
+            data = await self._downloads.get(link, server=server)
             return read_picture(data, server=server.name)
         try:
             data = data_of(told) or base64.b64decode(told, validate=True)
@@ -220,10 +218,25 @@ def _steps_of(path: str) -> Steps:
     return steps_of(path)
 
 
+def _link(told: str, base_url: str) -> str:
+    """Return a link that may begin where its server is."""
+    try:
+        return urljoin(base_url, told)
+    except ValueError:
+        return told
+
+
 def _leaves(value: JsonValue) -> list[JsonValue]:
-    if isinstance(value, list):
-        return [leaf for item in value for leaf in _leaves(item)]
-    return [] if value is None else [value]
+    """Return what is in lists of lists, in order; as deep as a server likes."""
+    leaves: list[JsonValue] = []
+    todo = [value]
+    while todo:
+        one = todo.pop()
+        if isinstance(one, list):
+            todo.extend(reversed(one))
+        elif one is not None:
+            leaves.append(one)
+    return leaves
 
 
 def _unpacked(places: Sequence[JsonValue]) -> list[JsonValue]:

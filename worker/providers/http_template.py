@@ -1,7 +1,5 @@
 """What a described call sends: its templates, filled with what a job asks."""
 
-import base64
-import binascii
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
@@ -16,6 +14,7 @@ from schemas.generation import refuse_repeated
 from schemas.http_call import END_USER, EXTRA, JOB, MODEL, HttpCall
 from schemas.ids import format_id
 from schemas.placeholders import Place, template_of
+from worker.providers.picture import given_picture
 
 _MISSING: Final = object()
 _AUTO: Final = "auto"
@@ -133,7 +132,7 @@ def filled_path(text: str, scope: Scope) -> str:
             continue
         value = _value_at(piece, scope)
         if value is _MISSING or not str(value).strip("."):
-            raise InputError(f"/input: this model needs {piece.name}; give it")
+            raise InputError(f"/input: this model needs {piece.name}, more of it than dots")
         pieces.append(quote(_as_text(value), safe=""))
     return "".join(pieces)
 
@@ -204,19 +203,10 @@ def _form(form: Mapping[str, str], scope: Scope) -> aiohttp.FormData:
             continue
         pictures = cast("list[str]", value) if isinstance(value, list) else [str(value)]
         for number, picture in enumerate(pictures):
-            content_type, data = _file(picture, place)
-            filename = f"{place.name}-{number}.{content_type.partition('/')[2]}"
-            sent.add_field(name, data, filename=filename, content_type=content_type)
+            known = given_picture(picture, place.name)
+            filename = f"{place.name}-{number}.{known.content_type.partition('/')[2]}"
+            sent.add_field(name, known.data, filename=filename, content_type=known.content_type)
     return sent
-
-
-def _file(picture: str, place: Place) -> tuple[str, bytes]:
-    head, _, body = picture.partition(",")
-    try:
-        data = base64.b64decode(body, validate=True)
-    except (binascii.Error, ValueError):
-        raise InputError(f"/input/{place.name} holds a picture that is no base64") from None
-    return head.removeprefix("data:").removesuffix(";base64"), data
 
 
 def _refuse_uncarried(claim: Claim, carried: Carried) -> None:

@@ -1,6 +1,6 @@
 """One text on the command line becomes a job of every kind; what cannot be is named."""
 
-import base64
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import typer
 
 from genq.cli.kind_input import kind_input, read_pictures
 from genq.models import KINDS, Output
+from genq.pictures import form_of
 from schemas.embedding_vectors import packed_floats
 from schemas.generation import INPUTS, Kind
 from tests.fixtures.model_server import png
@@ -18,15 +19,20 @@ from tests.fixtures.model_server import png
 def test_a_text_is_a_job_of_every_kind(kind: str, tmp_path: Path) -> None:
     picture = tmp_path / "kite.png"
     picture.write_bytes(png())
-    given: dict[str, Any] = (
-        {"images": read_pictures([str(picture), "file-01kbtk3j8vfp6ahs8xjwyd6xkd"])}
-        if kind == "image_edit"
-        else {}
-    )
+    named = ["file-01kbtk3j8vfp6ahs8xjwyd6xkd", "https://example.com/a.png"]
+    given: dict[str, Any] = {"images": read_pictures(named)} if kind == "image_edit" else {}
     # The service takes it.
     INPUTS[Kind(kind)].model_validate(kind_input(kind, "a kite", given))
-    if given:
-        assert base64.b64decode(given["images"][0].partition(",")[2]) == png()
+    # Files are sent beside it, as they are.
+    found = read_pictures([str(picture), *named])
+    assert found == [picture, *named]
+    form = form_of({"kind": kind, "n": None}, found, picture)
+    assert form is not None
+    with form.opened() as parts:
+        assert [name for name, _ in parts] == ["job", *["image[]"] * 3, "mask"]
+        assert parts[0][1] == (None, json.dumps({"kind": kind}).encode())
+        assert (parts[1][1][0], parts[1][1][1].read()) == ("kite.png", png())
+        assert [part[1] for part in parts[2:4]] == [(None, one) for one in named]
 
 
 @pytest.mark.parametrize(
@@ -34,7 +40,7 @@ def test_a_text_is_a_job_of_every_kind(kind: str, tmp_path: Path) -> None:
     [
         ("chat", {"size": "64x64"}, "only image and image_edit jobs"),
         ("embedding", {"n": 2}, "only image and chat and completion and image_edit jobs"),
-        ("image", {"images": ["job_1/0"]}, "only image_edit jobs"),
+        ("image", {"images": ["job_1/0"]}, "only chat and image_edit jobs"),
         ("image_edit", {}, "with --image"),
         ("imagine", {}, "did you mean image"),
     ],

@@ -20,12 +20,12 @@ from schemas.job import (
     JobRecord,
     JobRequest,
     JobView,
-    WebhookTarget,
     iso_ms,
     job_view,
 )
 from schemas.job_states import JobState, status_of
 from schemas.lanes import Lane
+from schemas.webhook_target import WebhookTarget
 
 PUBLIC_URL: Final = "https://genq.example"
 CREATED: Final = datetime(2026, 11, 20, 10, 0, 0, 123_987, tzinfo=UTC)

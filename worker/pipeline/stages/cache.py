@@ -1,5 +1,6 @@
 """Between stages 3 and 4: was this very thing made before, or is it being made?"""
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,9 +20,8 @@ from schemas.cache_key import Asked, cache_key, may_be_cached
 from schemas.errors import DatabaseUnavailableError, ObjectMissingError
 from schemas.generation import Usage
 from schemas.model_catalog import ModelServer, Offer
-from schemas.queue_errors import IdenticalJobRunsError
 from schemas.safety import Stage
-from worker.pipeline.flights import FALLBACK, Flight, Flights
+from worker.pipeline.flights import Flight, Flights, others_ask
 from worker.pipeline.job_run import OWN_MEMBERS, JobRun, ServedBy
 from worker.pipeline.recent_replies import RecentReplies
 from worker.providers.picture import Picture
@@ -82,6 +82,7 @@ class Cache:
             return run
 
     async def _answered(self, run: JobRun, key: CacheKey) -> JobRun:
+        begun = asyncio.get_running_loop().time()
         source = await self._flights.look(key)
         while True:
             if source is None:
@@ -95,7 +96,7 @@ class Cache:
                     source = await self._flights.look(key)
                     continue
                 else:
-                    raise IdenticalJobRunsError(key, retry_after=FALLBACK)
+                    raise others_ask(key, run.claim, begun)
             given = await self._given(run, source)
             if given is not None:
                 return given

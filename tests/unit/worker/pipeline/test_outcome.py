@@ -25,7 +25,12 @@ from schemas.errors import (
     UnknownModelError,
 )
 from schemas.job_states import AttemptOutcome, JobState
-from schemas.queue_errors import ContextTooLongError, JobExpiredError, ModelBusyError
+from schemas.queue_errors import (
+    ContextTooLongError,
+    IdenticalJobRunsError,
+    JobExpiredError,
+    ModelBusyError,
+)
 from tests.fixtures.claims import STARTED_AT, image_claim
 from worker.pipeline.backoff import full_jitter, spread
 from worker.pipeline.outcome import (
@@ -43,6 +48,7 @@ POLICY: Final = RetryPolicy(4, base=timedelta(seconds=2), cap=timedelta(minutes=
 UNCOUNTED: Final[dict[type[GenqError], AttemptOutcome]] = {
     ModelRateLimitedError: AttemptOutcome.RATE_LIMITED,
     ModelBusyError: AttemptOutcome.SNOOZED,
+    IdenticalJobRunsError: AttemptOutcome.SNOOZED,
 }
 FINAL: Final = (
     InputError,
