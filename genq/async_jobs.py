@@ -55,24 +55,11 @@ class AsyncJobs(AsyncManyJobs, AsyncDerivedJobs):
         **request: Unpack[RequestOptions],
     ) -> Job:
         """Submit a job."""
-        body: dict[str, object] = {
-            "kind": kind,
-            "input": input,
-            "model": model,
-            "lane": lane,
-            "priority": priority,
-            "webhook": webhook,
-            "channels": channels,
-            "metadata": metadata,
-            "tags": tags,
-            "end_user": end_user,
-            "run_at": run_at,
-            "start_timeout": start_timeout,
-            "deadline": deadline,
-            "unique": unique,
-            "prompt_flags": prompt_flags,
-            "cache": cache,
-        }
+        body: dict[str, object] = {"kind": kind, "input": input, "model": model, "lane": lane}
+        body |= {"priority": priority, "webhook": webhook, "channels": channels}
+        body |= {"metadata": metadata, "tags": tags, "end_user": end_user, "run_at": run_at}
+        body |= {"start_timeout": start_timeout, "deadline": deadline, "unique": unique}
+        body |= {"prompt_flags": prompt_flags, "cache": cache}
         asked = exchanges.create_job(
             body, idempotency_key=idempotency_key, wait=wait, images=images, mask=mask
         )

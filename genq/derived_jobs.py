@@ -81,17 +81,17 @@ class DerivedJobs:
 
 
 class AsyncDerivedJobs:
-    """The same for ``AsyncGenq``."""
+    """What can be made of a job's pictures; arguments and errors as of ``DerivedJobs``."""
 
     def __init__(self, transport: AsyncTransport) -> None:
         self._transport = transport
 
     async def act(self, job_id: str, action: str, **told: Unpack[ActionOptions]) -> Job:
-        """Make a new job of a job's pictures. See ``DerivedJobs.act``."""
+        """Make a new job of a job's pictures."""
         return await self._transport.run(_act(job_id, action, told))
 
     def tree(self, job_id: str, *, limit: int | None = None) -> AsyncPages[TreeJob]:
-        """Return all relatives of a job, oldest first."""
+        """Return all relatives of a job, oldest first: iterate over the page to get them."""
 
         async def fetch(query: Mapping[str, object]) -> Found[TreeJob]:
             return await self._transport.run(_tree(job_id, query))

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from infra.model_settings import ModelSettings
 from schemas.generation import Kind
-from schemas.model_catalog import servers_of
+from schemas.model_catalog import OWN_MODEL, OWN_SERVER, servers_of
 
 
 class ActionSettings(ModelSettings):
@@ -23,6 +23,13 @@ class ActionSettings(ModelSettings):
 
     @model_validator(mode="after")
     def _models_of_actions(self) -> Self:
+        for server in self.model_servers:
+            if server.name == OWN_SERVER.name or any(
+                m.name == OWN_MODEL for m in server.models
+            ):
+                raise ValueError(
+                    f"model_servers: {OWN_SERVER.name} and {OWN_MODEL} are genq's own names"
+                )
         for name, model, kind in (
             ("describe_model", self.describe_model, Kind.CHAT),
             ("upscale_model", self.upscale_model, Kind.IMAGE_EDIT),

@@ -6,9 +6,8 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 import orjson
-from redis.exceptions import RedisError
 
-from infra.valkey import close_valkey, open_valkey
+from infra.valkey import VALKEY_FAILURES, close_valkey, open_valkey
 from schemas.errors import ValkeyUnavailableError
 
 REPORT_SECONDS: Final = 2.0
@@ -62,7 +61,7 @@ class ReportBoard:
                 pipeline.set(key, orjson.dumps(report).decode(), ex=_FRESH_SECONDS)
                 pipeline.sadd(_INDEX, process)
                 await pipeline.execute()
-        except (RedisError, OSError) as error:
+        except VALKEY_FAILURES as error:
             raise ValkeyUnavailableError(f"Valkey: {type(error).__name__}") from error
 
     async def read(self) -> Sequence[tuple[str, Mapping[str, Any]]]:
@@ -81,7 +80,7 @@ class ReportBoard:
                 gone = [process for process, text in told if text is None]
                 if gone:
                     await self._redis.srem(_INDEX, *gone)
-        except (RedisError, OSError) as error:
+        except VALKEY_FAILURES as error:
             raise ValkeyUnavailableError(f"Valkey: {type(error).__name__}") from error
         return [(process, orjson.loads(text)) for process, text in told if text is not None]
 

@@ -11,6 +11,7 @@ sent only where the settings of the model say what its server calls it (``ModelS
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, cast
 
+from producer.input_rules import MOST_FAULTS
 from schemas.aspect import size_of
 from schemas.errors import FieldError, InputError
 from schemas.flag_rules import LANES, MAPPED, FlagValue
@@ -61,7 +62,7 @@ def read_flags(request: JobRequest, servers: Sequence[ModelServer]) -> JobReques
     read = read_prompt(prompt)
     changes, faults = _Application(request, read, servers).changes()
     if faults:
-        told = sorted(faults, key=lambda fault: fault.at)
+        told = sorted(faults, key=lambda fault: fault.at)[:MOST_FAULTS]
         raise InputError(
             f"the flags of the prompt are not acceptable: {told[0]}",
             fields=[FieldError(_POINTER, str(fault)) for fault in told],

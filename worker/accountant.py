@@ -39,7 +39,7 @@ class Accountant:
         usage = output.usage
         cached = run.cached_of is not None
         took = actual(claim.cost, usage)
-        price = self._at.get((by.server, by.model, claim.kind)) if by else None
+        price = by.price or self._at.get((by.server, by.model, claim.kind)) if by else None
         cost = worth(price, claim.input, took=took, usage=usage, pixels=output.pixels)
         priced = price is not None or (claim.model, claim.kind) in self._of
         charged = 0 if cached and self._free else cost

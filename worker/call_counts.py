@@ -10,7 +10,7 @@ from schemas.budget import MONEY_SCALE
 from schemas.claim import Claim
 from schemas.cost import actual, worth
 from schemas.generation import Kind, Usage
-from schemas.model_catalog import ModelServer
+from schemas.model_catalog import ModelServer, Price
 
 OK: Final = "ok"
 CANCELLED: Final = "cancelled"
@@ -30,19 +30,22 @@ class ServerCounts:
         """Count a call; ``outcome`` is ``OK``, ``CANCELLED``, or an error's code."""
         self._outcome(self._server, outcome).inc()
 
-    def used(self, claim: Claim, usage: Usage, pixels: int = 0) -> None:
+    def used(
+        self, claim: Claim, usage: Usage, pixels: int = 0, price: Price | None = None
+    ) -> None:
         """Count the tokens that a call took, if its server told, and its price, if it has one.
 
         Args:
             claim: Names the model that answered.
             usage: What the server told.
             pixels: Of the pictures that came.
+            price: The model's at this server now, if that is not the configured one.
         """
         if usage.input_tokens:
             self._tokens(self._server, claim.model, "input").inc(usage.input_tokens)
         if usage.output_tokens:
             self._tokens(self._server, claim.model, "output").inc(usage.output_tokens)
-        price = self._prices.get(claim.model)
+        price = price or self._prices.get(claim.model)
         if price is not None:
             took = actual(claim.cost, usage)
             spent = worth(price, claim.input, took=took, usage=usage, pixels=pixels)

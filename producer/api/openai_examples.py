@@ -15,6 +15,7 @@ _GENQ: Final[dict[str, Any]] = {
     "attempts": 1,
     "queued_seconds": 0.008,
     "running_seconds": 1.204,
+    "cache": {"status": "off", "of": None},
     "safety": None,
     "url": f"http://127.0.0.1:8080/v1/jobs/job_{_ID}",
 }

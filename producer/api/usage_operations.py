@@ -21,48 +21,51 @@ _OWN: Final = ", ".join(group.value for group in Group if group not in FOR_OPERA
 _ALL: Final = ", ".join(Group)
 
 
+_TIME: Final = [
+    parameter(
+        "query",
+        "from",
+        "From the hour of this instant, or of this date in UTC; else from the begin of the "
+        "month.",
+        examples=["2026-11-01"],
+    ),
+    parameter(
+        "query",
+        "to",
+        "Until the end of the hour before this instant, or this date; else until now.",
+        examples=["2026-12-01T00:00:00Z"],
+    ),
+    parameter(
+        "query",
+        "interval",
+        "How long the time of a row is, in UTC.",
+        enum=list(Interval),
+        default=Interval.DAY.value,
+    ),
+]
+_FORM: Final = [
+    parameter(
+        "query",
+        "format",
+        "csv: all rows as a table, as with Accept: text/csv.",
+        enum=["json", "csv"],
+    ),
+    parameter(
+        "query",
+        "limit",
+        "At most so many rows; a CSV has all.",
+        type="integer",
+        minimum=1,
+        maximum=MOST_ROWS,
+        default=100,
+    ),
+    parameter("query", "after", "The 'next' of the page before.", maxLength=4096),
+]
+
+
 def _parameters(groups: str) -> list[dict[str, Any]]:
-    return [
-        parameter(
-            "query",
-            "from",
-            "From the hour of this instant, or of this date in UTC; else from the begin of the "
-            "month.",
-            examples=["2026-11-01"],
-        ),
-        parameter(
-            "query",
-            "to",
-            "Until the end of the hour before this instant, or this date; else until now.",
-            examples=["2026-12-01T00:00:00Z"],
-        ),
-        parameter(
-            "query",
-            "interval",
-            "How long the time of a row is, in UTC.",
-            enum=list(Interval),
-            default=Interval.DAY.value,
-        ),
-        parameter(
-            "query", "group_by", f"Of {groups}; several with commas between.", maxLength=200
-        ),
-        parameter(
-            "query",
-            "format",
-            "csv: all rows as a table, as with Accept: text/csv.",
-            enum=["json", "csv"],
-        ),
-        parameter(
-            "query",
-            "limit",
-            "At most so many rows; a CSV has all.",
-            type="integer",
-            minimum=1,
-            maximum=MOST_ROWS,
-            default=100,
-        ),
-        parameter("query", "after", "The 'next' of the page before.", maxLength=4096),
-    ]
+    told = f"Of {groups}; several with commas between."
+    return [*_TIME, parameter("query", "group_by", told, maxLength=200), *_FORM]
 
 
 _REPORT: Final = answer("One page of rows, and the sums of all.", "UsageReport")

@@ -11,6 +11,7 @@ from producer.doctor.finding import Finding, wrong
 from producer.doctor.provenance import look_at_provenance
 from producer.doctor.receivers import look_at_receivers
 from producer.doctor.reviews import look_at_reviews
+from producer.doctor.routes import look_at_routes
 from producer.doctor.safety import look_at_safety
 from producer.doctor.servers import look_at_broker, look_at_store, look_at_valkey
 from producer.doctor.subject import Subject
@@ -42,6 +43,7 @@ LOOKS: Final[dict[str, Look]] = {
     "waiting": look_at_waiting,
     "owed": look_at_owed,
     "receivers": look_at_receivers,
+    "routes": look_at_routes,
     "paused": look_at_pauses,
     "safety": look_at_safety,
     "provenance": look_at_provenance,

@@ -36,10 +36,13 @@ async def look_at_model_servers(subject: Subject) -> list[Finding]:
             )
         ]
     async with httpx2.AsyncClient(timeout=_SECONDS, trust_env=False) as client:
-        return list(await asyncio.gather(*(_look(client, server) for server in servers)))
+        return list(
+            await asyncio.gather(*(look_at_model_server(client, server) for server in servers))
+        )
 
 
-async def _look(client: httpx2.AsyncClient, server: ModelServer) -> Finding:
+async def look_at_model_server(client: httpx2.AsyncClient, server: ModelServer) -> Finding:
+    """Return how one of them is: asked in the words of its protocol, if there are any."""
     headers = {"authorization": f"Bearer {server.api_key.get_secret_value()}"}
     url = f"{server.base_url.rstrip('/')}{_ASKED.get(server.protocol, '/')}"
     try:

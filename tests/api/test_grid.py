@@ -168,7 +168,7 @@ def test_numbers_stand_in_corners_and_small_pictures_in_the_middle() -> None:
         for place, size in enumerate(sizes):
             sheet.put(place, png("red", size), Limits())
         with pytest.raises(PictureRefusedError):
-            sheet.put(3, png()[:60], Limits())
+            sheet.put(3, png(size=(64, 64))[:-30], Limits())
     plain, numbered = (opened(sheets[labels].file("png")) for labels in (False, True))
 
     assert plain.size == numbered.size == (132, 132)

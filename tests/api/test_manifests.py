@@ -7,12 +7,13 @@ from typing import Any, Final
 import orjson
 
 from infra.settings import Settings
+from producer.dispatcher.usage import add_up_usage
 from schemas.canonical_json import canonical_json
 from schemas.ids import parse_id
 from schemas.job_states import JobState
 from tests.api.people import carry_out, erase, sql
 from tests.api.served import IMAGE, Served, new_key, run
-from tests.api.test_usage import RESULT
+from tests.api.test_usage import RESULT, usage
 
 PROMPT: Final = "a marzipan lighthouse"
 PICTURE: Final = b"\x89PNG not looked into"
@@ -110,6 +111,7 @@ def test_a_manifest_changes_only_with_erasure_and_then_holds_no_content(
         await sql(api, "UPDATE job SET verdict = '{}', erased_at = NULL WHERE id = :id", id=key)
         assert (await api.http.get(path(job_id))).content == first
 
+        await add_up_usage(api.services.engine)
         await erase(api, "ada")
         await carry_out(api)
         answer = await api.http.get(path(job_id))
@@ -122,6 +124,8 @@ def test_a_manifest_changes_only_with_erasure_and_then_holds_no_content(
         for word in (b"marzipan", b"redacted", b"oil"):
             assert word in first
             assert word not in answer.content
+        (row,) = (await usage(api, interval="total", group_by="end_user"))["data"]
+        assert (row["end_user"], row["cost"]) == (None, 0.04)
         # What was charged stays.
         before = orjson.loads(first)
         for name in ("cost", "usage", "model", "timings", "genq"):

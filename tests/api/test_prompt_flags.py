@@ -40,12 +40,6 @@ def test_a_prompt_is_read_where_its_job_asks_and_stays_as_typed_elsewhere(
         assert _is_read(bulk.json()["data"][0]["job"])
         estimate = await api.http.post("/v1/estimate", json=FLAGGED)
         assert estimate.status_code == 200
-        daily = {"name": "daily", "cron": "@daily", "request": FLAGGED}
-        schedule = (await api.http.post("/v1/schedules", json=daily)).json()["id"]
-        run_now = await api.http.post(f"/v1/schedules/{schedule}/trigger", json={})
-        assert run_now.status_code in {200, 202}, run_now.text
-        newest = (await api.http.get("/v1/jobs?limit=1")).json()["data"][0]
-        assert _is_read(newest)
         assert settings.encrypt_content
         assert "marzipan" not in _rows(settings)
         async with transaction(api.services.engine) as connection:
@@ -109,8 +103,16 @@ def test_flags_that_are_wrong_or_not_allowed_are_refused(settings: Settings) -> 
     run(settings, scenario)
 
 
-def test_a_unique_key_of_a_lane_means_the_lane_of_the_flag(settings: Settings) -> None:
+def test_schedules_keep_the_wish_and_unique_keys_mean_the_lane_of_the_flag(
+    settings: Settings,
+) -> None:
     async def scenario(api: Served) -> None:
+        daily = {"name": "daily", "cron": "@daily", "request": FLAGGED}
+        schedule = (await api.http.post("/v1/schedules", json=daily)).json()["id"]
+        run_now = await api.http.post(f"/v1/schedules/{schedule}/trigger", json={})
+        assert run_now.status_code in {200, 202}, run_now.text
+        newest = (await api.http.get("/v1/jobs?limit=1")).json()["data"][0]
+        assert _is_read(newest)
         unique = {"unique": {"key": "one", "scope": "lane"}}
         await api.submit({**FLAGGED, **unique})
         fast = {**FLAGGED, "input": {"prompt": "a kite"}, **unique}

@@ -11,6 +11,8 @@ from infra.postgres.engine import transaction
 from infra.route_book import FRESH_SECONDS, RouteBook
 from infra.server_reports import ReportBoard
 from infra.settings import Settings
+from schemas.errors import ErrorRecord, ModelUnavailableError
+from schemas.job_states import JobState
 from schemas.route_views import RouteHealthView, RouteVersionView, RouteView
 from schemas.scopes import KeyScope
 from tests.api.served import IMAGE, Served, new_key, pointers, run
@@ -231,6 +233,32 @@ def test_a_job_that_insists_on_a_tag_is_refused_at_once_if_nobody_carries_it(
         await asyncio.sleep(FRESH_SECONDS)  # sleeps: until what the API knows is old
         claim = await api.claim((await api.submit(job))["id"])
         assert claim.requires == {"private", "eu"}
+
+    run(settings, scenario)
+
+
+def test_every_door_and_a_retry_keep_what_a_job_insists_on(settings: Settings) -> None:
+    async def scenario(api: Served) -> None:
+        mine = api.http.headers["Authorization"]
+        name = await operator(api)
+        tagged = {"servers": {name: {"tags": ["private"]}}}
+        models = [one["model"] for one in (await api.http.get("/v1/routes")).json()["data"]]
+        for model in models:
+            path, free = f"/v1/routes/{model}", {"If-Match": "*"}
+            assert (await api.http.put(path, json=tagged, headers=free)).is_success
+        api.http.headers["Authorization"] = mine
+
+        made = await api.submit({**IMAGE, "requires": {"tags": ["private"]}})
+        claim = await api.claim(made["id"])
+        error: ErrorRecord = ModelUnavailableError("away").record("err_1")
+        await api.end(made["id"], JobState.DEAD, error=error, claim=claim)
+        again = await api.http.post(f"/v1/jobs/{made['id']}/retry", json={"as": "new_job"})
+        assert (await api.claim(again.json()["id"])).requires == {"private"}
+
+        own = {"requires": {"tags": ["nobody"]}}
+        body = {"messages": [{"role": "user", "content": "hi"}], "genq": own}
+        refused = await api.http.post("/v1/chat/completions", json=body)
+        assert (refused.status_code, "nobody" in refused.text) == (422, True)
 
     run(settings, scenario)
 

@@ -5,11 +5,11 @@ What a wire cannot do is named in ``CANNOT``, with the reason: there is no other
 
 import asyncio
 import gc
-import tracemalloc
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
+import aiohttp
 import pytest
 import structlog
 from aiohttp import web
@@ -42,8 +42,6 @@ from tests.fixtures.until import until
 HELD: Final = 50
 # Of each of the answers that a server began before it died.
 BEGUN: Final = 200_000
-# What may stay of them: caches, code that ran for the first time.
-MOST_LEFT: Final = 3_000_000
 
 
 async def _endless(request: web.Request) -> web.StreamResponse:
@@ -61,7 +59,6 @@ SAID: Final = {"error": {"message": f"no such key: {API_KEY}", "code": API_KEY}}
 FAULTS: Final[Mapping[str, tuple[Answer, Expected]]] = {
     "limits": (answers({}, 429, LATER), (ModelRateLimitedError, timedelta(seconds=2.5))),
     "overload": (answers({}, 503, LATER), (ModelUnavailableError, timedelta(seconds=2.5))),
-    "fault": (answers({}, 500), (ModelUnavailableError, None)),
     "hangs up": (hangs_up(), (ModelUnavailableError, None)),
     "cut": (cuts(b'{"data": [', announced=1000), (ModelBadAnswerError, None)),
     "cut, unannounced": (cuts(b'{"data": [', announced=None), (ModelBadAnswerError, None)),
@@ -175,14 +172,18 @@ def test_a_server_that_is_too_slow_is_given_up(name: str) -> None:
     play(name, scene, silence=0.25)
 
 
+def responses() -> list[aiohttp.ClientResponse]:
+    """Return the answers that are in memory, with what had come of them."""
+    gc.collect()
+    return [one for one in gc.get_objects() if isinstance(one, aiohttp.ClientResponse)]
+
+
 @wires("death")
 def test_a_server_that_dies_with_fifty_calls_fails_them_all_and_leaves_nothing(
     name: str,
 ) -> None:
     async def scene(wire: Wire) -> None:
         wire.hold(HELD, b" " * BEGUN)
-        tracemalloc.start()
-        before = tracemalloc.get_traced_memory()[0]
         calls = [asyncio.create_task(wire.provider.generate(claim_of())) for _ in range(HELD)]
         await until(lambda: wire.holding() == HELD, "the server has them")
         wire.proxy.refuse()
@@ -191,10 +192,8 @@ def test_a_server_that_dies_with_fifty_calls_fails_them_all_and_leaves_nothing(
         assert [e for e in ended if not (isinstance(e, GenqError) and e.retryable)] == []
         calls.clear()
         ended.clear()
-        gc.collect()
-        left = tracemalloc.get_traced_memory()[0] - before
-        tracemalloc.stop()
-        assert left < MOST_LEFT
+        # ComfyUI's line keeps the one that it was opened with.
+        await until(lambda: len(responses()) < HELD / 10, "nothing is left of the answers")
         # It is back.
         wire.proxy.accept()
         wire.paint(png())

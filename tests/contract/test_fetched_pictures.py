@@ -213,43 +213,47 @@ def test_who_gives_up_closes_the_connection() -> None:
     asyncio.run(opened())
 
 
+async def taken(places: FetchPlaces, *wanted: tuple[str, int]) -> AsyncExitStack:
+    async with AsyncExitStack() as held:
+        for host, tenant in wanted:
+            await held.enter_async_context(places.place(host, tenant))
+        return held.pop_all()
+
+
+async def refused(places: FetchPlaces, host: str, tenant: int) -> bool:
+    with pytest.raises(PictureBusyError) as busy:
+        await taken(places, (host, tenant))
+    return busy.value.retry_after is not None
+
+
 def test_one_slow_host_and_one_tenant_have_few_places_and_give_them_back() -> None:
     async def scenario() -> None:
         # Of 16 slots a quarter for one tenant, half for all.
         places = FetchPlaces(16, 3, patience=0.01)
-
-        async def taken(*wanted: tuple[str, int]) -> AsyncExitStack:
-            async with AsyncExitStack() as held:
-                for host, tenant in wanted:
-                    await held.enter_async_context(places.place(host, tenant))
-                return held.pop_all()
-
-        async def refused(host: str, tenant: int) -> bool:
-            with pytest.raises(PictureBusyError) as busy:
-                await taken((host, tenant))
-            return busy.value.retry_after is not None
-
-        async with await taken(("a", 1), ("a", 1), ("a", 2)):
-            assert await refused("a", 3)
-            async with await taken(("b", 1), ("c", 1)):
-                assert await refused("d", 1)
-            async with await taken(("b", 2), ("b", 2), ("b", 2), ("c", 3), ("c", 3)):
-                assert await refused("d", 4)
-            # Who comes a moment too early is served when the one before has left.
-            patient = FetchPlaces(16, 1, patience=5)
-            async with patient.place("a", 1):
-                waiting = asyncio.create_task(_held(patient))
-                await asyncio.sleep(0)
-                assert not waiting.done()
-            await waiting
-        async with await taken(("a", 4), ("a", 4), ("a", 4), ("b", 4)):
+        async with await taken(places, ("a", 1), ("a", 1), ("a", 2)):
+            assert await refused(places, "a", 3)
+            async with await taken(places, ("b", 1), ("c", 1)):
+                assert await refused(places, "d", 1)
+            others = [("b", 2), ("b", 2), ("b", 2), ("c", 3), ("c", 3)]
+            async with await taken(places, *others):
+                assert await refused(places, "d", 4)
+        async with await taken(places, ("a", 4), ("a", 4), ("a", 4), ("b", 4)):
             pass
         # However few slots there are, somebody gets a place.
-        async with FetchPlaces(1, 4).place("a", 1):
+        async with await taken(FetchPlaces(1, 4), ("a", 1)):
             pass
 
-    async def _held(places: FetchPlaces) -> None:
-        async with places.place("a", 2):
+    asyncio.run(scenario())
+
+
+def test_who_comes_a_moment_too_early_is_served_when_the_one_before_has_left() -> None:
+    async def scenario() -> None:
+        places = FetchPlaces(16, 1, patience=5)
+        async with places.place("a", 1):
+            waiting = asyncio.create_task(taken(places, ("a", 2)))
+            await asyncio.sleep(0)
+            assert not waiting.done()
+        async with await waiting:
             pass
 
     asyncio.run(scenario())

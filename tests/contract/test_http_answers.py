@@ -27,7 +27,6 @@ from worker.providers.provider import Provider, Reply
 
 PICTURE: Final = base64.b64encode(png()).decode()
 URL: Final = f"data:image/png;base64,{PICTURE}"
-DONE: Final = {"state": "ready", "images": [PICTURE]}
 
 
 BODIES: Final[dict[Kind, dict[str, str]]] = {

@@ -19,7 +19,6 @@ from tests.fixtures.model_server import (
 
 PICTURE: Final = base64.b64encode(png()).decode()
 URL: Final = f"data:image/png;base64,{PICTURE}"
-DONE: Final = {"state": "ready", "images": [PICTURE]}
 
 
 def asked_of(call: dict[str, Any], kind: Kind = Kind.IMAGE, /, **given: Any) -> Asked:

@@ -29,7 +29,6 @@ from tests.fixtures.until import until
 from worker.providers.provider import Provider, Reply
 
 PICTURE: Final = base64.b64encode(png()).decode()
-URL: Final = f"data:image/png;base64,{PICTURE}"
 DONE: Final = {"state": "ready", "images": [PICTURE]}
 
 
@@ -41,7 +40,7 @@ def test_work_is_followed_to_its_end_and_watchers_hear_how_far_it_is() -> None:
 
     assert isinstance(reply, Reply)
     assert reply.pictures[0].data == png()
-    assert server.polls == ["work/1"] * 3
+    assert server.polls == ["task/1"] * 3
     assert heard.told == [{"step": 40, "steps": 100}]
     assert server.cancelled == []
 
@@ -116,7 +115,7 @@ def test_work_that_nobody_can_tell_of_any_more_is_a_failure_and_given_up(
 
     assert type(failure) is kind
     assert len(server.polls) == polls
-    assert server.cancelled == ["work/1"]
+    assert server.cancelled == ["task/1"]
 
 
 @pytest.mark.parametrize("name", [None, "", "..", {"a": 1}, True, "x" * 600])
@@ -131,7 +130,7 @@ def test_work_that_takes_too_long_is_given_up() -> None:
     failure, server = outcome_of(WORK, claim_of(), states=({"state": "queued"},), silence=0.3)
 
     assert isinstance(failure, ModelTimeoutError)
-    assert server.cancelled == ["work/1"]
+    assert server.cancelled == ["task/1"]
 
 
 def test_work_that_nobody_waits_for_is_given_up() -> None:
@@ -142,7 +141,7 @@ def test_work_that_nobody_waits_for_is_given_up() -> None:
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
-        await until(lambda: server.cancelled == ["work/1"], "the server is told")
+        await until(lambda: server.cancelled == ["task/1"], "the server is told")
 
     play(scene, WORK)
 

@@ -32,6 +32,7 @@ PLAN = {
     "allowed_kinds": None,
     "allowed_lanes": None,
     "safety_level": "standard",
+    "required_tags": None,
     "paused_since": None,
     "suspended_since": None,
     "in_flight": 0,

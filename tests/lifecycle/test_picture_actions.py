@@ -12,6 +12,7 @@ from sqlalchemy import text
 from genq.cli.app import run as run_command
 from infra.postgres.engine import transaction
 from infra.settings import Settings
+from schemas.ids import parse_id
 from tests.api.served import new_key
 from tests.api.test_budgets import set_budget
 from tests.fixtures.studio import Studio, play
@@ -61,6 +62,7 @@ def test_a_picture_goes_from_imagine_over_vary_and_upscale_to_a_replay(
 
         for job in (again, first, varied, large, edited):
             same = await studio.act(job, "replay")
+            assert (same["cache"] or {"status": "off"})["status"] == "off"
             whole = [one["sha256"] for one in job["output"]["artifacts"]]
             assert [one["sha256"] for one in same["output"]["artifacts"]] == whole, job
 
@@ -232,17 +234,32 @@ def test_one_key_is_one_job_and_an_exhausted_budget_writes_nothing(
         assert (poor.status_code, poor.json()["code"]) == (402, "budget_too_small"), poor.text
         assert (await count(studio, "job"), await count(studio, "lineage")) == made
 
-        async with transaction(studio.api.services.engine) as connection:
-            await connection.execute(text("DELETE FROM payload"))
-            await connection.execute(
-                text(
-                    "UPDATE result SET body = '{\"erased\": true}', artifacts = NULL"
-                    " WHERE job_id = (SELECT min(id::text)::uuid FROM job)"
-                )
-            )
-        gone = await studio.ask(job, "upscale")
-        assert (gone.status_code, gone.json()["code"]) == (410, "content_erased")
-        tree = (await studio.look(job["id"], "/tree"))["data"]
-        assert (tree[0]["erased"], tree[0]["thumbnail"]) == (True, None)
+    play(settings, tmp_path, scenario)
+
+
+def test_what_was_erased_or_is_gone_is_still_in_the_tree(
+    settings: Settings, tmp_path: Path
+) -> None:
+    async def scenario(studio: Studio) -> None:
+        job = await studio.imagine()
+        varied = await studio.act(job, "vary")
+        first = {"id": parse_id("job", job["id"])}
+        engine = studio.api.services.engine
+        async with transaction(engine) as connection:
+            gone = "UPDATE {} SET body = '{{\"erased\": true}}' WHERE job_id = :id"
+            for table in ("payload", "result"):
+                await connection.execute(text(gone.format(table)), first)
+        refused = await studio.ask(job, "upscale")
+        assert (refused.status_code, refused.json()["code"]) == (410, "content_erased")
+        root, child = (await studio.look(varied["id"], "/tree"))["data"]
+        assert (root["erased"], root["thumbnail"], root["pictures"]) == (True, None, 0)
+        assert (child["erased"], child["pictures"]) == (False, 1)
+        async with transaction(engine) as connection:
+            # As retention does: its week is gone, not that of what was derived later.
+            await connection.execute(text("DELETE FROM job WHERE id = :id"), first)
+        root, child = (await studio.look(varied["id"], "/tree"))["data"]
+        assert (root["id"], root["status"], root["erased"]) == (job["id"], None, True)
+        again = await studio.act(varied, "upscale")
+        assert again["lineage"]["root"] == job["id"]
 
     play(settings, tmp_path, scenario)

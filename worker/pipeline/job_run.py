@@ -9,7 +9,7 @@ from schemas.cache import CacheStatus
 from schemas.claim import Claim
 from schemas.ids import format_id
 from schemas.job import Artifact
-from schemas.model_catalog import Offer
+from schemas.model_catalog import Offer, Price
 from schemas.provenance import Mark
 from schemas.routes import Failing
 from schemas.safety import Verdict
@@ -22,11 +22,12 @@ OWN_MEMBERS: Final = frozenset({"usage", "served_by", "text", "cache", "facts", 
 
 @dataclass(frozen=True, slots=True)
 class ServedBy:
-    """Which model answered, on which server, and after how many seconds."""
+    """Which model answered, on which server, after how many seconds, and its price there."""
 
     model: str
     server: str
     seconds: float = field(default=0.0, compare=False)
+    price: Price | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ from schemas.errors import (
 )
 
 _PROGRESS: Final = re.compile(r"\d{1,3}%\|[^|\n]*\|\s*(\d{1,6})/(\d{1,6})")
+# As Replicate's own models write it.
+_SEED: Final = re.compile(r"(?im)^\s*(?:using\s+)?seed\s*[:=]?\s*(\d{1,18})\s*$", re.ASCII)
 _DATA: Final = re.compile(r"data:[^,]{0,200};base64,")
 # The words by which models that look at what they made say that they keep it.
 _WITHHELD: Final = re.compile(r"(?i)\bnsfw\b|safety (?:checker|filter)|content policy")
@@ -67,6 +69,12 @@ def progress_in(log: str) -> tuple[int, int] | None:
         return None
     step, steps = (int(number) for number in found[-1])
     return (min(step, steps), steps) if steps else None
+
+
+def seed_in(log: str) -> int | None:
+    """Return the seed that a model wrote into ``log``, such as ``Using seed: 1234``."""
+    found = _SEED.search(log)
+    return int(found[1]) if found else None
 
 
 def failure_of_prediction(prediction: Prediction, *, server: str) -> GenqError:

@@ -34,6 +34,7 @@ from worker.providers.cog_answers import (
     failure_of_prediction,
     outputs_of,
     progress_in,
+    seed_in,
     wrong_input,
 )
 from worker.providers.cog_input import cog_body, cog_input
@@ -183,7 +184,9 @@ class CogProvider:
             raise self._bad_answer("without a picture")
         wanted = outputs[: claim.input.get("n", 1)]
         pictures = await together([self._picture(url) for url in wanted])
-        return Reply(pictures=pictures, usage=Usage(images=len(pictures)))
+        seed = seed_in(prediction.logs)
+        details = {} if seed is None else {"seed": seed}
+        return Reply(pictures=pictures, usage=Usage(images=len(pictures)), details=details)
 
     async def _picture(self, url: str) -> Picture:
         try:

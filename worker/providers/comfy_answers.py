@@ -202,21 +202,6 @@ def refuse_partial(submitted: Submitted, wanted: Collection[str], *, server: str
             raise _misconfigured(server, "refuses a part of the workflow")
 
 
-def check_whole(data: bytes) -> bool:
-    """Return whether a picture's file has its end."""
-    if data.startswith(b"\x89PNG"):
-        return b"IEND" in data[-_END:]
-    if data.startswith(b"\xff\xd8"):
-        return b"\xff\xd9" in data[-_END:]
-    if data.startswith(b"RIFF"):
-        return int.from_bytes(data[4:8], "little") + 8 <= len(data)
-    return True
-
-
-# Programs that write more behind a picture do not write much.
-_END: Final = 65_536
-
-
 def _blamed(
     node_errors: Mapping[str, _NodeErrors] | Sequence[JsonValue], workflow: ComfyWorkflow
 ) -> list[str] | None:

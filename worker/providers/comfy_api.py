@@ -31,7 +31,6 @@ from worker.providers.comfy_answers import (
     File,
     Submitted,
     bad_answer,
-    check_whole,
     refuse_partial,
 )
 from worker.providers.comfy_calls import ComfyCalls
@@ -187,11 +186,7 @@ class ComfyProvider:
         return Reply(pictures=pictures, usage=Usage(images=len(pictures)), details=details)
 
     async def _picture(self, file: File) -> Picture:
-        data = await self._calls.view(file)
-        picture = read_picture(data, server=self._server.name)
-        if not check_whole(data):
-            raise bad_answer(self._server.name, "with half a picture")
-        return picture
+        return read_picture(await self._calls.view(file), server=self._server.name)
 
     def _give_up(self, prompt_id: str, submitting: asyncio.Task[Submitted] | None) -> None:
         """Have the server end a prompt that nobody waits for any more."""

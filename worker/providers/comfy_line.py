@@ -180,15 +180,17 @@ class ComfyLine:
         except (AttributeError, KeyError, TypeError, ValueError):
             # Nodes of other people send what they like.
             return
-        followed = self._followed.get(prompt_id) if isinstance(prompt_id, str) else None
+        if not isinstance(prompt_id, str):
+            return
+        over = kind == "executing" and data.get("node") is None
+        if kind in {"execution_start", "executing"}:
+            # An old server's own name for a prompt may be heard before it is told.
+            self._executing = None if over else prompt_id
+        followed = self._followed.get(prompt_id)
         if followed is None:
             return
-        if kind == "executing":
-            self._executing = None if data.get("node") is None else followed.prompt_id
-            if data.get("node") is None:
-                followed.look.set()
-        elif kind == "execution_start":
-            self._executing = followed.prompt_id
+        if over:
+            followed.look.set()
         elif kind in _ENDS:
             asyncio.get_running_loop().call_later(_SETTLE_SECONDS, followed.look.set)
         followed.hears(kind, data)

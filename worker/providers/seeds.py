@@ -3,7 +3,9 @@
 Told by the caller, the seed is what it is. Else what the model server tells counts; and for
 models whose ``skills.seeds`` says that their servers take one, genq chooses it: where the
 server would have rolled dice, genq does, and so changes nothing but that the number is known.
-Of models of which neither holds no seed is recorded.
+By protocol: OpenAI's own API takes and tells none; servers like it may tell ``seed`` in the
+answer, as genq's simulator does; of Cog the model's log tells it (``Using seed: 1234``). Of
+models of which nothing holds no seed is recorded, and their jobs are not replayed.
 """
 
 import hashlib

@@ -8,10 +8,13 @@ import pytest
 import typer
 
 from genq.cli.kind_input import kind_input, read_pictures
+from genq.generating import ImageOptions
 from genq.models import KINDS, Output
 from genq.pictures import form_of
 from schemas.embedding_vectors import packed_floats
 from schemas.generation import INPUTS, Kind
+from schemas.image_edit_input import ImageEditInput
+from schemas.job_form import JobForm
 from tests.fixtures.model_server import png
 
 
@@ -33,6 +36,16 @@ def test_a_text_is_a_job_of_every_kind(kind: str, tmp_path: Path) -> None:
         assert parts[0][1] == (None, json.dumps({"kind": kind}).encode())
         assert (parts[1][1][0], parts[1][1][1].read()) == ("kite.png", png())
         assert [part[1] for part in parts[2:4]] == [(None, one) for one in named]
+
+
+def test_pictures_are_sent_under_the_names_of_the_document() -> None:
+    form = form_of({"kind": "image_edit"}, ["file-1"], "file-2")
+    assert form is not None
+    with form.opened() as parts:
+        assert {name for name, _ in parts} == {"job", "image[]", "mask"}
+        assert {name for name, _ in parts} <= set(JobForm.model_json_schema()["properties"])
+    assert {"images", "mask"} <= set(ImageOptions.__annotations__)
+    assert {"images", "mask"} <= set(ImageEditInput.model_fields)
 
 
 @pytest.mark.parametrize(

@@ -257,6 +257,8 @@ def test_an_ended_job_shows_where_its_artifacts_are_and_not_their_place_in_the_s
         "text": "a kite",
         "texts": None,
         "embeddings": None,
+        "seed": None,
+        "upscaled_by": None,
         "ai_generated": True,
     }
     assert "secret/place" not in str(view)

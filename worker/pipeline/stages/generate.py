@@ -13,7 +13,7 @@ from infra.clock import SystemClock
 from infra.telemetry.metrics import FALLBACKS
 from schemas.claim import Claim
 from schemas.errors import GenqError, InternalError, ModelRefusedError
-from schemas.model_catalog import ModelServer, Offer
+from schemas.model_catalog import ModelServer, Offer, Price, prices_of
 from schemas.queue_errors import IdenticalJobRunsError, ModelBusyError
 from schemas.routes import Failing
 from worker.call_counts import CANCELLED, OK, CallCounts
@@ -112,7 +112,11 @@ class Generate:
             else:
                 if run.flight is not None:
                     run.flight.reply = output
-                return _served(run, output, ServedBy(claim.model, server.name, seconds))
+                return _served(
+                    run,
+                    output,
+                    ServedBy(claim.model, server.name, seconds, _price(server, claim)),
+                )
             finally:
                 self._load.leave(server)
         return None
@@ -203,7 +207,7 @@ class Generate:
             raise
         seconds = now() - begun
         counts.ended(OK)
-        counts.used(claim, output.usage, output.pixels)
+        counts.used(claim, output.usage, output.pixels, _price(server, claim))
         self._answered(server, claim, seconds)
         return output, seconds
 
@@ -218,6 +222,11 @@ class Generate:
         self._gate.answered(server)
         self._choice.took(server, claim, seconds)
         self._recent.ended(server.name, claim.model, seconds)
+
+
+def _price(server: ModelServer, claim: Claim) -> Price | None:
+    """Return the model's price at the server, as its route says by now."""
+    return next(iter(prices_of([server], claim.model, claim.kind)), None)
 
 
 def _next_offer(

@@ -122,3 +122,22 @@ def test_an_answer_makes_a_server_sound_again() -> None:
     both.failed("a")
 
     assert not both.shaky("a")
+
+
+def test_a_breaker_tells_its_state_and_since_when() -> None:
+    tested = doors()
+    assert (tested.state("a"), tested.since("a")) == ("closed", None)
+
+    for _ in range(5):
+        tested.failed("a")
+    CLOCK.seconds += 10
+    assert (tested.state("a"), tested.since("a")) == ("open", timedelta(seconds=10))
+    CLOCK.seconds += 6
+    assert (tested.state("a"), tested.since("a")) == ("half_open", timedelta(seconds=16))
+    tested.called("a")
+    assert tested.state("a") == "open"
+    tested.answered("a")
+    CLOCK.seconds += 1
+    assert (tested.state("a"), tested.since("a")) == ("closed", timedelta(seconds=1))
+    tested.limited("a", timedelta(seconds=3))
+    assert (tested.state("a"), tested.since("a")) == ("open", timedelta(0))

@@ -19,6 +19,7 @@ from schemas.picture_skills import PictureSkills
 from tests.fixtures.claims import image_claim
 from tests.fixtures.pictures import encoded, scene
 from worker.pipeline.outpainting import Outpainter
+from worker.providers.cog_answers import seed_in
 from worker.providers.own_pictures import OwnPictures
 from worker.providers.provider import Reply
 from worker.providers.seeds import chosen_seed, keeping_seeds, told_seed
@@ -103,6 +104,21 @@ def test_a_canvas_keeps_the_picture_under_an_opaque_mask() -> None:
     broken = {**given, "images": ["data:image/png;base64,AAAA"]}
     with pytest.raises(InputError, match="damaged"):
         asyncio.run(Outpainter().laid_out(broken))
+
+
+@pytest.mark.parametrize(
+    ("log", "seed"),
+    [
+        ("loading\nUsing seed: 1234\n 50%|##  | 1/2", 1234),
+        ("seed=7", 7),
+        ("Seed 9\n", 9),
+        ("a prompt with seed: 5 in it", None),
+        ("seed: " + "9" * 30, None),
+        ("", None),
+    ],
+)
+def test_the_seed_that_a_model_wrote_into_its_log_is_read(log: str, seed: int | None) -> None:
+    assert seed_in(log) == seed
 
 
 class Echo:
