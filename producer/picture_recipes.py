@@ -95,7 +95,10 @@ def _upscale(job: JobRecord, wanted: PictureActionRequest, models: PictureModels
             f"would make {width} x {height} pixels of {sides[0]} x {sides[1]}; at most "
             f"{MAX_UPSCALED_PIXELS}, and {MAX_SIDE} a side",
         )
-    asked = {"prompt": own_prompt(job.input) or ENLARGE, "images": [named(job, artifact)]}
+    asked: dict[str, Any] = {
+        "prompt": own_prompt(job.input) or ENLARGE,
+        "images": [named(job, artifact)],
+    }
     if skills.upscales == TARGET_SIZE:
         asked["size"] = f"{width}x{height}"
     elif skills.upscales is not None:

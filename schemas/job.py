@@ -287,4 +287,5 @@ def _upscaled_by(job: JobRecord) -> str | None:
     told = job.made.get("upscaled_by")
     if told or job.lineage is None or job.lineage.action != "upscale":
         return told
-    return (job.made.get("served_by") or {}).get("model")
+    served: Mapping[str, Any] = job.made.get("served_by") or {}
+    return served.get("model")

@@ -4,6 +4,8 @@ from typing import Any
 
 from sqlalchemy import text
 
+from genq import AsyncGenq
+from genq.cache_models import CacheState
 from infra.postgres.engine import transaction
 from infra.settings import Settings
 from schemas.scopes import KeyScope
@@ -37,8 +39,9 @@ def test_a_tenant_sees_and_clears_its_own_entries_and_no_others(settings: Settin
         assert shown == {
             "object": "cache", "enabled": True, "entries": 3, "bytes": 300, "hits": 6,
         }  # fmt: skip
-        cleared = await api.http.delete("/v1/cache")
-        assert cleared.json() == {"object": "cache.cleared", "entries": 3}
+        async with AsyncGenq(api.key, api.url) as client:
+            assert await client.cache.get() == CacheState(True, 3, 300, 6)
+            assert await client.cache.clear() == 3
         assert (await api.http.get("/v1/cache")).json()["entries"] == 0
         assert (await api.http.get("/v1/cache", headers=theirs)).json()["entries"] == 2
 

@@ -80,9 +80,8 @@ KEYS: Final[Mapping[str, str]] = {
     "genq:watched": "from API processes to workers: ids of jobs alone",
     "genq:wake": "wakes dispatchers: names a lane at most",
     "genq:deliver": "wakes deliverers",
-    "genq:done": "between processes of genq: the id of a job that ended",
+    **dict.fromkeys(("genq:done", "genq:cancel"), "between processes of genq: ids of jobs"),
     "genq:closed": "between processes of genq: model servers that are closed",
-    "genq:cancel": "between processes of genq: ids of jobs to let go of",
 }
 
 

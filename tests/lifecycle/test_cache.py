@@ -49,13 +49,14 @@ def test_a_picture_with_a_seed_is_made_once_and_each_job_has_its_own(
 def test_another_parameter_is_another_question(workers: CachingWorkers) -> None:
     workers.ask()
     workers.run()
-    for different in (
+    others: list[dict[str, Any]] = [
         {"seed": 8},
         {"prompt": "a red kite "},
         {"n": 2},
         {"size": "64x64"},
         {"extra_body": {"steps": 4}},
-    ):
+    ]
+    for different in others:
         workers.ask(**different)
     workers.run()
 

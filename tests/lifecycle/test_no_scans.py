@@ -113,8 +113,10 @@ def scans(url: str) -> Mapping[str, int]:
     with psycopg.connect(url, autocommit=True) as connection:
         rows = connection.execute(
             "SELECT regexp_replace(relname, '_p[0-9]{8}$', ''), sum(seq_scan)"
-            # A feed goes through all weeks; nothing is shorter than to read an empty one.
-            " FROM pg_stat_user_tables WHERE relname !~ 'outbox|delivery' OR n_live_tup > 1000"
+            # Statements and a feed go through all weeks; nothing is shorter than to read one
+            # that has not a single page yet.
+            " FROM pg_stat_user_tables WHERE pg_relation_size(relid) > 0"
+            " AND (relname !~ 'outbox|delivery' OR n_live_tup > 1000)"
             " GROUP BY 1"
         ).fetchall()
     return {name: int(count) for name, count in rows if name in _LARGE}

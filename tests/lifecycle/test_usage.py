@@ -85,7 +85,7 @@ def test_a_job_tells_what_it_was_estimated_at_and_what_it_is_charged(genq: Harne
     priced(genq)
     tenant = genq.tenant("acme")
     told = genq.do(estimate_job(genq._engine, genq.settings, genq._submitter, tenant, IMAGE))
-    made = genq.submit(IMAGE.input["prompt"])
+    made = genq.submit("a kite")
     genq.run_until_idle()
     genq.provider.failures.append(InputError("no"))
     failed = genq.submit()

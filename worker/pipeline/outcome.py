@@ -10,6 +10,7 @@ a retryable error, or a fault of ours  error         max_attempts      retry, or
 the wall time, model_timeout           timeout       max_attempts      retry, or dead
 model_rate_limited (a 429)             rate_limited  only time         retry
 model_busy (genq did not ask)          snoozed       only time         retry
+picture_busy (nor a picture's host)    snoozed       only time         retry
 identical_job_runs (it is answered)    snoozed       only time         retry
 the worker stops                       interrupted   only time         ready at once
 the worker died (the reaper says so)   lost          max_lost          ready, or dead

@@ -22,6 +22,7 @@ from schemas.errors import (
 )
 from schemas.generation import Kind
 from schemas.model_catalog import ModelServer, ModelSpec
+from schemas.model_errors import ModelMisconfiguredError
 from schemas.queue_errors import ContextTooLongError, ModelBusyError
 from schemas.routes import settled_routes
 from tests.fixtures.claims import image_claim
@@ -41,6 +42,7 @@ MENDABLE: Final = (
     ModelRateLimitedError,
     ModelBadAnswerError,
     ModelAuthError,
+    ModelMisconfiguredError,
 )
 
 

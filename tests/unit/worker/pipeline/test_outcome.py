@@ -25,6 +25,8 @@ from schemas.errors import (
     UnknownModelError,
 )
 from schemas.job_states import AttemptOutcome, JobState
+from schemas.model_errors import ModelMisconfiguredError
+from schemas.picture_errors import PictureBusyError
 from schemas.queue_errors import (
     ContextTooLongError,
     IdenticalJobRunsError,
@@ -48,6 +50,7 @@ POLICY: Final = RetryPolicy(4, base=timedelta(seconds=2), cap=timedelta(minutes=
 UNCOUNTED: Final[dict[type[GenqError], AttemptOutcome]] = {
     ModelRateLimitedError: AttemptOutcome.RATE_LIMITED,
     ModelBusyError: AttemptOutcome.SNOOZED,
+    PictureBusyError: AttemptOutcome.SNOOZED,
     IdenticalJobRunsError: AttemptOutcome.SNOOZED,
 }
 FINAL: Final = (
@@ -55,6 +58,7 @@ FINAL: Final = (
     UnknownModelError,
     ModelError,
     ModelAuthError,
+    ModelMisconfiguredError,
     ContextTooLongError,
 )
 COUNTED: Final = (
