@@ -65,7 +65,8 @@ _NEUTRAL: Final = frozenset(
         "created_after", "created_before", "type", "wait", "last_event_id", "at", "code",
         "since", "until", "event_type", "outcome", "status_code", "trigger", "started_after",
         "started_before", "state", "origin", "order", "purpose", "include",
-        "stream", "starting_after", "from", "to", "interval", "group_by", "labels", "width", "format",
+        "stream", "starting_after", "from", "to", "interval", "group_by", "labels", "width",
+        "format",
     }
 )  # fmt: skip
 
