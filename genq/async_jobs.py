@@ -48,6 +48,7 @@ class AsyncJobs(AsyncManyJobs, AsyncDerivedJobs):
         unique: str | Mapping[str, object] | None = None,
         prompt_flags: bool | None = None,
         cache: str | None = None,
+        requires: Mapping[str, object] | None = None,
         images: Sequence[Picture] | None = None,
         mask: Picture | None = None,
         idempotency_key: str | None = None,
@@ -59,7 +60,7 @@ class AsyncJobs(AsyncManyJobs, AsyncDerivedJobs):
         body |= {"priority": priority, "webhook": webhook, "channels": channels}
         body |= {"metadata": metadata, "tags": tags, "end_user": end_user, "run_at": run_at}
         body |= {"start_timeout": start_timeout, "deadline": deadline, "unique": unique}
-        body |= {"prompt_flags": prompt_flags, "cache": cache}
+        body |= {"prompt_flags": prompt_flags, "cache": cache, "requires": requires}
         asked = exchanges.create_job(
             body, idempotency_key=idempotency_key, wait=wait, images=images, mask=mask
         )

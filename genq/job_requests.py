@@ -27,6 +27,7 @@ class JobOptions(TypedDict, total=False):
     unique: str | Mapping[str, object] | None
     prompt_flags: bool | None
     cache: str | None
+    requires: Mapping[str, object] | None
 
 
 class JobRequest(JobOptions, total=False):

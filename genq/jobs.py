@@ -46,6 +46,7 @@ class Jobs(ManyJobs, DerivedJobs):
         unique: str | Mapping[str, object] | None = None,
         prompt_flags: bool | None = None,
         cache: str | None = None,
+        requires: Mapping[str, object] | None = None,
         images: Sequence[Picture] | None = None,
         mask: Picture | None = None,
         idempotency_key: str | None = None,
@@ -75,6 +76,7 @@ class Jobs(ManyJobs, DerivedJobs):
                 is never changed.
             cache: ``auto``; ``allow``: an earlier answer to the same will do in any case;
                 ``off``: none.
+            requires: ``{"tags": [...]}``: only model servers that carry all of these do it.
             images: Pictures to edit, or to show in a conversation: paths, bytes, open files,
                 URLs, ids. They come behind those of ``input``.
             mask: Of an edit, a PNG file: what is clear is edited.
@@ -94,7 +96,7 @@ class Jobs(ManyJobs, DerivedJobs):
         body |= {"priority": priority, "webhook": webhook, "channels": channels}
         body |= {"metadata": metadata, "tags": tags, "end_user": end_user, "run_at": run_at}
         body |= {"start_timeout": start_timeout, "deadline": deadline, "unique": unique}
-        body |= {"prompt_flags": prompt_flags, "cache": cache}
+        body |= {"prompt_flags": prompt_flags, "cache": cache, "requires": requires}
         asked = exchanges.create_job(
             body, idempotency_key=idempotency_key, wait=wait, images=images, mask=mask
         )

@@ -14,7 +14,7 @@ from infra.postgres.engine import transaction
 from infra.postgres.routes import counting_routes, route_changes
 from schemas.errors import DatabaseUnavailableError
 from schemas.route_document import RouteDocument
-from schemas.routes import Routes
+from schemas.routes import Routes, shut
 
 FRESH_SECONDS: Final = 1.0
 """How old what is known may be where somebody asks for it."""
@@ -25,7 +25,8 @@ _log: Final = structlog.get_logger()
 class RouteBook:
     """Knows the routes that count; ``now`` is the settings alone until it has looked.
 
-    Who cannot look keeps what there was.
+    Who cannot look keeps what there was. Where the first document that is known of a model
+    cannot be read, no server takes calls of it: what it forbids is not known.
 
     Args:
         engine: Where routes are stored; without it the settings are all there is.
@@ -54,46 +55,72 @@ class RouteBook:
 
     async def fresh(self) -> Routes:
         """Return what counts, as of a second ago at most, if PostgreSQL answers."""
-        at = self._looked_at
-        if at is None or self._clock.monotonic() - at >= FRESH_SECONDS:
-            await self.look()
+        if self._old:
+            async with self._looking:
+                # All who waited here are content with one look.
+                if self._old:
+                    await self._try()
         return self.now
 
     async def told(self, changes: int) -> None:
         """Look if there were other changes than the known ones."""
         if changes != self.now.changes:
-            await self.look()
+            async with self._looking:
+                if changes != self.now.changes:
+                    await self._try()
+
+    async def first(self) -> None:
+        """Read the routes once, before anything goes by them.
+
+        Raises:
+            DatabaseUnavailableError: PostgreSQL cannot be reached.
+        """
+        async with self._looking:
+            await self._read()
 
     async def look(self) -> None:
         """Ask whether something changed, and read it if so: one small statement if not."""
+        async with self._looking:
+            await self._try()
+
+    @property
+    def _old(self) -> bool:
+        at = self._looked_at
+        return at is None or self._clock.monotonic() - at >= FRESH_SECONDS
+
+    async def _try(self) -> None:
+        try:
+            await self._read()
+        except DatabaseUnavailableError as error:
+            _log.warning("routes_not_read", reason=error.message)
+        except Exception:  # noqa: BLE001 - a process goes on with the routes that it knows
+            _log.exception("routes_not_read")
+        self._looked_at = self._clock.monotonic()
+
+    async def _read(self) -> None:
         if self._engine is None:
             return
-        async with self._looking:
-            try:
-                async with transaction(self._engine) as connection:
-                    if await route_changes(connection) != self.now.changes:
-                        found = await counting_routes(connection)
-                        self._take(found.documents, found.changes)
-            except DatabaseUnavailableError as error:
-                _log.warning("routes_not_read", reason=error.message)
-            except Exception:  # noqa: BLE001 - a process goes on with the routes that it knows
-                _log.exception("routes_not_read")
-            self._looked_at = self._clock.monotonic()
+        async with transaction(self._engine) as connection:
+            if await route_changes(connection) != self.now.changes:
+                found = await counting_routes(connection)
+                self._take(found.documents, found.changes)
+        self._looked_at = self._clock.monotonic()
 
     def _take(self, stored: Mapping[str, tuple[int, Mapping[str, Any]]], changes: int) -> None:
         before = self.now
         documents: dict[str, tuple[int, RouteDocument]] = {}
+        unread: set[str] = set()
         for model, (version, written) in stored.items():
             known = before.documents.get(model)
-            if known is not None and known[0] == version:
-                documents[model] = known
-                continue
-            document = _read(model, version, written)
-            if document is not None:
-                documents[model] = (version, document)
-            elif known is not None:
-                documents[model] = known
-        self.now = Routes(before.servers, self._strategy_of, documents, changes)
+            if known is None or known[0] != version:
+                document = _document(model, version, written)
+                if document is not None:
+                    documents[model] = (version, document)
+                    continue
+            if known is None or model in before.unread:
+                unread.add(model)
+            documents[model] = known or (version, shut(before.servers, model))
+        self.now = Routes(before.servers, self._strategy_of, documents, changes, unread)
         for model in documents:
             gone = self.now.of(model).vanished
             if gone:
@@ -103,7 +130,7 @@ class RouteBook:
             listener()
 
 
-def _read(model: str, version: int, written: Mapping[str, Any]) -> RouteDocument | None:
+def _document(model: str, version: int, written: Mapping[str, Any]) -> RouteDocument | None:
     try:
         return RouteDocument.model_validate(written)
     except ValidationError as error:

@@ -193,7 +193,9 @@ class Redriver:
             raise ContentErasedError(erased_job(letter.id))
         try:
             request = JobRequest.model_validate(edits.applied_to(letter))
-            draft = await self._submitter.draft(tenant, request)
+            # Nobody typed what was edited.
+            typed = None if edits.input else letter.typed
+            draft = await self._submitter.draft(tenant, request, typed=typed)
         except ValidationError as error:
             faults = [
                 FieldError("".join(f"/{part}" for part in fault["loc"]), fault["msg"])

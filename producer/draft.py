@@ -32,9 +32,10 @@ from schemas.cache import CacheMode
 from schemas.cost import estimate, money
 from schemas.errors import FieldError, InputError, UnknownModelError
 from schemas.events import hears
+from schemas.generation import Kind
 from schemas.job import NATIVE, JobRequest
 from schemas.lanes import Lane
-from schemas.model_catalog import default_model, prices_of, servers_of
+from schemas.model_catalog import Price, default_model, prices_of, servers_of
 
 NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
@@ -55,7 +56,8 @@ class Drafter:
         self._max_prompt_chars = settings.max_prompt_chars
         self._clock = clock
         self._checks = checks
-        self._tags = TagRules(RouteBook(engine, settings, clock))
+        self._routes = RouteBook(engine, settings, clock)
+        self._tags = TagRules(self._routes)
         self._pools: dict[str, int] = {}
         self._asked: dict[str, asyncio.Task[int]] = {}
 
@@ -67,6 +69,7 @@ class Drafter:
         face: str = NATIVE,
         aside: Mapping[str, Any] = NOTHING,
         held: Held | None = None,
+        typed: str | None = None,
     ) -> tuple[NewJob, Mapping[str, Any]]:
         """Return the job to insert, and its model parameters as they were checked.
 
@@ -76,6 +79,7 @@ class Drafter:
             face: The door that it comes in by.
             aside: What that door keeps with it, in the clear.
             held: The call that waits for it, and which id it has then.
+            typed: The prompt with its flags, if the request says what they said already.
 
         Raises:
             InputError: Something in the request is wrong; each fault has its JSON pointer.
@@ -99,7 +103,7 @@ class Drafter:
         await self._tags.check(tenant, request, model)
         pool = await self._pool(model)
         payload = _payload(tenant, request, parameters, face, aside)
-        typed = typed_prompt(asked, parameters)
+        typed = typed_prompt(asked, parameters) or typed
         if typed is not None:
             payload["typed"] = typed
         new = self._new_job(
@@ -108,7 +112,7 @@ class Drafter:
         if held is not None:
             new = replace(new, id=held.job_id, held=held)
         if tenant.budgeted:
-            new = self._priced(new, tenant, request, parameters)
+            new = await self._priced(new, tenant, request, parameters)
         if self._checks is not None:
             new = await self._checks.checked(tenant, request, new, parameters)
         return new, parameters
@@ -168,10 +172,15 @@ class Drafter:
             announce=announcement(payload, self._settings.public_url),
         )
 
-    def _priced(
+    async def prices(self, model: str, kind: Kind) -> list[Price]:
+        """Return the prices at which a model is offered, as its route says by now."""
+        members = (await self._routes.fresh()).members(model, kind)
+        return prices_of([member.server for member in members], model, kind)
+
+    async def _priced(
         self, new: NewJob, tenant: Tenant, request: JobRequest, parameters: Mapping[str, Any]
     ) -> NewJob:
-        prices = prices_of(self._settings.model_servers, new.model, request.kind)
+        prices = await self.prices(new.model, request.kind)
         return replace(
             new,
             money=money(prices, parameters, images=new.images, tokens=new.tokens),

@@ -1,6 +1,6 @@
 """What would become of a job if it were submitted now. Nothing is written."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from typing import Any
@@ -19,9 +19,8 @@ from producer.submit import Submitter
 from schemas.budget import TENANT_ITSELF
 from schemas.cost import asked_tokens, money
 from schemas.errors import BlockedContentError
-from schemas.generation import Kind
 from schemas.job import JobRequest
-from schemas.model_catalog import prices_of
+from schemas.model_catalog import Price
 from schemas.position import QueuePlace
 
 
@@ -63,7 +62,8 @@ async def estimate_job(
     async with transaction(engine) as connection:
         verdict = await _judged(connection, new)
         place = await place_of_new(connection, verdict.job, settings)
-    return Estimated(verdict, _price(settings, new, request.kind), place)
+    prices = await submitter.prices(new.model, request.kind)
+    return Estimated(verdict, _price(prices, new), place)
 
 
 async def _judged(connection: AsyncConnection, new: NewJob) -> Verdict:
@@ -78,8 +78,7 @@ async def _judged(connection: AsyncConnection, new: NewJob) -> Verdict:
     return Books(budgets, used, now).judge(new)
 
 
-def _price(settings: Settings, new: NewJob, kind: Kind) -> tuple[int, int] | None:
-    prices = prices_of(settings.model_servers, new.model, kind)
+def _price(prices: Sequence[Price], new: NewJob) -> tuple[int, int] | None:
     if not prices:
         return None
     parameters: Mapping[str, Any] = orjson.loads(new.payload)["input"]

@@ -12,6 +12,7 @@ from typing import Any, Final, cast
 from infra.http.outbound_policy import OutboundPolicy
 from schemas.errors import FieldError, InputError, OutboundRefusedError
 from schemas.job import JobRequest
+from schemas.named_urls import urls_of
 from schemas.picture_references import MOST_SHOWN, Source, references_of, source_of
 
 JSON_DEPTH: Final = "json_depth"
@@ -33,16 +34,15 @@ _LONGEST_STEP: Final = 128
 
 # All but tab, line feed and carriage return; of the second block, all but "next line".
 _CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
-_SCHEME: Final = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*:")
-_WITH_HOST: Final = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*://")
-_URL_NAMES: Final = frozenset({"url", "image_url", "file_url", "video_url", "audio_url"})
-_INLINE: Final = "data:"
 # Parameters that are a text, or a list of them.
 _TEXTS: Final = ("prompt", "suffix", "input")
 
 _NO_PICTURE: Final = (
     "must be an https URL, a data URL (data:image/png;base64,…), the id of a file (file-…), or "
     "a picture that a job made (job_…/0)"
+)
+_NOT_PASSED_ON: Final = (
+    "is a URL that a model server would fetch: genq fetches pictures only; send a data URL"
 )
 
 Step = str | int
@@ -213,41 +213,19 @@ def _pictures(
 def _urls(
     request: JobRequest, parameters: Mapping[str, Any], policy: OutboundPolicy
 ) -> Iterator[FieldError]:
-    pictures = {("input", *one.place) for one in references_of(request.kind, parameters)}
-    for place, url in _named(request, parameters):
-        if place in pictures:
-            continue
-        try:
-            policy.check_url(url.strip())
-        except OutboundRefusedError as error:
-            yield FieldError(pointer_to(place), error.message, URL_POLICY)
-
-
-def _named(request: JobRequest, parameters: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
-    """Yield the URLs that somebody will call: ourselves, or a model server on our behalf."""
     if request.webhook is not None:
-        yield ("webhook", "url"), request.webhook.url
-    for n, message in enumerate(_messages(parameters)):
-        content = message.get("content")
-        if isinstance(content, list):
-            place: Place = ("input", "messages", n, "content")
-            yield from _urls_in(place, cast("object", content))
-    extra = parameters.get("extra_body")
-    if extra:
-        yield from _urls_in(("input", "extra_body"), extra)
+        yield from _held(("webhook", "url"), request.webhook.url, policy)
+    for within, url, kept in urls_of(request.kind, parameters):
+        place = ("input", *within)
+        if kept:
+            yield FieldError(pointer_to(place), _NOT_PASSED_ON, URL_POLICY)
+        else:
+            yield from _held(place, url, policy)
 
 
-def _urls_in(place: Place, value: object) -> Iterator[tuple[Place, str]]:
-    """Walk through JSON whose depth was checked; text that people wrote is passed over."""
-    if isinstance(value, dict):
-        for name, member in cast("dict[str, object]", value).items():
-            if name != "text":
-                yield from _urls_in((*place, name), member)
-    elif isinstance(value, list):
-        for n, item in enumerate(cast("list[object]", value)):
-            yield from _urls_in((*place, n), item)
-    elif isinstance(value, str):
-        expected = place[-1] in _URL_NAMES and _SCHEME.match(value)
-        inline = value.lstrip()[: len(_INLINE)].lower() == _INLINE
-        if (expected or _WITH_HOST.match(value)) and not inline:
-            yield place, value
+def _held(place: Place, url: str, policy: OutboundPolicy) -> Iterator[FieldError]:
+    """Hold a URL to the policy that somebody will call: ourselves, or a model server."""
+    try:
+        policy.check_url(url.strip())
+    except OutboundRefusedError as error:
+        yield FieldError(pointer_to(place), error.message, URL_POLICY)

@@ -1,6 +1,6 @@
 """Actions on the pictures of a job: what becomes of one, and where the new job comes from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -19,6 +19,7 @@ from schemas.job_states import JobState, status_of
 from schemas.lineage import Lineage
 from schemas.picture_action import OF_ACTIONS, PictureActionRequest
 from schemas.picture_action_errors import ActionNotPossibleError, NoSuchPictureError
+from schemas.server_tags import MOST_TAGS
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +61,20 @@ class PictureActions:
         )
         _refuse_state(job)
         derived = derive(job, wanted, self._models)
-        await self._look_at_others(job, wanted)
+        tags = await self._look_at_others(job, wanted)
         root = job.lineage.root_id if job.lineage is not None else job.id
         lineage = Lineage(root, (job.id, *derived.others), wanted.action, derived.detail)
-        return NextJob(_request(job, wanted, derived), lineage)
+        return NextJob(_request(job, wanted, derived, _all_of(tags)), lineage)
 
-    async def _look_at_others(self, job: JobRecord, wanted: PictureActionRequest) -> None:
-        """Hold other jobs' pictures to what the job's own is held to: they must be there."""
+    async def _look_at_others(
+        self, job: JobRecord, wanted: PictureActionRequest
+    ) -> Sequence[str]:
+        """Hold other jobs' pictures to what the job's own is held to: they must be there.
+
+        Returns:
+            The tags that any of these jobs insists on: what is made of them does, too.
+        """
+        tags = [*job.requires]
         for n, reference in enumerate(wanted.images):
             if not reference.startswith("job_"):
                 continue
@@ -83,6 +91,19 @@ class PictureActions:
             if int(index) not in {one.index for one in found.artifacts}:
                 what = f"{name} made {len(found.artifacts)} pictures; there is none of {index}"
                 raise NoSuchPictureError(what, fields=[FieldError(place, what)])
+            tags += found.requires
+        return tags
+
+
+def _all_of(tags: Sequence[str]) -> Sequence[str]:
+    """Return each tag once, if a job may insist on so many."""
+    once = list(dict.fromkeys(tags))
+    if len(once) > MOST_TAGS:
+        raise ActionNotPossibleError(
+            f"the jobs of these pictures insist on {len(once)} tags of a model server "
+            f"({', '.join(once)}), and one job may insist on {MOST_TAGS}: take fewer pictures"
+        )
+    return once
 
 
 def _key(name: str, place: str) -> UUID:
@@ -93,12 +114,13 @@ def _key(name: str, place: str) -> UUID:
 
 
 def _request(
-    job: JobRecord, wanted: PictureActionRequest, derived: Derived
+    job: JobRecord, wanted: PictureActionRequest, derived: Derived, tags: Sequence[str]
 ) -> Mapping[str, Any]:
     kept = {"lane": job.lane, "priority": job.priority, "end_user": job.end_user}
     made = {"kind": derived.kind, "model": derived.model, "input": dict(derived.input)}
     exact = {"cache": "off"} if derived.exact else {}
-    return {**kept, **wanted.of_the_job, **made, **exact}
+    held = {"requires": {"tags": tags}} if tags else {}
+    return {**kept, **wanted.of_the_job, **made, **exact, **held}
 
 
 def _refuse_state(job: JobRecord) -> None:

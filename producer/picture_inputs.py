@@ -7,10 +7,13 @@ from typing import Any, Final
 from uuid import UUID
 
 from producer.erased import erased_job
+from producer.picture_models import PictureModels
 from schemas.canvas import MAX_PIXELS, MAX_SIDE, Canvas
 from schemas.errors import FieldError, InputError
+from schemas.generation import Kind
 from schemas.ids import format_id, parse_id
 from schemas.job import Artifact, JobRecord, seed_of
+from schemas.parameters import LEAST_SIDE
 from schemas.picture_action import PictureActionRequest
 from schemas.picture_action_errors import ActionNotPossibleError, NoSuchPictureError
 from schemas.picture_skills import FIDELITY, PictureSkills
@@ -72,18 +75,24 @@ def input_of(job: JobRecord) -> Mapping[str, Any]:
 
 
 def edit_of(
-    job: JobRecord, wanted: PictureActionRequest, model: str, words: str = ""
+    job: JobRecord,
+    wanted: PictureActionRequest,
+    models: PictureModels,
+    model: str,
+    words: str = "",
 ) -> dict[str, Any]:
     """Return an edit that goes by a job's prompt and parameters; its pictures are to follow.
 
     Args:
         job: Which is acted on.
         wanted: Its prompt, seed and number go before those of the job.
+        models: What is known of models.
         model: What is particular to the job's model is kept if it is the same.
         words: What the prompt says besides.
 
     Raises:
         ContentErasedError: The job's prompt is gone, and no other one was given.
+        InputError: The prompt is too long with what is said besides.
     """
     given = job.input if wanted.prompt is not None else input_of(job)
     prompt = wanted.prompt or own_prompt(given)
@@ -91,8 +100,15 @@ def edit_of(
     asked = {name: given[name] for name in kept if given.get(name) is not None}
     if wanted.n is not None:
         asked["n"] = wanted.n
-    asked |= new_seed(job, wanted)
-    return asked | {"prompt": f"{prompt}\n\n{words}" if words else prompt}
+    asked |= new_seed(job, wanted, takes=takes_seed(job, models, model, Kind.IMAGE_EDIT))
+    whole = f"{prompt}\n\n{words}" if words else prompt
+    if len(whole) > models.longest_prompt:
+        raise wrong(
+            "prompt",
+            f"would have {len(whole)} characters with what {wanted.action} says besides; "
+            f"{models.longest_prompt} may be: give a shorter one",
+        )
+    return asked | {"prompt": whole}
 
 
 def own_prompt(given: Mapping[str, Any]) -> str:
@@ -120,12 +136,23 @@ def known_seed(job: JobRecord) -> int | None:
     return told if isinstance(told, int) else seed_of(job)
 
 
-def new_seed(job: JobRecord, wanted: PictureActionRequest) -> dict[str, int]:
-    """Return another seed than the job's; none where nobody knows that its model takes one."""
+def takes_seed(job: JobRecord, models: PictureModels, model: str, kind: Kind) -> bool:
+    """Return whether a seed may be sent to a model unasked: the job's own, or by its skills."""
+    return model == job.model or models.takes_seed(model, kind)
+
+
+def new_seed(job: JobRecord, wanted: PictureActionRequest, *, takes: bool) -> dict[str, int]:
+    """Return another seed than the job's; none where nobody knows that its model takes one.
+
+    Args:
+        job: Which is acted on.
+        wanted: A seed that it names is sent anyway.
+        takes: What ``takes_seed`` says of the new job's model.
+    """
     if wanted.seed is not None:
         return {"seed": wanted.seed}
     before = known_seed(job)
-    if before is None:
+    if before is None or not takes:
         return {}
     # Never the same one.
     return {"seed": (before + 1 + secrets.randbelow(_SEEDS - 1)) % _SEEDS}
@@ -148,8 +175,15 @@ def canvas_of(
     """Return the parameters that lay a picture on a canvas of the size that is then made.
 
     Raises:
-        InputError: The canvas is too large; ``at`` is the parameter that makes it so.
+        InputError: The canvas is too large or too small; ``at`` is the parameter that makes
+            it so.
     """
+    if whole == picture or min(whole) < LEAST_SIDE:
+        raise wrong(
+            at,
+            f"would make {whole[0]} x {whole[1]} pixels, with {picture[0]} x {picture[1]} of "
+            "them the picture's: there is nothing to paint around a picture as small as this",
+        )
     if whole[0] * whole[1] > MAX_PIXELS or max(whole) > MAX_SIDE:
         raise wrong(
             at, f"would make {whole[0]} x {whole[1]} pixels; at most {MAX_PIXELS} can be"

@@ -10,9 +10,9 @@ from schemas.model_catalog import (
     OWN_MODEL,
     ModelServer,
     ModelSpec,
-    default_model,
     servers_of,
 )
+from schemas.parameters import MAX_PROMPT_CHARACTERS
 from schemas.picture_action_errors import ActionNotPossibleError
 from schemas.picture_skills import PictureSkills
 from schemas.protocols import Protocol
@@ -25,29 +25,38 @@ class PictureModels:
 
     Args:
         settings: The model servers, and which models the operator named.
+
+    Attributes:
+        longest_prompt: In characters.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._servers: Sequence[ModelServer] = settings.model_servers
         self._describe = settings.describe_model
         self._upscale = settings.upscale_model
+        self.longest_prompt: Final = min(MAX_PROMPT_CHARACTERS, settings.max_prompt_chars)
 
     def editor(self, model: str | None, parent: str) -> str:
-        """Return the model for an edit: the wanted one, the parent's, or the default.
+        """Return the model for an edit: the wanted one, the parent's, or the first that can.
+
+        A wanted one that nobody knows is returned as it is: whoever takes jobs refuses it.
 
         Raises:
-            ActionNotPossibleError: No model edits pictures.
+            ActionNotPossibleError: No model edits pictures, or the wanted one only enlarges.
         """
-        for one in (model, parent):
-            if one and one != OWN_MODEL and servers_of(self._servers, one, Kind.IMAGE_EDIT):
-                return one
-        found = model or default_model(self._servers, Kind.IMAGE_EDIT)
-        if found is None:
+        if model == OWN_MODEL:
             raise ActionNotPossibleError(
-                "no model server offers a model of kind image_edit, which this action needs: "
-                "the operator adds one to model_servers"
+                f"{OWN_MODEL} only enlarges pictures: leave model out, or name one that edits"
             )
-        return found
+        if model is not None:
+            return model
+        able = [name for name, skills in self._editors() if skills.upscales is None]
+        if not able:
+            raise ActionNotPossibleError(
+                "no model server offers a model of kind image_edit that does more than "
+                "enlarge, which this action needs: the operator adds one to model_servers"
+            )
+        return parent if parent in able else able[0]
 
     def painter_around(self, model: str | None, parent: str) -> str:
         """Return the model that paints around a picture: one that edits with masks.
@@ -56,7 +65,8 @@ class PictureModels:
             ActionNotPossibleError: There is none, or the wanted one does not.
         """
         chosen = self.editor(model, parent)
-        if self._masks(chosen):
+        unknown = not servers_of(self._servers, chosen, Kind.IMAGE_EDIT)
+        if unknown or self._masks(chosen):
             return chosen
         others = [] if model else [s.name for one in self._servers for s in one.models]
         able = next((name for name in others if self._masks(name)), None)
@@ -105,6 +115,15 @@ class PictureModels:
     def skills(self, model: str) -> PictureSkills:
         """Return what is said of a model that edits pictures."""
         return next((s for name, s in self._editors() if name == model), NOTHING_SPECIAL)
+
+    def takes_seed(self, model: str, kind: Kind) -> bool:
+        """Return whether the operator says that servers of a model take ``seed``."""
+        return any(
+            spec.skills.seeds
+            for server in self._servers
+            for spec in server.models
+            if (spec.name, spec.kind) == (model, kind)
+        )
 
     def _masks(self, model: str) -> bool:
         return any(

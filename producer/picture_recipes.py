@@ -24,6 +24,7 @@ from producer.picture_inputs import (
     new_seed,
     own_prompt,
     sides_of,
+    takes_seed,
     wrong,
 )
 from producer.picture_models import PictureModels
@@ -31,6 +32,7 @@ from schemas.generation import Kind
 from schemas.ids import format_id
 from schemas.job import JobRecord
 from schemas.model_catalog import OWN_MODEL
+from schemas.parameters import LEAST_SIDE
 from schemas.picture_action import FEWEST_BLENDED, MOST_BLENDED, PictureActionRequest
 from schemas.picture_action_errors import ActionNotPossibleError
 from schemas.picture_skills import TARGET_SIZE
@@ -100,6 +102,12 @@ def _upscale(job: JobRecord, wanted: PictureActionRequest, models: PictureModels
         "images": [named(job, artifact)],
     }
     if skills.upscales == TARGET_SIZE:
+        if min(width, height) < LEAST_SIDE:
+            raise wrong(
+                "factor",
+                f"would make {width} x {height} pixels; {LEAST_SIDE} a side are the least "
+                f"that {model} is asked for",
+            )
         asked["size"] = f"{width}x{height}"
     elif skills.upscales is not None:
         asked["extra_body"] = {skills.upscales: int(factor)}
@@ -111,26 +119,31 @@ def _vary(job: JobRecord, wanted: PictureActionRequest, models: PictureModels) -
     artifact = chosen(job, wanted)
     model = models.editor(wanted.model, job.model)
     words = SUBTLE if wanted.strength == "subtle" else STRONG
-    asked = edit_of(job, wanted, model, words) | {"images": [named(job, artifact)]}
+    asked = edit_of(job, wanted, models, model, words) | {"images": [named(job, artifact)]}
     asked = fidelity(asked, models.skills(model), wanted.strength)
     detail = {"index": artifact.index, "strength": wanted.strength}
     return Derived(Kind.IMAGE_EDIT, model, asked, detail)
 
 
-def _reroll(job: JobRecord, wanted: PictureActionRequest, _: PictureModels) -> Derived:
-    _refuse_own(wanted.model or job.model)
-    asked = {**input_of(job), **new_seed(job, wanted)}
-    return Derived(job.kind, wanted.model or job.model, asked)
+def _reroll(job: JobRecord, wanted: PictureActionRequest, models: PictureModels) -> Derived:
+    model = wanted.model or job.model
+    _refuse_own(model)
+    takes = takes_seed(job, models, model, job.kind)
+    asked = _seedless(job) | new_seed(job, wanted, takes=takes)
+    return Derived(job.kind, model, asked)
 
 
-def _remix(job: JobRecord, wanted: PictureActionRequest, _: PictureModels) -> Derived:
+def _remix(job: JobRecord, wanted: PictureActionRequest, models: PictureModels) -> Derived:
     if wanted.prompt is None:
         raise wrong("prompt", "is needed: what the picture is to show instead")
-    _refuse_own(wanted.model or job.model)
-    seed = known_seed(job) if wanted.seed is None else wanted.seed
+    model = wanted.model or job.model
+    _refuse_own(model)
+    seed = wanted.seed
+    if seed is None and takes_seed(job, models, model, job.kind):
+        seed = known_seed(job)
     kept = {} if seed is None else {"seed": seed}
-    asked = {**input_of(job), **kept, "prompt": wanted.prompt}
-    return Derived(job.kind, wanted.model or job.model, asked)
+    asked = {**_seedless(job), **kept, "prompt": wanted.prompt}
+    return Derived(job.kind, model, asked)
 
 
 def _replay(job: JobRecord, _wanted: PictureActionRequest, _: PictureModels) -> Derived:
@@ -158,7 +171,7 @@ def _blend(job: JobRecord, wanted: PictureActionRequest, models: PictureModels) 
         )
     model = models.editor(wanted.model, job.model)
     worded = wanted.model_copy(update={"prompt": wanted.prompt or BLEND})
-    asked = edit_of(job, worded, model) | {"images": names}
+    asked = edit_of(job, worded, models, model) | {"images": names}
     others = [made_by(name) for name in names[1:] if name.startswith("job_")]
     parents = [one for one in dict.fromkeys(others) if one != job.id]
     detail = {"index": artifact.index, "pictures": len(names)}
@@ -184,7 +197,9 @@ def _zoom(job: JobRecord, wanted: PictureActionRequest, models: PictureModels) -
     corner = (width - inner[0]) // 2, (height - inner[1]) // 2
     canvas = canvas_of((width, height), corner, inner, at="factor")
     model = models.painter_around(wanted.model, job.model)
-    asked = edit_of(job, wanted, model, GO_ON) | canvas | {"images": [named(job, artifact)]}
+    asked = (
+        edit_of(job, wanted, models, model, GO_ON) | canvas | {"images": [named(job, artifact)]}
+    )
     return Derived(
         Kind.IMAGE_EDIT, model, asked, {"index": artifact.index, "factor": float(factor)}
     )
@@ -201,9 +216,15 @@ def _pan(job: JobRecord, wanted: PictureActionRequest, models: PictureModels) ->
     y = whole[1] - height if wanted.direction == "up" else 0
     canvas = canvas_of(whole, (x, y), (width, height), at="direction")
     model = models.painter_around(wanted.model, job.model)
-    asked = edit_of(job, wanted, model, GO_ON) | canvas | {"images": [named(job, artifact)]}
+    asked = (
+        edit_of(job, wanted, models, model, GO_ON) | canvas | {"images": [named(job, artifact)]}
+    )
     detail = {"index": artifact.index, "direction": wanted.direction}
     return Derived(Kind.IMAGE_EDIT, model, asked, detail)
+
+
+def _seedless(job: JobRecord) -> dict[str, Any]:
+    return {name: value for name, value in input_of(job).items() if name != "seed"}
 
 
 def _refuse_own(model: str) -> None:

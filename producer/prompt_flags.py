@@ -108,8 +108,10 @@ class _Application:
             self._take(flag, value)
         if self._extra:
             given = self._input.get(_EXTRA)
-            before = cast("dict[str, Any]", given) if isinstance(given, dict) else {}
-            self._input[_EXTRA] = {**before, **self._extra}
+            # What is no object stays: whoever checks the input refuses it.
+            if given is None or isinstance(given, dict):
+                before = cast("dict[str, Any] | None", given) or {}
+                self._input[_EXTRA] = {**before, **self._extra}
         return {**changes, "input": self._input}, self._faults
 
     def _own(self) -> Iterator[tuple[str, Any]]:

@@ -32,8 +32,12 @@ class TagRules:
         tags = {*own, *tenant.required_tags}
         routes = await self._book.fresh()
         settled, route = routes.settled(model, request.kind), routes.of(model)
-        names = {name for failing in Failing for name in route.stand_ins(failing, settled)}
-        for name in (model, *names):
+        # The worker goes on to these where no server of the model itself may be given the job.
+        names = (model, *route.stand_ins(Failing.SERVER_ERROR, settled))
+        if not routes.unread.isdisjoint(names):
+            # Who carries what is not known yet: the job waits at the worker until it is.
+            return
+        for name in names:
             if any(permits(member, tags) for member in routes.members(name, request.kind)):
                 return
         message = (

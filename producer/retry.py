@@ -214,7 +214,8 @@ class Retrier:
         if ended.erased:
             raise ContentErasedError(erased_job(ended.id))
         request = request_of(ended)
-        return replace(await self._submitter.draft(tenant, request), redrive_of=ended.id)
+        draft = await self._submitter.draft(tenant, request, typed=ended.typed)
+        return replace(draft, redrive_of=ended.id)
 
     async def _read(self, tenant: Tenant, job_id: UUID, otherwise: JobRecord) -> JobRecord:
         async with transaction(self._engine) as connection:

@@ -31,8 +31,10 @@ from producer.rings import rings_of
 from producer.submit_many import BulkInserts
 from producer.unique_submit import UniqueInserts
 from schemas.errors import GenqError
+from schemas.generation import Kind
 from schemas.job import NATIVE, JobRecord, JobRequest
 from schemas.lineage import Lineage
+from schemas.model_catalog import Price
 
 _PATIENCE: Final = timedelta(seconds=2)
 
@@ -88,6 +90,7 @@ class Submitter:
         aside: Mapping[str, Any] = NOTHING,
         held: Held | None = None,
         lineage: Lineage | None = None,
+        files: Sequence[UUID] = (),
     ) -> Submitted:
         """Accept a job: when this returns, it is durable.
 
@@ -102,6 +105,7 @@ class Submitter:
             held: The call that waits for it, durable with the job; a new job has the id that
                 this says.
             lineage: What it is derived from, durable with the job.
+            files: The tenant's files that came with it: its own as soon as it is there.
 
         Raises:
             InputError: ``input`` is wrong; each fault is named by its JSON pointer.
@@ -116,8 +120,8 @@ class Submitter:
         new, parameters = await self._drafter.draft(
             tenant, request, face=face, aside=aside, held=held
         )
-        if lineage is not None:
-            new = replace(new, lineage=lineage)
+        if lineage is not None or files:
+            new = replace(new, lineage=lineage, files=tuple(files))
         if idempotency_key is not None or schedule_id is not None:
             known = {"idempotency_key": idempotency_key, "request_hash": body_hash}
             new = replace(new, schedule_id=schedule_id, **known)
@@ -138,6 +142,19 @@ class Submitter:
             earlier = await self._earlier(tenant, idempotency_key or "", body_hash)
             if earlier is not None:
                 return Submitted(earlier, replayed=True)
+
+    async def accepted_before(
+        self, tenant: Tenant, idempotency_key: str, body_hash: bytes
+    ) -> Submitted | None:
+        """Return what the same call made before; ``None``: it is the first one.
+
+        For doors that make their request of what may have changed since.
+
+        Raises:
+            IdempotencyConflictError: The key was used with another body.
+        """
+        earlier = await self._earlier(tenant, idempotency_key, body_hash)
+        return None if earlier is None else Submitted(earlier, replayed=True)
 
     async def submit_many(
         self,
@@ -165,9 +182,21 @@ class Submitter:
         """
         return await self._bulk_inserts.add(tenant, requests, whole=whole, call=call)
 
-    async def draft(self, tenant: Tenant, request: JobRequest) -> NewJob:
-        """Return the job that ``submit`` would write, for whoever writes more along with it."""
-        return (await self._drafter.draft(tenant, request))[0]
+    async def draft(
+        self, tenant: Tenant, request: JobRequest, *, typed: str | None = None
+    ) -> NewJob:
+        """Return the job that ``submit`` would write, for whoever writes more along with it.
+
+        Args:
+            tenant: Whose job it is.
+            request: What is asked for.
+            typed: The prompt with its flags, of a job that is repeated without them.
+        """
+        return (await self._drafter.draft(tenant, request, typed=typed))[0]
+
+    async def prices(self, model: str, kind: Kind) -> list[Price]:
+        """Return the prices at which a model is offered now, by settings and route."""
+        return await self._drafter.prices(model, kind)
 
     async def close(self) -> None:
         """Wait for what is being written."""

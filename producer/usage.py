@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.clock import Clock
-from infra.postgres.engine import transaction
 from infra.postgres.usage_report import read_usage, sum_usage
+from producer.report_places import PATIENCE, ReportPlaces
 from schemas.csv_cells import csv_line
 from schemas.errors import FieldError, InputError
 from schemas.job import iso_ms
@@ -21,11 +22,16 @@ from schemas.usage import (
     UsageRow,
     Used,
     cursor_of,
+    is_start,
     keys_of,
     row_view,
+    span_behind,
     span_of,
     totals_view,
 )
+
+# Who has begun with a table wants the rest of it.
+_LONG_PATIENCE: Final = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +39,12 @@ class UsageReports:
     """Answers one question of what was used.
 
     Attributes:
+        places: Where it is read; each page of a table takes one anew.
         tenant_id: Whose usage; ``None``: everybody's.
         operator: Whether servers and what they cost are told.
     """
 
-    engine: AsyncEngine
+    places: ReportPlaces
     clock: Clock
     query: UsageQuery
     tenant_id: int | None
@@ -47,13 +54,16 @@ class UsageReports:
         """Return the JSON form of ``UsageReport``, and the cursor of the next page.
 
         Raises:
-            InputError: The cursor is of another question, or the groups are operators'.
+            InputError: The cursor is of another question, or the groups are operators'; or
+                the time is so long that adding up takes too long.
+            ReportBusyError: Others' reports took too long.
             DatabaseUnavailableError: PostgreSQL cannot be reached.
         """
         query, span = self.query, span_of(self.query, self.clock.now())
-        # One more than wanted tells whether there is a next page.
-        found = await self._read(span, self._after(), query.limit + 1)
-        async with transaction(self.engine) as connection:
+        after = self._after()
+        async with self.places.place() as connection:
+            # One more than wanted tells whether there is a next page.
+            found = await self._read(connection, span, after, query.limit + 1)
             totals = await sum_usage(connection, self.tenant_id, span)
         shown = found[: query.limit]
         following = cursor_of(shown[-1].keys) if len(found) > query.limit else None
@@ -75,18 +85,20 @@ class UsageReports:
 
         Raises:
             InputError: As ``page``.
+            ReportBusyError: As ``page``.
             DatabaseUnavailableError: PostgreSQL cannot be reached.
         """
         span, after = span_of(self.query, self.clock.now()), self._after()
         names = [name for name in UsageRow.model_fields if self._tells(name)]
-        head = csv_line(names)
+        head, patience = csv_line(names), PATIENCE
         while True:
-            found = await self._read(span, after, MOST_ROWS)
+            async with self.places.place(patience) as connection:
+                found = await self._read(connection, span, after, MOST_ROWS)
             rows = [self._view(row) for row in found]
             yield (head + "".join(csv_line([r[n] for n in names]) for r in rows)).encode()
             if len(found) < MOST_ROWS:
                 return
-            head, after = "", found[-1].keys
+            head, after, patience = "", found[-1].keys, _LONG_PATIENCE
 
     def _tells(self, column: str) -> bool:
         return self.operator or column not in _OPERATORS_COLUMNS
@@ -100,22 +112,32 @@ class UsageReports:
         if query.after is None:
             return None
         keys = keys_of(query.after)
-        if len(keys) != len(query.group_by) + (query.interval is not Interval.TOTAL):
+        timed = query.interval is not Interval.TOTAL
+        if len(keys) != len(query.group_by) + timed or (timed and not is_start(keys[0])):
             what = "is a cursor of another interval or group_by: begin again without it"
             raise _wrong("/query/after", what)
         return keys
 
-    async def _read(self, span: Span, after: Sequence[str] | None, limit: int) -> list[Used]:
-        async with transaction(self.engine) as connection:
-            return await read_usage(
-                connection,
-                self.tenant_id,
-                span,
-                interval=self.query.interval,
-                groups=self.query.group_by,
-                after=after,
-                limit=limit,
-            )
+    async def _read(
+        self,
+        connection: AsyncConnection,
+        span: Span,
+        after: Sequence[str] | None,
+        limit: int,
+    ) -> list[Used]:
+        interval = self.query.interval
+        if after is not None and interval is not Interval.TOTAL:
+            # What is told already is not added up again.
+            span = span_behind(span, after[0])
+        return await read_usage(
+            connection,
+            self.tenant_id,
+            span,
+            interval=interval,
+            groups=self.query.group_by,
+            after=after,
+            limit=limit,
+        )
 
     def _view(self, row: Used) -> dict[str, Any]:
         groups = self.query.group_by

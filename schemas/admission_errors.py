@@ -25,6 +25,13 @@ class GridBusyError(GenqError):
     severity = Severity.MEDIUM
 
 
+class ReportBusyError(GenqError):
+    """This API process reads as many reports of usage as it may at a time."""
+
+    code = "report_busy"
+    severity = Severity.MEDIUM
+
+
 class BudgetExhaustedError(GenqError):
     """A budget of the tenant, or of its end user, has no room for the job in this period."""
 

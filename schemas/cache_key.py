@@ -2,19 +2,22 @@
 
 import base64
 import binascii
+import copy
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from schemas.cache import CacheMode
 from schemas.canonical_json import canonical_json
 from schemas.generation import INPUTS, Kind
+from schemas.picture_references import references_of
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 """Of what is hashed: with another one nothing that was kept before is found."""
 _DATA: Final = "data:image/"
+_BASE64: Final = ";base64"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ def cache_key(asked: Asked, pepper: bytes) -> bytes:
         "kind": asked.kind.value,
         "model": asked.model,
         "route": asked.route,
-        "parameters": _digested(parameters),
+        "parameters": _digested(asked.kind, parameters),
         "policy": list(asked.policy),
         "marking": asked.marking,
     }
@@ -73,21 +76,27 @@ def _repeats_itself(kind: Kind, told: Mapping[str, Any]) -> bool:
     return not told.get("temperature") and (told.get("n") or 1) == 1
 
 
-def _digested(value: object) -> object:
-    """Return JSON in which pictures are the SHA-256 of their bytes, however they came."""
-    if isinstance(value, str):
-        return _picture(value) if value.startswith(_DATA) else value
-    if isinstance(value, dict):
-        members = cast("dict[str, object]", value)
-        return {name: _digested(member) for name, member in members.items()}
-    if isinstance(value, list):
-        return [_digested(member) for member in cast("list[object]", value)]
-    return value
+def _digested(kind: Kind, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return parameters in which pictures are the SHA-256 of their bytes, however they came.
+
+    Only where a picture stands: what says the same elsewhere is a text, of which each character
+    counts.
+    """
+    digested = copy.deepcopy(parameters)
+    for reference in references_of(kind, parameters):
+        holder: Any = digested
+        for step in reference.place[:-1]:
+            holder = holder[step]
+        holder[reference.place[-1]] = _picture(reference.text)
+    return digested
 
 
 def _picture(url: str) -> object:
+    head, _, body = url.partition(",")
+    if not (head.startswith(_DATA) and head.endswith(_BASE64)):
+        return url
     try:
-        data = base64.b64decode(url.partition(",")[2], validate=True)
+        data = base64.b64decode(body, validate=True)
     except (binascii.Error, ValueError):
         return url
     return {"picture": hashlib.sha256(data).hexdigest()}

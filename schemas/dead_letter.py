@@ -83,6 +83,7 @@ class DeadLetterEdits(BaseModel):
             "metadata": dict(letter.metadata),
             "end_user": letter.end_user,
             "tags": list(letter.tags),
+            "requires": {"tags": list(letter.requires)} if letter.requires else None,
         }
         changed = self.model_fields_set - {"input"}
         return told | {name: getattr(self, name) for name in changed}
@@ -144,6 +145,8 @@ class DeadLetter:
         webhook: As it was submitted, ``{"url", "events"}``.
         channels: Words by which endpoints choose what they are told.
         cache: Whether an earlier answer would do.
+        requires: Tags that it insists on of a model server.
+        typed: Its prompt with the flags that it ended in, if any were read.
         history: Its attempts, where these were asked for.
         erased: Its input is gone, so that it cannot be sent again.
     """
@@ -166,6 +169,8 @@ class DeadLetter:
     webhook: Mapping[str, Any] | None = None
     channels: Sequence[str] = ()
     cache: CacheMode = CacheMode.AUTO
+    requires: Sequence[str] = ()
+    typed: str | None = None
     history: Sequence[Death] = ()
     erased: bool = False
 

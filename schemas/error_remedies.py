@@ -215,6 +215,10 @@ REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
             "Wait for its end, or cancel it: "
             "POST /v1/webhook_endpoints/{id}/recoveries/{rid}/cancel."
         ),
+        "report_busy": (
+            "Try again after Retry-After; ask for one report after the other, and for shorter "
+            "times: from and to."
+        ),
         "request_timeout": (
             "Send the whole request without long pauses; a large body needs 4 KiB in every ten "
             "seconds."

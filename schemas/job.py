@@ -50,6 +50,7 @@ class JobRecord:
         batch_id: The batch that it is a line of.
         typed: Its prompt with the flags that it ended in, if any were read.
         lineage: What it was derived from, where one job is looked at.
+        requires: Tags that it insists on of a model server; so does whoever takes its pictures.
     """
 
     id: UUID
@@ -85,6 +86,7 @@ class JobRecord:
     batch_id: UUID | None = None
     typed: str | None = None
     lineage: Lineage | None = None
+    requires: Sequence[str] = ()
 
     @property
     def content(self) -> str:

@@ -83,8 +83,9 @@ class JobManifest(Shape):
 
     ``input`` is what was accepted and ``sent`` what the model saw, which safety may have
     changed; pictures in them are told as ``sha256:`` and their digest. Both are null once
-    erased: ``content`` says so. ``safety`` has the verdicts of ``prompt`` and ``output`` of the
-    attempt that ended the job. ``cached_of`` is the job whose output this one was given.
+    erased: ``content`` says so. Where content is encrypted, a changed form is not kept, and
+    ``sent`` is null. ``safety`` has the verdicts of ``prompt`` and ``output`` of the last
+    attempt. ``cached_of`` is the job whose output this one was given.
     """
 
     schema_: Annotated[Literal["genq.manifest"], Field(alias="schema")]
@@ -126,7 +127,7 @@ class Written:
 
     Attributes:
         attempts: In their order.
-        checks: Of the last attempt that was judged, by stage.
+        checks: Of the last attempt, by stage, if it was judged.
         registered: Of its artifacts.
     """
 
@@ -156,7 +157,7 @@ def manifest_of(job: JobRecord, written: Written) -> dict[str, Any]:
         "content": job.content,
         "genq": facts.get("genq"),
         "input": asked,
-        "sent": None if gone or not facts else job.made.get("told", asked),
+        "sent": None if gone or not facts else _sent(job, facts, asked),
         "seed": seed_of(job),
         "model": _model(job),
         "revised_prompts": job.made.get("revised_prompts"),
@@ -174,6 +175,12 @@ def manifest_of(job: JobRecord, written: Written) -> dict[str, Any]:
         "cost": cost_view(job.made, job.spent, job.state),
         "error": job.error["code"] if job.error else None,
     }
+
+
+def _sent(
+    job: JobRecord, facts: Mapping[str, Any], asked: Mapping[str, Any] | None
+) -> Mapping[str, Any] | None:
+    return job.made.get("told") if facts.get("rewritten") else asked
 
 
 def _model(job: JobRecord) -> dict[str, Any]:

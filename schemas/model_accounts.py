@@ -13,6 +13,9 @@ from typing import Final
 from schemas.model_catalog import ModelServer
 
 UNITS: Final = ("requests", "images", "tokens")
+# Calls are requests again, counted per second: the gate holds each of them to its instant, and
+# so many seconds' worth are released ahead of it.
+CALLS: Final = "calls"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, Field
 
 MAX_PROMPT_CHARACTERS: Final = 32_000
+LEAST_SIDE: Final = 10
+"""Of the size that a picture is asked for, in pixels."""
 MAX_IMAGES: Final = 10
 MAX_CHOICES: Final = 8
 

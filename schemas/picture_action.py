@@ -44,7 +44,8 @@ class PictureActionRequest(Shape):
     ``index`` is that of the artifact, from 0; it may be left out if the job has one picture.
     ``factor``: 2 or 4 to ``upscale``; 1.5 or 2 to ``zoom`` out. ``images``: what ``blend`` adds
     to the picture, so that there are 2 to 5. ``lane``, ``priority`` and ``end_user`` are those
-    of the job that is acted on, unless told; nothing else of how it was asked for is.
+    of the job that is acted on, unless told; what all the jobs of its pictures require of a
+    model server, it requires, too; nothing else of how they were asked for is taken over.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -74,9 +75,14 @@ class PictureActionRequest(Shape):
 
     @property
     def of_the_job(self) -> dict[str, Any]:
-        """What was told of the new job itself, by the names of ``JobRequest``."""
+        """What was told of the new job itself, by the names of ``JobRequest``.
+
+        A ``lane`` or ``priority`` of null is none that was told; every job has them.
+        """
         told = self.model_fields_set - OWN - {"action"}
-        return {name: getattr(self, name) for name in told}
+        own = {name: getattr(self, name) for name in told}
+        always = {name for name in ("lane", "priority") if own.get(name) is None}
+        return {name: value for name, value in own.items() if name not in always}
 
     @property
     def out_of_place(self) -> list[str]:

@@ -73,17 +73,32 @@ def references_of(kind: Kind, given: Mapping[str, Any]) -> Iterator[PictureRefer
 
     Of a conversation: whatever is called ``image_url`` in a message's parts, however deep, as a
     text or with its ``url``. Model servers read either.
+
+    What has another shape than it should is passed over: whoever checks inputs refuses it.
     """
     if kind is Kind.IMAGE_EDIT:
-        for n, text in enumerate(cast("list[str]", given.get("images") or ())):
-            yield PictureReference(("images", n), text)
-        if given.get(_MASK) is not None:
-            yield PictureReference((_MASK,), given[_MASK], mask=True)
+        for n, text in enumerate(_list(given.get("images"))):
+            if isinstance(text, str):
+                yield PictureReference(("images", n), text)
+        mask: object = given.get(_MASK)
+        if isinstance(mask, str):
+            yield PictureReference((_MASK,), mask, mask=True)
     elif kind is Kind.CHAT:
-        for n, message in enumerate(cast("list[dict[str, Any]]", given.get("messages") or ())):
-            content: object = message.get("content")
+        for place, content in contents_of(given):
+            yield from _in(place, content)
+
+
+def contents_of(given: Mapping[str, Any]) -> Iterator[tuple[Place, object]]:
+    """Yield what messages have that hold more than words, and where it stands."""
+    for n, message in enumerate(_list(given.get("messages"))):
+        if isinstance(message, dict):
+            content = cast("dict[str, object]", message).get("content")
             if isinstance(content, list):
-                yield from _in(("messages", n, "content"), cast("object", content))
+                yield ("messages", n, "content"), cast("object", content)
+
+
+def _list(value: object) -> list[object]:
+    return cast("list[object]", value) if isinstance(value, list) else []
 
 
 def _in(place: Place, value: object) -> Iterator[PictureReference]:

@@ -8,7 +8,12 @@ from typing import Final
 
 from schemas.generation import Kind
 from schemas.model_catalog import OWN_SERVER, ModelServer, offers_of, servers_of
-from schemas.route_document import Capabilities, RouteDocument, RouteServer
+from schemas.route_document import (
+    Capabilities,
+    RouteDocument,
+    RouteFallbacks,
+    RouteServer,
+)
 from schemas.routing import Strategy
 
 _AS_SETTINGS: Final = RouteServer()
@@ -88,6 +93,7 @@ class Routes:
         strategy_of: The configured strategy of a model.
         documents: By model the version that counts, and its document.
         changes: How many changes of documents led here.
+        unread: Models of which no document could be read; none of their servers takes calls.
     """
 
     def __init__(
@@ -96,8 +102,10 @@ class Routes:
         strategy_of: Callable[[str], Strategy],
         documents: Mapping[str, tuple[int, RouteDocument]] = MappingProxyType({}),
         changes: int = 0,
+        unread: Collection[str] = (),
     ) -> None:
         self.servers = tuple(servers)
+        self.unread = frozenset(unread)
         self.documents = documents
         self.changes = changes
         self._strategy_of = strategy_of
@@ -143,14 +151,30 @@ class Routes:
         route = self.of(model)
         if not route.version or any(member.takes for member in route.members.values()):
             return False
+        return not self._taking(self._stand_ins(model, Failing.SERVER_ERROR))
+
+    def reached(self, model: str) -> frozenset[str]:
+        """Return the servers that take a model's calls while its own are closed, and its own.
+
+        A server closes because it fails, or because it is rate limited.
+        """
+        closed = (Failing.SERVER_ERROR, Failing.RATE_LIMITED)
+        return self._taking({model}.union(*(self._stand_ins(model, why) for why in closed)))
+
+    def _stand_ins(self, model: str, failing: Failing) -> set[str]:
+        """Return the models that stand in for a model, whatever the kind."""
+        route = self.of(model)
         specs = [spec for member in route.members.values() for spec in member.server.models]
         kinds = {spec.kind for spec in specs if spec.name == model}
-        names = {
+        return {
             name
             for kind in kinds
-            for name in route.stand_ins(Failing.SERVER_ERROR, self.settled(model, kind))
+            for name in route.stand_ins(failing, self.settled(model, kind))
         }
-        return not any(m.takes for name in names for m in self.of(name).members.values())
+
+    def _taking(self, models: Collection[str]) -> frozenset[str]:
+        members = [member for model in models for member in self.of(model).members.values()]
+        return frozenset(member.server.name for member in members if member.takes)
 
 
 def least_loaded(_model: str) -> Strategy:
@@ -195,6 +219,16 @@ def route_of(
         said,
         canaries={n: m.canary for n, m in members.items() if m.canary and m.takes},
         vanished=tuple(name for name in said.servers if name not in members),
+    )
+
+
+def shut(servers: Sequence[ModelServer], model: str) -> RouteDocument:
+    """Return the document by which no server takes calls of a model, and no model stands in."""
+    off = RouteServer(enabled=False)
+    offering = [s.name for s in servers if any(spec.name == model for spec in s.models)]
+    return RouteDocument(
+        servers=dict.fromkeys(offering, off),
+        fallbacks=RouteFallbacks(**{failing.value: () for failing in Failing}),
     )
 
 

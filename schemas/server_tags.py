@@ -6,7 +6,7 @@ from pydantic import AfterValidator, ConfigDict, Field
 
 from schemas.shape import Shape
 
-_MOST: Final = 8
+MOST_TAGS: Final = 8
 
 
 def _once(tags: tuple[str, ...]) -> tuple[str, ...]:
@@ -14,7 +14,7 @@ def _once(tags: tuple[str, ...]) -> tuple[str, ...]:
 
 
 Tag = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.:-]{0,62}$")]
-Tags = Annotated[tuple[Tag, ...], Field(max_length=_MOST), AfterValidator(_once)]
+Tags = Annotated[tuple[Tag, ...], Field(max_length=MOST_TAGS), AfterValidator(_once)]
 
 
 class Requires(Shape):

@@ -30,6 +30,8 @@ _MEGAPIXEL: Final = 1024 * 1024
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _NOBODY: Final = UUID(int=0)
 _CURSOR: Final = TypeAdapter(list[str])
+_FIRST: Final = datetime.min.replace(tzinfo=UTC)
+_START: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:00:00Z", re.ASCII)
 
 
 class Interval(StrEnum):
@@ -113,8 +115,9 @@ class UsageRow(Shape):
 
     ``start`` is the beginning of its hour, day or month in UTC, or null. ``jobs`` have ended,
     ``succeeded`` of them so; ``cost`` in dollars is charged for these alone. Tokens, images and
-    ``model_seconds`` are those of every answer of a model, be its job blocked or tried again;
-    of jobs that were answered from the cache (``cached``) what these were given.
+    ``model_seconds`` are those of every answer of a model that came before its attempt ended,
+    be its job blocked or tried again: not of attempts whose worker died, or whose job was taken
+    from them. Of jobs that were answered from the cache (``cached``) what these were given.
     """
 
     start: str | None
@@ -199,8 +202,21 @@ def span_of(query: UsageQuery, now: datetime) -> Span:
     """Return the hours that a query asks for: this month, if it does not say."""
     until = _hour(query.until or now, up=True)
     month = now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    since = _hour(query.since) if query.since else min(month, until - timedelta(hours=1))
-    return Span(since, until)
+    before = until - min(timedelta(hours=1), until - _FIRST)
+    return Span(_hour(query.since) if query.since else min(month, before), until)
+
+
+def span_behind(span: Span, start: str) -> Span:
+    """Return what of ``span`` is in the time that begins at ``start``, or later."""
+    return Span(max(span.since, datetime.fromisoformat(start)), span.until)
+
+
+def is_start(key: str) -> bool:
+    """Whether a key is the beginning of an hour, day or month, as PostgreSQL writes it."""
+    try:
+        return bool(_START.fullmatch(key) and datetime.fromisoformat(key))
+    except ValueError:
+        return False
 
 
 def _hour(moment: datetime, *, up: bool = False) -> datetime:
@@ -224,7 +240,7 @@ def keys_of(cursor: str) -> tuple[str, ...]:
         found = _CURSOR.validate_json(base64.urlsafe_b64decode(padded), strict=True)
     except ValueError:
         found = None
-    if found is None or any("\x00" in key for key in found):
+    if not found or any("\x00" in key for key in found):
         raise ValueError("is no cursor of this list: send the next of a page, or nothing")
     return tuple(found)
 

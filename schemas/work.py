@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
-_MOST: Final = 2**53
+# Millions of them together fit into 64 bits.
+MOST_TOLD: Final = 2**40
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
@@ -52,7 +53,7 @@ class Work:
             self.milliseconds,
         )
         # Servers tell what they like; a column holds less.
-        return [min(one, _MOST) for one in found]
+        return [max(0, min(one, MOST_TOLD)) for one in found]
 
 
 NO_WORK: Final = Work()

@@ -72,8 +72,8 @@ class Accountant:
         """Return what is kept with the job: what it made, and ``facts`` that never change.
 
         ``facts``: which ``genq`` ran it; what the call ``took``, as ``Work.numbers`` tells;
-        ``cost`` in millionths of a dollar, if there is a price; ``cached_of``. ``told`` is what
-        the model saw, if that was not the job's input.
+        ``cost`` in millionths of a dollar, if there is a price; ``cached_of``; ``rewritten`` if
+        the model did not see the job's input, and ``told`` is what it saw.
         """
         result = run.result()
         if run.output is None:
@@ -86,6 +86,7 @@ class Accountant:
             facts["cached_of"] = format_id("job", run.cached_of)
         result["facts"] = facts
         if run.told is not None and run.told != run.claim.input:
+            facts["rewritten"] = True
             result["told"] = without_pictures(dict(run.told))
         return result
 

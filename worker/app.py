@@ -108,7 +108,8 @@ class WorkerService:
     async def _gate(self, engine: AsyncEngine, doorbells: Doorbells) -> Gate:
         """Open what decides which server is called, and when."""
         self._routes = RouteBook(engine, self._settings, SystemClock())
-        await self._routes.look()
+        # A server may have been switched off: not before that is known is anything called.
+        await self._routes.first()
         gate = open_gate(self._settings, engine, doorbells, self._routes)
         return await self._closing.enter_async_context(gate)
 

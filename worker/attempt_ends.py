@@ -17,6 +17,7 @@ from infra.new_ids import new_key
 from infra.postgres.engine import single_statements, transaction
 from infra.postgres.finish import Ending, Finished, finish_jobs
 from infra.postgres.flows import wake_flows
+from infra.postgres.given_back import give_back
 from infra.postgres.hold import Holding, hold_jobs
 from infra.postgres.limits import correct
 from infra.postgres.put_back import PutBack, put_back
@@ -38,7 +39,7 @@ from worker.attempt_flights import AttemptFlights
 from worker.attempt_holds import AttemptHolds
 from worker.end_news import AttemptEnd, EndNews
 from worker.herald import Herald
-from worker.overspending import overspent
+from worker.overspending import asked_nobody, overspent, unused
 from worker.pipeline.job_run import JobRun
 from worker.pipeline.outcome import (
     Decision,
@@ -159,6 +160,7 @@ class AttemptEnds:
             None if going else orjson.dumps(error).decode(),
             checks_of(run.verdicts),
             self._accountant.work_of(run) if run.void else NO_WORK,
+            isinstance(decision, Retry) and asked_nobody(decision.error),
         )
 
     async def _finish(self, endings: Sequence[Ending]) -> Sequence[bool]:
@@ -168,17 +170,22 @@ class AttemptEnds:
             finished = await finish_jobs(connection, endings)
             ended = [e for e in endings if e.claim.job_id in finished.jobs]
             await correct(connection, overspent(ended, self._accounts))
-            await self._flights.write(connection, ended)
+            await self._flights.write(connection, endings, finished.jobs)
         self._ring([Ring(WAKE, READY if finished.unparked else ROOM), *_news_of(finished)])
         return [ending.claim.job_id in finished.jobs for ending in endings]
 
     async def _put_back(self, attempts: Sequence[PutBack]) -> Sequence[bool]:
         async with transaction(self._engine) as connection:
             done = await put_back(connection, attempts)
-            await wake_flows(connection, [flow for flow in done.flows.values() if flow])
-            await add_work(connection, _lost(attempts, done.flows.keys() - done.before))
+            now = done.flows.keys() - done.before
+            idle = [a.claim for a in attempts if a.unasked and a.claim.job_id in now]
+            awake = [flow for flow in done.flows.values() if flow]
+            await give_back(connection, idle, besides=awake)
+            await wake_flows(connection, awake)
+            await add_work(connection, _lost(attempts, now))
             ended = await self._end_unwanted(connection, attempts, done.cancelled)
-            await self._flights.write(connection, attempts)
+            await correct(connection, unused(idle, self._accounts))
+            await self._flights.write(connection, attempts, done.flows.keys())
         self._ring([Ring(WAKE, READY), *_news_of(ended)])
         _count_cancelled(attempts, done.cancelled)
         return [
@@ -191,7 +198,7 @@ class AttemptEnds:
             held = await hold_jobs(connection, holdings)
             await add_work(connection, _lost(holdings, held.jobs - held.before))
             ended = await self._end_unwanted(connection, holdings, held.cancelled)
-            await self._flights.write(connection, holdings)
+            await self._flights.write(connection, holdings, held.jobs)
         self._ring([Ring(WAKE, READY if held.unparked else ROOM), *_news_of(ended)])
         _count_cancelled(holdings, held.cancelled)
         return [one.claim.job_id in held.jobs | ended.jobs for one in holdings]

@@ -1,12 +1,13 @@
 """What the ends of attempts write of flights: who asked for others, and who waits for whom."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.postgres.cache import CacheKey
-from infra.postgres.flights import Landing, Wait, land, wait
+from infra.postgres.flights import Landing, Wait, land, lock, wait
 from schemas.claim import Claim, Pointer
 from schemas.queue_errors import IdenticalJobRunsError
 from worker.pipeline.job_run import JobRun
@@ -56,17 +57,34 @@ class AttemptFlights:
         """Return whether one of the ends ends a flight: it is part of a transaction then."""
         return bool(self._landings) and any(_pointer(e.claim) in self._landings for e in ends)
 
-    async def write(self, connection: AsyncConnection, ended: Sequence[Ended]) -> bool:
-        """Write what is owed with ends that this transaction wrote.
+    async def write(
+        self, connection: AsyncConnection, ends: Sequence[Ended], written: Collection[UUID]
+    ) -> bool:
+        """Write what is owed with ends, in the transaction that writes them.
+
+        Args:
+            connection: The transaction.
+            ends: All that it tried to write.
+            written: Jobs whose ends are written. Of the others, which were superseded, nothing
+                is kept and nobody waits, but their flights are over as well.
 
         Returns:
             Whether jobs may go on that waited.
         """
         if not self._landings and not self._waits:
             return False
-        pointers = [_pointer(end.claim) for end in ended]
-        await wait(connection, [self._waits[one] for one in pointers if one in self._waits])
-        landings = [self._landings[one] for one in pointers if one in self._landings]
+        waits: list[Wait] = []
+        landings: list[Landing] = []
+        for pointer in [_pointer(end.claim) for end in ends]:
+            waiting, landing = self._waits.get(pointer), self._landings.get(pointer)
+            if waiting is not None and pointer.job_id in written:
+                waits.append(waiting)
+            if landing is not None:
+                made = pointer.job_id in written
+                landings.append(landing if made else landing.of_nothing())
+        if waits:
+            await lock(connection, [*waits, *landings])
+        await wait(connection, waits)
         return await land(connection, landings)
 
 

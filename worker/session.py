@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -48,7 +48,7 @@ class SessionKeeper:
         on_lost: Callable[[], None],
         orphans: Callable[[Collection[Pointer]], list[Pointer]],
         on_cancelled: Callable[[Collection[UUID]], None],
-        on_routes: Callable[[int], Awaitable[None]] | None = None,
+        on_routes: Callable[[int], Coroutine[None, None, None]] | None = None,
     ) -> None:
         self.id: int | None = None
         self._engine = engine
@@ -58,6 +58,7 @@ class SessionKeeper:
         self._orphans = orphans
         self._on_cancelled = on_cancelled
         self._on_routes = on_routes
+        self._reading: asyncio.Task[None] | None = None
         self._hurry = asyncio.Event()
         self._valid_until = 0.0
         self._draining = False
@@ -86,10 +87,11 @@ class SessionKeeper:
 
     async def close(self) -> None:
         """Stop renewing and end the session."""
-        if self._keeper is not None:
-            self._keeper.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._keeper
+        for task in (self._keeper, self._reading):
+            if task is not None:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
         if self.id is not None:
             with contextlib.suppress(DatabaseUnavailableError):
                 async with transaction(self._engine) as connection:
@@ -146,11 +148,17 @@ class SessionKeeper:
             if renewal.cancelled:
                 self._on_cancelled(renewal.cancelled)
             await self._disown(self.id, self._orphans(renewal.running))
-            if self._on_routes is not None:
-                await self._on_routes(renewal.routes)
+            self._tell_routes(renewal.routes)
         else:
             self._lose()
             await self._open()
+
+    def _tell_routes(self, changes: int) -> None:
+        """Tell how many changes of routes there were; the next renewal does not wait for it."""
+        if self._on_routes is None or (self._reading is not None and not self._reading.done()):
+            # Who still reads is told by the next renewal.
+            return
+        self._reading = asyncio.create_task(self._on_routes(changes))
 
     async def _disown(self, session: int, orphans: Sequence[Pointer]) -> None:
         if orphans:

@@ -5,6 +5,7 @@ from typing import Final
 
 from PIL import Image, ImageFilter
 
+from infra.pictures.depth import eight_bits
 from schemas.canvas import Canvas
 
 _BLUR_SHARE: Final = 16
@@ -25,7 +26,7 @@ def laid_out(data: bytes, canvas: Canvas) -> tuple[bytes, bytes]:
     """
     whole, box = (canvas.width, canvas.height), (canvas.picture_width, canvas.picture_height)
     with Image.open(BytesIO(data)) as opened:
-        picture = opened.convert("RGB")
+        picture = eight_bits(opened).convert("RGB")
     placed = picture if picture.size == box else picture.resize(box, Image.Resampling.LANCZOS)
     around = _hint(picture, whole)
     around.paste(placed, (canvas.x, canvas.y))

@@ -13,6 +13,7 @@ from typing import Final
 
 from PIL import Image
 
+from infra.pictures.depth import eight_bits
 from infra.pictures.digits import label
 from infra.safety.pictures import PictureLimits, PictureRefusedError, opened
 
@@ -105,7 +106,7 @@ class Sheet:
                 image.draft("RGB", (across, down))
                 image.load()
                 clear = "A" in image.getbands() or "transparency" in image.info
-                picture = image.convert("RGBA" if clear else "RGB")
+                picture = eight_bits(image).convert("RGBA" if clear else "RGB")
         except PictureRefusedError:
             raise
         except Exception as error:

@@ -24,6 +24,10 @@ _SHORT: Final = 3
 _TURNS: Final = range(1, 9)
 _MOST_ENTRIES: Final = 512
 _FIRST_CHUNKS: Final = 1 << 16
+_EXTENT: Final = b"ispe"
+_MOST_SEGMENTS: Final = 512
+# ITU-T T.81, table B.1: what begins a frame, and not tables between.
+_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 
 def kind_of(data: bytes) -> str | None:
@@ -59,6 +63,33 @@ def size_of(data: bytes, kind: str) -> tuple[int, int] | None:
     if kind == GIF and len(data) > 10:  # noqa: PLR2004 - the screen's place
         return struct.unpack("<HH", data[6:10])
     return _webp_size(data) if kind == WEBP else None
+
+
+def stated_size(data: bytes, kind: str) -> tuple[int, int] | None:
+    """Return the size that a file tells at its beginning, of JPEG and AVIF files, too.
+
+    It is a hint: whoever opens the file looks for itself. ``None``: not told there.
+    """
+    if kind == JPEG:
+        return _jpeg_size(data)
+    if kind == AVIF:
+        at = data.find(_EXTENT, 0, _FIRST_CHUNKS) + len(_EXTENT) + 4
+        found = data[at : at + 8] if at > len(_EXTENT) + 4 else b""
+        return struct.unpack(">II", found) if len(found) == 8 else None  # noqa: PLR2004 - two
+    return size_of(data, kind)
+
+
+def _jpeg_size(data: bytes) -> tuple[int, int] | None:
+    at = 2
+    for _ in range(_MOST_SEGMENTS):
+        head = data[at : at + 9]
+        if len(head) < 9 or head[0] != 0xFF:  # noqa: PLR2004 - marker, length, bits, two sides
+            return None
+        if head[1] in _FRAMES:
+            height, width = struct.unpack(">HH", head[5:9])
+            return width, height
+        at += 2 + int.from_bytes(head[2:4])
+    return None
 
 
 def is_lossless_webp(data: bytes) -> bool:

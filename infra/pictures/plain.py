@@ -35,6 +35,7 @@ from infra.pictures.headers import (
     kind_of,
     orientation_of,
     size_of,
+    stated_size,
 )
 
 READ: Final = "PNG, JPEG, WebP, GIF or AVIF"
@@ -150,6 +151,18 @@ def plain_picture(data: bytes, bounds: PictureBounds, *, mask: bool = False) -> 
         raise UnfitPictureError(_CUT.format(kind)) from error
 
 
+def is_large(data: bytes) -> bool:
+    """Tell by its header whether a picture is unpacked alone; if that says nothing, it is.
+
+    What is not read at all is not. Nothing is unpacked.
+    """
+    kind = kind_of(data)
+    if kind is None or kind not in _OPENERS:
+        return False
+    stated = stated_size(data, kind)
+    return stated is None or stated[0] * stated[1] >= _LARGE
+
+
 def is_sideways(data: bytes) -> bool:
     """Tell whether width and height change places when a picture is turned the right way up.
 
@@ -185,6 +198,9 @@ def _written(
     info: dict[Any, Any] = image.info
     clear = image.mode in _CLEAR or "transparency" in info
     pixels = _eight_bits(image, clear=clear)
+    if clear:
+        # While Pillow still knows which colour is clear: other colours forget it.
+        pixels = _as(pixels, "RGBA")
     if not mask:
         pixels = _in_srgb(pixels, info.get("icc_profile"))
     pixels = _as(pixels, "RGBA" if clear else "RGB")

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from infra.postgres.lineage import repeat_lineage
 from infra.postgres.sealed_content import Body, Opened, open_bodies
 from infra.postgres.submit import NewJob, insert_jobs
 from schemas import generation, lanes
@@ -200,6 +201,8 @@ async def replace_dead_letters(
     new = sorted((by_dead[row.id] for row in taken), key=lambda job: job.id)
     if new:
         await insert_jobs(connection, new, idempotency_ttl=idempotency_ttl)
+        repeated = [(job.redrive_of, job.id) for job in new if job.redrive_of is not None]
+        await repeat_lineage(connection, tenant_id, repeated)
     return new
 
 
@@ -243,6 +246,8 @@ def _letter(row: Row[Any], asked: Opened, history: Sequence[Death] = ()) -> Dead
         webhook=payload.get("webhook"),
         channels=payload.get("channels") or (),
         cache=CacheMode(payload.get("cache", CacheMode.AUTO)),
+        requires=payload.get("requires") or (),
+        typed=payload.get("typed"),
         history=history,
         erased=asked.erased,
     )

@@ -21,8 +21,10 @@ _GONE = f"""'{{"{ERASED}": true}}'"""
 _PROMPTS: Final = text(f"""
 UPDATE payload SET body = CASE WHEN CAST(:person AS boolean) THEN CAST({_GONE} AS jsonb)
   ELSE (body - 'input' - 'typed' - 'sealed') || CAST({_GONE} AS jsonb) END
-WHERE {_OF} AND (CAST(:person AS boolean) OR body -> '{ERASED}' IS NULL)
+WHERE {_OF} AND (CAST(:person AS boolean) OR body -> '{ERASED}' IS NULL OR body ? 'typed')
 """)
+# What the model saw of them, where that was another form.
+_TOLD: Final = text(f"UPDATE result SET body = body - 'told' WHERE {_OF} AND body ? 'told'")
 
 _RESULTS: Final = (
     text(f"""
@@ -112,7 +114,7 @@ async def erase_content(
         connection: A transaction. The objects of ``objects_of`` must be deleted before it:
             it forgets where they were.
         job_ids: Some hundreds at the most.
-        prompts: The input goes, and the files that it came with.
+        prompts: The input goes, every form of it, and the files that it came with.
         results: Outputs, events, and what was said of attempts go.
         person: So does who asked, and what the jobs were labelled with.
     """
@@ -121,6 +123,7 @@ async def erase_content(
     values = _ids(job_ids)
     if prompts:
         await connection.execute(_PROMPTS, values | {"person": person})
+        await connection.execute(_TOLD, values)
         await leave_files_of(connection, job_ids)
     if results:
         for statement in _RESULTS:

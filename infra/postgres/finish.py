@@ -128,7 +128,9 @@ _MOST_MONEY: Final = 10**15
 # the statement waited for a lock, then takes the table for an empty one, and updates nothing.
 _FINISH: Final = HotStatement(f"""
 WITH x AS MATERIALIZED (
-  SELECT *, CAST(body AS jsonb) AS made FROM unnest(
+  SELECT job_id, fence, state, outcome, finished_at, CAST(body AS jsonb) AS made, artifacts,
+    error, event_id, type, event_body, delivery_id, url, origin, actual, images, tokens, thin,
+    channels, labels, checks, verdict, marks FROM unnest(
     CAST(:ids AS uuid[]), CAST(:fences AS int[]), CAST(:states AS smallint[]),
     CAST(:outcomes AS smallint[]), CAST(:finished AS timestamptz[]), {_texts("bodies")},
     {_texts("artifacts")}, {_texts("errors")}, CAST(:events AS uuid[]),

@@ -51,6 +51,10 @@ class Landing:
     bytes: int | None = None
     lasts: timedelta = timedelta(0)
 
+    def of_nothing(self) -> "Landing":
+        """Return the end of the same flight, if nothing came of it."""
+        return Landing(self.key, self.job_id, self.fence)
+
 
 @dataclass(frozen=True, slots=True)
 class Wait:
@@ -98,6 +102,14 @@ WHERE f.tenant_id = x.tenant_id AND f.key = x.key
 RETURNING f.job_id, f.fence
 """)
 
+# Who waits for some and ends others takes all of their locks at once, in key order.
+_LOCK: Final = text("""
+SELECT 1 FROM flight f
+WHERE (f.tenant_id, f.key) IN (
+  SELECT * FROM unnest(CAST(:tenants AS bigint[]), CAST(:keys AS bytea[])) AS k(tenant_id, key))
+ORDER BY f.tenant_id, f.key FOR UPDATE OF f
+""")
+
 _NOTE: Final = text("""
 WITH x AS MATERIALIZED (
   SELECT f.tenant_id, f.key FROM flight f
@@ -122,6 +134,7 @@ w AS (
   FROM x JOIN f ON f.tenant_id = x.tenant_id AND f.key = x.key
   ON CONFLICT (job_id) DO UPDATE SET fence = excluded.fence, tenant_id = excluded.tenant_id,
     key = excluded.key
+  WHERE w.fence <= excluded.fence
   RETURNING w.job_id)
 SELECT x.job_id, x.fence + 1 AS fence FROM x WHERE x.job_id NOT IN (SELECT job_id FROM w)
 """)
@@ -155,38 +168,23 @@ RETURNING flight.tenant_id, flight.key, flight.waited, f.made
 """)
 
 # A statement of its own: its snapshot begins after the flight is gone, so it sees everybody
-# who waited. Where nothing was made only the first of them goes on: one asks at a time.
+# who waited. Where nothing was made only the first of them goes on: one asks at a time. Who is
+# locked just now is passed over, and stays a waiter: ``flight_upkeep`` finds him.
 _WAKE: Final = text("""
 WITH k AS MATERIALIZED (
   SELECT * FROM unnest(CAST(:tenants AS bigint[]), CAST(:keys AS bytea[]),
     CAST(:made AS boolean[])) AS k(tenant_id, key, made)),
 w AS MATERIALIZED (
   SELECT w.job_id FROM k CROSS JOIN LATERAL (
-    SELECT w.job_id, w.fence FROM flight_waiter w
+    SELECT l.job_id FROM flight_waiter w
     JOIN live l ON l.job_id = w.job_id AND l.fence = w.fence AND l.state = 1
     WHERE w.tenant_id = k.tenant_id AND w.key = k.key
-    ORDER BY l.lane, l.priority, l.job_id LIMIT CASE WHEN k.made THEN NULL ELSE 1 END) w),
+    ORDER BY l.lane, l.priority, l.job_id LIMIT CASE WHEN k.made THEN NULL ELSE 1 END
+    FOR NO KEY UPDATE OF l SKIP LOCKED) w),
 d AS (
-  DELETE FROM flight_waiter v USING w WHERE v.job_id = w.job_id),
-l AS MATERIALIZED (
-  SELECT l.job_id FROM live l JOIN w ON w.job_id = l.job_id
-  WHERE l.state = 1 ORDER BY l.job_id FOR NO KEY UPDATE OF l SKIP LOCKED)
-UPDATE live SET run_at = now() FROM l WHERE live.job_id = l.job_id
+  DELETE FROM flight_waiter v USING w WHERE v.job_id = w.job_id)
+UPDATE live SET run_at = now() FROM w WHERE live.job_id = w.job_id
 """)
-
-_STALE_WAITERS: Final = text("""
-DELETE FROM flight_waiter WHERE ctid = ANY (ARRAY(
-  SELECT w.ctid FROM flight_waiter w WHERE NOT EXISTS (
-    SELECT 1 FROM live l WHERE l.job_id = w.job_id AND l.fence = w.fence AND l.state = 1)
-  LIMIT :batch FOR UPDATE OF w SKIP LOCKED))
-""")
-_STALE_FLIGHTS: Final = text("""
-DELETE FROM flight WHERE ctid = ANY (ARRAY(
-  SELECT f.ctid FROM flight f WHERE f.until < now() AND NOT EXISTS (
-    SELECT 1 FROM live l WHERE l.job_id = f.job_id AND l.fence = f.fence AND l.state = 4)
-  LIMIT :batch FOR UPDATE OF f SKIP LOCKED))
-""")
-
 
 async def board(connection: AsyncConnection, wanted: Sequence[Boarding]) -> set[UUID]:
     """Return the jobs that are to ask the model; the others wait for one that does."""
@@ -208,6 +206,13 @@ async def call(connection: AsyncConnection, flights: Sequence[Landing]) -> set[U
     """Note that the model is asked now; return the jobs whose place nobody took before."""
     rows = await _CALL.run(connection, _named(flights))
     return {row.job_id for row in rows}
+
+
+async def lock(connection: AsyncConnection, of: Sequence[Landing | Wait]) -> None:
+    """Lock the flights that ``wait`` and ``land`` of this transaction are about to touch."""
+    if len({one.key for one in of}) > 1:
+        values = _named(of)
+        await connection.execute(_LOCK, {name: values[name] for name in ("tenants", "keys")})
 
 
 async def wait(connection: AsyncConnection, waits: Sequence[Wait]) -> None:
@@ -257,13 +262,6 @@ async def land(connection: AsyncConnection, landings: Sequence[Landing]) -> bool
         },
     )
     return woken.rowcount > 0
-
-
-async def forget_stale(connection: AsyncConnection, *, batch: int) -> int:
-    """Forget some waits and flights that are over; return how many."""
-    waits = await connection.execute(_STALE_WAITERS, {"batch": batch})
-    flights = await connection.execute(_STALE_FLIGHTS, {"batch": batch})
-    return waits.rowcount + flights.rowcount
 
 
 def _named(of: Sequence[Landing | Wait]) -> dict[str, Any]:

@@ -22,13 +22,18 @@ SELECT * FROM json_to_recordset(CAST(:rows AS json)) AS n(
 ON CONFLICT (job_id) DO NOTHING
 """)
 
-_OF_JOB: Final = text("""
-SELECT root_id, parent_ids, action, detail FROM lineage
-WHERE job_id = :job_id AND tenant_id = :tenant_id
+_REPEAT: Final = text("""
+INSERT INTO lineage (job_id, tenant_id, root_id, parent_ids, action, detail)
+SELECT n.again, x.tenant_id, x.root_id, x.parent_ids, x.action, x.detail
+FROM unnest(CAST(:ended AS uuid[]), CAST(:again AS uuid[])) AS n(ended, again)
+CROSS JOIN LATERAL (SELECT * FROM lineage WHERE job_id = n.ended LIMIT 1) x
+WHERE x.tenant_id = :tenant_id
+ON CONFLICT (job_id) DO NOTHING
 """)
 
-# The tree's root has no row of its own: it comes first. LIMIT stands inside, so that no more
-# jobs are looked at than are shown.
+# The tree's root has no row of its own: it comes first, though clocks that differ may have
+# given a job that was made of it a lower id. LIMIT stands inside, so that no more jobs are
+# looked at than are shown.
 _TREE: Final = text("""
 WITH t AS MATERIALIZED (
   SELECT * FROM (
@@ -38,9 +43,10 @@ WITH t AS MATERIALIZED (
     UNION ALL (
       SELECT job_id, parent_ids, action, detail FROM lineage
       WHERE tenant_id = :tenant_id AND root_id = :root
-        AND job_id > COALESCE(CAST(:after AS uuid), CAST(:root AS uuid))
+        AND job_id > COALESCE(NULLIF(CAST(:after AS uuid), CAST(:root AS uuid)),
+          '00000000-0000-0000-0000-000000000000')
       ORDER BY job_id LIMIT :most)) AS all_of_it
-  ORDER BY job_id LIMIT :most)
+  ORDER BY job_id <> :root, job_id LIMIT :most)
 SELECT t.job_id, t.parent_ids, t.action, t.detail, j.kind, j.model, j.created_at,
   j.final_state, l.state AS live_state, COALESCE(j.erased_at IS NOT NULL, false) AS erased,
   COALESCE(r.body -> 'erased' = 'true', false) AS output_erased,
@@ -50,7 +56,7 @@ FROM t
 LEFT JOIN job j ON j.id = t.job_id AND j.tenant_id = :tenant_id
 LEFT JOIN live l ON l.job_id = j.id
 LEFT JOIN result r ON r.job_id = j.id
-ORDER BY t.job_id
+ORDER BY t.job_id <> :root, t.job_id
 """)
 
 
@@ -98,13 +104,22 @@ async def write_lineage(
     await connection.execute(_WRITE, {"rows": orjson.dumps(rows).decode()})
 
 
-async def get_lineage(
-    connection: AsyncConnection, tenant_id: int, job_id: UUID
-) -> Lineage | None:
-    """Return where a tenant's job comes from; ``None`` of one that was not derived."""
-    found = await connection.execute(_OF_JOB, {"job_id": job_id, "tenant_id": tenant_id})
-    row = found.one_or_none()
-    return None if row is None else lineage_of_row(row, row.root_id)
+async def repeat_lineage(
+    connection: AsyncConnection, tenant_id: int, repeated: Sequence[tuple[UUID, UUID]]
+) -> None:
+    """Write that jobs come from where those came from which they do again.
+
+    Args:
+        connection: Of the transaction that writes the jobs.
+        tenant_id: Whose they are.
+        repeated: Each job that ended, and the one that does the same again.
+    """
+    values = {
+        "tenant_id": tenant_id,
+        "ended": [ended for ended, _ in repeated],
+        "again": [again for _, again in repeated],
+    }
+    await connection.execute(_REPEAT, values)
 
 
 async def read_tree(
@@ -122,7 +137,7 @@ async def read_tree(
         tenant_id: Whose jobs these are.
         root_id: The job that the tree grew from.
         limit: No more than so many.
-        after: Only what is younger than this job.
+        after: Only what comes after this job; all but the root comes after that.
     """
     values = {"tenant_id": tenant_id, "root": root_id, "after": after, "most": limit}
     rows = (await connection.execute(_TREE, values)).all()

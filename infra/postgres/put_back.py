@@ -25,6 +25,7 @@ class PutBack:
         error: JSON text of the attempt's error, if it had one.
         checks: JSON text of what safety found at each stage.
         work: What a model did for it in vain.
+        unasked: It asked no model: what its release reserved is given back.
     """
 
     claim: Claim
@@ -35,6 +36,7 @@ class PutBack:
     error: str | None = None
     checks: str | None = None
     work: Work = NO_WORK
+    unasked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

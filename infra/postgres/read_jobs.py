@@ -167,9 +167,10 @@ def _job(row: Row[Any], asked: Opened, made: Opened) -> JobRecord:
         output_erased=made.erased,
         face=payload.get("face", "native"),
         aside=payload.get("aside") or {},
-        typed=payload.get("typed"),
+        typed=None if asked.erased else payload.get("typed"),
         batch_id=row.batch_id,
         lineage=_lineage(row),
+        requires=payload.get("requires") or (),
     )
 
 

@@ -57,7 +57,8 @@ LEFT JOIN LATERAL (
 ORDER BY j.id
 """
 _PROMPT_KEPT: Final = f"""EXISTS (
-  SELECT 1 FROM payload p WHERE p.job_id = j.id AND p.body -> '{ERASED}' IS NULL)"""
+  SELECT 1 FROM payload p WHERE p.job_id = j.id
+    AND (p.body -> '{ERASED}' IS NULL OR p.body ? 'typed'))"""
 _RESULT_KEPT: Final = f"""(j.final_state IS DISTINCT FROM 10 OR EXISTS (
   SELECT 1 FROM result r WHERE r.job_id = j.id
     AND (r.body IS NULL OR r.body -> '{ERASED}' IS NULL)))"""

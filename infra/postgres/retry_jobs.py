@@ -41,12 +41,14 @@ class EndedJob:
             was to run, and its unique key, are not part of it.
         redriven_by: The job that does so already.
         erased: Its input is gone: nothing can ask for the same again.
+        typed: Its prompt with the flags that it ended in, if any were read.
     """
 
     id: UUID
     request: Mapping[str, Any]
     redriven_by: UUID | None
     erased: bool = False
+    typed: str | None = None
 
 
 async def ended_jobs(
@@ -86,4 +88,6 @@ def _ended(row: Row[Any], asked: Opened) -> EndedJob:
         "cache": body.get("cache", CacheMode.AUTO),
         "requires": {"tags": body["requires"]} if body.get("requires") else None,
     }
-    return EndedJob(row.id, request, row.redriven_by, erased=asked.erased)
+    return EndedJob(
+        row.id, request, row.redriven_by, erased=asked.erased, typed=body.get("typed")
+    )

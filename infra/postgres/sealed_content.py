@@ -254,6 +254,8 @@ def _divided(body: str | None) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return what a result may say in the clear, and what is content."""
     told: dict[str, Any] = orjson.loads(body) if body else {}
     kept = {name: told.pop(name) for name in _IN_THE_CLEAR if name in told}
+    # It goes with the prompt, and nobody takes a part out of what is sealed.
+    told.pop("told", None)
     return kept, told
 
 

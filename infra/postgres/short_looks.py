@@ -19,13 +19,20 @@ _NO_SCANS: Final = text("""
 SELECT set_config('enable_seqscan', 'off', true),
   set_config('statement_timeout', CAST(:milliseconds AS text), true)
 """)
+_END_SOON: Final = text(
+    "SELECT set_config('statement_timeout', CAST(:milliseconds AS text), true)"
+)
 _GAVE_UP: Final = "57014"
 
 
 async def look_shortly(connection: AsyncConnection, patience: timedelta = PATIENCE) -> None:
     """Let the rest of the transaction read by indexes, and each statement end soon."""
-    milliseconds = str(patience // timedelta(milliseconds=1))
-    await connection.execute(_NO_SCANS, {"milliseconds": milliseconds})
+    await connection.execute(_NO_SCANS, {"milliseconds": _milliseconds(patience)})
+
+
+async def end_soon(connection: AsyncConnection, patience: timedelta) -> None:
+    """Let each statement of the rest of the transaction end soon, however it reads."""
+    await connection.execute(_END_SOON, {"milliseconds": _milliseconds(patience)})
 
 
 @contextmanager
@@ -40,12 +47,27 @@ def narrow_enough(what: str, hint: str, patience: timedelta = PATIENCE) -> Gener
     Raises:
         FilterTooWideError: One did.
     """
+    with soon_enough(
+        f"after {patience.total_seconds():g} s of looking through this tenant's {what} not"
+        f" enough were found that fit; narrow it by {hint}"
+    ):
+        yield
+
+
+@contextmanager
+def soon_enough(message: str) -> Generator[None]:
+    """Say ``message`` when a statement inside the block gave up.
+
+    Raises:
+        FilterTooWideError: One did.
+    """
     try:
         yield
     except DBAPIError as error:
         if getattr(error.orig, "sqlstate", None) != _GAVE_UP:
             raise
-        raise FilterTooWideError(
-            f"after {patience.total_seconds():g} s of looking through this tenant's {what} not"
-            f" enough were found that fit; narrow it by {hint}"
-        ) from None
+        raise FilterTooWideError(message) from None
+
+
+def _milliseconds(patience: timedelta) -> str:
+    return str(patience // timedelta(milliseconds=1))

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.postgres.held_calls import Held
 from infra.postgres.hot import HotStatement
+from infra.postgres.job_files import give_files
 from infra.postgres.lineage import write_lineage
 from infra.postgres.publish import Publication, publish_events
 from infra.postgres.sealed_content import seal_payloads
@@ -40,9 +41,9 @@ class NewJob:
             then part of a transaction.
         stop: What safety has against it: it is held or ended where it is inserted, and its
             insert is part of a transaction.
-        held: The call that waits for it: a repetition of the call finds it as soon as it is
-            there.
+        held: The call that waits for it: its repetition finds the job as soon as it is there.
         lineage: The jobs that it is made of: written along with it, if there are any.
+        files: What came in with it, and is its own from then on.
     """
 
     id: UUID
@@ -76,12 +77,13 @@ class NewJob:
     stop: "Stop | None" = None
     held: Held | None = None
     lineage: Lineage | None = None
+    files: Sequence[UUID] = ()
 
     @property
     def whole(self) -> bool:
         """Whether more than one statement writes it."""
         more = self.announce is not None or self.stop is not None
-        return more or self.lineage is not None
+        return more or self.lineage is not None or bool(self.files)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,12 +203,10 @@ held AS (
 _WRITTEN_BEFORE: Final = text(
     "SELECT id, created_at FROM job WHERE id = ANY(CAST(:ids AS uuid[]))"
 )
-
 _KEY: Final = text("""
 SELECT job_id, request_hash, expires_at <= now() AS expired FROM idempotency
 WHERE tenant_id = :tenant_id AND key = :key
 """)
-
 _FORGET: Final = text("""
 DELETE FROM idempotency i WHERE tenant_id = :tenant_id AND key = :key AND (
   expires_at <= now() OR NOT EXISTS (SELECT 1 FROM job WHERE id = i.job_id))
@@ -242,6 +242,7 @@ async def insert_jobs(
     derived = [(j.id, j.tenant_id, j.lineage) for j in jobs if j.lineage and j.id in created]
     if derived:
         await write_lineage(connection, derived)
+    await give_files(connection, [j for j in jobs if j.files and j.id in created])
     stopped = [(j, created[j.id], j.stop) for j in jobs if j.stop and j.id in created]
     if stopped:
         await stopped[0][2].write(connection, [(job, at) for job, at, _ in stopped])

@@ -28,10 +28,16 @@ COUNTS: Final = (
 NO_BATCH: Final = "00000000-0000-0000-0000-000000000000"
 COLUMNS: Final = ", ".join((*KEYS, *COUNTS))
 _AT_ONCE: Final = 5_000
+# Of bigint. What is beyond is not counted: one row must not hold up all others.
+_MOST: Final = 2**63 - 1
 
 
 def _number(place: int) -> str:
     return f"COALESCE(CAST(facts -> 'took' ->> {place} AS bigint), 0)"
+
+
+def _added(name: str) -> str:
+    return f"LEAST(CAST(h.{name} AS numeric) + excluded.{name}, {_MOST})"
 
 
 # The order of schemas.work.Work.numbers.
@@ -72,11 +78,11 @@ WITH gone AS (
 added AS (
   INSERT INTO usage_hour AS h ({COLUMNS})
   SELECT tenant_id, date_trunc('hour', at, 'UTC'), {", ".join(KEYS[2:])},
-    {", ".join(f"sum({name})" for name in COUNTS)}
+    {", ".join(f"LEAST(sum({name}), {_MOST})" for name in COUNTS)}
   FROM gone GROUP BY {", ".join(str(n + 1) for n in range(len(KEYS)))}
   ORDER BY {", ".join(str(n + 1) for n in range(len(KEYS)))}
   ON CONFLICT ({", ".join(KEYS)}) DO UPDATE SET
-    {", ".join(f"{name} = h.{name} + excluded.{name}" for name in COUNTS)})
+    {", ".join(f"{name} = {_added(name)}" for name in COUNTS)})
 SELECT count(*) FROM gone
 """)
 
@@ -94,17 +100,22 @@ WHERE tenant_id = :tenant_id AND end_user = ANY (CAST(:names AS text[]))
 _UNNAME_HOURS: Final = text(f"""
 WITH gone AS (
   DELETE FROM usage_hour WHERE tenant_id = :tenant_id
-    AND end_user = ANY (CAST(:names AS text[]))
+    AND end_user <> '' AND end_user = ANY (CAST(:names AS text[]))
   RETURNING *)
 INSERT INTO usage_entry ({COLUMNS})
 SELECT {", ".join("''" if name == "end_user" else name for name in (*KEYS, *COUNTS))} FROM gone
 """)
 
-_NAMES: Final = text("""
+# Each part ends by itself at the limit: hours by their index of names.
+_SOME_NAMES: Final = """(
+  SELECT DISTINCT end_user FROM {table}
+  WHERE tenant_id = :tenant_id AND end_user <> '' AND end_user > :after
+  ORDER BY end_user LIMIT :limit)"""
+_NAMES: Final = text(f"""
 SELECT DISTINCT end_user FROM (
-  SELECT end_user FROM usage_hour WHERE tenant_id = :tenant_id AND end_user > :after
+  {_SOME_NAMES.format(table="usage_hour")}
   UNION ALL
-  SELECT end_user FROM usage_entry WHERE tenant_id = :tenant_id AND end_user > :after) u
+  {_SOME_NAMES.format(table="usage_entry")}) u
 ORDER BY end_user LIMIT :limit
 """)
 

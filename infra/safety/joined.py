@@ -23,7 +23,6 @@ def joined(verdicts: Sequence[Verdict]) -> Verdict:
     for verdict in verdicts:
         for name, score in verdict.categories.items():
             categories[name] = max(score, categories.get(name, 0.0))
-    digests = "".join(verdict.input_digest for verdict in verdicts)
     grave = [verdict.confidence for verdict in verdicts if verdict.action is action]
     return replace(
         first,
@@ -34,9 +33,16 @@ def joined(verdicts: Sequence[Verdict]) -> Verdict:
         coverage=max((verdict.coverage for verdict in verdicts), key=_RIGOUR.__getitem__),
         confidence=min(grave) if action is Action.ALLOW else max(grave),
         detectors=_runs(verdicts),
-        input_digest=hashlib.sha256(digests.encode()).hexdigest(),
+        input_digest=joined_digest([verdict.input_digest for verdict in verdicts]),
         milliseconds=max(verdict.milliseconds for verdict in verdicts),
     )
+
+
+def joined_digest(digests: Sequence[str]) -> str:
+    """Return the digest of the whole from those of its parts; of one part it is its own."""
+    if len(digests) == 1:
+        return digests[0]
+    return hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
 def _reasons(verdicts: Sequence[Verdict]) -> tuple[Reason, ...]:

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infra.safety.chat_templates import without_marks
-from infra.safety.decide import HASH_LISTS, decide
+from infra.safety.decide import decide
 from infra.safety.excerpts import excerpts
 from infra.safety.joined import joined
+from infra.safety.let_pass import LetPass
 from infra.safety.limits import OUTPUT_CHARS
 from infra.safety.moderator import Moderator
 from infra.safety.parts import (
@@ -25,7 +26,7 @@ from infra.safety.replacing import redacted, replaced
 from infra.safety.unread import has_unread
 from schemas.generation import Kind
 from schemas.policy import Policy
-from schemas.safety import FLOORS, Action, Coverage, Picture, Redaction, Span, Stage, Verdict
+from schemas.safety import Action, Coverage, Picture, Redaction, Span, Stage, Verdict
 from schemas.tenant_plan import SafetyLevel
 
 # Of a longer text, its beginning says where it lies.
@@ -120,6 +121,8 @@ class Moderation:
         level: SafetyLevel,
         *,
         reviewed: Collection[str] | None = None,
+        reviewed_of: str | None = None,
+        named: Mapping[str, Any] | None = None,
         kind: Kind | None = None,
         given: Mapping[Place, bytes] | None = None,
     ) -> Judged:
@@ -132,6 +135,9 @@ class Moderation:
             reviewed: The categories for which it was stopped when people let it pass: their
                 word stands, whatever detectors say, but for what a list of known material
                 names, and for what is never made and they were not asked about.
+            reviewed_of: The digest of what they saw, if that is known.
+            named: The input as it was accepted, if pictures were fetched since. If people saw
+                others, their word counts for nothing; if they saw none, for the words alone.
             kind: Of the job; a prompt is a picture's, if nothing is said.
             given: SHA-256 of pictures as they came, by their places, where the input has them
                 written anew: lists of known material know either.
@@ -144,9 +150,13 @@ class Moderation:
         subjects = [part.subject(whose) for part in parts]
         verdicts = await self.moderator.evaluate_all(subjects, policy)
         unread = has_unread(parameters, pictures=pictures)
-        verdict = joined([*verdicts, *([_partial(policy)] if unread else ())])
-        if reviewed is not None and not _is_new(verdict, reviewed):
-            verdict = replace(verdict, action=min(verdict.action, Action.FLAG))
+        judged = [*verdicts, *([_partial(policy)] if unread else ())]
+        if reviewed is not None:
+            seen = None
+            if named is not None:
+                seen = _cut(input_parts(named, pictures=False), policy, kind)
+            judged = LetPass(reviewed, reviewed_of).over(judged, parts, seen, whose)
+        verdict, verdicts = joined(judged), judged[: len(parts)]
         changed = _changed(parameters, parts, verdicts)
         told = replaced(parameters, changed) if changed else None
         vector = self._vector(verdict, parts, verdicts)
@@ -217,16 +227,6 @@ def _as_given(part: Part, given: Mapping[Place, bytes]) -> Part:
 def _partial(policy: Policy) -> Verdict:
     """Return what follows from something that nobody here could read."""
     return decide("", (), (), policy, coverage=Coverage.PARTIAL)
-
-
-def _is_new(verdict: Verdict, reviewed: Collection[str]) -> bool:
-    """Return whether people who let it pass cannot have known why it is stopped."""
-    return any(
-        reason.detector == HASH_LISTS
-        or (reason.category in FLOORS and reason.category not in reviewed)
-        for reason in verdict.reasons
-        if reason.action > Action.FLAG
-    )
 
 
 def _cut(parts: Sequence[Part], policy: Policy, kind: Kind | None) -> list[Part]:

@@ -54,6 +54,10 @@ class ComfyFiles:
             self._made.popitem(last=False)
         return place
 
+    def forget(self) -> None:
+        """Lose what was made, as where somebody tidies up."""
+        self._made.clear()
+
     async def read(self, place: Place) -> bytes | None:
         """Return a file."""
         if place in self._sent:

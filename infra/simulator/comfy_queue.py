@@ -128,7 +128,8 @@ class ComfyQueue:
         run.note("execution_start", {})
         graph, kept = self._cached
         cached = list(graph) if graph == prompt.graph else []
-        run.note("execution_cached", {"nodes": cached})
+        run.executed = [] if cached else self._unchanged(prompt.graph)
+        run.note("execution_cached", {"nodes": cached or list(run.executed)})
         if cached:
             for node, output in kept.items():
                 run.show(node, output)
@@ -145,6 +146,11 @@ class ComfyQueue:
         else:
             self._cached = (prompt.graph, dict(outputs))
             run.note("execution_success", {})
+
+    def _unchanged(self, graph: Graph) -> list[str]:
+        """Return what need not run again: all that keeps no picture, if no more is new."""
+        last, now = _kept_by_none(self._cached[0]), _kept_by_none(graph)
+        return list(now) if last == now else []
 
     async def _make(self, run: Run, output: str, outputs: dict[str, Any]) -> None:
         """Run an output node and all before it that has not run."""
@@ -234,3 +240,7 @@ def queue_shown(queue: ComfyQueue) -> web.Response:
         "queue_pending": [one.row() for one in sorted(queue.pending)],
     }
     return web.Response(body=orjson.dumps(shown), content_type="application/json")
+
+
+def _kept_by_none(graph: Graph) -> Graph:
+    return {node: told for node, told in graph.items() if told["class_type"] not in OUTPUTS}

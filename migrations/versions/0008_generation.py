@@ -109,6 +109,10 @@ _STATEMENTS: Final[tuple[str, ...]] = (
     CREATE INDEX IF NOT EXISTS ix_usage_hour_at ON usage_hour (at)
     """,
     """
+    CREATE INDEX IF NOT EXISTS ix_usage_hour_end_user
+      ON usage_hour (tenant_id, end_user) WHERE end_user <> ''
+    """,
+    """
     ALTER TABLE tenant
       ADD COLUMN IF NOT EXISTS cache BOOLEAN DEFAULT true NOT NULL
     """,

@@ -93,10 +93,11 @@ async def types_of(services: Services, form: JobForm) -> Mapping[str, str]:
         if one.name not in seen:
             seen[one.name] = await services.pictures.look(one.spool.file, one.pointer)
     given: Mapping[str, Any] = form.body["input"]
-    mask = seen.get(given.get(_MASK, ""))
+    # What else stands there in place of names is refused with the rest of the input.
+    texts = {one.place: one.text for one in references_of(Kind.IMAGE_EDIT, given)}
+    mask = seen.get(texts.get((_MASK,), ""))
     if mask is not None:
-        first = cast("Sequence[str]", given.get(_IMAGES) or ("",))[0]
-        check_mask(mask, seen.get(first), f"/input/{_MASK}")
+        check_mask(mask, seen.get(texts.get((_IMAGES, 0), "")), f"/input/{_MASK}")
     return {name: one.media_type for name, one in seen.items()}
 
 

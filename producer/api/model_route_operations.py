@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -27,7 +28,21 @@ from schemas.scopes import KeyScope
 
 _Route = Callable[[Services, Tenant, Request], Awaitable[Response]]
 
+
+
+class _WholeName(PathConvertor):
+    """A model's name with slashes, but not what ends as the path of a part of a route does.
+
+    Else a method that a part lacks would be taken for one of a model called ``x/health``.
+    """
+
+    regex = r"(?:(?!/(?:versions|rollback|health|servers/[^/]+/[^/]+)$).)*"
+
+
+register_url_convertor("route", _WholeName())
+
 _PATH: Final = "/v1/routes/{model:path}"
+_ROUTE: Final = "/v1/routes/{model:route}"
 _MODEL: Final = parameter("path", "model", "The model's name; it may hold slashes.")
 _IF_MATCH: Final = parameter(
     "header",
@@ -54,7 +69,7 @@ LIST_ROUTES: Final = Operation(
 )
 SHOW_ROUTE: Final = Operation(
     name="get_route",
-    path=_PATH,
+    path=_ROUTE,
     summary="Look at a route",
     description="What was said over the settings, and what counts for each server.",
     tag="admin",
@@ -65,7 +80,7 @@ SHOW_ROUTE: Final = Operation(
 PUT_ROUTE: Final = Operation(
     name="put_route",
     method="PUT",
-    path=_PATH,
+    path=_ROUTE,
     summary="Replace a route",
     description=f"The whole document, as a new version. If-Match is needed. {_SOON}",
     tag="admin",
@@ -77,7 +92,7 @@ PUT_ROUTE: Final = Operation(
 PATCH_ROUTE: Final = Operation(
     name="patch_route",
     method="PATCH",
-    path=_PATH,
+    path=_ROUTE,
     summary="Change a route",
     description=f"A JSON Merge Patch (RFC 7396) of the document, as a new version. {_SOON}",
     tag="admin",

@@ -50,9 +50,11 @@ async def _answer_form(services: Services, tenant: Tenant, request: Request) -> 
         try:
             await files.store(form.pictures, types)
             endpoint = FormEdits(files=files.names)
-            call = await take_call(services, tenant, request, endpoint, form.body)
-        except BaseException:
-            await files.leave()
+            call = await take_call(
+                services, tenant, request, endpoint, form.body, files=files.ids
+            )
+        except BaseException as error:
+            await files.fail(error)
             raise
     await files.settle(call.job)
     return await answer_taken(services, call, request)

@@ -18,7 +18,7 @@ from producer.api.services import Services
 from producer.job_tree import tree_page
 from producer.picture_actions import PictureActions
 from schemas.errors import FieldError, InputError
-from schemas.ids import InvalidIdError, format_id, parse_id
+from schemas.ids import InvalidIdError, parse_id
 from schemas.job import JobRequest
 from schemas.picture_action import PictureActionRequest
 
@@ -33,17 +33,25 @@ async def act_on_pictures(services: Services, tenant: Tenant, request: Request) 
     wait = preferred_wait(request.headers)
     body: Any = await read_json(request, services.settings.max_body_bytes)
     wanted = check(PictureActionRequest, body)
-    job = await find_job(services, tenant, request)
-    following = await PictureActions(services.engine, services.settings).next_job(job, wanted)
     # The same key for another job is another request.
-    told = {"job": format_id("job", job.id), "body": body}
-    submitted = await services.submitter.submit(
-        tenant,
-        check(JobRequest, following.request),
-        idempotency_key=key,
-        body_hash=hash_of(told) if key else b"",
-        lineage=following.lineage,
+    told = {"job": request.path_params["job_id"], "body": body}
+    body_hash = hash_of(told) if key else b""
+    # First: what the job was made of may be erased or gone by now, and its action impossible.
+    submitted = (
+        await services.submitter.accepted_before(tenant, key, body_hash) if key else None
     )
+    if submitted is None:
+        job = await find_job(services, tenant, request)
+        following = await PictureActions(services.engine, services.settings).next_job(
+            job, wanted
+        )
+        submitted = await services.submitter.submit(
+            tenant,
+            check(JobRequest, following.request),
+            idempotency_key=key,
+            body_hash=body_hash,
+            lineage=following.lineage,
+        )
     return await answer_submitted(services, submitted, wait, request)
 
 

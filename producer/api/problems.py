@@ -143,6 +143,7 @@ MEANINGS: Final[Mapping[str, Meaning]] = MappingProxyType(
         "stream_broken": Meaning(502, "Stream broken off"),
         "too_many_connections": Meaning(503, "Too many connections"),
         "grid_busy": Meaning(503, "Too many sheets of pictures"),
+        "report_busy": Meaning(503, "Too many reports of usage"),
         "database_unavailable": Meaning(503, "Database unavailable", _AWAY),
         "model_timeout": Meaning(504, "Model server timed out"),
         "webhook_test_not_sent": Meaning(504, "Webhook test not sent"),

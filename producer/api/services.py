@@ -26,6 +26,7 @@ from producer.moderation import SubmitChecks, open_checks
 from producer.openai.call_book import CallBook
 from producer.openai.links import ArtifactLinks
 from producer.openai.picture_door import PictureDoor
+from producer.report_places import ReportPlaces
 from producer.search_places import SearchPlaces
 from producer.submit import Submitter
 from producer.verification import Verifier
@@ -54,6 +55,7 @@ class Services:
     links: ArtifactLinks
     pictures: PictureDoor
     grids: Grids
+    reports: ReportPlaces
     book: CallBook
 
     @property
@@ -100,6 +102,7 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
             verifier=Verifier(engine, open_credentials(settings), Limits()),
             pictures=PictureDoor(),
             grids=_grids(settings, store, clock),
+            reports=ReportPlaces(engine, settings.database_pool_size),
             links=_links(settings, clock),
             book=book,
         )

@@ -52,9 +52,10 @@ async def _submit_form(
                 with_files(wanted, files.names),
                 idempotency_key=key,
                 body_hash=hash_of(form.body) if key else b"",
+                files=files.ids,
             )
-        except BaseException:
-            await files.leave()
+        except BaseException as error:
+            await files.fail(error)
             raise
     await files.settle(submitted.job)
     return submitted

@@ -22,7 +22,7 @@ _CSV: Final = "text/csv"
 async def show_own_usage(services: Services, tenant: Tenant, request: Request) -> Response:
     """Answer with what the tenant that asks has used."""
     query = read_query(UsageQuery, request)
-    reports = UsageReports(services.engine, services.clock, query, tenant.id)
+    reports = UsageReports(services.reports, services.clock, query, tenant.id)
     return await _answer(services, request, reports)
 
 
@@ -33,7 +33,7 @@ async def show_usage(services: Services, _tenant: Tenant, request: Request) -> R
     if query.tenant is not None:
         async with transaction(services.engine) as connection:
             tenant_id = await budgets.tenant_id_of(connection, query.tenant)
-    reports = UsageReports(services.engine, services.clock, query, tenant_id, operator=True)
+    reports = UsageReports(services.reports, services.clock, query, tenant_id, operator=True)
     return await _answer(services, request, reports)
 
 

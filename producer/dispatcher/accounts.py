@@ -9,6 +9,7 @@ from infra.postgres.limits import Limit
 from infra.postgres.parks import LONGEST_PARK
 from schemas.generation import Kind
 from schemas.model_accounts import (
+    CALLS,
     UNITS,
     ModelAccount,
     account_owner,
@@ -19,9 +20,6 @@ from schemas.model_accounts import (
 from schemas.model_catalog import ModelServer
 from schemas.routes import Routes
 
-# Calls are requests again, counted per second: the gate holds each of them to its instant, and
-# so many seconds' worth are released ahead of it.
-CALLS = "calls"
 _SECONDS_AHEAD = 2
 # All servers of a model are switched off: so soon it is looked whether they still are.
 _OFF = 2.0
@@ -83,18 +81,22 @@ class Catalogue:
             routes: What operators say of their servers.
         """
         waits = now.waits or {}
-        found = {pool.id: self._wait(pool, waits) for pool in now.pools}
+        found = {pool.id: self._wait(pool, waits, routes) for pool in now.pools}
         if routes is not None and routes.documents:
             off = {pool.id: _OFF for pool in now.pools if routes.closed(pool.model)}
             found |= {pool: max(found[pool], seconds) for pool, seconds in off.items()}
         return {pool: seconds for pool, seconds in found.items() if seconds > 0}
 
-    def _wait(self, pool: PoolState, waits: Mapping[str, float]) -> float:
+    def _wait(
+        self, pool: PoolState, waits: Mapping[str, float], routes: Routes | None
+    ) -> float:
         if pool.paused:
             return LONGEST_PARK.total_seconds()
         if not waits:
             return 0.0
-        servers = self.offers.get(pool.model, frozenset())
+        servers = self.offers.get(pool.model, frozenset[str]())
+        if routes is not None and pool.model in routes.documents:
+            servers = routes.reached(pool.model)
         reopens = min((waits.get(f"server:{name}", 0.0) for name in servers), default=0.0)
         account = self.account_of(pool.model)
         if account is None:

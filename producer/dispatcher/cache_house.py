@@ -9,11 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from infra.postgres.cache import evict, forget_over
 from infra.postgres.engine import transaction
-from infra.postgres.flights import forget_stale
+from infra.postgres.flight_upkeep import forget_stale, wake_left
 from infra.settings import Settings
 from infra.telemetry.cache_metrics import CACHE_EVICTED
 
 CACHE_EVERY: Final = timedelta(minutes=1)
+WAITS_EVERY: Final = timedelta(seconds=5)
 _BATCH: Final = 500
 
 _log: Final = structlog.get_logger()
@@ -28,6 +29,15 @@ async def keep_cache(engine: AsyncEngine, settings: Settings) -> None:
     if gone:
         CACHE_EVICTED.inc(gone)
         _log.info("cache_evicted", entries=gone)
+
+
+async def end_waits(engine: AsyncEngine) -> bool:
+    """Let jobs go on that wait for an identical one which is over; return whether any did."""
+    async with transaction(engine) as connection:
+        woken = await wake_left(connection, batch=_BATCH)
+    if woken:
+        _log.info("waits_ended", jobs=woken)
+    return woken > 0
 
 
 async def _all(engine: AsyncEngine, step: Callable[[AsyncConnection], Awaitable[int]]) -> int:

@@ -15,7 +15,12 @@ from infra.route_book import RouteBook
 from infra.settings import Settings
 from infra.telemetry.metrics import DISPATCH_TICK_SECONDS
 from producer.batches.keeper import BatchKeeper
-from producer.dispatcher.cache_house import CACHE_EVERY, keep_cache
+from producer.dispatcher.cache_house import (
+    CACHE_EVERY,
+    WAITS_EVERY,
+    end_waits,
+    keep_cache,
+)
 from producer.dispatcher.held_calls import forget_held_calls
 from producer.dispatcher.rates import RATES_EVERY, RateMeter
 from producer.dispatcher.reaper import (
@@ -131,6 +136,7 @@ class Dispatcher:
                 asyncio.create_task(self._every(_AUDIT_EVERY, self._audit)),
                 asyncio.create_task(self._every(_HOUSE_EVERY, self._keep_house)),
                 asyncio.create_task(self._every(CACHE_EVERY, self._keep_cache)),
+                asyncio.create_task(self._every(WAITS_EVERY, self._end_waits)),
             ]
             if self._batches is not None:
                 keeping = self._every(_BATCHES_EVERY, self._batches.keep)
@@ -226,6 +232,9 @@ class Dispatcher:
 
     async def _keep_cache(self) -> None:
         await keep_cache(self._engine, self._settings)
+
+    async def _end_waits(self) -> None:
+        await end_waits(self._engine)
 
     async def _every(
         self, interval: timedelta, duty: Callable[[], Awaitable[timedelta | None]]

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from infra.postgres.limits import Limit, Room
 from infra.postgres.release import Allowance, Released
-from producer.dispatcher.accounts import CALLS, Budget
+from producer.dispatcher.accounts import Budget
+from schemas.model_accounts import CALLS
 
 
 def limits_of(budgets: Iterable[Budget]) -> list[Limit]:

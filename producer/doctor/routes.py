@@ -1,10 +1,12 @@
 """Do routes lead somewhere, and do the servers that they lead to take calls?"""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from infra.doorbells import Doorbells
+from infra.safety.opening import asks_others
 from infra.server_reports import ReportBoard
+from infra.settings import Settings
 from producer.doctor.finding import Finding, fine, warning
 from producer.doctor.subject import Subject
 from producer.routing.desk import RouteDesk, Shown
@@ -21,11 +23,30 @@ async def look_at_routes(subject: Subject) -> list[Finding]:
     async with ReportBoard(settings.doorbell_url()) as board:
         reports = await board.read()
     found = [finding for one in shown for finding in _judge(one, reports)]
+    found += _judged_elsewhere(settings, shown)
     changed = sum(1 for one in shown if one.route.version)
     whole = (
         f"{changed} of {len(shown)} models have a route of their own; all servers take calls"
     )
     return found or [fine(_CHECK, whole)]
+
+
+def _judged_elsewhere(settings: Settings, shown: Sequence[Shown]) -> list[Finding]:
+    """Say that a prompt leaves the servers with a tag after all, to be judged."""
+    members = [member for one in shown for member in one.route.members.values()]
+    tags = sorted({tag for member in members for tag in member.server.tags})
+    if not tags or not asks_others(settings):
+        return []
+    return [
+        warning(
+            _CHECK,
+            f"servers carry tags ({', '.join(tags[:3])}), and a remote detector judges prompts",
+            "a job that requires a tag is answered by servers with it alone, but what it says, "
+            "and what it makes, is shown to the remote detector",
+            "unset GENQ_OPENAI_MODERATION_KEY and GENQ_OPENAI_MODERATION_URL if nobody "
+            "else may see it",
+        )
+    ]
 
 
 def _judge(shown: Shown, reports: Reports) -> list[Finding]:

@@ -7,10 +7,11 @@ unmodified client waits for three times the hold, and its work is done, and char
 
 import contextlib
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final
+from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -147,6 +148,7 @@ async def take_call(
     body: Mapping[str, Any],
     *,
     aside: Mapping[str, Any] = NOTHING,
+    files: Sequence[UUID] = (),
 ) -> TakenCall:
     """Return the call with its job: the one of the call that it repeats, or a new one.
 
@@ -181,6 +183,7 @@ async def take_call(
             face=endpoint.face,
             aside=aside,
             held=held,
+            files=files,
         )
     call = call.of(submitted.job, _told(submitted, wanted.kind, endpoint.face))
     if call.held is not None and submitted.found:  # else it was written with its job

@@ -27,13 +27,14 @@ from infra.postgres.erasures import (
 )
 from infra.postgres.legal_holds import holds_in_force
 from infra.postgres.schedules import delete_schedule, schedules_with_names
+from infra.postgres.usage import unname_usage
 from infra.settings import Settings
 from infra.subjects import subject_of
 from producer.cancel import Canceller
 from producer.privacy.file_walk import FileWalk
 from producer.privacy.objects import delete_objects, keys_of
 from producer.privacy.people import is_kept
-from producer.privacy.usage import forget_in_usage
+from producer.privacy.usage import names_of_person
 from schemas.ids import format_id
 from schemas.privacy import Erasure, ErasureStage, ErasureState, person_of
 
@@ -197,12 +198,13 @@ class ErasureWalk:
                 await erase_lines_of_jobs(connection, tenant_id, erasure.id, batch_id, theirs)
 
     async def _end(self, erasure: Erasure) -> bool:
+        names = await names_of_person(self._engine, self._settings, erasure)
         async with transaction(self._engine) as connection:
             if not await hold_step(connection, erasure):
                 return False
             await forget_traces(connection, erasure.tenant_id, erasure.subject)
             await self._forget_schedules(connection, erasure)
-            await forget_in_usage(connection, self._settings, erasure)
+            await unname_usage(connection, erasure.tenant_id, names)
             done = ErasureState.DONE
             await move_on(connection, erasure, after=erasure.after, state=done)
             await self._record(connection, erasure)

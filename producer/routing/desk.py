@@ -21,9 +21,10 @@ from schemas.errors import FieldError, NotFoundError
 from schemas.merge_patch import merge_patch
 from schemas.route_document import RouteDocument
 from schemas.route_errors import InvalidRouteError, RouteConflictError
-from schemas.routes import ModelRouteNow, document_faults, route_of
+from schemas.routes import ModelRouteNow, document_faults, route_of, shut
 
 _LONGEST_NOTE: Final = 500
+_NOTHING: Final[Mapping[str, Any]] = {}
 
 
 class Switch(StrEnum):
@@ -142,7 +143,7 @@ class RouteDesk:
         Raises:
             NotFoundError: There is no such version, or none before.
             RouteConflictError: Another version counts than ``expected``.
-            InvalidRouteError: It names what is not configured any more.
+            InvalidRouteError: It is no document of this release.
         """
         self.require(model)
         async with transaction(whole_transactions(self._engine)) as connection:
@@ -156,7 +157,8 @@ class RouteDesk:
                 target = before.replaces
             wanted = await self._version(connection, model, target) if target else None
             if wanted is not None:
-                self._check(model, wanted.document)
+                # Of a server that was taken away since it says nothing that counts.
+                _document(wanted.document)
             await stored.point_route(connection, model, target, actor())
             detail = {"version": target, "replaces": now}
             await record(
@@ -191,7 +193,8 @@ class RouteDesk:
             now = await stored.lock_route(connection, model)
             _hold(now, expected)
             counting = await stored.get_version(connection, model, now) if now else None
-            document = self._check(model, make(counting.document if counting else {}))
+            before = counting.document if counting else _NOTHING
+            document = self._check(model, make(before), before)
             made = await stored.add_version(
                 connection,
                 model,
@@ -227,27 +230,30 @@ class RouteDesk:
 
     def _shown(self, model: str, version: RouteVersion | None) -> Shown:
         document = None
-        if version is not None:
-            with contextlib.suppress(ValidationError):
-                # One of a newer release counts here for nothing, as for this release's workers.
-                document = RouteDocument.model_validate(version.document)
         settings = self._settings
+        if version is not None:
+            try:
+                document = RouteDocument.model_validate(version.document)
+            except ValidationError:
+                # One of a newer release: this release's workers call nobody by it.
+                document = shut(settings.model_servers, model)
         strategy = settings.strategy_of(model)
         number = version.version if version else 0
         route = route_of(settings.model_servers, model, strategy, number, document)
         return Shown(route, version)
 
-    def _check(self, model: str, written: Any) -> RouteDocument:
-        try:
-            document = RouteDocument.model_validate(written)
-        except ValidationError as error:
-            raise _invalid(
-                [
-                    ("".join(f"/{part}" for part in fault["loc"]), in_words(fault))
-                    for fault in error.errors(include_url=False)
-                ]
-            ) from None
-        faults = document_faults(document, model, self._settings.model_servers)
+    def _check(self, model: str, written: Any, before: Mapping[str, Any]) -> RouteDocument:
+        """Return a document that has no fault which ``before`` does not have as well.
+
+        A server that was taken away since must not stand in the way of every other change.
+        """
+        document = _document(written)
+        servers = self._settings.model_servers
+        faults = document_faults(document, model, servers)
+        if faults:
+            with contextlib.suppress(ValidationError):
+                known = document_faults(RouteDocument.model_validate(before), model, servers)
+                faults = [fault for fault in faults if fault not in known]
         if faults:
             raise _invalid(faults)
         return document
@@ -270,6 +276,18 @@ def _hold(now: int, expected: int | None) -> None:
         raise RouteConflictError(
             f"version {now} counts by now, not {expected}: look at it, and change that one"
         )
+
+
+def _document(written: Any) -> RouteDocument:
+    try:
+        return RouteDocument.model_validate(written)
+    except ValidationError as error:
+        raise _invalid(
+            [
+                ("".join(f"/{part}" for part in fault["loc"]), in_words(fault))
+                for fault in error.errors(include_url=False)
+            ]
+        ) from None
 
 
 def _invalid(faults: Sequence[tuple[str, str]]) -> InvalidRouteError:

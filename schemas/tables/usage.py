@@ -104,3 +104,10 @@ usage_hour = Table(
 )
 # Those whose time is over.
 Index("ix_usage_hour_at", usage_hour.c.at)
+# Whom they name: an erasure looks through all names.
+Index(
+    "ix_usage_hour_end_user",
+    usage_hour.c.tenant_id,
+    usage_hour.c.end_user,
+    postgresql_where=usage_hour.c.end_user != _NOBODY,
+)

@@ -5,7 +5,9 @@ from typing import Any
 import httpx2
 from sqlalchemy import text
 
+from infra.clock import SystemClock
 from infra.postgres.engine import transaction
+from infra.route_book import RouteBook
 from infra.settings import Settings
 from schemas.cost import asked_tokens
 from schemas.generation import Kind
@@ -210,6 +212,8 @@ def priced(services: Any) -> Any:
         update={"model_servers": (PRICED,)}
     )
     object.__setattr__(services, "settings", services.submitter._drafter._settings)
+    book = RouteBook(services.engine, services.settings, SystemClock())
+    services.submitter._drafter._routes = book
     return services
 
 

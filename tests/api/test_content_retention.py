@@ -67,6 +67,23 @@ def test_content_goes_when_its_time_is_over_and_not_sooner(settings: Settings) -
     run(settings, scenario)
 
 
+def test_a_prompt_as_it_was_typed_goes_though_the_input_is_gone(settings: Settings) -> None:
+    async def scenario(api: Served) -> None:
+        job_id = await ended(api)
+        # An older process erased the input alone.
+        left = '{"erased": true, "typed": "a letter --relax"}'
+        await sql(api, "UPDATE payload SET body = CAST(:left AS jsonb)", left=left)
+        assert (await shown(api, job_id))["prompt_as_typed"] is None
+
+        await keep(api, prompt_hours=0, result_hours=100)
+        await janitor_of(api).sweep()
+
+        (row,) = await sql(api, "SELECT body FROM payload")
+        assert row.body == {"erased": True}
+
+    run(settings, scenario)
+
+
 def test_the_hours_are_reckoned_from_a_jobs_end_and_deliveries_are_waited_for(
     settings: Settings,
 ) -> None:

@@ -70,6 +70,24 @@ WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
         "url_policy",
         "/input/extra_body/init/0",
     ),
+    "film that a model server would fetch": (
+        chat([{"type": "video_url", "video_url": {"url": "https://example.com/a.mp4"}}]),
+        "url_policy",
+        "/input/messages/0/content/0/video_url/url",
+    ),
+    "sound and file that a model server would fetch": (
+        chat([{"type": "audio", "audio": ["https://example.com/a.wav"]}]),
+        "url_policy",
+        "/input/messages/0/content/0/audio/0",
+    ),
+    "URL among a server's own parameters": (
+        {
+            "kind": "image",
+            "input": {"prompt": "a", "extra_body": {"init_URLs": ["https://example.com/a"]}},
+        },
+        "url_policy",
+        "/input/extra_body/init_URLs/0",
+    ),
     "private webhook": (
         image(webhook={"url": "http://192.168.0.1/hook"}),
         "url_policy",
@@ -82,6 +100,13 @@ WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
 RIGHT: dict[str, dict[str, Any]] = {
     "line breaks, tabs, other scripts": image("a\r\n\tb\x85 日本 \u202b \U0001f600"),
     "data URL": picture("data:image/png;base64,AAAA"),
+    "film in the JSON": chat(
+        [{"type": "video_url", "video_url": {"url": "data:video/mp4;base64,AAAA"}}]
+    ),
+    "link among a server's own parameters": {
+        "kind": "image",
+        "input": {"prompt": "a", "extra_body": {"source": "https://example.com/a"}},
+    },
     "public picture": picture("https://example.com/a.png"),
     "text that names a private address": chat([{"type": "text", "text": "http://10.0.0.1/"}]),
     "schema of a tool": CHAT

@@ -5,7 +5,12 @@ import hashlib
 from typing import Any, Final
 
 import orjson
+import pytest
+from sqlalchemy import text
 
+from infra.postgres.engine import transaction, whole_transactions
+from infra.postgres.erase_content import erase_content
+from infra.postgres.read_jobs import get_jobs
 from infra.settings import Settings
 from producer.dispatcher.usage import add_up_usage
 from schemas.canonical_json import canonical_json
@@ -21,6 +26,7 @@ FACTS: Final[dict[str, Any]] = RESULT | {
     "seed": 7,
     "revised_prompts": [f"{PROMPT}, in oil"],
     "told": {"prompt": "a [redacted] lighthouse"},
+    "facts": RESULT["facts"] | {"rewritten": True},
 }
 
 
@@ -71,6 +77,10 @@ async def made(api: Served, **request: Any) -> str:
     return job["id"]
 
 
+def plain(settings: Settings) -> Settings:
+    return settings.model_copy(update={"encrypt_content": False})
+
+
 def path(job_id: str) -> str:
     return f"/v1/jobs/{job_id}/manifest.json"
 
@@ -96,6 +106,47 @@ def test_a_manifest_says_what_was_asked_made_how_and_at_which_price(settings: Se
         known = {"if-none-match": answer.headers["etag"]}
         again = await api.http.get(path(job_id), headers=known)
         assert (again.status_code, again.content) == (304, b"")
+
+    run(plain(settings), scenario)
+
+
+@pytest.mark.parametrize("sealed", [True, False])
+def test_what_the_model_saw_of_a_prompt_goes_with_it(
+    settings: Settings, *, sealed: bool
+) -> None:
+    async def scenario(api: Served) -> None:
+        job_id = await made(api)
+        before = (await api.http.get(path(job_id))).json()
+        # What is sealed with the result could not be taken out of it.
+        assert before["sent"] == (None if sealed else FACTS["told"])
+
+        key = parse_id("job", job_id)
+        async with transaction(whole_transactions(api.services.engine)) as connection:
+            await erase_content(connection, [key], prompts=True, results=False)
+            (row,) = await connection.execute(text("SELECT tenant_id FROM job"))
+            (kept,) = (await get_jobs(connection, [(key, row.tenant_id)])).values()
+        rows = await sql(api, "SELECT body FROM result")
+
+        after = (await api.http.get(path(job_id))).json()
+        assert (after["sent"], after["revised_prompts"]) == (None, before["revised_prompts"])
+        assert "told" not in kept.made
+        assert kept.made["seed"] == 7
+        assert "redacted" not in str(rows)
+
+    run(settings if sealed else plain(settings), scenario)
+
+
+def test_a_manifest_tells_what_safety_found_in_the_last_attempt(settings: Settings) -> None:
+    async def scenario(api: Served) -> None:
+        job_id = await made(api)
+        await sql(
+            api,
+            "INSERT INTO attempt (job_id, fence, n, outcome, ended_at, checks)"
+            ' VALUES (:id, 0, 1, 2, now(), \'{"prompt": {"verdict": "redact"}}\')',
+            id=parse_id("job", job_id),
+        )
+
+        assert (await api.http.get(path(job_id))).json()["safety"] == {}
 
     run(settings, scenario)
 
@@ -131,7 +182,7 @@ def test_a_manifest_changes_only_with_erasure_and_then_holds_no_content(
         for name in ("cost", "usage", "model", "timings", "genq"):
             assert erased[name] == before[name]
 
-    run(settings, scenario)
+    run(plain(settings), scenario)
 
 
 def test_pictures_that_went_in_are_told_by_their_digests(settings: Settings) -> None:

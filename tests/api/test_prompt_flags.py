@@ -9,6 +9,7 @@ from infra.postgres.engine import transaction
 from infra.postgres.erase_content import erase_content
 from infra.settings import Settings
 from schemas.ids import parse_id
+from tests.api.dead_letters import dead, redrive
 from tests.api.served import Served, pointers, run
 from tests.api.test_tenants import TENANTS, as_tenant, operator
 
@@ -120,5 +121,22 @@ def test_schedules_keep_the_wish_and_unique_keys_mean_the_lane_of_the_flag(
 
         assert (await api.http.post("/v1/jobs", json=fast)).status_code == 202
         assert (await api.http.post("/v1/jobs", json=same)).status_code == 409
+
+    run(settings, scenario)
+
+
+def test_a_job_that_is_done_again_shows_its_prompt_as_it_was_typed(settings: Settings) -> None:
+    async def scenario(api: Served) -> None:
+        first, second, third = [await dead(api, FLAGGED) for _ in range(3)]
+        answer = await api.http.post(f"/v1/jobs/{first}/retry")
+        assert answer.status_code == 202, answer.text
+        assert _is_read(answer.json())
+        (pair,) = (await redrive(api, job_id=second))["jobs"]
+        assert _is_read((await api.http.get(f"/v1/jobs/{pair['job']}")).json())
+        assert "marzipan" not in _rows(settings)
+        # Of what was edited, nobody typed the whole.
+        (pair,) = (await redrive(api, job_id=third, edits={"input": {"seed": 8}}))["jobs"]
+        edited = (await api.http.get(f"/v1/jobs/{pair['job']}")).json()
+        assert (edited["input"]["seed"], edited["prompt_as_typed"]) == (8, None)
 
     run(settings, scenario)

@@ -2,17 +2,23 @@
 
 import asyncio
 from typing import Any
+from uuid import UUID
 
 import httpx2
 import pytest
 from sqlalchemy import text
 
 from infra.postgres.engine import transaction
+from infra.postgres.erase_content import erase_content
+from infra.postgres.lineage import write_lineage
 from infra.settings import Settings
-from schemas.ids import parse_id
+from schemas.ids import format_id, parse_id
 from schemas.job_states import JobState
+from schemas.lineage import Lineage
+from tests.api.dead_letters import redrive
 from tests.api.served import IMAGE, Served, new_key, run
 from tests.api.test_budgets import as_operator
+from tests.fixtures.model_server import png
 
 FULL: dict[str, Any] = {
     "kind": "image",
@@ -169,3 +175,76 @@ def test_a_job_that_this_release_would_not_accept_is_not_repeated(settings: Sett
         assert (actions.json()["changed"], actions.json()["skipped"]) == (0, 1)
 
     run(settings, scenario)
+
+
+def test_a_derived_job_that_is_done_again_stays_in_its_tree(settings: Settings) -> None:
+    async def scenario(api: Served) -> None:
+        root = await api.submit()
+        await api.end(root["id"], pictures=[png("red")])
+        derived = (await upscaled(api, root)).json()
+        assert derived["lineage"]["action"] == "upscale"
+        await api.end(derived["id"], JobState.DEAD)
+        again = (await retry(api, derived)).json()
+        assert again["lineage"] == derived["lineage"]
+        await api.end(again["id"], JobState.DEAD)
+        (pair,) = (await redrive(api, job_id=again["id"]))["jobs"]
+
+        key = parse_id("job", root["id"])
+        # Made by a process whose clock goes slow.
+        low = UUID(int=key.int - 1)
+        async with transaction(api.services.engine) as connection:
+            of_root = text("SELECT tenant_id FROM job WHERE id = :id")
+            tenant = (await connection.execute(of_root, {"id": key})).scalar_one()
+            await write_lineage(connection, [(low, tenant, Lineage(key, (key,), "vary"))])
+        made = [root["id"], format_id("job", low), derived["id"], again["id"], pair["job"]]
+        for limit in (1, 2, 200):
+            assert await tree(api, again, limit) == made
+
+    run(settings, scenario)
+
+
+def test_the_same_action_under_its_key_is_the_same_job_whatever_became_of_its_parent(
+    settings: Settings,
+) -> None:
+    async def scenario(api: Served) -> None:
+        root = await api.submit()
+        await api.end(root["id"], pictures=[png("red")])
+        derived = (await upscaled(api, root, key="once")).json()
+        keys = [parse_id("job", root["id"])]
+        async with transaction(api.services.engine) as connection:
+            await erase_content(connection, keys, prompts=True, results=True)
+        refused = await upscaled(api, root)
+        assert (refused.status_code, refused.json()["code"]) == (410, "content_erased")
+        for _ in range(2):
+            same = await upscaled(api, root, key="once")
+            assert (same.status_code, same.json()["id"]) == (202, derived["id"]), same.text
+            assert "idempotent-replayed" in same.headers
+            async with transaction(api.services.engine) as connection:
+                # As retention does.
+                gone = text("DELETE FROM job WHERE id = :id")
+                await connection.execute(gone, {"id": keys[0]})
+        other = await upscaled(api, root, key="once", factor=4)
+        assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+        assert (await upscaled(api, root)).status_code == 404
+
+    run(settings, scenario)
+
+
+async def upscaled(
+    api: Served, job: dict[str, Any], key: str | None = None, **told: Any
+) -> httpx2.Response:
+    headers = {"Idempotency-Key": key} if key else {}
+    body = {"action": "upscale", "index": 0, **told}
+    return await api.http.post(f"/v1/jobs/{job['id']}/actions", json=body, headers=headers)
+
+
+async def tree(api: Served, job: dict[str, Any], limit: int) -> list[str]:
+    """Return the ids of a tree, page by page."""
+    found: list[str] = []
+    after = ""
+    while True:
+        page = await api.http.get(f"/v1/jobs/{job['id']}/tree?limit={limit}{after}")
+        found += [one["id"] for one in page.json()["data"]]
+        if page.json()["next"] is None:
+            return found
+        after = f"&after={page.json()['next']}"

@@ -1,15 +1,21 @@
 """What was used, told over HTTP: each tenant its own, operators everybody's."""
 
+import base64
 import csv
 import io
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import httpx2
+import pytest
 from sqlalchemy import text
 
 from infra.postgres.engine import transaction
 from infra.settings import Settings
 from producer.dispatcher.usage import add_up_usage
+from producer.report_places import ReportPlaces
+from schemas.admission_errors import ReportBusyError
+from schemas.filter_errors import FilterTooWideError
 from tests.api.served import IMAGE, Served, new_key, pointers, run
 from tests.api.test_budgets import as_operator
 
@@ -138,6 +144,53 @@ def test_tenants_see_their_own_and_operators_everybodys(settings: Settings) -> N
     run(settings, scenario)
 
 
+def test_pages_of_times_have_every_row_once(settings: Settings) -> None:
+    async def scenario(api: Served) -> None:
+        for hour, lane in ((1, "fast"), (1, "relax"), (2, "fast"), (26, "fast")):
+            await make(api, lane=lane)
+            await add_up_usage(api.services.engine)
+            async with transaction(api.services.engine) as connection:
+                moved = (
+                    "UPDATE usage_hour SET at = CAST('2026-03-01T00:00:00Z' AS timestamptz)"
+                    " + make_interval(hours => :hour) WHERE at > '2026-03-09T00:00:00Z'"
+                )
+                await connection.execute(text(moved), {"hour": hour})
+        asked: dict[str, Any] = {"from": "2026-03-01", "to": "2026-03-08", "limit": 1}
+        for interval, starts in (("hour", (1, 1, 2, 26)), ("day", (0, 0, 24))):
+            query = asked | {"interval": interval, "group_by": "lane"}
+            page, rows = await usage(api, **query), []
+            while page["data"]:
+                rows += page["data"]
+                assert page["totals"]["jobs"] == 4
+                if page["next"] is None:
+                    break
+                page = await usage(api, **query, after=page["next"])
+
+            first = datetime(2026, 3, 1, tzinfo=UTC)
+            begun = [datetime.fromisoformat(row["start"]) - first for row in rows]
+            assert begun == [timedelta(hours=hours) for hours in starts]
+            assert sum(row["jobs"] for row in rows) == 4
+
+    run(settings, scenario)
+
+
+def test_reports_leave_connections_to_others_and_end(settings: Settings) -> None:
+    async def scenario(api: Served) -> None:
+        reports = ReportPlaces(api.services.engine, 10, longest=timedelta(milliseconds=20))
+        async with reports.place(), reports.place():
+            with pytest.raises(ReportBusyError) as busy:
+                async with reports.place(timedelta()):
+                    pass
+        with pytest.raises(FilterTooWideError, match="shorter time"):
+            async with reports.place() as connection:
+                await connection.execute(text("SELECT pg_sleep(9)"))
+        async with reports.place(timedelta()) as connection:
+            assert (await connection.execute(text("SELECT 1"))).scalar_one() == 1
+        assert busy.value.retry_after
+
+    run(settings, scenario)
+
+
 def test_questions_that_have_no_answer_are_refused_with_the_reason(settings: Settings) -> None:
     async def scenario(api: Served) -> None:
         async def wrong(**query: Any) -> dict[str, str]:
@@ -153,6 +206,11 @@ def test_questions_that_have_no_answer_are_refused_with_the_reason(settings: Set
         assert "/query" in str(await wrong(**{"from": "2026-11-02", "to": "2026-11-01"}))
         assert "/query/from" in await wrong(**{"from": "yesterday"})
         assert "/query/interval" in await wrong(interval="week")
+        nothing = base64.b64encode(b"[]").decode()
+        assert "cursor" in (await wrong(after=nothing, interval="total"))["/query/after"]
+        no_time = base64.b64encode(b'["yesterday"]').decode()
+        assert "cursor" in (await wrong(after=no_time, interval="day"))["/query/after"]
+        assert (await usage(api, to="0001-01-01"))["data"] == []
 
     run(settings, scenario)
 

@@ -91,7 +91,7 @@ def test_a_link_may_do_five_things_with_one_endpoint(settings: Settings) -> None
         for route in routes_of(api.services):
             (method,) = (route.methods or set()) - {"HEAD"}
             for endpoint in (mine, other):
-                path = route.path.replace(":path", "").format(**NOBODYS, endpoint_id=endpoint)
+                path = route.path_format.format(**NOBODYS, endpoint_id=endpoint)
                 answer = await api.http.request(method, path, headers=headers, json={})
                 allowed = route.name in RIGHTS and endpoint == mine
                 if not allowed:

@@ -48,7 +48,7 @@ _JOB: Final[Mapping[str, Any]] = {
     "end_user": CANARY,
     "tags": [CANARY],
 }
-_PLACE: Final = re.compile(r"\{(\w+)(?::path)?\}")
+_PLACE: Final = re.compile(r"\{(\w+)\}")
 
 # What stands in queries beside ids: words of the victim's, and what tells nothing of anybody.
 _WORDS: Final[Mapping[str, Sequence[str]]] = {
@@ -170,12 +170,12 @@ def attempts(route: APIRoute, estate: Estate) -> Iterator[Attempt]:
         queries = [{}, *_queries(route, extra["parameters"], estate)]
         if "requestBody" in extra:
             bodies = list(_filled(BODIES[_known(route, BODIES, route.name)], estate))
-    names = _PLACE.findall(route.path)
+    names = _PLACE.findall(route.path_format)
     for name in names:
         _known(route, estate.ids, name)
     for values in product(*(estate.ids[name] for name in names)):
         found = dict(zip(names, values, strict=True))
-        path = route.path.replace(":path", "").format(**found)
+        path = route.path_format.format(**found)
         for query, body in product(queries, bodies):
             yield Attempt(route.path, method, path, query, body)
 

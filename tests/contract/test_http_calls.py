@@ -134,8 +134,17 @@ def test_more_pictures_than_a_call_has_places_for_are_refused() -> None:
     assert server.asked == []
 
 
-def test_a_number_that_json_cannot_hold_is_refused() -> None:
-    call = PAINT | {"body": {"p": "{prompt}", "e": "{extra_body}"}}
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"body": {"p": "{prompt}", "e": "{extra_body}"}},
+        {"body": {"p": "{prompt}", "e": "a {extra_body.a}"}},
+        {"body": None, "form": {"p": "{prompt}", "e": "{extra_body.a}"}},
+        {"path": "/paint?p={prompt}&e={extra_body.a}", "body": None, "method": "GET"},
+    ],
+)
+def test_a_number_that_json_cannot_hold_is_refused(changed: dict[str, Any]) -> None:
+    call = PAINT | changed
 
     failure, server = outcome_of(call, claim_of(prompt="a", extra_body={"a": 2**70}))
 

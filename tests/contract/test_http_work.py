@@ -5,6 +5,7 @@ import base64
 from typing import Any, Final
 
 import pytest
+from aiohttp import web
 
 from schemas.errors import (
     GenqError,
@@ -96,6 +97,41 @@ def test_a_question_that_fails_is_asked_again(missed: Answer) -> None:
 
     assert isinstance(reply, Reply)
     assert len(server.polls) == 3
+
+
+def test_work_is_not_lost_because_its_server_is_asked_too_often() -> None:
+    often = answers({}, 429)
+
+    reply, server = outcome_of(WORK, claim_of(), states=(often, often, often, DONE))
+
+    assert isinstance(reply, Reply)
+    assert len(server.polls) == 4
+    assert len(server.asked) == 1
+
+
+def test_work_whose_server_is_always_asked_too_often_is_given_up_in_its_time() -> None:
+    failure, server = outcome_of(WORK, claim_of(), states=(answers({}, 429),), silence=0.4)
+
+    assert isinstance(failure, ModelTimeoutError)
+    # Less and less often.
+    assert len(server.polls) <= 3
+    assert server.cancelled == ["task/1"]
+
+
+def test_a_result_that_cannot_be_had_at_once_is_asked_for_again() -> None:
+    said = [answers({}, 500), answers({}, 429), answers_bytes(png(), content_type="image/png")]
+
+    async def file(request: web.Request) -> web.StreamResponse:
+        return await said.pop(0)(request)
+
+    async def scene(server: HttpServer, provider: Provider) -> None:
+        server.files["task"] = file
+        server.states = [{"state": "ready"}]
+        assert (await provider.generate(claim_of())).pictures[0].data == png()
+        assert len(server.asked) == 1
+
+    poll = WORK["poll"] | {"result": "/files/task"}
+    play(scene, WORK | {"poll": poll, "answer": {"body": "image"}})
 
 
 @pytest.mark.parametrize(

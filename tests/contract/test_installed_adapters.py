@@ -2,14 +2,20 @@
 
 import asyncio
 import json
+from importlib import import_module
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
+from schemas.generation import Kind
+from schemas.model_catalog import ModelServer, ModelSpec
 from tests.fixtures import kiln_program
+from tests.fixtures.claims import image_claim
 from tests.fixtures.http_server import http_server
 from tests.fixtures.kiln_package import install_kiln
 from tests.fixtures.model_server import PATIENCE
+from tests.fixtures.provider_scenes import opened
 from tests.fixtures.warm_python import start_warm
 
 INSTALLED: Final = (
@@ -84,3 +90,48 @@ def test_an_adapter_that_cannot_be_used_is_refused_in_plain_words(
     # What is wrong at start is a setting; what is wrong later is the server's answer.
     at_start = not case.startswith("careless") or case.endswith("embedding")
     assert line["code"] == ("invalid_settings" if at_start else "model_bad_answer")
+
+
+LATE: Final = """
+
+class Late:
+    def __init__(self, server, parts):
+        self.server, self.parts = server, parts
+
+    async def generate(self, claim):
+        opened.append(self.parts.session(self.server))
+        return Reply(text="a word")
+
+
+class OpenLate:
+    kinds = ("completion",)
+
+    def __call__(self, server, parts):
+        return Late(server, parts)
+
+
+opened = []
+open_late = OpenLate()
+"""
+
+
+def test_what_an_adapter_opens_with_a_job_is_closed_with_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = install_kiln(tmp_path / "a", name="genq-late", points="late = genq_late:open_late")
+    with (folder / "genq_late" / "__init__.py").open("a") as file:
+        file.write(LATE)
+    monkeypatch.syspath_prepend(str(folder))
+    spec = ModelSpec(name="sim-image-1", kind=Kind.COMPLETION)
+    server = ModelServer(
+        name="kites", base_url="http://127.0.0.1:1", protocol="late", models=(spec,)
+    )
+
+    async def scene() -> None:
+        async with opened(server, silence=1, news=None) as provider:
+            await provider.generate(image_claim(kind=Kind.COMPLETION, input={"prompt": "a"}))
+            (session,) = import_module("genq_late").opened
+            assert not session.closed
+        assert session.closed
+
+    asyncio.run(scene())

@@ -21,6 +21,8 @@ from worker.providers.provider import Provider, Reply
 
 PNG: Final = "data:image/png;base64," + base64.b64encode(png()).decode()
 OTHER: Final = "data:image/png;base64," + base64.b64encode(png("blue", (70, 90))).decode()
+# As large as the picture that it is for: servers refuse others.
+MASK: Final = "data:image/png;base64," + base64.b64encode(png("black", (70, 90))).decode()
 
 
 def claim_of(kind: Kind, model: str, **given: Any) -> Claim:
@@ -120,7 +122,7 @@ def test_edits_send_their_pictures_in_a_form() -> None:
         first = await provider.generate(edit(seed=7, output_format="png"))
         assert (first.pictures[0].width, first.pictures[0].height) == (64, 64)
         again = await provider.generate(edit(seed=7, output_format="png"))
-        other = await provider.generate(edit(seed=7, images=[OTHER, PNG], mask=PNG, n=2))
+        other = await provider.generate(edit(seed=7, images=[OTHER, PNG], mask=MASK, n=2))
         assert again.pictures[0].data == first.pictures[0].data
         assert other.pictures[0].data != first.pictures[0].data
         assert [(one.width, one.height) for one in other.pictures] == [(70, 90)] * 2

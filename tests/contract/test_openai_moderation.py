@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from infra.clock import SystemClock
-from infra.safety.detectors.openai_moderation import OpenAIModeration
+from infra.safety.detectors.openai_moderation import OpenAIModeration, data_url
 from infra.safety.detectors_in_order import Detectors
 from infra.safety.moderator import Moderator
 from infra.safety.policy_file import default_policy
@@ -155,6 +155,13 @@ def test_a_picture_is_sent_drawn_anew() -> None:
         assert Image.open(BytesIO(sent)).size == (64, 32)
 
     play(scene)
+
+
+def test_grey_of_16_bits_is_sent_as_grey_and_not_as_white() -> None:
+    file = BytesIO()
+    Image.new("I;16", (64, 64), 128 * 257).save(file, "PNG")
+    sent = base64.b64decode(data_url(Picture(file.getvalue())).partition(",")[2])
+    assert Image.open(BytesIO(sent)).convert("L").getextrema() == (128, 128)
 
 
 def test_a_server_that_fails_again_and_again_is_left_alone() -> None:

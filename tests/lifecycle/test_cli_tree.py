@@ -19,8 +19,8 @@ JOB: Final = "job_" + "0" * 26
 # They print one value, a document of another form, what another program prints, or nothing.
 WITHOUT_JSON: Final = {
     "api", "batch results", "completion", "db check", "db current", "db upgrade", "deliver",
-    "dispatch", "env", "export", "hash-lists rm", "key", "openapi", "schedules delete",
-    "simulator", "version", "work",
+    "dispatch", "env", "export", "hash-lists rm", "key", "manifest", "openapi",
+    "schedules delete", "simulator", "version", "work",
 }  # fmt: skip
 # Commands whose arguments another program reads: it brings the other flags itself.
 PASSED_ON: Final = {

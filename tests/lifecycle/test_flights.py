@@ -4,7 +4,11 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
+from infra.postgres.cache import CacheKey
+from infra.postgres.engine import transaction
+from infra.postgres.flights import Landing, land
 from schemas.errors import InputError, ModelUnavailableError
 from schemas.ids import format_id, parse_id
 from schemas.job_states import AttemptOutcome, JobState
@@ -22,6 +26,18 @@ def workers(genq: Harness) -> Iterator[CachingWorkers]:
 
 def leads(genq: Harness, job_id: str) -> bool:
     return bool(genq.sql("SELECT 1 FROM flight WHERE job_id = :id", id=parse_id("job", job_id)))
+
+
+def followed(genq: Harness, workers: CachingWorkers, waiting: int) -> tuple[str, list[str]]:
+    """Return a job that asks the model, which is held, and those that wait in the queue."""
+    leader = workers.ask()
+    workers.provider.free.clear()
+    workers.run_until(workers.provider.asked)
+    workers.restart()
+    others = workers.ask_many(waiting)
+    workers.run_until_settled()
+    assert genq.sql("SELECT count(*) AS n FROM flight_waiter")[0].n == waiting
+    return leader, others
 
 
 def leader_of(genq: Harness) -> str:
@@ -160,3 +176,77 @@ def test_who_waits_expires_at_its_own_deadline_and_not_before(
     assert genq.job(leader).state is JobState.SUCCEEDED
     assert genq.job(hurried).state is JobState.SUCCEEDED
     assert len(workers.provider.calls) == 1
+
+
+def test_who_waits_uses_up_no_limit_and_no_share(
+    genq: Harness, workers: CachingWorkers
+) -> None:
+    genq.tenant("acme")
+    genq.sql(
+        """UPDATE tenant SET limits = '{"requests_per_minute": 6, "images_per_minute": 6}'"""
+    )
+    _, waiting = followed(genq, workers, 5)
+
+    assert [genq.outcomes(job) for job in waiting] == [[AttemptOutcome.SNOOZED]] * 5
+    (flow,) = genq.sql("SELECT vtime FROM flow")
+    assert flow.vtime == 1_000_000
+    used = genq.sql("SELECT key, tat - clock_timestamp() AS ahead FROM limiter ORDER BY key")
+    assert len(used) == 2
+    # The one call that was made: ten seconds of either.
+    assert all(one.ahead <= timedelta(seconds=10) for one in used), used
+    workers.provider.free.set()
+    workers.run(30)
+    assert len(workers.provider.calls) == 1
+
+
+def test_a_leader_that_was_superseded_is_followed_at_once(
+    genq: Harness, workers: CachingWorkers
+) -> None:
+    leader, waiting = followed(genq, workers, 3)
+    genq.sql("DELETE FROM live WHERE job_id = :id", id=parse_id("job", leader))
+    workers.provider.free.set()
+    workers.run(30)
+
+    assert {genq.job(job).state for job in waiting} == {JobState.SUCCEEDED}
+    assert genq.sql("SELECT 1 FROM flight UNION ALL SELECT 1 FROM flight_waiter") == []
+
+
+def test_who_waits_for_a_job_that_nobody_ended_is_found_by_a_dispatcher(
+    genq: Harness, workers: CachingWorkers
+) -> None:
+    leader, waiting = followed(genq, workers, 3)
+    assert not workers.end_waits()
+    workers.kill()
+    workers.restart()
+    genq.sql("DELETE FROM live WHERE job_id = :id", id=parse_id("job", leader))
+    workers.provider.free.set()
+    workers.run(30)
+    assert {genq.job(job).state for job in waiting} == {JobState.SCHEDULED}
+
+    assert workers.end_waits()
+    workers.run(30)
+    assert {genq.job(job).state for job in waiting} == {JobState.SUCCEEDED}
+
+
+def test_who_cannot_be_woken_just_now_is_passed_over_and_still_waits(
+    genq: Harness, workers: CachingWorkers
+) -> None:
+    followed(genq, workers, 2)
+    (flight,) = genq.sql("SELECT * FROM flight")
+    landing = Landing(CacheKey(flight.tenant_id, flight.key), flight.job_id, flight.fence)
+    (first, second) = [
+        row.job_id for row in genq.sql("SELECT job_id FROM live WHERE state = 1 ORDER BY 1")
+    ]
+
+    async def land_beside() -> bool:
+        async with transaction(workers.engine) as other:
+            await other.execute(
+                text("SELECT 1 FROM live WHERE job_id = :id FOR UPDATE"), {"id": first}
+            )
+            async with transaction(workers.engine) as connection:
+                return await land(connection, [landing])
+
+    assert genq.do(land_beside())
+    due = genq.sql("SELECT job_id FROM live WHERE state = 1 AND run_at <= now()")
+    assert [row.job_id for row in due] == [second]
+    assert [row.job_id for row in genq.sql("SELECT job_id FROM flight_waiter")] == [first]

@@ -48,7 +48,10 @@ def test_a_job_that_asks_for_its_whole_way_is_told_of_all_of_it_in_order(
     assert started["data"]["status"] == "running"
     assert started["timestamp"] == started["data"]["started_at"]
     assert started["data"]["attempts"] == seen.attempts == 1
-    same = {"status", "waiting_on", "started_at", "finished_at", "attempts", "output"}
+    # Whether an earlier answer serves it is known when it has ended.
+    assert [e["data"]["cache"] for e in (queued, started)] == [None, None]
+    assert ended["data"]["cache"] == {"status": "off", "of": None}
+    same = {"status", "waiting_on", "started_at", "finished_at", "attempts", "output", "cache"}
     for event in (queued, started):
         assert {k: v for k, v in event["data"].items() if k not in same} == {
             k: v for k, v in ended["data"].items() if k not in same

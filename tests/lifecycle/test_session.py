@@ -5,6 +5,7 @@ import os
 import socket
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from pydantic import SecretStr
@@ -174,6 +175,34 @@ def test_a_renewal_tells_which_running_jobs_were_cancelled_and_can_be_hurried(
         await kept.until("the worker was told", kept.was_told)
 
         assert kept.cancelled == {job.job_id}
+
+    play(patient, scene)
+
+
+def test_routes_that_are_slow_to_read_hold_up_no_renewal(settings: Settings) -> None:
+    patient = settings.model_copy(update={"session_ttl": timedelta(minutes=5)})
+    told: list[int] = []
+    ended = asyncio.Event()
+
+    async def slow(changes: int) -> None:
+        told.append(changes)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async def scene(kept: KeptSession) -> None:
+        first = kept.keeper.id
+        kept.keeper._on_routes = slow
+        for _ in range(3):
+            before = await kept.row()
+            later = partial(kept._later, before.id, before.expires_at)
+            kept.keeper.hurry()
+            await kept.until("the session is renewed", later)
+
+        assert (kept.keeper.id, kept.losses, told) == (first, 0, [0])
+        await kept.keeper.close()
+        assert ended.is_set()
 
     play(patient, scene)
 

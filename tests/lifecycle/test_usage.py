@@ -4,10 +4,19 @@ from typing import Any
 
 import orjson
 import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.objectstore.directory import DirectoryStore
 from infra.postgres.engine import transaction
-from infra.postgres.usage import add_to_hours, forget_hours, names_in_usage, unname_usage
+from infra.postgres.manifest import read_written
+from infra.postgres.usage import (
+    _NAMES,
+    add_to_hours,
+    forget_hours,
+    names_in_usage,
+    unname_usage,
+)
 from infra.postgres.usage_report import read_usage, sum_usage
 from producer.dispatcher.usage import add_up_usage, forget_usage
 from producer.estimate import estimate_job
@@ -15,6 +24,7 @@ from producer.submit import Submitter
 from schemas.budget import BudgetUnit
 from schemas.errors import InputError, ModelUnavailableError, ObjectStoreError
 from schemas.generation import Kind
+from schemas.ids import parse_id
 from schemas.job import JobRequest, job_view
 from schemas.job_states import AttemptOutcome, JobState
 from schemas.model_catalog import Price
@@ -183,6 +193,10 @@ def test_what_people_let_pass_is_charged_and_what_they_reject_is_not(
     assert spent == (EACH if approved else None)
     state = JobState.SUCCEEDED if approved else JobState.BLOCKED
     assert genq.job(job_id).state is state
+    # The attempt that was held is the last one: its manifest tells what was found then.
+    tenant_id, key = genq.tenant("acme").id, parse_id("job", job_id)
+    written = genq.in_transaction(lambda c: read_written(c, tenant_id, key))
+    assert set(written.checks or ()) == {"prompt", "output"}
 
 
 def test_hours_have_every_entry_once_whoever_adds_them_up(genq: Harness) -> None:
@@ -248,6 +262,30 @@ def test_an_erased_person_used_nothing_and_the_sums_stay(genq: Harness) -> None:
     assert [(row.keys, row.counts["jobs"]) for row in rows] == [(("",), 3), (("bob",), 1)]
 
 
+def test_whom_usage_names_is_read_page_by_page_from_their_index(genq: Harness) -> None:
+    for name in ("ann", "bob", "cid", None):
+        genq.submit(end_user=name)
+        genq.run_until_idle()
+        if name == "bob":
+            genq.do(add_up_usage(genq._engine))
+    tenant_id = genq.tenant("acme").id
+
+    async def looked(connection: AsyncConnection) -> str:
+        await connection.execute(text("SET LOCAL enable_seqscan = off"))
+        values = {"tenant_id": tenant_id, "after": "", "limit": 1}
+        plan = await connection.execute(text(f"EXPLAIN {_NAMES.text}"), values)
+        return "\n".join(plan.scalars())
+
+    found: list[str] = [""]
+    while page := genq.in_transaction(
+        lambda c: names_in_usage(c, tenant_id, after=found[-1], limit=1)
+    ):
+        found += page
+
+    assert found == ["", "ann", "bob", "cid"]
+    assert "ix_usage_hour_end_user" in genq.in_transaction(looked)
+
+
 def test_hours_outlive_jobs_and_are_forgotten_in_their_time(genq: Harness) -> None:
     genq.submit()
     genq.run_until_idle()
@@ -269,3 +307,19 @@ def test_a_model_without_a_price_costs_nothing_and_says_so(genq: Harness) -> Non
 
     assert job_view(genq.job(job_id), "http://genq")["cost"] is None
     assert (sums(genq)["images"], sums(genq)["money"]) == (1, 0)
+
+
+def test_numbers_beyond_all_measure_do_not_hold_up_the_hours(genq: Harness) -> None:
+    tenant_id = genq.tenant("acme").id
+    for _ in range(2):
+        for _ in range(2):
+            genq.sql(
+                "INSERT INTO usage_entry (tenant_id, at, kind, lane, cached, asked, "
+                "input_tokens) VALUES (:tenant_id, date_trunc('hour', now()), 1, 1, false, "
+                "'a', 9223372036854775807)",
+                tenant_id=tenant_id,
+            )
+        genq.do(add_up_usage(genq._engine))
+
+    assert genq.sql("SELECT 1 FROM usage_entry") == []
+    assert sums(genq)["input_tokens"] == 2**63 - 1

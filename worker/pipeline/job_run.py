@@ -38,7 +38,8 @@ class JobRun:
         claim: The right to run it.
         given: SHA-256 of pictures as they came, by their places in the input, where they were
             written anew.
-        fetched: A picture of the input lay elsewhere: another try may be shown another one.
+        fetched: The input as it was accepted, if a picture of it lay elsewhere: another try
+            may be shown another one.
         told: The input as the model is to see it, where that differs from the claim's.
         offers: The job's model and what may stand in for it, with the servers of each; the
             first is called first.
@@ -59,7 +60,7 @@ class JobRun:
     given: Mapping[tuple[str | int, ...], bytes] = field(
         default_factory=dict[tuple[str | int, ...], bytes]
     )
-    fetched: bool = False
+    fetched: Mapping[str, Any] | None = None
     told: Mapping[str, Any] | None = None
     offers: tuple[Offer, ...] = ()
     stand_ins: Mapping[Failing, Sequence[str]] = field(

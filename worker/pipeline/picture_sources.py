@@ -8,7 +8,7 @@ import asyncio
 import base64
 import binascii
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final, Protocol
@@ -29,6 +29,7 @@ from schemas.errors import ModelBadAnswerError, ObjectMissingError
 from schemas.ids import InvalidIdError, parse_id
 from schemas.job import Artifact
 from schemas.job_states import JobState
+from schemas.named_urls import urls_of
 from schemas.picture_errors import PictureUnavailableError
 from schemas.picture_references import (
     MOST_SHOWN,
@@ -48,6 +49,7 @@ _BOUNDS: Final = PictureBounds(20_000_000, 40_000_000)
 _SECONDS: Final = timedelta(seconds=30)
 _READABLE: Final = frozenset({"image/png", "image/jpeg", "image/webp"})
 _GONE: Final = "is not there, or not any more"
+_NO_PICTURE: Final = "is a URL, and genq fetches pictures only: send a data URL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +112,14 @@ class StoredPictures:
 
     async def brought(self, claim: Claim) -> Brought | None:
         """Return the input with its pictures in it; see ``PictureSources.brought``."""
+        _refuse_unread(claim)
         references = list(references_of(claim.kind, claim.input))
         if not references:
             return None
         if len(references) > MOST_SHOWN:
             place = _path(references[MOST_SHOWN].place)
             raise picture_fault(place, f"is one too many: {MOST_SHOWN} may be shown")
-        reading = _Reading(self, claim.tenant_id)
+        reading = _Reading(self, claim.tenant_id, claim.requires)
         for reference in references:
             await reading.add(reference)
         return Brought(replaced(claim.input, reading.shown), reading.given, reading.fetched)
@@ -125,12 +128,15 @@ class StoredPictures:
 class _Reading:
     """The pictures of one job, on their way."""
 
-    def __init__(self, sources: StoredPictures, tenant_id: int) -> None:
+    def __init__(
+        self, sources: StoredPictures, tenant_id: int, requires: Collection[str]
+    ) -> None:
         self.shown: dict[Place, str] = {}
         self.given: dict[Place, bytes] = {}
         self.fetched = False
         self._sources = sources
         self._tenant_id = tenant_id
+        self._requires = frozenset(requires)
         self._left = sources.most
         self._left_to_show = sources.most
         self._seconds = sources.patience.total_seconds()
@@ -159,7 +165,9 @@ class _Reading:
         if source is Source.MADE:
             shown, content_type = data, _type_of(data, path)
         else:
-            plain = await self._sources.bench.plain(data, path, mask=reference.mask)
+            plain = await self._sources.bench.plain(
+                data, path, mask=reference.mask, tenant_id=self._tenant_id
+            )
             shown, content_type = plain.data, plain.content_type
             if shown != data:
                 self.given[place] = hashlib.sha256(data).digest()
@@ -226,6 +234,13 @@ class _Reading:
             raise picture_fault(path, _GONE)
         if job.state is not JobState.SUCCEEDED:
             raise picture_fault(path, "is not made: wait until its job has succeeded")
+        if beyond := sorted(set(job.requires) - self._requires):
+            tags = ", ".join(beyond)
+            raise picture_fault(
+                path,
+                f"is of a job that insists on model servers with tags ({tags}): insist on them "
+                "as well, by requires.tags",
+            )
         for artifact in job.artifacts:
             if artifact.index == index:
                 return artifact
@@ -247,6 +262,13 @@ class _Reading:
                 f"is too large: written anew, the pictures of one job have "
                 f"{self._sources.most} bytes at most",
             )
+
+
+def _refuse_unread(claim: Claim) -> None:
+    """Refuse what the door refuses: of a job that came in before it did."""
+    for place, _, kept in urls_of(claim.kind, claim.input):
+        if kept:
+            raise picture_fault(_path(place), _NO_PICTURE)
 
 
 def _path(place: Place) -> str:

@@ -24,6 +24,7 @@ from worker.pipeline.stages.admit import Admit
 from worker.pipeline.stages.cache import Cache
 from worker.pipeline.stages.fetch import Fetch
 from worker.pipeline.stages.generate import Generate
+from worker.pipeline.stages.lay_out import LayOut
 from worker.pipeline.stages.mark import Mark
 from worker.pipeline.stages.moderate_output import ModerateOutput
 from worker.pipeline.stages.moderate_prompt import ModeratePrompt
@@ -103,11 +104,12 @@ def build_stages(
     marking = () if mark is None else (mark,)
     first = (Admit(),) if sources is None else (Admit(), Fetch(sources))
     asking = (generate,) if cache is None else (cache, generate)
+    laid = () if sources is None else (LayOut(),)
     if checks is None:
-        return (*first, route, *asking, *marking, Store(store))
+        return (*first, *laid, route, *asking, *marking, Store(store))
     before = ModeratePrompt(checks.moderation, checks.evidence)
     after = ModerateOutput(checks.moderation, checks.evidence, store, mark)
-    return (*first, before, route, *asking, after, *marking, Store(store))
+    return (*first, before, *laid, route, *asking, after, *marking, Store(store))
 
 
 class Trail:

@@ -10,6 +10,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from schemas.generation import Usage
+from schemas.work import MOST_TOLD
 
 
 class ImageItem(BaseModel):
@@ -107,8 +108,8 @@ def usage_of(reported: JsonValue, *, images: int | None = None) -> Usage:
     """Return what the server said of the costs, under either of OpenAI's two sets of names."""
     told = reported if isinstance(reported, dict) else {}
     return Usage(
-        input_tokens=_count(told.get("input_tokens", told.get("prompt_tokens"))),
-        output_tokens=_count(told.get("output_tokens", told.get("completion_tokens"))),
+        input_tokens=count_of(told.get("input_tokens", told.get("prompt_tokens"))),
+        output_tokens=count_of(told.get("output_tokens", told.get("completion_tokens"))),
         cached_tokens=_detail(told, ("input_tokens", "prompt_tokens"), "cached_tokens"),
         reasoning_tokens=_detail(
             told, ("output_tokens", "completion_tokens"), "reasoning_tokens"
@@ -121,7 +122,7 @@ def _detail(told: dict[str, JsonValue], names: Sequence[str], wanted: str) -> in
     for name in names:
         details = told.get(f"{name}_details")
         if isinstance(details, dict):
-            return _count(details.get(wanted))
+            return count_of(details.get(wanted))
     return None
 
 
@@ -155,5 +156,6 @@ def storable(value: JsonValue) -> JsonValue:
     return value
 
 
-def _count(value: JsonValue) -> int | None:
-    return value if type(value) is int and value >= 0 else None
+def count_of(value: JsonValue) -> int | None:
+    """Return a number of tokens as a server told it; ``None``: it told none."""
+    return min(value, MOST_TOLD) if type(value) is int and value >= 0 else None

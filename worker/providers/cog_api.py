@@ -8,7 +8,6 @@ are all taken answers 409, which is to genq what 429 is: the job waits in the qu
 no attempt.
 """
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from http import HTTPStatus
@@ -27,6 +26,7 @@ from schemas.model_catalog import ModelServer
 from worker.progress import LiveNews
 from worker.providers.answer_limit import MAX_ANSWER_BYTES
 from worker.providers.answers import storable_text
+from worker.providers.cancels import CANCEL_SECONDS, Cancels
 from worker.providers.cog_answers import (
     Chunk,
     Prediction,
@@ -41,6 +41,7 @@ from worker.providers.cog_input import cog_body, cog_input
 from worker.providers.downloads import PictureDownloads
 from worker.providers.failures import MODEL_FAILURES, Refusal, failure_of, status_failure
 from worker.providers.picture import Picture, read_picture
+from worker.providers.plain_calls import NO_KEY, without_key
 from worker.providers.preview import preview_of
 from worker.providers.provider import Reply
 from worker.providers.retry_after import retry_after
@@ -49,12 +50,10 @@ from worker.providers.streamed import lines_of
 from worker.together import together
 
 _EVENTS: Final = "text/event-stream"
-# Less than a worker that stops gives its attempts to close.
-_CANCEL_SECONDS: Final = 2.0
 _ENDED: Final = frozenset({"succeeded", "failed", "canceled"})
-_NO_KEY: Final = "none"
 _MOST_OF_REFUSAL: Final = 65_536
-_LOGGED_BYTES: Final = 1_000
+_LOGGED_BYTES: Final = 4_000
+_LOGGED_CHARACTERS: Final = 1_000
 
 log: Final = structlog.get_logger()
 
@@ -85,7 +84,7 @@ class CogProvider:
         self._clock = clock
         self._news = news
         self._specs = {(spec.name, spec.kind): spec for spec in server.models}
-        self._cancels: set[asyncio.Task[None]] = set()
+        self._cancels = Cancels()
 
     async def generate(self, claim: Claim) -> Reply:
         """Ask the model once. See ``Provider.generate``."""
@@ -116,7 +115,7 @@ class CogProvider:
 
     async def close(self) -> None:
         """Wait for what tells the server that nobody waits any more."""
-        await asyncio.gather(*self._cancels)
+        await self._cancels.close()
 
     async def _predict(
         self, name: str, asked: bytes, claim: Claim, *, streamed: bool
@@ -200,11 +199,12 @@ class CogProvider:
     async def _refusal(self, response: aiohttp.ClientResponse, claim: Claim) -> GenqError:
         status, name, now = response.status, self._server.name, self._clock.now()
         body = await response.content.read(_MOST_OF_REFUSAL)
+        text = body[:_LOGGED_BYTES].decode(errors="replace")
         log.warning(
             "model_server_refused",
             server=name,
             status=status,
-            text=body[:_LOGGED_BYTES].decode(errors="replace"),
+            text=without_key(text, self._server)[:_LOGGED_CHARACTERS],
         )
         if status == HTTPStatus.CONFLICT:
             return ModelRateLimitedError(
@@ -217,12 +217,10 @@ class CogProvider:
 
     def _give_up(self, name: str) -> None:
         """Have the server end the prediction: a stream that is left does not."""
-        task = asyncio.create_task(self._cancel(name))
-        self._cancels.add(task)
-        task.add_done_callback(self._cancels.discard)
+        self._cancels.begin(self._cancel(name))
 
     async def _cancel(self, name: str) -> None:
-        timeout = aiohttp.ClientTimeout(total=_CANCEL_SECONDS)
+        timeout = aiohttp.ClientTimeout(total=CANCEL_SECONDS)
         try:
             url, headers = f"{self._url(name)}/cancel", self._headers(None)
             async with self._session.post(url, headers=headers, timeout=timeout):
@@ -236,7 +234,7 @@ class CogProvider:
         if claim is not None:
             headers[JOB_HEADER] = format_id("job", claim.job_id)
         key = self._server.api_key.get_secret_value()
-        return headers | ({"Authorization": f"Bearer {key}"} if key != _NO_KEY else {})
+        return headers | ({"Authorization": f"Bearer {key}"} if key != NO_KEY else {})
 
     def _url(self, name: str) -> str:
         return f"{self._server.base_url.rstrip('/')}/predictions/{name}"

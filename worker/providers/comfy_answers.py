@@ -189,6 +189,8 @@ def refusal_of_prompt(body: bytes, workflow: ComfyWorkflow, *, server: str) -> G
 def refuse_partial(submitted: Submitted, wanted: Collection[str], *, server: str) -> None:
     """Refuse a prompt of which the server will not make an output that is wanted.
 
+    Where no outputs are named, all of them are.
+
     Raises:
         ModelMisconfiguredError: A node before that output is refused.
     """
@@ -198,7 +200,7 @@ def refuse_partial(submitted: Submitted, wanted: Collection[str], *, server: str
         return
     if isinstance(told.node_errors, dict):
         left_out = {o for one in told.node_errors.values() for o in one.dependent_outputs}
-        if not left_out.isdisjoint(wanted):
+        if left_out and (not wanted or not left_out.isdisjoint(wanted)):
             raise _misconfigured(server, "refuses a part of the workflow")
 
 

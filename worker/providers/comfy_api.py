@@ -9,6 +9,7 @@ in memory: what it does not know any more is tried again.
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 from uuid import uuid4
@@ -26,6 +27,7 @@ from schemas.errors import (
 from schemas.generation import Usage
 from schemas.model_catalog import ModelServer
 from worker.progress import LiveNews
+from worker.providers.cancels import CANCEL_SECONDS, Cancels
 from worker.providers.comfy_answers import (
     Entry,
     File,
@@ -43,8 +45,6 @@ from worker.providers.provider_parts import ProviderParts
 from worker.together import together
 
 _OWN_PLACES: Final = 2
-# Less than a worker that stops gives its attempts to close.
-_CANCEL_SECONDS: Final = 2.0
 
 log: Final = structlog.get_logger()
 
@@ -78,7 +78,7 @@ class ComfyProvider:
         self._workflows = {
             (spec.name, spec.kind): open_workflow(server, spec) for spec in server.models
         }
-        self._cancels: set[asyncio.Task[None]] = set()
+        self._cancels = Cancels()
 
     async def generate(self, claim: Claim) -> Reply:
         """Ask the model once. See ``Provider.generate``."""
@@ -95,14 +95,14 @@ class ComfyProvider:
 
     async def close(self) -> None:
         """Wait for what ends prompts that nobody waits for, and close the line."""
-        await asyncio.gather(*self._cancels)
+        await self._cancels.close()
         await self._line.close()
 
     async def _generate(self, claim: Claim, workflow: Workflow, asked: Asked) -> Reply:
         uploaded = await self._upload(asked)
-        graph = graph_of(workflow, asked, uploaded)
         # A later attempt is another prompt.
         prompt_id = str(uuid4())
+        graph = graph_of(workflow, asked, uploaded, prompt_id=prompt_id)
         news = ComfyNews(claim, self._news, server=self._server.name)
         async with (
             self._line.follow(prompt_id, hears=news.heard, sees=news.seen) as followed,
@@ -190,15 +190,16 @@ class ComfyProvider:
 
     def _give_up(self, prompt_id: str, submitting: asyncio.Task[Submitted] | None) -> None:
         """Have the server end a prompt that nobody waits for any more."""
-        task = asyncio.create_task(self._cancel(prompt_id, submitting))
-        self._cancels.add(task)
-        task.add_done_callback(self._cancels.discard)
+        self._cancels.begin(self._cancel(prompt_id, submitting))
 
     async def _cancel(self, prompt_id: str, submitting: asyncio.Task[Submitted] | None) -> None:
-        try:
-            async with asyncio.timeout(_CANCEL_SECONDS):
-                if submitting is not None:
+        if submitting is not None:
+            # Without an answer the server may have it all the same, by our name.
+            with suppress(GenqError, TimeoutError):
+                async with asyncio.timeout(CANCEL_SECONDS):
                     prompt_id = (await submitting).prompt_id
+        try:
+            async with asyncio.timeout(CANCEL_SECONDS):
                 await self._calls.drop(prompt_id)
                 # Old servers interrupt whatever runs: nobody else's prompt is ours to end.
                 if prompt_id in (await self._calls.queue()).running():
@@ -216,7 +217,7 @@ def open_comfy(server: ModelServer, parts: ProviderParts) -> ComfyProvider:
     """
     # The line and the looks at the queue take places, too.
     wider = server.model_copy(update={"concurrency": server.concurrency + _OWN_PLACES})
-    calls = ComfyCalls(server, parts.session(wider), parts.clock)
+    calls = ComfyCalls(server, parts.session(wider, redirects=False), parts.clock)
     provider = ComfyProvider(server, calls, silence=parts.silence, news=parts.news)
     parts.at_end(provider.close)
     return provider

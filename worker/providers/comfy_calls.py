@@ -29,11 +29,12 @@ from worker.providers.comfy_answers import (
 from worker.providers.downloads import MAX_PICTURE_BYTES
 from worker.providers.failures import MODEL_FAILURES, Refusal, failure_of, status_failure
 from worker.providers.picture import Picture
+from worker.providers.plain_calls import NO_KEY, without_key
 from worker.providers.server_calls import JOB_HEADER
 
-_NO_KEY: Final = "none"
 _MOST_OF_REFUSAL: Final = 1024 * 1024
-_LOGGED_BYTES: Final = 1_000
+_LOGGED_BYTES: Final = 4_000
+_LOGGED_CHARACTERS: Final = 1_000
 # The queue holds whole graphs, and so does the history.
 _MOST_JSON: Final = 64 * 1024 * 1024
 _MOST_OF_MESSAGE: Final = 32 * 1024 * 1024
@@ -190,12 +191,13 @@ class ComfyCalls:
         refused: Callable[[int, bytes], GenqError | None] | None,
     ) -> GenqError:
         body = await _start(response, _MOST_OF_REFUSAL)
+        text = body[:_LOGGED_BYTES].decode(errors="replace")
         log.warning(
             "model_server_refused",
             server=self.name,
             path=path.split("/")[1],
             status=response.status,
-            text=body[:_LOGGED_BYTES].decode(errors="replace"),
+            text=without_key(text, self._server)[:_LOGGED_CHARACTERS],
         )
         meant = refused(response.status, body) if refused else None
         if meant is not None:
@@ -217,7 +219,7 @@ class ComfyCalls:
     def _headers(self) -> dict[str, str]:
         key = self._server.api_key.get_secret_value()
         own = {"Accept-Encoding": "identity"}
-        return own | ({"Authorization": f"Bearer {key}"} if key != _NO_KEY else {})
+        return own | ({"Authorization": f"Bearer {key}"} if key != NO_KEY else {})
 
 
 class _Stored(BaseModel):

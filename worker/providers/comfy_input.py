@@ -22,6 +22,9 @@ _HINTS: Final = frozenset(
 )  # fmt: skip
 _OWN: Final = frozenset({"height", "mask", "n", "prompt", "seed", "width", PICTURES})
 _AUTO: Final = "auto"
+_PREFIX: Final = "filename_prefix"
+# An input that no node knows: ComfyUI ignores it, and yet counts it among what has changed.
+_UNIQUE: Final = "genq_prompt"
 _MOST_BYTES: Final = 16 * 1024 * 1024
 
 
@@ -109,14 +112,22 @@ def asked_of(claim: Claim, workflow: Workflow) -> Asked:
 
 
 def graph_of(
-    workflow: Workflow, asked: Asked, uploaded: Mapping[tuple[str, str], str]
+    workflow: Workflow,
+    asked: Asked,
+    uploaded: Mapping[tuple[str, str], str],
+    *,
+    prompt_id: str,
 ) -> Graph:
     """Return the graph to run.
+
+    What saves its pictures is never the same twice: a server that remembers the files of an
+    earlier prompt would name them again, though they are gone, or another's by now.
 
     Args:
         workflow: As it was read.
         asked: Of it.
         uploaded: What the server calls the pictures, by the inputs that they go to.
+        prompt_id: Stands in the names of the files.
     """
     graph = deepcopy(workflow.graph)
     for name, value in asked.values.items():
@@ -124,6 +135,12 @@ def graph_of(
             graph[node]["inputs"][of_node] = value
     for (node, of_node), called in uploaded.items():
         graph[node]["inputs"][of_node] = called
+    for node, told in graph.items():
+        inputs: dict[str, Any] = told["inputs"]
+        if isinstance(prefix := inputs.get(_PREFIX), str):
+            inputs[_PREFIX] = f"{prefix}-{prompt_id}"
+        elif node in workflow.told.outputs:
+            inputs[_UNIQUE] = prompt_id
     return graph
 
 

@@ -18,6 +18,7 @@ import orjson
 import structlog
 
 from schemas.errors import GenqError
+from worker.providers.comfy_answers import bad_answer
 from worker.providers.comfy_calls import ComfyCalls
 from worker.providers.failures import MODEL_FAILURES
 
@@ -27,6 +28,8 @@ _BLIND_SECONDS: Final = 0.5
 # A server that does not answer so many looks has lost what it held in memory.
 _MOST_MISSES: Final = 3
 _RECONNECT_SECONDS: Final = (0.25, 10.0)
+# A line that breaks sooner than this works no better than one that cannot be had.
+_LASTING_SECONDS: Final = 10.0
 _CONNECT_SECONDS: Final = 5.0
 # An unused line is closed.
 _REST_SECONDS: Final = 30.0
@@ -94,7 +97,7 @@ class ComfyLine:
     ) -> AsyncGenerator[Followed]:
         """Follow a prompt that is about to be submitted, until the block ends."""
         followed = Followed(prompt_id, hears, sees)
-        self._followed[prompt_id] = followed
+        self._enter(followed)
         self._start()
         try:
             # Without it a job gets its pictures, too; only nobody hears how far it is.
@@ -103,17 +106,21 @@ class ComfyLine:
                     await self._tried.wait()
             yield followed
         finally:
-            del self._followed[followed.prompt_id]
+            self._leave(followed)
             if not self._followed:
                 loop = asyncio.get_running_loop()
                 self._resting = loop.call_later(_REST_SECONDS, self._rest)
 
     def submitted(self, followed: Followed, prompt_id: str) -> None:
-        """Take note that the server has the prompt, by this name: old ones choose their own."""
+        """Take note that the server has the prompt, by this name: old ones choose their own.
+
+        Raises:
+            ModelBadAnswerError: Another prompt has this name.
+        """
         if prompt_id != followed.prompt_id:
-            del self._followed[followed.prompt_id]
+            self._leave(followed)
             followed.prompt_id = prompt_id
-            self._followed[prompt_id] = followed
+            self._enter(followed)
             # What was said before of it was said to nobody.
             self._look.set()
         followed.submitted = True
@@ -127,6 +134,15 @@ class ComfyLine:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+
+    def _enter(self, followed: Followed) -> None:
+        if followed.prompt_id in self._followed:
+            raise bad_answer(self._calls.name, "with the name of another prompt")
+        self._followed[followed.prompt_id] = followed
+
+    def _leave(self, followed: Followed) -> None:
+        if self._followed.get(followed.prompt_id) is followed:
+            del self._followed[followed.prompt_id]
 
     def _start(self) -> None:
         if self._resting is not None:
@@ -148,11 +164,12 @@ class ComfyLine:
     async def _listen(self) -> None:
         """Hear the server, and connect again whenever the line breaks."""
         shortest, longest = _RECONNECT_SECONDS
-        wait = shortest
+        wait, loop = shortest, asyncio.get_running_loop()
         while True:
+            began = loop.time()
             try:
                 async with self._calls.socket(self.client_id) as socket:
-                    self._connected, wait = True, shortest
+                    self._connected, began = True, loop.time()
                     self._tried.set()
                     await socket.send_json(_HELLO)
                     # What happened meanwhile is told to nobody.
@@ -162,10 +179,12 @@ class ComfyLine:
             except (*MODEL_FAILURES, TimeoutError) as error:
                 log.info("comfy_line_broken", server=self._calls.name, why=type(error).__name__)
             finally:
+                lasted = self._connected and loop.time() - began >= _LASTING_SECONDS
                 self._connected = False
                 self._executing = None
             self._tried.set()
             self._look.set()
+            wait = shortest if lasted else wait
             await asyncio.sleep(wait)
             wait = min(2 * wait, longest)
 
@@ -180,7 +199,7 @@ class ComfyLine:
         except (AttributeError, KeyError, TypeError, ValueError):
             # Nodes of other people send what they like.
             return
-        if not isinstance(prompt_id, str):
+        if not isinstance(prompt_id, str) or not isinstance(kind, str):
             return
         over = kind == "executing" and data.get("node") is None
         if kind in {"execution_start", "executing"}:

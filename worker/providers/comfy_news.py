@@ -14,6 +14,8 @@ from worker.providers.preview import preview_of
 
 # A preview comes with every step; nobody is told more often.
 _EVERY_SECONDS: Final = 0.5
+# What is beyond cannot be meant; neither can what is no number (NaN).
+_MOST_STEPS: Final = 1_000_000
 
 
 class _Node(BaseModel):
@@ -78,8 +80,10 @@ class ComfyNews:
             self._showing = asyncio.create_task(self._show(picture))
 
     def _tell(self, value: object, most: object) -> None:
-        # One step is what every node has.
-        if not isinstance(value, int | float) or not isinstance(most, int | float) or most <= 1:
+        # Nodes of other people send what they like; one step is what every node has.
+        if not isinstance(value, int | float) or not isinstance(most, int | float):
+            return
+        if not (1 < most <= _MOST_STEPS and 0 <= value <= _MOST_STEPS):
             return
         place = (int(min(value, most)), int(most))
         if self._news is not None and place != self._place and place[0] > 0:

@@ -4,7 +4,7 @@ import base64
 import binascii
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urljoin
 
 import orjson
@@ -20,7 +20,7 @@ from schemas.errors import (
 from schemas.generation import Kind, Usage
 from schemas.http_call import HttpCall
 from schemas.json_paths import Steps, found_at, steps_of
-from worker.providers.answers import EmbeddingItem, storable_text
+from worker.providers.answers import EmbeddingItem, count_of, storable_text
 from worker.providers.cog_answers import Prediction, data_of, failure_of_prediction
 from worker.providers.downloads import PictureDownloads
 from worker.providers.failures import refusal_of, reported_failure
@@ -257,8 +257,7 @@ def _pictured(
 
 
 def _usage(document: JsonValue, call: HttpCall) -> Usage:
-    told: dict[str, Any] = {
-        "input_tokens": at(document, call.answer.input_tokens),
-        "output_tokens": at(document, call.answer.output_tokens),
-    }
-    return Usage(**{n: v for n, v in told.items() if type(v) is int and v >= 0})
+    return Usage(
+        input_tokens=count_of(at(document, call.answer.input_tokens)),
+        output_tokens=count_of(at(document, call.answer.output_tokens)),
+    )

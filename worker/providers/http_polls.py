@@ -1,7 +1,7 @@
 """Work that a call only begins: followed to its end, and given up when nobody waits."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from http import HTTPStatus
@@ -11,10 +11,11 @@ import structlog
 from pydantic import JsonValue
 
 from schemas.claim import Claim
-from schemas.errors import GenqError, ModelUnavailableError
+from schemas.errors import GenqError, ModelRateLimitedError, ModelUnavailableError
 from schemas.http_answer import HttpPoll
 from schemas.http_call import ID, HttpCall
 from worker.progress import LiveNews
+from worker.providers.cancels import CANCEL_SECONDS, Cancels
 from worker.providers.http_answers import HttpAnswers, at
 from worker.providers.http_template import Scope, filled_path
 from worker.providers.plain_calls import HttpReply, PlainCalls
@@ -22,8 +23,6 @@ from worker.providers.plain_calls import HttpReply, PlainCalls
 # A question that fails is asked again by the next one; so many in a row are a failure.
 _MISSED: Final = 3
 _ASK_SECONDS: Final = 30.0
-# Less than a worker that stops gives its attempts to close.
-_CANCEL_SECONDS: Final = 2.0
 _LONGEST_PAUSE: Final = 60.0
 _LONGEST_ID: Final = 512
 _STEPS: Final = 100
@@ -73,7 +72,7 @@ class HttpPolls:
         self._calls = calls
         self._answers = answers
         self._news = news
-        self._cancels: set[asyncio.Task[None]] = set()
+        self._cancels = Cancels()
 
     async def followed(self, work: Work, first: HttpReply) -> HttpReply:
         """Return the answer that holds what was made.
@@ -100,11 +99,14 @@ class HttpPolls:
             raise
         if state is _State.FAILED:
             raise self._answers.failed(document, work.call)
-        return reply if work.poll.result is None else await self._result(work, work.poll.result)
+        if work.poll.result is None:
+            return reply
+        path = filled_path(work.poll.result, work.scope)
+        return await self._insisted(work, lambda: self._result(work, path))
 
     async def close(self) -> None:
         """Wait for what tells the server that nobody waits any more."""
-        await asyncio.gather(*self._cancels)
+        await self._cancels.close()
 
     def _name_in(self, document: JsonValue, first: HttpReply, work: Work) -> str | int:
         name = at(document, work.poll.id)
@@ -130,19 +132,29 @@ class HttpPolls:
 
     async def _asked(self, work: Work) -> HttpReply:
         """Return the next answer that says how the work is."""
+        await asyncio.sleep(work.poll.interval)
+        return self._known(await self._insisted(work, lambda: self._ask(work)))
+
+    async def _insisted(self, work: Work, ask: Callable[[], Awaitable[HttpReply]]) -> HttpReply:
+        """Return the answer to a question, which is asked again where it fails.
+
+        The work is not lost because its server is asked too often: whoever waits for the job
+        ends the wait.
+        """
         missed, pause = 0, work.poll.interval
         while True:
-            await asyncio.sleep(pause)
             try:
-                reply = await self._ask(work)
+                return await ask()
             except GenqError as error:
-                missed += 1
+                asked = error.retry_after.total_seconds() if error.retry_after else 0.0
+                if isinstance(error, ModelRateLimitedError):
+                    asked = max(asked, 2 * pause)
+                else:
+                    missed += 1
                 if not error.retryable or missed >= _MISSED:
                     raise
-                asked = error.retry_after.total_seconds() if error.retry_after else 0.0
                 pause = max(work.poll.interval, min(asked, _LONGEST_PAUSE))
-            else:
-                return self._known(reply)
+            await asyncio.sleep(pause)
 
     async def _ask(self, work: Work) -> HttpReply:
         poll = work.poll
@@ -163,7 +175,6 @@ class HttpPolls:
         return reply
 
     async def _result(self, work: Work, path: str) -> HttpReply:
-        path = filled_path(path, work.scope)
         reply = await self._calls.ask("GET", path, work.claim, headers=work.headers)
         if reply.status not in _GOOD:
             raise self._answers.refused(reply, work.call)
@@ -179,15 +190,13 @@ class HttpPolls:
     def _give_up(self, work: Work) -> None:
         if work.poll.cancel is None:
             return
-        task = asyncio.create_task(self._cancel(work, work.poll.cancel))
-        self._cancels.add(task)
-        task.add_done_callback(self._cancels.discard)
+        self._cancels.begin(self._cancel(work, work.poll.cancel))
 
     async def _cancel(self, work: Work, path: str) -> None:
         method, path = work.poll.cancel_method, filled_path(path, work.scope)
         try:
             await self._calls.ask(
-                method, path, work.claim, headers=work.headers, seconds=_CANCEL_SECONDS
+                method, path, work.claim, headers=work.headers, seconds=CANCEL_SECONDS
             )
         except GenqError:
             # It is gone, and the work with it.

@@ -94,13 +94,7 @@ def request_of(claim: Claim, call: HttpCall, carried: Carried) -> HttpRequest:
     if call.body is None:
         return HttpRequest(path, None, None)
     body = _filled(call.body, scope)
-    try:
-        sent = orjson.dumps(None if body is _MISSING else body)
-    except orjson.JSONEncodeError:
-        raise InputError(
-            "input holds a number that does not fit into 64 bits; write it as a string"
-        ) from None
-    return HttpRequest(path, sent, "application/json")
+    return HttpRequest(path, _json(None if body is _MISSING else body), "application/json")
 
 
 def scope_of(claim: Claim) -> dict[str, Any]:
@@ -123,7 +117,8 @@ def filled_path(text: str, scope: Scope) -> str:
     """Return a path whose placeholders are filled, percent-encoded.
 
     Raises:
-        InputError: What it needs is not given, or would name another place.
+        InputError: What it needs is not given, would name another place, or is a number that
+            does not fit into 64 bits.
     """
     pieces: list[str] = []
     for piece in template_of(text):
@@ -138,7 +133,11 @@ def filled_path(text: str, scope: Scope) -> str:
 
 
 def filled_text(text: str, scope: Scope) -> str:
-    """Return a text whose placeholders are filled; what is not given leaves nothing."""
+    """Return a text whose placeholders are filled; what is not given leaves nothing.
+
+    Raises:
+        InputError: It would hold a number that does not fit into 64 bits.
+    """
     pieces = template_of(text)
     return "".join(
         piece if isinstance(piece, str) else _as_text(_value_at(piece, scope))
@@ -187,7 +186,16 @@ def _bare(value: Any) -> Any:
 def _as_text(value: Any) -> str:
     if value is _MISSING:
         return ""
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+    return value if isinstance(value, str) else _json(value).decode()
+
+
+def _json(value: Any) -> bytes:
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        raise InputError(
+            "input holds a number that does not fit into 64 bits; write it as a string"
+        ) from None
 
 
 def _form(form: Mapping[str, str], scope: Scope) -> aiohttp.FormData:

@@ -63,7 +63,9 @@ async def open_providers(
     timeout = aiohttp.ClientTimeout(
         total=silence.total_seconds(), sock_connect=CONNECT_SECONDS, sock_read=60
     )
-    async with AsyncExitStack() as closing:
+    # The same to the end: an adapter may open things with its first job.
+    closing = AsyncExitStack()
+    try:
         own = await closing.enter_async_context(
             aiohttp.ClientSession(
                 timeout=timeout, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
@@ -79,7 +81,10 @@ async def open_providers(
         )
         providers = {server.name: _opened(server, parts, closed) for server in servers}
         kept = {one.name: keeping_seeds(one, providers[one.name]) for one in servers}
-        return Providers({**kept, OWN_SERVER.name: OwnPictures()}, closing.pop_all())
+        return Providers({**kept, OWN_SERVER.name: OwnPictures()}, closing)
+    except BaseException:
+        await closing.aclose()
+        raise
 
 
 def _opened(server: ModelServer, parts: ProviderParts, closed: Closed | None) -> Provider:

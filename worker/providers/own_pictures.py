@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from PIL import Image
 
+from infra.pictures.depth import eight_bits
 from schemas.claim import Claim
 from schemas.errors import FieldError, InputError, ModelBadAnswerError
 from schemas.generation import Usage
@@ -82,7 +83,7 @@ def _enlarged(data: bytes, size: tuple[int, int], content_type: str) -> bytes:
     try:
         with Image.open(BytesIO(data), formats=tuple(_FORMATS.values())) as opened:
             alpha = opened.has_transparency_data and content_type != "image/jpeg"
-            image = opened.convert("RGBA" if alpha else "RGB")
+            image = eight_bits(opened).convert("RGBA" if alpha else "RGB")
     except (OSError, ValueError, SyntaxError):
         raise _fault("images/0", "is a damaged file") from None
     image.resize(size, Image.Resampling.LANCZOS).save(

@@ -158,13 +158,12 @@ class PlainCalls:
         """Log that a call was refused, and why."""
         # "text" is masked like every prompt, because a server may quote the prompt in it.
         text = refusal.text or reply.body[:_LOGGED_BYTES].decode(errors="replace")
-        key = self.server.api_key.get_secret_value()
         _log.warning(
             "model_server_refused",
             server=self.server.name,
             status=reply.status,
             codes=refusal.codes,
-            text=(text.replace(key, "***") if key != NO_KEY else text)[:_LOGGED_CHARACTERS],
+            text=without_key(text, self.server)[:_LOGGED_CHARACTERS],
         )
 
     def bad_answer(self, what: str) -> ModelBadAnswerError:
@@ -172,3 +171,9 @@ class PlainCalls:
         return ModelBadAnswerError(
             f"model server {self.server.name} gave an answer {what}: submit the job again later"
         )
+
+
+def without_key(text: str, server: ModelServer) -> str:
+    """Return what a server said, as it may be logged: some repeat the key that they refuse."""
+    key = server.api_key.get_secret_value()
+    return text.replace(key, "***") if key not in {"", NO_KEY} else text

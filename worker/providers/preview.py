@@ -7,6 +7,7 @@ from typing import Final
 
 from PIL import Image
 
+from infra.pictures.depth import eight_bits
 from infra.progress import MAX_PREVIEW_BYTES
 from schemas.errors import ModelBadAnswerError
 from worker.providers.picture import read_picture
@@ -37,7 +38,7 @@ def _small(data: bytes) -> bytes | None:
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(BytesIO(data)) as image:
             image.draft("RGB", (_SIDE, _SIDE))
-            small = image.convert("RGB")
+            small = eight_bits(image).convert("RGB")
             small.thumbnail((_SIDE, _SIDE))
     except Exception:  # noqa: BLE001 - foreign bytes bring out more than Pillow's own errors
         return None

@@ -48,8 +48,14 @@ class ProviderParts:
         """Return calls of ``server`` over a session of their own, which genq closes."""
         return PlainCalls(server, self.session(server), self.clock)
 
-    def session(self, server: ModelServer) -> aiohttp.ClientSession:
-        """Return an HTTP session with a connection for every call, which genq closes."""
+    def session(self, server: ModelServer, *, redirects: bool = True) -> aiohttp.ClientSession:
+        """Return an HTTP session with a connection for every call, which genq closes.
+
+        Args:
+            server: As configured.
+            redirects: Whether a call may be redirected; otherwise it fails, which a WebSocket
+                cannot ask for itself.
+        """
         session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 # One more for each call that is cancelled.
@@ -62,6 +68,7 @@ class ProviderParts:
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
+            trace_configs=[] if redirects else [_refusing_redirects()],
         )
         # It would send a PUT twice where a connection breaks: outcome.decide retries alone.
         setattr(session, "_retry_connection", False)  # noqa: B010 - aiohttp has no other switch
@@ -71,3 +78,18 @@ class ProviderParts:
     def at_end(self, close: Callable[[], Awaitable[object]]) -> None:
         """Have ``close`` awaited when the worker stops, before what was opened earlier."""
         self._closing.push_async_callback(close)
+
+
+def _refusing_redirects() -> aiohttp.TraceConfig:
+    async def refuse(
+        session: aiohttp.ClientSession,
+        context: object,
+        redirect: aiohttp.TraceRequestRedirectParams,
+    ) -> None:
+        del session, context
+        redirect.response.close()
+        raise aiohttp.ClientError("redirected, to where nobody configured")
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_redirect.append(refuse)
+    return trace

@@ -181,7 +181,7 @@ class ServerCalls:
             status=status,
             codes=refusal.codes,
             request_id=headers.get("x-request-id", "")[:_LOGGED_ID_CHARACTERS],
-            text=(refusal.text or "")[:_LOGGED_CHARACTERS],
+            text=(refusal.text or "").replace(self._client.api_key, "***")[:_LOGGED_CHARACTERS],
         )
 
 

@@ -15,6 +15,7 @@ from openai import AsyncOpenAI, DefaultAioHttpClient
 from PIL import Image
 
 from infra.clock import Clock
+from infra.pictures.depth import eight_bits
 from infra.safety.breaker import Breaker
 from infra.safety.pictures import opened
 from infra.safety.reading import Reading
@@ -132,7 +133,7 @@ def data_url(picture: Picture) -> str:
     with opened(picture.data, Limits()) as image:
         image.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
         flat = Image.new("RGB", image.size, "white")
-        shown = image.convert("RGBA")
+        shown = eight_bits(image).convert("RGBA")
         flat.paste(shown, mask=shown.getchannel("A"))
     file = BytesIO()
     flat.save(file, "JPEG", quality=_QUALITY)

@@ -93,6 +93,8 @@ def test_an_event_is_thin_for_who_did_not_ask_for_outputs() -> None:
         "text": "Rhonda",
         "texts": None,
         "embeddings": None,
+        "seed": None,
+        "upscaled_by": None,
         "ai_generated": True,
     }
     assert thin["data"]["output"] == full["data"]["output"] | {"text": None}
@@ -122,6 +124,8 @@ def test_outputs_that_make_an_event_too_large_are_left_out_and_the_event_says_so
         "text": None,
         "texts": None,
         "embeddings": None,
+        "seed": None,
+        "upscaled_by": None,
         "ai_generated": True,
     }
     assert (data["output"], data["truncated"]) == (nothing, True)

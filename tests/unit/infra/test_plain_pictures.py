@@ -17,6 +17,7 @@ from infra.pictures.plain import (
     PictureBounds,
     PlainPicture,
     UnfitPictureError,
+    is_large,
     is_sideways,
     plain_picture,
 )
@@ -168,6 +169,28 @@ def test_colours_that_are_not_those_of_screens_are_made_them() -> None:
     ):
         shown = opened(plain_picture(data, BOUNDS, mask=mask))
         assert shown.getpixel((4, 4)) == (255, 0, 0)
+
+
+def test_a_clear_colour_stays_clear_whatever_the_colours_are() -> None:
+    picture = Image.new("RGB", (8, 8), (255, 0, 0))
+    picture.putpixel((3, 3), (9, 8, 7))
+    profile = screen_profile().replace("sRGB".encode("utf-16-be"), "othr".encode("utf-16-be"))
+    profile = profile.replace(b"sRGB", b"othr")
+    data = encoded(picture, icc_profile=profile, transparency=(9, 8, 7))
+    shown = opened(plain_picture(data, BOUNDS))
+    alpha = [shown.convert("RGBA").getpixel(at)[3] for at in ((3, 3), (4, 4))]
+    assert alpha == [0, 255]
+
+
+def test_a_large_picture_is_known_by_its_header() -> None:
+    for kind in ("PNG", "JPEG", "WEBP", "GIF", "AVIF"):
+        data = encoded(scene(1).convert("RGB"), kind)
+        assert not is_large(data), kind
+    for kind in ("PNG", "JPEG"):
+        data = encoded(Image.new("1" if kind == "PNG" else "L", (4000, 3000)), kind)
+        assert is_large(data), kind
+    assert is_large(b"\xff\xd8\xff\xe0")
+    assert not is_large(b"<svg/>")
 
 
 def test_of_a_picture_that_moves_the_first_frame_is_kept() -> None:

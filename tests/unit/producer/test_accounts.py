@@ -1,5 +1,7 @@
 """Model accounts: which models share one, what it may use, which pools are closed."""
 
+from typing import Any
+
 import pytest
 
 from infra.postgres.capacity import Capacity, PoolState
@@ -8,6 +10,8 @@ from producer.dispatcher.accounts import catalogue_of, tenant_budget
 from schemas.generation import Kind
 from schemas.limits import RateLimits
 from schemas.model_catalog import ModelServer, ModelSpec
+from schemas.route_document import RouteDocument
+from schemas.routes import Routes, least_loaded
 
 
 def server(name: str, *models: str, kind: Kind = Kind.IMAGE, **limits: int) -> ModelServer:
@@ -104,3 +108,23 @@ def test_a_model_that_no_server_offers_is_left_to_the_worker_to_refuse() -> None
 )
 def test_a_plan_becomes_limits(plan: dict[str, int], keys: set[str]) -> None:
     assert {limit.key for limit in tenant_budget(7, plan).limits.values()} == keys
+
+
+def test_a_route_says_which_stand_ins_keep_a_model_open() -> None:
+    spec = ModelSpec(name="x", kind=Kind.IMAGE, fallbacks=("y",))
+    a = server("a", "x").model_copy(update={"models": (spec,)})
+    servers = (a, server("b", "y"), server("c", "z"))
+    catalogue, now = catalogue_of(servers), seen("x", server__a=9.0, server__c=4.0)
+
+    def closed(**document: Any) -> dict[int, float]:
+        counting = {"x": (1, RouteDocument.model_validate(document))}
+        return catalogue.closed(now, Routes(servers, least_loaded, counting))
+
+    none: dict[str, list[str]] = {"server_error": [], "rate_limited": []}
+    assert closed() == {}
+    assert closed(fallbacks=none) == {1: 9.0}
+    assert closed(fallbacks={**none, "rate_limited": ["z"]}) == {1: 4.0}
+    assert closed(fallbacks={**none, "server_error": ["y", "z"]}) == {}
+    # A server that is switched off is not one that takes calls.
+    off = {"a": {"enabled": False}}
+    assert closed(servers=off, fallbacks={**none, "server_error": ["z"]}) == {1: 4.0}

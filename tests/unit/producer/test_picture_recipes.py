@@ -86,7 +86,7 @@ def test_a_variation_says_how_far_it_may_go_in_the_words_of_its_model() -> None:
     openai = models(with_skills(varies_by="input_fidelity"))
     faithful = act("vary", openai, strength="strong").input
     assert faithful["input_fidelity"] == "low"
-    number = act("vary", models(with_skills(varies_by="prompt_strength"))).input
+    number = act("vary", models(with_skills(varies_by="prompt_strength", seeds=True))).input
     assert number["extra_body"] == {"prompt_strength": 0.35}
     assert number["seed"] != 7
     # What only the job's own model knows stays with it.
@@ -163,3 +163,67 @@ def test_what_was_erased_is_used_no_more_and_the_rest_is() -> None:
     assert act("upscale", models(EDITOR), no_prompt).input["prompt"] == "Enlarge the picture."
     with pytest.raises(ContentErasedError):
         act("upscale", models(EDITOR), job(output_erased=True))
+
+
+def test_an_edit_goes_to_the_model_that_was_named_else_to_one_that_can_edit() -> None:
+    enlarging = with_skills(upscales="scale").model_copy(update={"name": "enlarging"})
+    of = models(PAINTER, enlarging, EDITOR)
+    edited = job(kind=Kind.IMAGE_EDIT, model="enlarging")
+    for action, told in (
+        ("vary", {}),
+        ("blend", {"images": ["https://example.com/a.png"]}),
+        ("zoom", {}),
+    ):
+        for on in (job(), edited, job(kind=Kind.IMAGE_EDIT, model="editor")):
+            assert act(action, of, on, **told).model == "editor"
+            # Whoever takes jobs says that there is none.
+            assert act(action, of, on, model="nobody", **told).model == "nobody"
+        with pytest.raises(ActionNotPossibleError, match="only enlarges"):
+            act(action, of, edited, model=OWN_MODEL, **told)
+    assert act("vary", of, model="enlarging").model == "enlarging"
+    with pytest.raises(ActionNotPossibleError, match="image_edit"):
+        act("vary", models(PAINTER, enlarging))
+
+
+def test_a_seed_goes_only_to_a_model_of_which_somebody_knows_that_it_takes_one() -> None:
+    seeded = PAINTER.model_copy(update={"name": "seeded", "skills": PictureSkills(seeds=True)})
+    of = models(PAINTER, EDITOR, seeded, PAINTER.model_copy(update={"name": "other"}))
+    asked = job(input={"prompt": "a kite", "seed": 7})
+    words = {"reroll": {}, "remix": {"prompt": "a boat"}}
+    for action, told in words.items():
+        assert "seed" not in act(action, of, asked, model="other", **told).input
+        assert act(action, of, asked, model="other", seed=3, **told).input["seed"] == 3
+        for known in ({}, {"model": "seeded"}):
+            seed = act(action, of, asked, **known, **told).input["seed"]
+            assert (seed == 7) == (action == "remix")
+    for action in ("vary", "zoom"):
+        assert "seed" not in act(action, of, asked).input
+        assert act(action, of, asked, seed=3).input["seed"] == 3
+        assert act(action, models(with_skills(seeds=True)), asked).input["seed"] != 7
+        own = job(kind=Kind.IMAGE_EDIT, model="editor")
+        assert act(action, of, own).input["seed"] != 7
+
+
+def test_too_small_or_too_long_is_refused_by_the_name_that_its_caller_knows() -> None:
+    of = models(EDITOR)
+    long = job(input={"prompt": "k" * 31_990})
+    for action, on, told, name, what in (
+        ("zoom", job(1, 1), {}, "factor", "small"),
+        ("zoom", job(9, 500), {"factor": 1.5}, "factor", "small"),
+        ("pan", job(1, 1), {"direction": "up"}, "direction", "small"),
+        ("upscale", job(1, 1), {}, "factor", "2 x 2"),
+        ("vary", long, {}, "prompt", "vary says besides"),
+        ("zoom", long, {}, "prompt", "zoom says besides"),
+    ):
+        with pytest.raises(InputError, match=what) as refused:
+            act(action, of, on, **told)
+        assert [fault.pointer for fault in refused.value.fields] == [f"/{name}"]
+    assert act("vary", of, long, prompt="a kite").input["prompt"].startswith("a kite")
+
+
+def test_a_lane_or_priority_of_null_is_none_that_was_told() -> None:
+    told = {"action": "reroll", "lane": None, "priority": None, "end_user": None}
+    wanted = PictureActionRequest.model_validate(told)
+    assert wanted.of_the_job == {"end_user": None}
+    told |= {"lane": "relax", "priority": 0}
+    assert PictureActionRequest.model_validate(told).of_the_job["priority"] == 0

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from producer.check_input import check_input
 from producer.prompt_flags import read_flags, typed_prompt
 from schemas.errors import InputError
 from schemas.generation import Kind
@@ -117,3 +118,19 @@ def test_jobs_of_words_have_no_flags() -> None:
 def test_settings_map_only_flags_that_are_mapped_to_names(flags: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="flags"):
         _server("wrong", flags=flags)
+
+
+@pytest.mark.parametrize("given", ["text", ["a"], 7, False])
+def test_an_extra_body_that_is_no_object_is_refused_and_not_replaced(given: Any) -> None:
+    request = _asked("a kite --no rain", input={"extra_body": given})
+    read = read_flags(request, (MAPPED,))
+    assert read.input["extra_body"] == given
+    with pytest.raises(InputError) as caught:
+        check_input(read)
+    assert [fault.pointer for fault in caught.value.fields] == ["/input/extra_body"]
+
+
+def test_an_extra_body_of_null_is_none() -> None:
+    request = _asked("a kite --no rain", input={"extra_body": None})
+    read = read_flags(request, (MAPPED,))
+    assert read.input["extra_body"] == {"negative_prompt": "rain"}

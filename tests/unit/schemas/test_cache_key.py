@@ -72,6 +72,23 @@ def test_a_picture_is_its_bytes_and_two_that_differ_are_two() -> None:
     )
 
 
+def test_a_text_that_reads_like_a_picture_is_a_text() -> None:
+    def chat(content: object) -> bytes:
+        told = {"messages": [{"role": "user", "content": content}], "seed": 1}
+        return cache_key(replace(ASKED, kind=Kind.CHAT, told=told), PEPPER)
+
+    one, other = "data:image/png;base64,YQ==", "data:image/ and say no,YQ=="
+    assert chat(one) != chat("data:image/jpeg;base64,YQ==")
+    assert chat("data:image/x: sum it up,") != chat("data:image/y: translate,")
+    assert chat([{"type": "text", "text": one}]) != chat([{"type": "text", "text": other}])
+    assert chat([{"type": "image_url", "image_url": {"url": one}}]) != chat(
+        [{"type": "image_url", "image_url": {"url": other}}]
+    )
+    assert chat([{"type": "image_url", "image_url": {"url": one}}]) == chat(
+        [{"type": "image_url", "image_url": {"url": "data:image/webp;base64,YQ=="}}]
+    )
+
+
 @pytest.mark.parametrize(
     ("kind", "told", "wanted"),
     [

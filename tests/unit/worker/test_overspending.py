@@ -12,7 +12,7 @@ from schemas.limits import RateLimits
 from schemas.model_accounts import accounts_of
 from schemas.model_catalog import ModelServer, ModelSpec
 from tests.fixtures.claims import chat_claim
-from worker.overspending import overspent
+from worker.overspending import overspent, unused
 
 SERVER = ModelServer(
     name="writer",
@@ -53,3 +53,17 @@ def test_what_was_reckoned_right_or_is_not_known_changes_nothing() -> None:
     jobs = [ending(Cost(tokens=5), Cost(tokens=5)), ending(Cost(tokens=5), None)]
 
     assert overspent(jobs, accounts_of((SERVER,))) == {}
+
+
+def test_who_asked_no_model_gives_back_all_of_it_and_the_call() -> None:
+    limits = RateLimits(tokens_per_minute=1000, requests_per_minute=60, requests_per_second=2)
+    server = SERVER.model_copy(update={"limits": limits})
+    claims = [chat_claim(model="talk", tenant_id=7, cost=Cost(100, tokens=600))] * 2
+
+    assert unused(claims, accounts_of((server,))) == {
+        "tenant:7:requests": -2,
+        "tenant:7:tokens": -1200,
+        "account:writer:requests": -2,
+        "account:writer:tokens": -1200,
+        "account:writer:calls": -2,
+    }

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 from worker.pipeline.job_run import JobRun
-from worker.pipeline.outpainting import Outpainter
 from worker.pipeline.picture_sources import PictureSources
 
 
@@ -17,7 +16,6 @@ class Fetch:
 
     def __init__(self, sources: PictureSources) -> None:
         self._sources = sources
-        self._outpainter = Outpainter()
 
     async def __call__(self, run: JobRun) -> JobRun:
         """Return ``run``, in the claim of which no picture is a name.
@@ -32,7 +30,7 @@ class Fetch:
             return run
         return replace(
             run,
-            claim=replace(claim, input=await self._outpainter.laid_out(brought.input)),
+            claim=replace(claim, input=brought.input),
             given=brought.given,
-            fetched=brought.remote,
+            fetched=claim.input if brought.remote else None,
         )

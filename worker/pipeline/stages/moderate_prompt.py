@@ -1,10 +1,9 @@
 """Stage 2: may a model see this, and in which form?"""
 
-from collections.abc import Collection
 from dataclasses import replace
 
 from infra.evidence import EvidenceKeeper
-from infra.safety.moderation import Judged, Moderation
+from infra.safety.moderation import Moderation
 from infra.safety.parts import Whose
 from schemas.claim import Claim
 from schemas.review_terms import review_terms
@@ -31,13 +30,17 @@ class ModeratePrompt:
         """Return ``run`` with its verdict, and ``told`` where the model is to see less."""
         claim = run.claim
         whose = whose_of(claim)
-        judged = await self._judged(run, claim.reviewed)
+        judged = await self._moderation.judge_input(
+            claim.input,
+            whose,
+            claim.safety_level,
+            reviewed=claim.reviewed,
+            reviewed_of=claim.reviewed_of,
+            named=run.fetched,
+            kind=claim.kind,
+            given=run.given,
+        )
         verdict = judged.verdict
-        seen = claim.reviewed is None or claim.reviewed_of == verdict.input_digest
-        if run.fetched and not seen:
-            # What a host shows now is not what people looked at.
-            judged = await self._judged(run, None)
-            verdict = judged.verdict
         stop = None
         if verdict.action is Action.BLOCK:
             stop = refusal_of(Stage.PROMPT, verdict)
@@ -50,17 +53,6 @@ class ModeratePrompt:
             await self._evidence.sample(Stage.PROMPT, judged, whose, claim.job_id)
         verdicts = {**run.verdicts, Stage.PROMPT.value: verdict}
         return replace(run, told=judged.told, verdicts=verdicts, stop=stop)
-
-    async def _judged(self, run: JobRun, reviewed: Collection[str] | None) -> Judged:
-        claim = run.claim
-        return await self._moderation.judge_input(
-            claim.input,
-            whose_of(claim),
-            claim.safety_level,
-            reviewed=reviewed,
-            kind=claim.kind,
-            given=run.given,
-        )
 
 
 def whose_of(claim: Claim) -> Whose:

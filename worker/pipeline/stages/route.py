@@ -86,6 +86,9 @@ def _ordered(
 def _able(routes: Routes, model: str, claim: Claim, needed: Callable[[], Needs]) -> _Found:
     """Return the servers of a model that may be given the job, now."""
     members = routes.members(model, claim.kind)
+    if model in routes.unread:
+        # Who carries which tags, and can do what, stands in what this release cannot read.
+        return _Found(refusal=_busy(model))
     permitted = [member for member in members if permits(member, claim.requires)]
     if not permitted:
         return _Found(refusal=_no_permitted(model, claim))
@@ -97,13 +100,7 @@ def _able(routes: Routes, model: str, claim: Claim, needed: Callable[[], Needs])
     if any(member.takes for member in able):
         # With the others, too: they may take calls again while the job waits for a place.
         return _Found(tuple(member.server for member in able))
-    return _Found(
-        refusal=ModelBusyError(
-            f"every model server that may take this job of {model} is switched off or drains: "
-            "the job waits in the queue",
-            retry_after=_LOOK_AGAIN,
-        )
-    )
+    return _Found(refusal=_busy(model))
 
 
 def _capable(
@@ -123,6 +120,14 @@ def _capable(
         elif lacks not in lacking:
             lacking.append(lacks)
     return able, lacking, failing
+
+
+def _busy(model: str) -> GenqError:
+    return ModelBusyError(
+        f"every model server that may take this job of {model} is switched off or drains: "
+        "the job waits in the queue",
+        retry_after=_LOOK_AGAIN,
+    )
 
 
 def _no_permitted(model: str, claim: Claim) -> GenqError:

@@ -51,6 +51,10 @@ def test_the_words_of_a_message_are_found(message: dict[str, Any], text: str | N
         ({"input_tokens": 3, "output_tokens": 5}, Usage(input_tokens=3, output_tokens=5)),
         ({"input_tokens": -1, "output_tokens": True}, Usage()),
         ({"input_tokens": "many", "output_tokens": 1.5}, Usage()),
+        (
+            {"input_tokens": 10**30, "output_tokens": 2**40},
+            Usage(input_tokens=2**40, output_tokens=2**40),
+        ),
         (None, Usage()),
         (["odd"], Usage()),
     ],

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from schemas.errors import SettingsError
 from schemas.model_catalog import ModelServer
-from worker.providers.comfy_input import Workflow, open_workflow
+from worker.providers.comfy_input import Asked, Workflow, graph_of, open_workflow
 
 GRAPH: Final[dict[str, Any]] = {
     "3": {"class_type": "KSampler", "inputs": {"seed": 1, "positive": ["6", 0]}},
@@ -115,3 +115,20 @@ def test_what_cannot_be_meant_is_refused_with_the_settings(
 ) -> None:
     with pytest.raises(ValidationError, match=said):
         server(workflow, **more)
+
+
+def test_no_prompt_saves_what_an_earlier_one_saved() -> None:
+    saved = {"class_type": "SaveImage", "inputs": {"images": ["3", 0], "filename_prefix": "k"}}
+    linked = {"class_type": "SaveImage", "inputs": {"filename_prefix": ["6", 0]}}
+    graph = GRAPH | {"9": saved, "10": linked}
+    workflow = opened({"graph": graph, "outputs": ["57:8", "9", "10"]})
+    asked = Asked({"prompt": "a"}, {}, None, ())
+
+    first, second = (graph_of(workflow, asked, {}, prompt_id=one) for one in ("p1", "p2"))
+
+    assert first["9"]["inputs"]["filename_prefix"] == "k-p1"
+    assert first["10"]["inputs"]["filename_prefix"] == ["6", 0]
+    assert all(first[node] != second[node] for node in ("57:8", "9", "10"))
+    # The rest need not run again.
+    assert all(first[node] == second[node] for node in ("3", "6"))
+    assert workflow.graph == graph

@@ -7,20 +7,27 @@ from io import BytesIO
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 import pytest
 from PIL import Image
 
+from infra.pictures.canvas import laid_out
+from infra.pictures.depth import eight_bits
+from infra.pictures.grid import Sheet, lay_out
+from schemas.canvas import Canvas
 from schemas.claim import Claim
 from schemas.errors import InputError
 from schemas.generation import Kind
 from schemas.image_edit_input import ImageEditInput
 from schemas.model_catalog import ModelServer, ModelSpec
 from schemas.picture_skills import PictureSkills
+from schemas.policy_limits import Limits
 from tests.fixtures.claims import image_claim
 from tests.fixtures.pictures import encoded, scene
 from worker.pipeline.outpainting import Outpainter
 from worker.providers.cog_answers import seed_in
 from worker.providers.own_pictures import OwnPictures
+from worker.providers.preview import preview_of
 from worker.providers.provider import Reply
 from worker.providers.seeds import chosen_seed, keeping_seeds, told_seed
 
@@ -59,6 +66,30 @@ def test_a_picture_is_enlarged_in_its_own_format(
     assert f"{made.width}x{made.height}" == f"{picture.width}x{picture.height}" == size
     assert (made.format, made.mode) == (kind, mode)
     assert reply.details == {"upscaled_by": "lanczos"}
+
+
+def test_grey_of_16_bits_stays_grey_wherever_it_is_drawn_anew() -> None:
+    slope = np.linspace(0, 65_535, 64, dtype=np.uint16)
+    deep = Image.fromarray(np.tile(slope, (64, 1)))
+    expected = np.round(np.tile(slope, (64, 1)) / 257)
+    data = encoded(deep)
+    assert read(data).mode.startswith("I;16")
+    (picture,) = enlarge(images=[url(deep)], size="64x64").pictures
+    sheet = Sheet(lay_out([(64, 64)] * 2), labels=False)
+    sheet.put(0, data, Limits())
+    canvas = Canvas(width=80, height=64, x=0, y=0, picture_width=64, picture_height=64)
+    whole, _ = laid_out(data, canvas)
+    preview = asyncio.run(preview_of(data, server="s"))
+    assert preview is not None
+    for made in (picture.data, sheet.file("png"), whole, preview):
+        drawn = np.asarray(read(made).convert("RGB").crop((0, 0, 64, 64)), dtype=np.float64)
+        # A preview is a JPEG file.
+        most = 8 if made == preview else 1
+        assert np.abs(drawn - expected[..., None]).max() <= most
+
+    keyed = read(encoded(deep, transparency=65_535))
+    clear = eight_bits(keyed).convert("RGBA").getchannel("A")
+    assert (clear.getpixel((63, 0)), clear.getpixel((0, 0))) == (0, 255)
 
 
 @pytest.mark.parametrize(
