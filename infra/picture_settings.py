@@ -25,7 +25,10 @@ class PictureSettings(BaseSettings):
         40_000_000, ge=1, description="most pixels of such a picture, by its header"
     )
     picture_total_bytes: int = Field(
-        64 << 20, ge=1024, description="all such pictures of one job together"
+        64 << 20,
+        ge=1024,
+        description="all such pictures of one job together; a worker may hold several times as "
+        "much for each of its slots, and no other limit bounds it: mind its memory",
     )
     picture_fetch_timeout: Seconds = Field(
         timedelta(seconds=30), description="fetching all pictures of one job by their URLs"

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from infra.audit_actor import record
 from infra.postgres.cache import Kept, change_use, clear, kept, uses_cache
 from infra.postgres.engine import transaction, whole_transactions
+from infra.postgres.flights import ground
 from infra.settings import Settings
 from schemas.cache import CacheClearedView, CacheView
 
@@ -41,7 +42,12 @@ class AnswerCache:
         return await self.show(tenant_id)
 
     async def clear(self, tenant_id: int, name: str) -> CacheClearedView:
-        """Forget all entries of the tenant, a batch and a transaction at a time."""
+        """Forget all entries of the tenant, a batch and a transaction at a time.
+
+        What is being made is not kept either: it was asked for before.
+        """
+        async with transaction(self._engine) as connection:
+            await ground(connection, tenant_id)
         gone, some = 0, _BATCH
         while some >= _BATCH:
             async with transaction(self._engine) as connection:

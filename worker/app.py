@@ -37,7 +37,7 @@ from worker.pipeline.picture_opening import open_pictures
 from worker.pipeline.picture_sources import PictureSources
 from worker.pipeline.run import Checks, Stage, build_stages
 from worker.pipeline.server_load import ServerLoad
-from worker.pipeline.stages.cache import open_cache
+from worker.pipeline.stages.cache import Cache, open_cache
 from worker.pipeline.stages.mark import open_mark
 from worker.pool import Service
 from worker.progress import LiveNews, open_news
@@ -84,7 +84,12 @@ class WorkerService:
         sources = await self._closing.enter_async_context(
             open_pictures(settings, engine, store)
         )
-        stages = self._stages(engine, providers, store, gate, moderation, sources=sources)
+        cache = open_cache(settings, starting, store)
+        if cache is not None:
+            self._closing.callback(cache.close)
+        stages = self._stages(
+            engine, providers, store, gate, moderation, sources=sources, cache=cache
+        )
         session = SessionKeeper(
             engine,
             settings,
@@ -142,6 +147,7 @@ class WorkerService:
         moderation: Moderation,
         *,
         sources: PictureSources,
+        cache: Cache | None,
     ) -> tuple[Stage, ...]:
         settings = self._settings
         return build_stages(
@@ -154,7 +160,7 @@ class WorkerService:
             sources=sources,
             routes=self._routes,
             watch=partial(self._report, gate),
-            cache=open_cache(settings, engine, store),
+            cache=cache,
         )
 
     def _report(self, gate: Gate, load: ServerLoad, recent: RecentCalls) -> None:

@@ -1,9 +1,10 @@
 """What the ends of attempts write of flights: who asked for others, and who waits for whom."""
 
 from collections.abc import Collection, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 from uuid import UUID
 
+import orjson
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.postgres.cache import CacheKey
@@ -12,6 +13,9 @@ from schemas.claim import Claim, Pointer
 from schemas.queue_errors import IdenticalJobRunsError
 from worker.pipeline.job_run import JobRun
 from worker.pipeline.outcome import Decision, Retry, Succeed
+
+# What an entry takes beside its output: rows, and their places in indexes.
+_ROW: Final = 1024
 
 
 class Ended(Protocol):
@@ -96,9 +100,5 @@ def _size(run: JobRun) -> int:
     output = run.output
     if output is None:
         return 0
-    texts = len(output.text or "") + _numbers(output.details.get("embeddings"))
-    return sum(artifact.bytes for artifact in run.artifacts) + texts
-
-
-def _numbers(vectors: object) -> int:
-    return sum(len(str(one)) for one in vectors) if isinstance(vectors, list) else 0  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - JSON
+    texts = len(output.text or "") + len(orjson.dumps(output.details))
+    return _ROW + sum(artifact.bytes for artifact in run.artifacts) + texts

@@ -70,13 +70,21 @@ WHERE j.final_state = 10 AND j.erased_at IS NULL AND NOT EXISTS (
 """)
 
 _DROP: Final = text("""
-DELETE FROM cache_entry e
-USING unnest(CAST(:tenants AS bigint[]), CAST(:keys AS bytea[]), CAST(:ids AS uuid[]))
-  AS x(tenant_id, key, job_id)
-WHERE e.tenant_id = x.tenant_id AND e.key = x.key AND e.job_id = x.job_id
+WITH gone AS MATERIALIZED (
+  SELECT e.tenant_id, e.key FROM cache_entry e
+  JOIN unnest(CAST(:tenants AS bigint[]), CAST(:keys AS bytea[]), CAST(:ids AS uuid[]))
+    AS x(tenant_id, key, job_id)
+    ON e.tenant_id = x.tenant_id AND e.key = x.key AND e.job_id = x.job_id
+  ORDER BY e.tenant_id, e.key FOR UPDATE OF e)
+DELETE FROM cache_entry e USING gone WHERE e.tenant_id = gone.tenant_id AND e.key = gone.key
 """)
 
-_FORGET_JOBS: Final = text("DELETE FROM cache_entry WHERE job_id = ANY (CAST(:ids AS uuid[]))")
+_FORGET_JOBS: Final = text("""
+WITH gone AS MATERIALIZED (
+  SELECT tenant_id, key FROM cache_entry WHERE job_id = ANY (CAST(:ids AS uuid[]))
+  ORDER BY tenant_id, key FOR UPDATE)
+DELETE FROM cache_entry e USING gone WHERE e.tenant_id = gone.tenant_id AND e.key = gone.key
+""")
 
 _KEPT: Final = text("""
 SELECT count(*) AS entries, COALESCE(sum(bytes), 0) AS bytes, COALESCE(sum(hits), 0) AS hits
@@ -89,11 +97,13 @@ _CHANGE_USE: Final = text("""
 UPDATE tenant SET cache = :enabled WHERE id = CAST(:tenant_id AS bigint)
 """)
 
+# What is in use just now goes as well: this waits for who uses it.
 _CLEAR: Final = text("""
-DELETE FROM cache_entry WHERE ctid = ANY (ARRAY(
-  SELECT ctid FROM cache_entry
+WITH gone AS MATERIALIZED (
+  SELECT tenant_id, key FROM cache_entry
   WHERE CAST(:tenant_id AS bigint) IS NULL OR tenant_id = :tenant_id
-  LIMIT :batch FOR UPDATE SKIP LOCKED))
+  ORDER BY tenant_id, key LIMIT :batch FOR UPDATE)
+DELETE FROM cache_entry e USING gone WHERE e.tenant_id = gone.tenant_id AND e.key = gone.key
 """)
 
 _OVER: Final = text("""
@@ -101,6 +111,10 @@ DELETE FROM cache_entry WHERE ctid = ANY (ARRAY(
   SELECT ctid FROM cache_entry WHERE expires_at <= now()
   LIMIT :batch FOR UPDATE SKIP LOCKED))
 """)
+
+# One dispatcher at a time adds up what there is.
+_ALONE: Final = text("SELECT pg_try_advisory_xact_lock(CAST(:lock AS bigint))")
+_EVICTING: Final = 0x67656E71_0000000A
 
 _SIZE: Final = text("SELECT COALESCE(sum(bytes), 0) FROM cache_entry")
 
@@ -220,8 +234,12 @@ async def evict(connection: AsyncConnection, *, most: int, batch: int) -> int:
     """Forget the oldest-used entries while all stand for more than ``most`` bytes.
 
     Returns:
-        How many went; ``batch`` at the most: then there may be more to do.
+        How many went; ``batch`` at the most: then there may be more to do. 0 if somebody else
+        sees to it just now.
     """
+    alone = await connection.execute(_ALONE, {"lock": _EVICTING})
+    if not alone.scalar_one():
+        return 0
     excess = int((await connection.execute(_SIZE)).scalar_one()) - most
     if excess <= 0:
         return 0

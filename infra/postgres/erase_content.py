@@ -18,13 +18,15 @@ from infra.postgres.sealed_content import ERASED
 _OF = "job_id = ANY (CAST(:ids AS uuid[])) AND job_id BETWEEN :low AND :high"
 _GONE = f"""'{{"{ERASED}": true}}'"""
 
-_PROMPTS: Final = text(f"""
+_PROMPTS: Final = (
+    text(f"""
 UPDATE payload SET body = CASE WHEN CAST(:person AS boolean) THEN CAST({_GONE} AS jsonb)
   ELSE (body - 'input' - 'typed' - 'sealed') || CAST({_GONE} AS jsonb) END
 WHERE {_OF} AND (CAST(:person AS boolean) OR body -> '{ERASED}' IS NULL OR body ? 'typed')
-""")
-# What the model saw of them, where that was another form.
-_TOLD: Final = text(f"UPDATE result SET body = body - 'told' WHERE {_OF} AND body ? 'told'")
+"""),
+    # What the model saw of them, where that was another form.
+    text(f"UPDATE result SET body = body - 'told' WHERE {_OF} AND body ? 'told'"),
+)
 
 _RESULTS: Final = (
     text(f"""
@@ -122,8 +124,8 @@ async def erase_content(
         return
     values = _ids(job_ids)
     if prompts:
-        await connection.execute(_PROMPTS, values | {"person": person})
-        await connection.execute(_TOLD, values)
+        for statement in _PROMPTS:
+            await connection.execute(statement, values | {"person": person})
         await leave_files_of(connection, job_ids)
     if results:
         for statement in _RESULTS:

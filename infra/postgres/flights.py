@@ -145,26 +145,35 @@ FROM unnest(CAST(:ids AS uuid[]), CAST(:fences AS int[])) AS x(job_id, fence)
 WHERE live.job_id = x.job_id AND live.fence = x.fence AND live.state = 1
 """)
 
+# Of a flight that is not there any more nothing is kept: the cache was cleared meanwhile.
 _LAND: Final = HotStatement("""
 WITH x AS MATERIALIZED (
   SELECT * FROM unnest(CAST(:tenants AS bigint[]), CAST(:keys AS bytea[]),
     CAST(:ids AS uuid[]), CAST(:fences AS int[]), CAST(:made AS boolean[]),
     CAST(:bytes AS bigint[]), CAST(:lasts AS interval[]))
   AS x(tenant_id, key, job_id, fence, made, bytes, lasts)),
-e AS (
-  INSERT INTO cache_entry AS e (tenant_id, key, job_id, bytes, expires_at)
-  SELECT DISTINCT ON (tenant_id, key) tenant_id, key, job_id, bytes, now() + lasts
-  FROM x WHERE bytes IS NOT NULL ORDER BY tenant_id, key, job_id
-  ON CONFLICT (tenant_id, key) DO UPDATE SET job_id = excluded.job_id, bytes = excluded.bytes,
-    expires_at = excluded.expires_at, used_at = now(), created_at = now(), hits = 0
-  WHERE e.job_id <> excluded.job_id),
 f AS MATERIALIZED (
-  SELECT f.tenant_id, f.key, x.made FROM flight f
+  SELECT f.tenant_id, f.key, f.job_id, x.made, x.bytes, x.lasts FROM flight f
   JOIN x ON x.tenant_id = f.tenant_id AND x.key = f.key
     AND x.job_id = f.job_id AND x.fence = f.fence
-  ORDER BY f.tenant_id, f.key FOR UPDATE OF f)
+  ORDER BY f.tenant_id, f.key FOR UPDATE OF f),
+e AS (
+  INSERT INTO cache_entry AS e (tenant_id, key, job_id, bytes, expires_at)
+  SELECT tenant_id, key, job_id, bytes, now() + lasts
+  FROM f WHERE bytes IS NOT NULL ORDER BY tenant_id, key
+  ON CONFLICT (tenant_id, key) DO UPDATE SET job_id = excluded.job_id, bytes = excluded.bytes,
+    expires_at = excluded.expires_at, used_at = now(), created_at = now(), hits = 0
+  WHERE e.job_id <> excluded.job_id)
 DELETE FROM flight USING f WHERE flight.tenant_id = f.tenant_id AND flight.key = f.key
 RETURNING flight.tenant_id, flight.key, flight.waited, f.made
+""")
+
+_GROUND: Final = text("""
+WITH f AS MATERIALIZED (
+  SELECT tenant_id, key FROM flight
+  WHERE CAST(:tenant_id AS bigint) IS NULL OR tenant_id = :tenant_id
+  ORDER BY tenant_id, key FOR UPDATE)
+DELETE FROM flight USING f WHERE flight.tenant_id = f.tenant_id AND flight.key = f.key
 """)
 
 # A statement of its own: its snapshot begins after the flight is gone, so it sees everybody
@@ -185,6 +194,7 @@ d AS (
   DELETE FROM flight_waiter v USING w WHERE v.job_id = w.job_id)
 UPDATE live SET run_at = now() FROM w WHERE live.job_id = w.job_id
 """)
+
 
 async def board(connection: AsyncConnection, wanted: Sequence[Boarding]) -> set[UUID]:
     """Return the jobs that are to ask the model; the others wait for one that does."""
@@ -262,6 +272,14 @@ async def land(connection: AsyncConnection, landings: Sequence[Landing]) -> bool
         },
     )
     return woken.rowcount > 0
+
+
+async def ground(connection: AsyncConnection, tenant_id: int | None) -> None:
+    """Forget who asks for others, of a tenant or of all: what comes of it is for itself alone.
+
+    Who waits is found by a dispatcher, and asks anew.
+    """
+    await connection.execute(_GROUND, {"tenant_id": tenant_id})
 
 
 def _named(of: Sequence[Landing | Wait]) -> dict[str, Any]:

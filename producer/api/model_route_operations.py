@@ -29,7 +29,6 @@ from schemas.scopes import KeyScope
 _Route = Callable[[Services, Tenant, Request], Awaitable[Response]]
 
 
-
 class _WholeName(PathConvertor):
     """A model's name with slashes, but not what ends as the path of a part of a route does.
 

@@ -92,6 +92,24 @@ def test_unknown_routes_and_methods_are_problems(settings: Settings) -> None:
     run(settings, scenario)
 
 
+def test_a_part_of_a_route_takes_no_method_of_the_route_itself(settings: Settings) -> None:
+    async def scenario(api: Served) -> None:
+        for path, allowed in {
+            "m/health": "GET",
+            "maker/m/versions": "GET",
+            "m/rollback": "POST",
+            "m/servers/s/drain": "POST",
+            "maker/health/m": "GET, PATCH, PUT",
+            "maker/health-m": "GET, PATCH, PUT",
+        }.items():
+            answer = await api.http.delete(f"/v1/routes/{path}")
+            assert (answer.status_code, answer.headers["allow"]) == (405, allowed), path
+            patched = await api.http.patch(f"/v1/routes/{path}")
+            assert (patched.status_code == 405) == ("PATCH" not in allowed), path
+
+    run(settings, scenario)
+
+
 class BrokenSubmitter(Submitter):
     """Raises what it is given."""
 

@@ -158,7 +158,8 @@ def test_pages_of_times_have_every_row_once(settings: Settings) -> None:
         asked: dict[str, Any] = {"from": "2026-03-01", "to": "2026-03-08", "limit": 1}
         for interval, starts in (("hour", (1, 1, 2, 26)), ("day", (0, 0, 24))):
             query = asked | {"interval": interval, "group_by": "lane"}
-            page, rows = await usage(api, **query), []
+            rows: list[dict[str, Any]] = []
+            page = await usage(api, **query)
             while page["data"]:
                 rows += page["data"]
                 assert page["totals"]["jobs"] == 4

@@ -9,6 +9,7 @@ import pytest
 from infra.objectstore.directory import DirectoryStore
 from infra.postgres.cache import evict, kept
 from infra.postgres.erase_content import erase_content
+from producer.answer_cache import AnswerCache
 from schemas.ids import parse_id
 from schemas.job_states import JobState
 from tests.fixtures.caching import CachingWorkers
@@ -190,3 +191,53 @@ def test_the_oldest_used_go_first_when_there_is_too_much(
     genq.sql("UPDATE cache_entry SET expires_at = now() - :by", by=timedelta(hours=1))
     workers.watch_over(150)
     assert genq.sql("SELECT 1 FROM cache_entry") == []
+
+
+def test_what_is_cleared_is_gone_and_what_was_under_way_is_not_kept(
+    genq: Harness, workers: CachingWorkers
+) -> None:
+    workers.ask(seed=1)
+    workers.run()
+    under_way = workers.ask(seed=2)
+    workers.provider.asked.clear()
+    workers.provider.free.clear()
+    workers.run_until(workers.provider.asked)
+    tenant = genq.tenant("acme").id
+    cache = AnswerCache(workers.engine, genq.settings)
+
+    cleared = genq.do(cache.clear(tenant, "acme"))
+    workers.provider.free.set()
+    workers.run()
+
+    assert cleared.entries == 1
+    assert cache_of(genq, under_way)["status"] == "miss"
+    assert genq.sql("SELECT 1 FROM cache_entry") == []
+    again = workers.ask(seed=2)
+    workers.run()
+    assert cache_of(genq, again)["status"] == "miss"
+
+
+def test_numbers_that_no_json_writer_takes_do_not_end_who_is_given_them(
+    genq: Harness, workers: CachingWorkers
+) -> None:
+    first = workers.ask()
+    workers.run()
+    workers.restart()
+    genq.sql(
+        """UPDATE result SET body = body || '{"logprobs": [1e22, -1e400, 18446744073709551615]}'"""
+    )
+    second = workers.ask()
+    workers.run()
+
+    assert cache_of(genq, second) == {"status": "hit", "of": first}
+    assert genq.job(second).made["logprobs"] == [1e22, None, 2**64 - 1]
+
+
+def test_an_entry_counts_for_its_rows_even_if_its_answer_is_short(
+    genq: Harness, workers: CachingWorkers
+) -> None:
+    first = workers.ask()
+    workers.run()
+
+    (entry,) = genq.sql("SELECT bytes FROM cache_entry")
+    assert entry.bytes >= 1024 + genq.job(first).artifacts[0].bytes

@@ -24,6 +24,14 @@ def workers(genq: Harness) -> Iterator[CachingWorkers]:
     made.close()
 
 
+@pytest.fixture
+def few(genq: Harness) -> Iterator[CachingWorkers]:
+    """One worker, with too few slots to let anybody wait in them."""
+    made = CachingWorkers(genq, slots=7)
+    yield made
+    made.close()
+
+
 def leads(genq: Harness, job_id: str) -> bool:
     return bool(genq.sql("SELECT 1 FROM flight WHERE job_id = :id", id=parse_id("job", job_id)))
 
@@ -33,7 +41,6 @@ def followed(genq: Harness, workers: CachingWorkers, waiting: int) -> tuple[str,
     leader = workers.ask()
     workers.provider.free.clear()
     workers.run_until(workers.provider.asked)
-    workers.restart()
     others = workers.ask_many(waiting)
     workers.run_until_settled()
     assert genq.sql("SELECT count(*) AS n FROM flight_waiter")[0].n == waiting
@@ -178,14 +185,12 @@ def test_who_waits_expires_at_its_own_deadline_and_not_before(
     assert len(workers.provider.calls) == 1
 
 
-def test_who_waits_uses_up_no_limit_and_no_share(
-    genq: Harness, workers: CachingWorkers
-) -> None:
+def test_who_waits_uses_up_no_limit_and_no_share(genq: Harness, few: CachingWorkers) -> None:
     genq.tenant("acme")
     genq.sql(
         """UPDATE tenant SET limits = '{"requests_per_minute": 6, "images_per_minute": 6}'"""
     )
-    _, waiting = followed(genq, workers, 5)
+    _, waiting = followed(genq, few, 5)
 
     assert [genq.outcomes(job) for job in waiting] == [[AttemptOutcome.SNOOZED]] * 5
     (flow,) = genq.sql("SELECT vtime FROM flow")
@@ -194,44 +199,44 @@ def test_who_waits_uses_up_no_limit_and_no_share(
     assert len(used) == 2
     # The one call that was made: ten seconds of either.
     assert all(one.ahead <= timedelta(seconds=10) for one in used), used
-    workers.provider.free.set()
-    workers.run(30)
-    assert len(workers.provider.calls) == 1
+    few.provider.free.set()
+    few.run(30)
+    assert len(few.provider.calls) == 1
 
 
 def test_a_leader_that_was_superseded_is_followed_at_once(
-    genq: Harness, workers: CachingWorkers
+    genq: Harness, few: CachingWorkers
 ) -> None:
-    leader, waiting = followed(genq, workers, 3)
+    leader, waiting = followed(genq, few, 3)
     genq.sql("DELETE FROM live WHERE job_id = :id", id=parse_id("job", leader))
-    workers.provider.free.set()
-    workers.run(30)
+    few.provider.free.set()
+    few.run(30)
 
     assert {genq.job(job).state for job in waiting} == {JobState.SUCCEEDED}
     assert genq.sql("SELECT 1 FROM flight UNION ALL SELECT 1 FROM flight_waiter") == []
 
 
 def test_who_waits_for_a_job_that_nobody_ended_is_found_by_a_dispatcher(
-    genq: Harness, workers: CachingWorkers
+    genq: Harness, few: CachingWorkers
 ) -> None:
-    leader, waiting = followed(genq, workers, 3)
-    assert not workers.end_waits()
-    workers.kill()
-    workers.restart()
+    leader, waiting = followed(genq, few, 3)
+    assert not few.end_waits()
+    few.kill()
+    few.restart()
     genq.sql("DELETE FROM live WHERE job_id = :id", id=parse_id("job", leader))
-    workers.provider.free.set()
-    workers.run(30)
+    few.provider.free.set()
+    few.run(30)
     assert {genq.job(job).state for job in waiting} == {JobState.SCHEDULED}
 
-    assert workers.end_waits()
-    workers.run(30)
+    assert few.end_waits()
+    few.run(30)
     assert {genq.job(job).state for job in waiting} == {JobState.SUCCEEDED}
 
 
 def test_who_cannot_be_woken_just_now_is_passed_over_and_still_waits(
-    genq: Harness, workers: CachingWorkers
+    genq: Harness, few: CachingWorkers
 ) -> None:
-    followed(genq, workers, 2)
+    followed(genq, few, 2)
     (flight,) = genq.sql("SELECT * FROM flight")
     landing = Landing(CacheKey(flight.tenant_id, flight.key), flight.job_id, flight.fence)
     (first, second) = [
@@ -239,14 +244,16 @@ def test_who_cannot_be_woken_just_now_is_passed_over_and_still_waits(
     ]
 
     async def land_beside() -> bool:
-        async with transaction(workers.engine) as other:
+        async with transaction(few.engine) as other:
             await other.execute(
                 text("SELECT 1 FROM live WHERE job_id = :id FOR UPDATE"), {"id": first}
             )
-            async with transaction(workers.engine) as connection:
+            async with transaction(few.engine) as connection:
                 return await land(connection, [landing])
 
     assert genq.do(land_beside())
     due = genq.sql("SELECT job_id FROM live WHERE state = 1 AND run_at <= now()")
     assert [row.job_id for row in due] == [second]
     assert [row.job_id for row in genq.sql("SELECT job_id FROM flight_waiter")] == [first]
+    few.provider.free.set()
+    few.run(30)

@@ -4,19 +4,11 @@ from typing import Any
 
 import orjson
 import pytest
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.objectstore.directory import DirectoryStore
 from infra.postgres.engine import transaction
 from infra.postgres.manifest import read_written
-from infra.postgres.usage import (
-    _NAMES,
-    add_to_hours,
-    forget_hours,
-    names_in_usage,
-    unname_usage,
-)
+from infra.postgres.usage import add_to_hours, forget_hours, names_in_usage, unname_usage
 from infra.postgres.usage_report import read_usage, sum_usage
 from producer.dispatcher.usage import add_up_usage, forget_usage
 from producer.estimate import estimate_job
@@ -260,30 +252,6 @@ def test_an_erased_person_used_nothing_and_the_sums_stay(genq: Harness) -> None:
         )
     )
     assert [(row.keys, row.counts["jobs"]) for row in rows] == [(("",), 3), (("bob",), 1)]
-
-
-def test_whom_usage_names_is_read_page_by_page_from_their_index(genq: Harness) -> None:
-    for name in ("ann", "bob", "cid", None):
-        genq.submit(end_user=name)
-        genq.run_until_idle()
-        if name == "bob":
-            genq.do(add_up_usage(genq._engine))
-    tenant_id = genq.tenant("acme").id
-
-    async def looked(connection: AsyncConnection) -> str:
-        await connection.execute(text("SET LOCAL enable_seqscan = off"))
-        values = {"tenant_id": tenant_id, "after": "", "limit": 1}
-        plan = await connection.execute(text(f"EXPLAIN {_NAMES.text}"), values)
-        return "\n".join(plan.scalars())
-
-    found: list[str] = [""]
-    while page := genq.in_transaction(
-        lambda c: names_in_usage(c, tenant_id, after=found[-1], limit=1)
-    ):
-        found += page
-
-    assert found == ["", "ann", "bob", "cid"]
-    assert "ix_usage_hour_end_user" in genq.in_transaction(looked)
 
 
 def test_hours_outlive_jobs_and_are_forgotten_in_their_time(genq: Harness) -> None:

@@ -205,8 +205,9 @@ class Flights:
         """Note that the model is called now; see ``Flight.begin``."""
         claim = flight.claim
         try:
-            ours = await self._calls.add(Landing(flight.key, claim.job_id, claim.fence))
-        except DatabaseUnavailableError:
+            async with asyncio.timeout(_PATIENCE.total_seconds()):
+                ours = await self._calls.add(Landing(flight.key, claim.job_id, claim.fence))
+        except (DatabaseUnavailableError, TimeoutError):
             # Two may ask then. That is dear, and not wrong.
             _log.warning("flight_not_noted")
             return

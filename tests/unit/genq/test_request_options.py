@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from genq import Genq, errors
+from genq.job_requests import JobOptions
 from tests.fixtures.api_stub import KEY, ApiStub, Says, problem
 from tests.unit.genq.test_client import Either
 
@@ -15,6 +16,23 @@ def genq(request: pytest.FixtureRequest, api_stub: ApiStub) -> Generator[Either]
     either = Either(request.param, api_stub.url)
     yield either
     either.close()
+
+
+def test_every_option_of_a_job_reaches_the_server_under_its_own_name(
+    genq: Either, api_stub: ApiStub
+) -> None:
+    told: dict[str, Any] = {name: f"a {name}" for name in JobOptions.__annotations__}
+    told |= {"unique": {"key": "u"}, "webhook": {"url": "https://a.example"}}
+    told |= {"requires": {"tags": ["private"]}, "run_at": 5, "deadline": 60}
+
+    api_stub.script = [Says(202, body=api_stub.add_job())]
+    genq.call("create", kind="image", input={"prompt": "kite"}, **told)
+
+    (asked,) = api_stub.asked
+    sent = asked.json()
+    assert set(sent) == {"kind", "input", *told}
+    as_told = told.keys() - {"run_at", "deadline"}  # these become instants
+    assert {name: sent[name] for name in as_told} == {name: told[name] for name in as_told}
 
 
 def test_one_request_can_be_sent_in_its_own_way(genq: Either, api_stub: ApiStub) -> None:

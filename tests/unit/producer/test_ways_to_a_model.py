@@ -144,7 +144,12 @@ WAYS: Final[Sequence[tuple[str, Fate, tuple[str, dict[str, Any]]]]] = (
     ("a link to edit", Fate.UNREAD, _edit(image=LINK)),
     ("a link as a mask", Fate.UNREAD, _edit(image=LINK, mask={"image_url": LINK})),
     ("a response's link", Fate.UNREAD, _response({"type": "input_image", "image_url": LINK})),
-    ("a film", Fate.UNREAD, _part("video_url", video_url={"url": LINK})),
+    ("a link to a film", Fate.REFUSED, _part("video_url", video_url={"url": LINK})),
+    (
+        "a film",
+        Fate.UNREAD,
+        _part("video_url", video_url={"url": "data:video/mp4;base64," + BYTES}),
+    ),
     ("sound", Fate.UNREAD, _part("input_audio", input_audio={"data": WAV, "format": "wav"})),
     ("a file by its name", Fate.UNREAD, _part("file", file={"file_id": "file-abcdefgh"})),
     (

@@ -24,6 +24,7 @@ from schemas.safety import Stage
 from worker.pipeline.flights import Flight, Flights, others_ask
 from worker.pipeline.job_run import OWN_MEMBERS, JobRun, ServedBy
 from worker.pipeline.recent_replies import RecentReplies
+from worker.providers.answers import storable
 from worker.providers.picture import Picture
 from worker.providers.provider import Reply
 from worker.together import together
@@ -80,6 +81,10 @@ class Cache:
         except DatabaseUnavailableError:
             _log.warning("cache_away")
             return run
+
+    def close(self) -> None:
+        """Forget what is held in memory."""
+        self._flights.recent.close()
 
     async def _answered(self, run: JobRun, key: CacheKey) -> JobRun:
         begun = asyncio.get_running_loop().time()
@@ -192,7 +197,9 @@ def _reply(source: Source, pictures: Sequence[Picture]) -> Reply:
         pictures=tuple(pictures),
         text=body.get("text"),
         usage=Usage.model_validate(body.get("usage") or {}),
-        details={name: value for name, value in body.items() if name not in OWN_MEMBERS},
+        details={
+            name: storable(value) for name, value in body.items() if name not in OWN_MEMBERS
+        },
     )
 
 
@@ -202,7 +209,14 @@ def _served_by(source: Source) -> ServedBy | None:
 
 
 def open_cache(settings: Settings, engine: AsyncEngine, store: ObjectStore) -> Cache | None:
-    """Return the stage; ``None`` if the installation uses no answer again."""
+    """Return the stage; ``None`` if the installation uses no answer again.
+
+    Args:
+        settings: Whether it does, and for how long.
+        engine: The way to PostgreSQL. Its commits need not wait for the disk: a flight that a
+            crash forgets is one call too many.
+        store: Where pictures are.
+    """
     if not settings.cache:
         return None
     flights = Flights(
