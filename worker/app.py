@@ -84,9 +84,7 @@ class WorkerService:
         sources = await self._closing.enter_async_context(
             open_pictures(settings, engine, store)
         )
-        cache = open_cache(settings, starting, store)
-        if cache is not None:
-            self._closing.callback(cache.close)
+        cache = self._cache(starting, store)
         stages = self._stages(
             engine, providers, store, gate, moderation, sources=sources, cache=cache
         )
@@ -131,6 +129,12 @@ class WorkerService:
         )
         self._closing.push_async_callback(providers.close)
         return providers
+
+    def _cache(self, starting: AsyncEngine, store: ObjectStore) -> Cache | None:
+        cache = open_cache(self._settings, starting, store)
+        if cache is not None:
+            self._closing.callback(cache.close)
+        return cache
 
     async def _moderation(self, engine: AsyncEngine, news: LiveNews) -> Moderation:
         opened = await asyncio.to_thread(open_moderation, self._settings, engine, SystemClock())

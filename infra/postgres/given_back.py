@@ -1,4 +1,4 @@
-"""What a release charged a flow for jobs that asked no model: given back when they are put back."""
+"""What flows were charged for jobs that asked no model: given back when they are put back."""
 
 from collections import Counter
 from collections.abc import Collection, Sequence

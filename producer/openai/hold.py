@@ -169,11 +169,10 @@ async def take_call(
     back = repeats(headers) and (dedupe or key is not None)
     call = TakenCall(endpoint, body, held=held, seconds=seconds, comes_back=back)
     again = is_repeated(headers)
-    if held is not None and again:
-        found = await _attached(services, tenant, held)
-        if found is not None:
-            CALLS_ATTACHED.inc()
-            return call.of(found)
+    found = await _attached(services, tenant, held) if held is not None and again else None
+    if found is not None:
+        CALLS_ATTACHED.inc()
+        return call.of(found)
     with services.book.unsure(held, again=again) as held:
         submitted = await services.submitter.submit(
             tenant,

@@ -63,7 +63,7 @@ WAIVERS: Final[Mapping[str, str]] = {
     "state_counts._ACTIVE", "state_counts._BATCHES", "state_counts._DELIVERIES",
     "state_counts._LANES",
 ), _NUMBERS) | dict.fromkeys((
-    "cache._FORGET_JOBS", "cancel._MARK", "dead_letters._HISTORY", "erase_content._JOBS",
+    "cancel._MARK", "dead_letters._HISTORY", "erase_content._JOBS",
     "erase_content._KEYS", "erase_content._PENDING", "erase_content._PROMPTS",
     "erase_content._RESULTS", "job_files._LEAVE_OF_JOBS", "schedules._RUNS",
     "schedules._SERVED",

@@ -223,9 +223,8 @@ def test_numbers_that_no_json_writer_takes_do_not_end_who_is_given_them(
     first = workers.ask()
     workers.run()
     workers.restart()
-    genq.sql(
-        """UPDATE result SET body = body || '{"logprobs": [1e22, -1e400, 18446744073709551615]}'"""
-    )
+    odd = '{"logprobs": [1e22, -1e400, 18446744073709551615]}'
+    genq.sql("UPDATE result SET body = body || CAST(:odd AS jsonb)", odd=odd)
     second = workers.ask()
     workers.run()
 
