@@ -263,6 +263,7 @@ def test_a_job_goes_to_the_server_with_the_most_room() -> None:
         taken = [await load.take([one], lambda free: free[0]) for one in (small, large, large)]
         await scene.run()
         for one in taken:
+            assert one is not None
             load.leave(one)
         await scene.run()
 
