@@ -38,6 +38,9 @@ from worker.turnstile import Turnstile
 
 # A request's body takes about a millisecond to make.
 _AT_ONCE: Final = 8
+# A loop reads its clock once a round, and counts in milliseconds: a job must not expire before
+# its deadline by PostgreSQL's clock.
+_LOOPS_CLOCK: Final = timedelta(milliseconds=20)
 
 _log: Final = structlog.get_logger()
 
@@ -248,7 +251,7 @@ class AttemptRunner:
         limit = self._settings.attempt_timeout(claim.kind)
         if claim.deadline is None:
             return limit, False
-        left = claim.deadline - claim.started_at
+        left = claim.deadline - claim.started_at + _LOOPS_CLOCK
         return min(limit, left), left < limit
 
     def _decide(self, error: BaseException | None, claim: Claim, took: timedelta) -> Decision:
