@@ -23,6 +23,8 @@ from tests.bench.orders import PROMPTS, SEED, SIZE, JobTimes, LoadRun, Order
 _CONNECTIONS: Final = 256
 # Shorter than any server's: a connection that the server has just closed fails a submit.
 _KEEP_ALIVE_SECONDS: Final = 2.0
+# No two jobs are the same: genq would have one answered by the other.
+_NTH: Final = b"@"
 _CLOCK: Final = SystemClock()
 
 
@@ -142,7 +144,8 @@ class LoadGenerator:
                 return
 
     async def _submit(self, bodies: list[bytes], due: float) -> JobTimes:
-        body = bodies[next(self._numbers) % len(bodies)]
+        number = next(self._numbers)
+        body = bodies[number % len(bodies)].replace(_NTH, b"%d" % number)
         times = JobTimes("", due, time.monotonic(), 0.0, None, _CLOCK.now().timestamp())
         self._done.append(times)
         try:
@@ -160,7 +163,8 @@ class LoadGenerator:
 
 
 def _body(prompt: str, hook: str | None) -> bytes:
-    wanted = {"kind": "image", "input": {"prompt": prompt, "size": SIZE, "seed": SEED}}
+    asked = {"prompt": prompt, "size": SIZE, "seed": SEED, "extra_body": {"nth": _NTH.decode()}}
+    wanted = {"kind": "image", "input": asked}
     if hook is None:
         return orjson.dumps({**wanted, "lane": "batch"})
     return orjson.dumps({**wanted, "webhook": {"url": hook}})
