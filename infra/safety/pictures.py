@@ -3,7 +3,6 @@
 The format is told by the first bytes and the size by the header, before anything is decoded.
 """
 
-import struct
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,8 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from infra.pictures import headers
 
 SIDE: Final = 64
 """Pixels of a side of what is kept of a picture: enough for its fingerprints."""
@@ -29,7 +30,6 @@ IMAGE_FORMAT: Final = "limits.image_format"
 IMAGE_DAMAGED: Final = "limits.image_damaged"
 
 _MILLION: Final = 1_000_000
-_RIFF: Final = 12
 _FORMATS: Final = MappingProxyType(
     {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
 )
@@ -114,13 +114,8 @@ def look_at(data: bytes, limits: PictureLimits) -> Seen:
 
 def kind_of(data: bytes) -> str | None:
     """Return ``PNG``, ``JPEG`` or ``WEBP`` by a file's first bytes, else ``None``."""
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "PNG"
-    if data.startswith(b"\xff\xd8\xff"):
-        return "JPEG"
-    if data[:4] == b"RIFF" and data[8:_RIFF] == b"WEBP":
-        return "WEBP"
-    return None
+    kind = headers.kind_of(data)
+    return kind if kind in _FORMATS else None
 
 
 def media_type_of(data: bytes) -> str | None:
@@ -167,7 +162,12 @@ def opened(data: bytes, limits: PictureLimits) -> Generator[Image.Image]:
 
 @contextmanager
 def _opened(data: bytes, kind: str, limits: PictureLimits) -> Generator[Image.Image]:
-    _hold_size(_webp_size(data) if kind == "WEBP" else None, limits)
+    if kind == headers.WEBP:
+        # Pillow takes memory for its canvas when it opens the file.
+        stated = headers.size_of(data, kind)
+        if stated is None:
+            raise PictureRefusedError(IMAGE_DAMAGED, "the WebP file has no readable header")
+        _hold_size(stated, limits)
     if kind == "JPEG" and data.count(b"\xff\xda") > MAX_SCANS:
         raise PictureRefusedError(IMAGE_DAMAGED, f"a JPEG file of more than {MAX_SCANS} scans")
     try:
@@ -206,20 +206,3 @@ def _square(image: Image.Image, frame: int) -> NDArray[np.float32]:
     image.draft("L", (2 * SIDE, 2 * SIDE))
     image.load()
     return square_of(image)
-
-
-def _webp_size(data: bytes) -> tuple[int, int] | None:
-    """Read the canvas from the header: Pillow takes memory for it when it opens the file."""
-    chunk, body = data[12:16], data[20:30]
-    if chunk == b"VP8X" and len(body) == 10:  # noqa: PLR2004 - the chunk's own length
-        return (
-            1 + int.from_bytes(body[4:7], "little"),
-            1 + int.from_bytes(body[7:10], "little"),
-        )
-    if chunk == b"VP8L" and len(body) > 4:  # noqa: PLR2004 - a signature and four bytes
-        bits = int.from_bytes(body[1:5], "little")
-        return (1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF))
-    if chunk == b"VP8 " and len(body) == 10:  # noqa: PLR2004 - a frame's header
-        width, height = struct.unpack("<HH", body[6:10])
-        return (width & 0x3FFF, height & 0x3FFF)
-    raise PictureRefusedError(IMAGE_DAMAGED, "the WebP file has no readable header")

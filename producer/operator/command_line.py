@@ -2,19 +2,18 @@
 
 import argparse
 import socket
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from infra.postgres.pauses import Scope
 from producer.operator.budget_words import add_budget_command, read_budgets
+from producer.operator.command_parser import CommandParser
 from producer.operator.key_words import add_key_commands, read_key, read_rotation
 from producer.operator.plan_words import add_tenant_commands, read_change
 
 # An attempt may take a quarter of an hour.
 _DRAIN_SECONDS: Final = 1_800.0
-_USAGE: Final = 2
 _HOLDING: Final = {
     "pause": "release nothing more of it; what runs goes on",
     "resume": "release its jobs again",
@@ -28,20 +27,12 @@ _READ: Final[Mapping[str, Callable[[argparse.ArgumentParser, argparse.Namespace]
 }
 
 
-class _Parser(argparse.ArgumentParser):
-    """Tells a mistake in one line, as the rest of the command line does."""
-
-    def error(self, message: str) -> NoReturn:
-        sys.stderr.write(f"{self.prog}: {message}\nnext: {self.prog} --help\n")
-        sys.exit(_USAGE)
-
-
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Return what was typed; ``wanted`` is a ``PlanChange``, or what is wanted of a key.
 
     A mistake ends with code 2.
     """
-    parser = _Parser(prog="genq", description="act on an installation")
+    parser = CommandParser(prog="genq", description="act on an installation")
     commands = parser.add_subparsers(dest="command", required=True)
     for name, what in _HOLDING.items():
         command = commands.add_parser(name, help=what)

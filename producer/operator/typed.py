@@ -16,6 +16,17 @@ def names_of(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
+def between(text: str, least: int, most: int, what: str) -> int:
+    """Return a whole number; ``what`` says which are possible.
+
+    Raises:
+        argparse.ArgumentTypeError: It is another one, or none.
+    """
+    if not (text.isascii() and text.isdecimal()) or not least <= int(text) <= most:
+        raise argparse.ArgumentTypeError(f"{text!r}: {what}")
+    return int(text)
+
+
 def rows(text: str) -> int:
     """Return how many rows are wanted."""
     wanted = int(text)

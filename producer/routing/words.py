@@ -2,14 +2,14 @@
 
 import argparse
 import math
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
+from producer.operator.command_parser import CommandParser
+from producer.operator.typed import between
 from producer.routing.desk import Switch
 
-_USAGE: Final = 2
 _MOST_VERSIONS: Final = 2_000_000_000
 _COMMANDS: Final = {
     "ls": "the routes of all models",
@@ -24,17 +24,9 @@ _COMMANDS: Final = {
 }
 
 
-class _Parser(argparse.ArgumentParser):
-    """Tells a mistake in one line, as the rest of the command line does."""
-
-    def error(self, message: str) -> NoReturn:
-        sys.stderr.write(f"{self.prog}: {message}\nnext: {self.prog} --help\n")
-        sys.exit(_USAGE)
-
-
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Return what was typed; a mistake ends with code 2."""
-    parser = _Parser(prog="genq route", description="routes of models")
+    parser = CommandParser(prog="genq route", description="routes of models")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, what in _COMMANDS.items():
         command = commands.add_parser(name, prog=f"genq route {name}", help=what)
@@ -92,14 +84,8 @@ def _number(text: str, most: float, what: str) -> float:
 
 
 def _version(text: str) -> int:
-    return _between(text, 0, _MOST_VERSIONS, "a version's number; 0: the settings alone")
+    return between(text, 0, _MOST_VERSIONS, "a version's number; 0: the settings alone")
 
 
 def _rows(text: str) -> int:
-    return _between(text, 1, 1_000, "1 to 1000")
-
-
-def _between(text: str, least: int, most: int, what: str) -> int:
-    if not (text.isascii() and text.isdecimal()) or not least <= int(text) <= most:
-        raise argparse.ArgumentTypeError(f"{text!r}: {what}")
-    return int(text)
+    return between(text, 1, 1_000, "1 to 1000")

@@ -1,18 +1,18 @@
 """The words of `genq policy`: commands and flags, checked before anything is reached."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
 
+from producer.operator.command_parser import CommandParser
+from producer.operator.typed import between
 from schemas.policy_spans import TimeSpan
 from schemas.simulation import MOST_JOBS
 
-_USAGE: Final = 2
 _SPAN: Final[TypeAdapter[timedelta]] = TypeAdapter(TimeSpan)
 _COMMANDS: Final = {
     "validate": "check a document; exit code 8 if it may not count",
@@ -27,17 +27,9 @@ _COMMANDS: Final = {
 }
 
 
-class _Parser(argparse.ArgumentParser):
-    """Tells a mistake in one line, as the rest of the command line does."""
-
-    def error(self, message: str) -> NoReturn:
-        sys.stderr.write(f"{self.prog}: {message}\nnext: {self.prog} --help\n")
-        sys.exit(_USAGE)
-
-
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Return what was typed; a mistake ends with code 2."""
-    parser = _Parser(prog="genq policy", description="safety policies")
+    parser = CommandParser(prog="genq policy", description="safety policies")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, what in _COMMANDS.items():
         command = commands.add_parser(name, prog=f"genq policy {name}", help=what)
@@ -78,25 +70,19 @@ def _add_own(name: str, command: argparse.ArgumentParser) -> None:
 
 
 def _version(text: str) -> int:
-    return _between(text, 1, 2_000_000_000, "a version's number")
+    return between(text, 1, 2_000_000_000, "a version's number")
 
 
 def _version_or_none(text: str) -> int:
-    return _between(text, 0, 2_000_000_000, "a version's number, or 0 for genq's own")
+    return between(text, 0, 2_000_000_000, "a version's number, or 0 for genq's own")
 
 
 def _rows(text: str) -> int:
-    return _between(text, 1, 1_000, "1 to 1000")
+    return between(text, 1, 1_000, "1 to 1000")
 
 
 def _jobs(text: str) -> int:
-    return _between(text, 1, MOST_JOBS, f"1 to {MOST_JOBS}")
-
-
-def _between(text: str, least: int, most: int, what: str) -> int:
-    if not (text.isascii() and text.isdecimal()) or not least <= int(text) <= most:
-        raise argparse.ArgumentTypeError(f"{text!r}: {what}")
-    return int(text)
+    return between(text, 1, MOST_JOBS, f"1 to {MOST_JOBS}")
 
 
 def _span(text: str) -> timedelta:

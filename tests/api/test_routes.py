@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from infra.clock import SystemClock
 from infra.postgres.engine import transaction
-from infra.route_book import FRESH_SECONDS, RouteBook
+from infra.route_book import RouteBook
 from infra.server_reports import ReportBoard
 from infra.settings import Settings
 from schemas.errors import ErrorRecord, ModelUnavailableError
@@ -207,32 +207,6 @@ def test_a_process_that_cannot_read_routes_keeps_what_it_had(settings: Settings)
         assert (book.now.changes, book.now.of("test-image").version) == (9, 1)
         assert not book.now.lets(name, "test-image", ())
         assert (await api.http.get(PATH)).status_code == 200
-
-    run(settings, scenario)
-
-
-def test_a_job_that_insists_on_a_tag_is_refused_at_once_if_nobody_carries_it(
-    settings: Settings,
-) -> None:
-    async def scenario(api: Served) -> None:
-        job = {**IMAGE, "requires": {"tags": ["private"]}}
-        plain = (await api.http.post("/v1/jobs", json=IMAGE)).status_code
-        refused = await api.http.post("/v1/jobs", json=job)
-        assert (plain, refused.status_code) == (202, 422)
-        assert refused.json()["code"] == "no_permitted_server"
-        assert list(pointers(refused)) == ["/requires/tags"]
-
-        mine = api.http.headers["Authorization"]
-        name = await operator(api)
-        await put(api, "*", servers={name: {"tags": ["private"]}})
-        plan = {"required_tags": ["private", "eu"]}
-        changed = await api.http.patch("/v1/admin/tenants/acme", json=plan)
-        assert changed.json()["required_tags"] == ["private", "eu"]
-        api.http.headers["Authorization"] = mine
-
-        await asyncio.sleep(FRESH_SECONDS)  # sleeps: until what the API knows is old
-        claim = await api.claim((await api.submit(job))["id"])
-        assert claim.requires == {"private", "eu"}
 
     run(settings, scenario)
 

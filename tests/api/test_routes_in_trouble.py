@@ -1,6 +1,7 @@
 """Routes that cannot be read or name servers that are gone; what follows private jobs."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,20 +13,22 @@ from infra.clock import SystemClock
 from infra.doorbells import Doorbells
 from infra.postgres.engine import create_engine, transaction
 from infra.postgres.tenants import ensure_tenant
-from infra.route_book import RouteBook
+from infra.route_book import FRESH_SECONDS, RouteBook
 from infra.settings import Settings
+from producer.api.services import Services
 from producer.doctor.examination import examine
 from producer.doctor.finding import Level
 from producer.doctor.routes import look_at_routes
 from producer.doctor.subject import Subject
 from producer.required_tags import TagRules
+from producer.submit import Submitter
 from schemas.errors import DatabaseUnavailableError
 from schemas.generation import Kind
 from schemas.job import JobRequest
 from schemas.queue_errors import ModelBusyError
 from schemas.route_errors import NoPermittedServerError
 from tests.api.dead_letters import dead, jobs_of, redrive
-from tests.api.served import IMAGE, Served, run
+from tests.api.served import IMAGE, Served, pointers, run
 from tests.api.test_budgets import estimate, priced, set_budget
 from tests.api.test_routes import PATH, operator, put
 from tests.fixtures.claims import image_claim
@@ -238,3 +241,35 @@ def test_the_doctor_says_who_sees_the_prompts_of_private_jobs(settings: Settings
         assert await levels() == {Level.WARNING}
 
     run(settings, scenario)
+
+
+def test_a_job_that_insists_on_a_tag_is_refused_at_once_if_nobody_carries_it(
+    settings: Settings,
+) -> None:
+    clock = MovedClock()
+
+    def by_that_clock(services: Services) -> Services:
+        own = services.engine, services.settings, services.doorbells
+        return replace(services, submitter=Submitter(*own, clock))
+
+    async def scenario(api: Served) -> None:
+        job = {**IMAGE, "requires": {"tags": ["private"]}}
+        plain = (await api.http.post("/v1/jobs", json=IMAGE)).status_code
+        refused = await api.http.post("/v1/jobs", json=job)
+        assert (plain, refused.status_code) == (202, 422)
+        assert refused.json()["code"] == "no_permitted_server"
+        assert list(pointers(refused)) == ["/requires/tags"]
+
+        mine = api.http.headers["Authorization"]
+        name = await operator(api)
+        await put(api, "*", servers={name: {"tags": ["private"]}})
+        plan = {"required_tags": ["private", "eu"]}
+        changed = await api.http.patch("/v1/admin/tenants/acme", json=plan)
+        assert changed.json()["required_tags"] == ["private", "eu"]
+        api.http.headers["Authorization"] = mine
+
+        clock.moved += timedelta(seconds=FRESH_SECONDS)
+        claim = await api.claim((await api.submit(job))["id"])
+        assert claim.requires == {"private", "eu"}
+
+    run(settings, scenario, by_that_clock)

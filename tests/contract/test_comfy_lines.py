@@ -25,6 +25,7 @@ from tests.fixtures.model_server import (
     PATIENCE,
     answers,
 )
+from tests.fixtures.until import until
 from worker.providers.comfy_line import read_preview
 from worker.providers.provider import Provider, Reply
 
@@ -67,13 +68,11 @@ def test_cancelling_interrupts_that_prompt_and_no_other() -> None:
         first = asyncio.create_task(provider.generate(claim_of("a kite")))
         running = await server.until_running()
         second = asyncio.create_task(provider.generate(claim_of("a boat")))
-        while not server.server.queue.pending:  # noqa: ASYNC110 - nobody tells
-            await asyncio.sleep(0.005)  # sleeps: as above
+        await until(lambda: bool(server.server.queue.pending), "it has arrived")
 
         second.cancel()
         await asyncio.wait([second])
-        while server.server.queue.pending:  # noqa: ASYNC110 - nobody tells
-            await asyncio.sleep(0.005)  # sleeps: as above
+        await until(lambda: not server.server.queue.pending, "nothing is left")
         assert server.server.queue.running is not None
         assert server.count("POST", "/interrupt") == 0
 
@@ -92,8 +91,7 @@ def test_a_job_that_is_cancelled_while_its_prompt_is_submitted_leaves_nothing_be
     async def scene(server: FaultyComfy, provider: Provider) -> None:
         server.direct(latency=30, faults=[{"kind": "hang", "times": None, "delay": 0.2}])
         job = asyncio.create_task(provider.generate(claim_of("a kite")))
-        while not server.count(*PROMPT):  # noqa: ASYNC110 - nobody tells
-            await asyncio.sleep(0.005)  # sleeps: as above
+        await until(lambda: bool(server.count(*PROMPT)), "it has arrived")
         job.cancel()
         await asyncio.wait([job])
 
@@ -180,8 +178,7 @@ def test_a_server_that_dies_with_fifty_prompts_fails_them_all_and_takes_more_lat
             jobs = [
                 asyncio.create_task(provider.generate(claim_of(f"kite {n}"))) for n in range(50)
             ]
-            while len(first.server.queue.pending) < 49:  # noqa: ASYNC110 - nobody tells
-                await asyncio.sleep(0.005)  # sleeps: as above
+            await until(lambda: len(first.server.queue.pending) >= 49, "all are there")
         async with asyncio.timeout(PATIENCE):
             failures = await asyncio.gather(*jobs, return_exceptions=True)
             assert {type(one) for one in failures} == {ModelUnavailableError}

@@ -23,6 +23,7 @@ from tests.fixtures.comfy_scenes import claim_of, edit_of, play
 from tests.fixtures.comfy_server import GRAPH, FaultyComfy, comfy_server
 from tests.fixtures.model_server import PATIENCE
 from tests.fixtures.simulation import Simulation, with_simulation
+from tests.fixtures.until import until
 from worker.providers.provider import Provider
 
 FAULTS: Final[dict[str, type[GenqError]]] = {
@@ -138,8 +139,7 @@ def test_calls_are_counted_with_those_of_the_other_wire() -> None:
     async def scenario(running: Simulation) -> None:
         status, told = await running.post("/comfy/api/prompt", {"prompt": GRAPH})
         assert status == 200
-        while running.service.calls.in_flight:  # noqa: ASYNC110 - nobody tells
-            await asyncio.sleep(0.005)  # sleeps: as above
+        await until(lambda: not running.service.calls.in_flight, "nothing is left")
         _, calls = await running.get("/control/calls")
         (call,) = calls["calls"]
         assert (call["on"], call["request_id"]) == ("images", told["prompt_id"])
