@@ -27,6 +27,7 @@ from infra.action_settings import ActionSettings
 from infra.admission_settings import AdmissionSettings
 from infra.batch_settings import BatchSettings
 from infra.cache_settings import CacheSettings
+from infra.chat_settings import ChatSettings
 from infra.facade_settings import FacadeSettings
 from infra.file_settings import FileSettings
 from infra.http_settings import HttpSettings
@@ -96,6 +97,7 @@ class Settings(
     ObjectStoreSettings,
     BatchSettings,
     CacheSettings,
+    ChatSettings,
     UsageSettings,
     _DatabaseSettings,
 ):

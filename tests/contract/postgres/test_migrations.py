@@ -71,7 +71,7 @@ def test_a_second_upgrade_changes_nothing(
     main(["upgrade"])
     main(["upgrade"])
 
-    assert capsys.readouterr().out.splitlines()[1] == "database: 0008, no change"
+    assert capsys.readouterr().out.splitlines()[1] == "database: 0009, no change"
 
 
 def test_upgrades_at_once_wait_for_each_other(empty_url: str) -> None:
@@ -84,7 +84,7 @@ def test_upgrades_at_once_wait_for_each_other(empty_url: str) -> None:
 
     outcomes = asyncio.run(race())
 
-    assert sorted(outcomes, key=str) == [("0008", "0008"), ("0008", "0008"), (None, "0008")]
+    assert sorted(outcomes, key=str) == [("0009", "0009"), ("0009", "0009"), (None, "0009")]
 
 
 @pytest.mark.parametrize(

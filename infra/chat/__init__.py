@@ -1,0 +1,1 @@
+"""Chat platforms: how each is heard, and how each is written to."""

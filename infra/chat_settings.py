@@ -1,0 +1,55 @@
+"""The bots: who we are on each chat platform, and the rules that hold where none are set."""
+
+from datetime import timedelta
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings
+
+from infra.queue_settings import Seconds
+
+
+class ChatSettings(BaseSettings):
+    """Discord, Slack and Telegram: a part of ``infra.settings``."""
+
+    discord_application_id: str | None = Field(
+        None, pattern=r"^[0-9]{1,20}$", description="the application's id"
+    )
+    discord_public_key: str | None = Field(
+        None, pattern=r"^[0-9a-fA-F]{64}$", description="the application's public key, in hex"
+    )
+    discord_bot_token: SecretStr | None = Field(None, description="the bot's token")
+    discord_url: str = Field("https://discord.com/api/v10", description="Discord's API")
+    slack_signing_secret: SecretStr | None = Field(None, description="the app's signing secret")
+    slack_bot_token: SecretStr | None = Field(None, description="xoxb-…")
+    slack_url: str = Field("https://slack.com/api", description="Slack's API")
+    telegram_bot_token: SecretStr | None = Field(None, description="from @BotFather")
+    telegram_secret: SecretStr | None = Field(
+        None, description="of the webhook: 1 to 256 of A-Z a-z 0-9 _ -"
+    )
+    telegram_url: str = Field("https://api.telegram.org", description="the Bot API's server")
+    chat_tenant: str | None = Field(
+        None, description="tenant of places and people that are bound to none; none: refused"
+    )
+    chat_answer_budget: Seconds = Field(
+        timedelta(seconds=1.5), description="a command is answered by then, or deferred"
+    )
+    chat_user_jobs: int = Field(
+        10, ge=1, le=1000, description="unfinished jobs of one person in chats, unless bound"
+    )
+    chat_press_by: Literal["owner", "anyone"] = Field(
+        "anyone", description="who may press the buttons under a result"
+    )
+
+    @model_validator(mode="after")
+    def _whole_bots(self) -> Self:
+        groups = (
+            ("discord_application_id", "discord_public_key", "discord_bot_token"),
+            ("slack_signing_secret", "slack_bot_token"),
+            ("telegram_bot_token", "telegram_secret"),
+        )
+        for names in groups:
+            missing = [name for name in names if getattr(self, name) is None]
+            if missing and len(missing) < len(names):
+                raise ValueError(f"{missing[0]}: goes together with {', '.join(names)}")
+        return self
