@@ -3,13 +3,14 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.postgres.receivers import StoredReceiver, read_receivers
 from infra.sealing import Sealer
+from schemas.chat import CHAT_SCHEME, Platform
 from schemas.receiver import Receiver
 from schemas.webhook_endpoint import (
     EndpointConfig,
@@ -79,11 +80,13 @@ class Destinations:
             endpoint_id=stored.endpoint_id,
             origin=stored.origin,
             revision=stored.revision,
-            **(self._of_jobs() if config is None else _of_endpoint(config)),
+            **(self._of_jobs(stored.origin) if config is None else _of_endpoint(config)),
             **secrets,
         )
 
-    def _of_jobs(self) -> dict[str, Any]:
+    def _of_jobs(self, origin: str) -> dict[str, Any]:
+        if origin.startswith(CHAT_SCHEME):
+            return _of_chat(origin)
         return {"timeout": self._timeout, "max_in_flight": self._per_lane}
 
     def _receiver(self, stored: StoredReceiver) -> Receiver:
@@ -114,6 +117,23 @@ class Destinations:
 
     def _text(self, sealed: bytes, place: str) -> str:
         return self._sealer.open(sealed, place=place).decode()
+
+
+# After the last one there is no later try: an hour each until a delivery's lifetime is over.
+_CHAT_SECONDS: Final = (0.5, 1, 2, 5, 15, 30, 60, 300, 900, 1800, *[3600] * 75)
+CHAT_SCHEDULE: Final = tuple(timedelta(seconds=seconds) for seconds in _CHAT_SECONDS)
+# Somebody looks at the chat: a platform that is back is found out soon.
+_CHAT_PROBE: Final = timedelta(minutes=1)
+# Its rates are per message and per bot; those of the others are per channel.
+_SEVERAL_AT_ONCE: Final = f"{CHAT_SCHEME}{Platform.DISCORD}://"
+
+
+def _of_chat(origin: str) -> dict[str, Any]:
+    return {
+        "max_in_flight": DEFAULT_IN_FLIGHT if origin.startswith(_SEVERAL_AT_ONCE) else 1,
+        "schedule": CHAT_SCHEDULE,
+        "longest_probe": _CHAT_PROBE,
+    }
 
 
 def _of_endpoint(config: EndpointConfig) -> dict[str, Any]:

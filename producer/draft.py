@@ -36,6 +36,7 @@ from schemas.generation import Kind
 from schemas.job import NATIVE, JobRequest
 from schemas.lanes import Lane
 from schemas.model_catalog import Price, default_model, prices_of, servers_of
+from schemas.webhooks import Hears
 
 NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
@@ -70,6 +71,7 @@ class Drafter:
         aside: Mapping[str, Any] = NOTHING,
         held: Held | None = None,
         typed: str | None = None,
+        message: Mapping[str, Any] = NOTHING,
     ) -> tuple[NewJob, Mapping[str, Any]]:
         """Return the job to insert, and its model parameters as they were checked.
 
@@ -80,6 +82,7 @@ class Drafter:
             aside: What that door keeps with it, in the clear.
             held: The call that waits for it, and which id it has then.
             typed: The prompt with its flags, if the request says what they said already.
+            message: The message in a chat that hears of it: ``ChatOpening.webhook``.
 
         Raises:
             InputError: Something in the request is wrong; each fault has its JSON pointer.
@@ -102,7 +105,7 @@ class Drafter:
         check_permitted(tenant, request, model)
         await self._tags.check(tenant, request, model)
         pool = await self._pool(model)
-        payload = _payload(tenant, request, parameters, face, aside)
+        payload = _payload(tenant, request, parameters, face, aside, message)
         typed = typed_prompt(asked, parameters) or typed
         if typed is not None:
             payload["typed"] = typed
@@ -233,17 +236,20 @@ def _payload(
     parameters: Mapping[str, Any],
     face: str,
     aside: Mapping[str, Any],
+    message: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return what is kept of a job until it ends; what most jobs do not have is left out."""
-    webhook = request.webhook
+    webhook = message or _own_webhook(request)
     payload: dict[str, Any] = {"input": parameters}
     if face != NATIVE:
         payload["face"] = face
     if aside:
         payload["aside"] = dict(aside)
-    if webhook is not None:
-        payload["webhook"] = {"url": webhook.url, "events": list(webhook.events)}
-    heard = tenant.hears | hears(webhook.events if webhook else ())
+    if webhook:
+        payload["webhook"] = webhook
+    heard = tenant.hears | hears(webhook.get("events", ()))
+    if message:
+        heard |= Hears.CHAT
     if heard:
         payload["hears"] = int(heard)
     if request.deadline is not None:
@@ -259,3 +265,8 @@ def _payload(
     if TRACING.tracer is not None and (parent := traceparent()) is not None:
         payload["traceparent"] = parent
     return payload
+
+
+def _own_webhook(request: JobRequest) -> Mapping[str, Any]:
+    webhook = request.webhook
+    return {"url": webhook.url, "events": list(webhook.events)} if webhook else NOTHING

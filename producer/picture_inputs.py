@@ -17,13 +17,9 @@ from schemas.parameters import LEAST_SIDE
 from schemas.picture_action import PictureActionRequest
 from schemas.picture_action_errors import ActionNotPossibleError, NoSuchPictureError
 from schemas.picture_skills import FIDELITY, PictureSkills
+from schemas.picture_words import own_prompt
 from schemas.privacy_errors import ContentErasedError
 
-SUBTLE: Final = "Keep the composition, the subject and the colours; change only small details."
-STRONG: Final = "Keep the subject; change composition, pose, light and colours freely."
-GO_ON: Final = "Go on with the picture around it: the same scene, style and light."
-
-_OURS: Final = tuple(f"\n\n{words}" for words in (SUBTLE, STRONG, GO_ON))
 _HOW_FAR: Final = MappingProxyType({"subtle": ("high", 0.35), "strong": ("low", 0.75)})
 # Of 31 bits: what every model server takes that takes any.
 _SEEDS: Final = 1 << 31
@@ -109,14 +105,6 @@ def edit_of(
             f"{models.longest_prompt} may be: give a shorter one",
         )
     return asked | {"prompt": whole}
-
-
-def own_prompt(given: Mapping[str, Any]) -> str:
-    """Return the prompt of an input, without what an earlier action said besides."""
-    prompt = str(given.get("prompt", ""))
-    for words in _OURS:
-        prompt = prompt.removesuffix(words)
-    return prompt
 
 
 def fidelity(asked: Mapping[str, Any], skills: PictureSkills, strength: str) -> dict[str, Any]:

@@ -10,9 +10,6 @@ from typing import Any, Final
 from uuid import UUID
 
 from producer.picture_inputs import (
-    GO_ON,
-    STRONG,
-    SUBTLE,
     canvas_of,
     chosen,
     edit_of,
@@ -22,7 +19,6 @@ from producer.picture_inputs import (
     made_by,
     named,
     new_seed,
-    own_prompt,
     sides_of,
     takes_seed,
     wrong,
@@ -36,15 +32,17 @@ from schemas.parameters import LEAST_SIDE
 from schemas.picture_action import FEWEST_BLENDED, MOST_BLENDED, PictureActionRequest
 from schemas.picture_action_errors import ActionNotPossibleError
 from schemas.picture_skills import TARGET_SIZE
+from schemas.picture_words import (
+    BLEND,
+    DESCRIBE,
+    ENLARGE,
+    GO_ON,
+    STRONG,
+    SUBTLE,
+    own_prompt,
+)
 from schemas.upscaling import MAX_SIDE, MAX_UPSCALED_PIXELS, UPSCALE_FACTORS
 
-BLEND: Final = "Blend these pictures into one."
-ENLARGE: Final = "Enlarge the picture."
-DESCRIBE: Final = (
-    "Look at this picture, and write four different prompts with which an image model could "
-    "make one like it. Answer with four lines and nothing else, which begin with 1., 2., 3. "
-    "and 4."
-)
 _ZOOMS: Final = (1.5, 2)
 _PAN: Final = 1.5
 

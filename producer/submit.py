@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from infra.clock import Clock, SystemClock
 from infra.doorbells import Doorbells, Ring
 from infra.group_commit import GroupCommit
+from infra.job_events import queued_record
 from infra.postgres.engine import single_statements, transaction, whole_transactions
 from infra.postgres.held_calls import Held
 from infra.postgres.kept_answers import Call
@@ -24,12 +25,15 @@ from producer.accepted import accepted_record
 from producer.budget_verdict import lane_of
 from producer.budgets import BudgetedInserts, BudgetedJob
 from producer.bulk_items import SubmittedMany
+from producer.chat.inserts import ChatInserts, ChatJob
+from producer.chat.opening import CHAT_FACE, ChatOpened, ChatOpening
 from producer.draft import NOTHING, Drafter
 from producer.idempotency import refuse_other_body
 from producer.moderation import SubmitChecks
 from producer.rings import rings_of
 from producer.submit_many import BulkInserts
 from producer.unique_submit import UniqueInserts
+from schemas.chat_inbound import Command, Press
 from schemas.errors import GenqError
 from schemas.generation import Kind
 from schemas.job import NATIVE, JobRecord, JobRequest
@@ -45,12 +49,15 @@ class Submitted:
 
     ``found``: the job is an earlier one, which holds the unique key of the request.
     ``downgraded``: a budget is exhausted, so the job went to a slower lane.
+    ``chat``: what a chat is answered; if that is a repetition whose job is gone, ``job`` is only
+    what it would be now.
     """
 
     job: JobRecord
     replayed: bool
     found: bool = False
     downgraded: bool = False
+    chat: ChatOpened | None = None
 
 
 class Submitter:
@@ -77,6 +84,7 @@ class Submitter:
         self._budgeted_inserts = BudgetedInserts(engine, settings)
         self._unique_inserts = UniqueInserts(engine, settings, self._ring)
         self._bulk_inserts = BulkInserts(engine, settings, self._drafter, self._ring)
+        self._chat_inserts = ChatInserts(engine, settings, self._ring)
 
     async def submit(
         self,
@@ -91,6 +99,7 @@ class Submitter:
         held: Held | None = None,
         lineage: Lineage | None = None,
         files: Sequence[UUID] = (),
+        chat: ChatOpening | None = None,
     ) -> Submitted:
         """Accept a job: when this returns, it is durable.
 
@@ -106,6 +115,8 @@ class Submitter:
                 this says.
             lineage: What it is derived from, durable with the job.
             files: The tenant's files that came with it: its own as soon as it is there.
+            chat: The message that shows it, durable with the job, and the request and the
+                button that make it, which make no other; without idempotency and unique keys.
 
         Raises:
             InputError: ``input`` is wrong; each fault is named by its JSON pointer.
@@ -113,18 +124,27 @@ class Submitter:
             IdempotencyConflictError: The key was used with another body.
             DuplicateJobError: An earlier job holds the request's unique key.
             BudgetExhaustedError: A budget of the tenant or the end user has no room for it.
+            ChatQueueFullError: Who asks in a chat has as many unfinished jobs as they may.
+            ChatPressedError: What the pressed button makes is under way, or done.
             DatabaseUnavailableError: PostgreSQL cannot be reached. Whether the job was
                 accepted, or will be by a write under way, is unknown; with an idempotency key,
                 or a call that is held, the same request sent again is the same job.
         """
         new, parameters = await self._drafter.draft(
-            tenant, request, face=face, aside=aside, held=held
+            tenant,
+            request,
+            face=CHAT_FACE if chat else face,
+            aside=aside,
+            held=held,
+            message=chat.webhook if chat else NOTHING,
         )
         if lineage is not None or files:
             new = replace(new, lineage=lineage, files=tuple(files))
         if idempotency_key is not None or schedule_id is not None:
             known = {"idempotency_key": idempotency_key, "request_hash": body_hash}
             new = replace(new, schedule_id=schedule_id, **known)
+        if chat is not None:
+            return await self._open(ChatJob(new, request, parameters, chat))
         while True:
             if request.unique is None:
                 written = await self._write(new)
@@ -142,6 +162,13 @@ class Submitter:
             earlier = await self._earlier(tenant, idempotency_key or "", body_hash)
             if earlier is not None:
                 return Submitted(earlier, replayed=True)
+
+    async def chat_answered(self, heard: Command | Press) -> ChatOpened | None:
+        """Return what the same request of a chat was answered; ``None``: it made no job yet.
+
+        For what is dear to do twice, as fetching pictures: ``submit`` finds it as well.
+        """
+        return await self._chat_inserts.answered(heard)
 
     async def accepted_before(
         self, tenant: Tenant, idempotency_key: str, body_hash: bytes
@@ -204,6 +231,15 @@ class Submitter:
         await self._budgeted_inserts.close()
         if self._rings:
             await asyncio.wait(self._rings)
+
+    async def _open(self, job: ChatJob) -> Submitted:
+        placed = await self._chat_inserts.add(job)
+        opened, written = placed.opened, placed.written
+        if written is not None:
+            JOBS_SUBMITTED.labels(lane_of(written.job).value, job.request.kind.value).inc()
+        record = opened.job or queued_record(job.new, job.chat.heard.received_at)
+        downgraded = written is not None and written.downgraded
+        return Submitted(record, opened.repeated, downgraded=downgraded, chat=opened)
 
     async def _write(self, new: NewJob) -> BudgetedJob:
         if new.money is None:

@@ -74,10 +74,12 @@ class ChatUser:
     Attributes:
         id: As the platform numbers them; ``end_user`` of their jobs is ``<platform>:<id>``.
         name: As they call themselves: hostile text, to be escaped wherever it is shown.
+        manages: They may manage the place, as the platform's own request says.
     """
 
     id: str
     name: str = field(default="", repr=False)
+    manages: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,7 @@ class MessageRef:
         reply_to: The message that a new one answers.
         thread: As in ``Place``.
         limit: Discord's ``attachment_size_limit`` in bytes; 0: the platform's own.
+        upload: Slack: the files that were uploaded to be shown, as its adapter writes them.
     """
 
     channel: str
@@ -129,6 +132,7 @@ class MessageRef:
     reply_to: str | None = None
     thread: str | None = None
     limit: int = 0
+    upload: str | None = None
 
 
 class MessageState(IntEnum):
@@ -143,21 +147,25 @@ class MessageState(IntEnum):
     """No way was left; the result waits in /v1/jobs."""
 
 
+CHAT_SCHEME: Final = "chat-"
+"""How the URLs of messages begin; those of receivers of webhooks begin with http."""
+
+
 def chat_url(platform: Platform, channel: str, message_id: UUID) -> str:
     """Return what stands for a webhook's URL in a delivery to a chat message.
 
     Its origin, ``chat-<platform>://<channel>``, is the lane: one for each bucket of rates. No
     caller can write one: the URLs of webhooks begin with http.
     """
-    return f"chat-{platform}://{channel}/{message_id}"
+    return f"{CHAT_SCHEME}{platform}://{channel}/{message_id}"
 
 
 def of_chat_url(url: str) -> tuple[Platform, UUID] | None:
     """Return the platform and the message that a delivery's URL stands for, if it does."""
     scheme, _, rest = url.partition("://")
-    if not scheme.startswith("chat-"):
+    if not scheme.startswith(CHAT_SCHEME):
         return None
-    return Platform(scheme.removeprefix("chat-")), UUID(rest.rpartition("/")[2])
+    return Platform(scheme.removeprefix(CHAT_SCHEME)), UUID(rest.rpartition("/")[2])
 
 
 def ref_json(ref: MessageRef) -> dict[str, Any]:
@@ -173,6 +181,7 @@ def ref_json(ref: MessageRef) -> dict[str, Any]:
         "reply_to": ref.reply_to,
         "thread": ref.thread,
         "limit": ref.limit,
+        "upload": ref.upload,
     }
     return {name: value for name, value in kept.items() if value}
 
@@ -191,4 +200,5 @@ def ref_of(kept: Mapping[str, Any], token: str | None) -> MessageRef:
         reply_to=kept.get("reply_to"),
         thread=kept.get("thread"),
         limit=kept.get("limit", 0),
+        upload=kept.get("upload"),
     )

@@ -1,5 +1,8 @@
 """What can go wrong with chats: a branch of the error tree."""
 
+from uuid import UUID
+
+from schemas.chat import Verb
 from schemas.errors import Category, GenqError, InputError, Severity, UnauthenticatedError
 
 
@@ -31,3 +34,48 @@ class ChatNotConfiguredError(GenqError):
     category = Category.INPUT
     severity = Severity.LOW
     retryable = False
+
+
+class ChatQueueFullError(GenqError):
+    """A person has as many unfinished jobs as one person in a chat may have."""
+
+    code = "chat_queue_full"
+    category = Category.BUSINESS_LOGIC
+    severity = Severity.LOW
+    retryable = True
+
+    def __init__(self, *, running: int, waiting: int, most: int) -> None:
+        """Keep the numbers, for those who show them.
+
+        Args:
+            running: Jobs of theirs that run.
+            waiting: Jobs of theirs that wait.
+            most: How many of both there may be.
+        """
+        super().__init__(
+            f"{running} of your jobs run and {waiting} wait; {most} may be unfinished at once"
+        )
+        self.running, self.waiting, self.most = running, waiting, most
+
+
+class ChatPressedError(GenqError):
+    """A button was pressed before, and what that made is under way, or done."""
+
+    code = "chat_pressed"
+    category = Category.BUSINESS_LOGIC
+    severity = Severity.LOW
+    retryable = False
+
+    def __init__(self, *, next_job_id: UUID, verb: Verb, index: int, finished: bool) -> None:
+        """Keep what it made, for those who lead there.
+
+        Args:
+            next_job_id: The job.
+            verb: What the button does.
+            index: To which picture.
+            finished: That job has succeeded; else it waits or runs.
+        """
+        said = "done already" if finished else "on its way already"
+        super().__init__(f"what this button makes is {said}")
+        self.next_job_id, self.verb, self.index = next_job_id, verb, index
+        self.finished = finished

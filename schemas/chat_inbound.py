@@ -29,7 +29,13 @@ class Attached:
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """The platform asks whether we are there."""
+    """The platform asks whether we are there.
+
+    Attributes:
+        challenge: Slack's, to be given back; ``None``: there is none.
+    """
+
+    challenge: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,6 +175,8 @@ class ChatLimits:
         file_bytes: Of a file, unless the place says otherwise.
         edit_seconds: The least time between two edits of one message for progress.
         answer_seconds: For the answer to an inbound request; 0: no such limit.
+        picture_types: What it shows as a picture.
+        previews: Whether a picture is shown before the end.
     """
 
     text: int
@@ -187,3 +189,5 @@ class ChatLimits:
     edit_seconds: float
     group_edit_seconds: float
     answer_seconds: float
+    picture_types: tuple[str, ...] = ("image/png", "image/jpeg", "image/webp", "image/gif")
+    previews: bool = True

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from schemas import (
     admission_errors,
     batch_errors,
+    chat_errors,
     facade_errors,
     feed_errors,
     filter_errors,
@@ -27,6 +28,7 @@ from schemas.errors import GenqError
 BRANCHES = (
     admission_errors,
     batch_errors,
+    chat_errors,
     facade_errors,
     feed_errors,
     filter_errors,

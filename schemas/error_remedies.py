@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from schemas.chat_remedies import CHAT_REMEDIES
 from schemas.model_remedies import MODEL_REMEDIES
 from schemas.picture_remedies import PICTURE_REMEDIES
 from schemas.route_remedies import ROUTE_REMEDIES
@@ -42,6 +43,7 @@ JOB_CODES: Final = frozenset(
 
 REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
     {
+        **CHAT_REMEDIES,
         **MODEL_REMEDIES,
         **PICTURE_REMEDIES,
         **ROUTE_REMEDIES,

@@ -13,7 +13,7 @@ SUFFIX_LENGTH: Final = 26
 
 Prefix = Literal[
     "job", "batch", "resp", "file", "evt", "whe", "whd", "whr", "err", "req", "key", "sched",
-    "ers", "hold", "rev", "apl", "rpt",
+    "ers", "hold", "rev", "apl", "rpt", "chb",
 ]  # fmt: skip
 
 # Two characters at a time: every answer has several ids.

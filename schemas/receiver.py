@@ -30,6 +30,7 @@ class Receiver:
         throttle: Requests a second; ``None``: no such limit.
         timeout: One whole attempt.
         schedule: The time between attempts; ``None``: the standard one.
+        longest_probe: While it is down it is asked at least this often.
         secrets: ``whsec_…``, newest first; all sign.
         private_keys: ``whsk_…``, newest first; all sign.
         headers: Of the endpoint's owner; never reserved ones.
@@ -51,6 +52,7 @@ class Receiver:
     throttle: float | None = None
     timeout: timedelta = timedelta(seconds=DEFAULT_TIMEOUT_SECONDS)
     schedule: tuple[timedelta, ...] | None = None
+    longest_probe: timedelta = timedelta(minutes=15)
     secrets: tuple[str, ...] = field(default=(), repr=False)
     private_keys: tuple[str, ...] = field(default=(), repr=False)
     headers: Mapping[str, str] = field(default_factory=lambda: _NO_HEADERS, repr=False)

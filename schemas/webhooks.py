@@ -105,6 +105,8 @@ class Hears(IntFlag):
     QUEUED = 1
     STARTED = 2
     PROGRESS = 4
+    CHAT = 8
+    """A message in a chat shows it, as far as it is: the job's own events are for that."""
 
 
 HEARS_NOTHING: Final = Hears(0)

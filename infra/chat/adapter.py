@@ -37,9 +37,10 @@ class ChatCall:
     Attributes:
         bucket: What it is called in metrics and logs: a path without ids and tokens.
         url: May hold a secret: never logged.
-        body: Sent as JSON; with ``files``, as multipart (each adapter says how).
-        form: Sent as a form, or as the plain fields of a multipart body.
+        body: Sent as JSON; with ``files``, as the part ``payload_json``.
+        form: Sent as a form; with ``files``, as the plain parts.
         raw: Sent as it is, instead of all others.
+        most: Bytes of the answer's body that are taken.
     """
 
     method: str
@@ -50,11 +51,12 @@ class ChatCall:
     files: tuple[FilePart, ...] = ()
     raw: FilePart | None = None
     headers: Mapping[str, str] = field(default_factory=lambda: _NO_HEADERS, repr=False)
+    most: int = 1_048_576
 
 
 @dataclass(frozen=True, slots=True)
 class ChatHttpAnswer:
-    """What a platform answered: names of headers in lower case, at most 1 MiB of body."""
+    """What a platform answered: names of headers in lower case, at most ``most`` of body."""
 
     status: int
     headers: Mapping[str, str]

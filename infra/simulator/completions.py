@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import orjson
 
-from infra.simulator.chat import FINGERPRINT
+from infra.simulator.chat_completions import FINGERPRINT
 from infra.simulator.odds import odds_of
 from infra.simulator.painting.dice import fixed_number
 from infra.simulator.prose import count_tokens, paragraph, pieces

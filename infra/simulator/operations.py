@@ -10,7 +10,7 @@ from typing import Any, Final, Generic, TypeVar
 
 import orjson
 
-from infra.simulator.chat import answer_chat
+from infra.simulator.chat_completions import answer_chat
 from infra.simulator.completions import answer_completion
 from infra.simulator.gallery import Gallery
 from infra.simulator.images import answer_images

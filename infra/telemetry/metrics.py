@@ -91,6 +91,25 @@ CALLS_SENT_ROUND: Final = Counter(
     "Calls whose job went on when their time was up: answered 408, to come back.",
 )
 
+# --- chats ---------------------------------------------------------------------------------
+
+CHAT_REQUESTS: Final = Counter(
+    "genq_chat_requests",
+    "Requests of chat platforms; outcome is how they were answered.",
+    ["platform", "outcome"],
+)
+CHAT_ANSWER_SECONDS: Final = Histogram(
+    "genq_chat_answer_seconds",
+    "From a chat platform's request to the answer to it.",
+    ["platform"],
+    buckets=_CALL_BUCKETS,
+)
+CHAT_SENDS: Final = Counter(
+    "genq_chat_sends",
+    "Steps of sending chat messages; fate is what came of them.",
+    ["platform", "fate"],
+)
+
 # --- the queue -----------------------------------------------------------------------------
 
 RELEASED: Final = Counter(

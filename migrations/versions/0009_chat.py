@@ -32,6 +32,10 @@ _STATEMENTS: Final[tuple[str, ...]] = (
     )
     """,
     """
+    CREATE INDEX IF NOT EXISTS ix_chat_inbound_job_id
+      ON chat_inbound (job_id)
+    """,
+    """
     CREATE INDEX IF NOT EXISTS ix_chat_inbound_received_at
       ON chat_inbound (received_at)
     """,
@@ -43,6 +47,7 @@ _STATEMENTS: Final[tuple[str, ...]] = (
       user_id TEXT NOT NULL,
       expires_at TIMESTAMP WITH TIME ZONE NOT NULL,
       used_at TIMESTAMP WITH TIME ZONE,
+      tries SMALLINT DEFAULT 0 NOT NULL,
       CONSTRAINT pk_chat_link PRIMARY KEY (digest)
     )
     """,
@@ -79,7 +84,7 @@ _STATEMENTS: Final[tuple[str, ...]] = (
     """
     CREATE INDEX IF NOT EXISTS ix_chat_message_open
       ON chat_message (tenant_id, platform, user_id, id)
-      WHERE state = 1
+      WHERE state <> 2
     """,
     """
     CREATE INDEX IF NOT EXISTS ix_chat_message_user

@@ -9,12 +9,12 @@ from starlette.responses import Response
 
 from infra.pictures.grid import FORMATS, NARROWEST, USUAL, WIDEST
 from infra.postgres.tenants import Tenant
+from infra.provenance.sheets import GridWish, pictures_of
 from producer.api.artifacts import MADE, SAFETY, artifact_of
 from producer.api.bodies import did_you_mean
 from producer.api.jobs import find_job
 from producer.api.preferences import is_known
 from producer.api.services import Services
-from producer.grid import GridWish, pictures_of
 from schemas.errors import FieldError, InputError, NotFoundError
 from schemas.ids import format_id
 from schemas.job import JobRecord

@@ -15,13 +15,13 @@ from infra.objectstore.store import ObjectStore
 from infra.postgres.engine import close_engine, create_engine, single_statements
 from infra.progress import ProgressLine
 from infra.provenance.opening import open_credentials, open_marker
+from infra.provenance.sheets import Grids
 from infra.safety.moderation import Moderation
 from infra.settings import Settings
 from producer.api.auth import KeyRing
 from producer.api.feed_tails import FeedTails
 from producer.api.live import LiveJobs
 from producer.api.waiters import Waiters
-from producer.grid import Grids
 from producer.moderation import SubmitChecks, open_checks
 from producer.openai.call_book import CallBook
 from producer.openai.links import ArtifactLinks

@@ -55,6 +55,8 @@ chat_link = Table(
     Column("user_id", Text, nullable=False),
     Column("expires_at", DateTime(timezone=True), nullable=False),
     Column("used_at", DateTime(timezone=True)),
+    # How many API keys were tried with it: a few wrong ones end it.
+    Column("tries", SmallInteger, nullable=False, server_default=text("0")),
 )
 Index("ix_chat_link_expires_at", chat_link.c.expires_at)
 
@@ -70,6 +72,8 @@ chat_inbound = Table(
     Column("received_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
 )
 Index("ix_chat_inbound_received_at", chat_inbound.c.received_at)
+# What was answered goes with the job.
+Index("ix_chat_inbound_job_id", chat_inbound.c.job_id)
 
 # Which buttons were pressed: an upscale once, the others once at a time by one user.
 chat_press = Table(
@@ -113,14 +117,15 @@ chat_message = Table(
     Column("ended_at", DateTime(timezone=True)),
 )
 Index("uq_chat_message_job_id", chat_message.c.job_id, unique=True)
-# What one user has under way.
+# What one user may have under way: a message that was deleted may show a job that still runs,
+# one that shows the last form does not.
 Index(
     "ix_chat_message_open",
     chat_message.c.tenant_id,
     chat_message.c.platform,
     chat_message.c.user_id,
     chat_message.c.id,
-    postgresql_where=text("state = 1"),
+    postgresql_where=text("state <> 2"),
 )
 # A user's gallery, newest first.
 Index(

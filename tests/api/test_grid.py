@@ -14,11 +14,11 @@ from infra.provenance.credentials import Credentials
 from infra.provenance.manifests import Facts
 from infra.provenance.marking import Marker
 from infra.provenance.opening import open_credentials
+from infra.provenance.sheets import Grids
 from infra.provenance.xmp import says_ai
 from infra.safety.pictures import PictureRefusedError
 from infra.settings import Settings
 from producer.api.services import Services
-from producer.grid import Grids
 from schemas.policy_duties import Marking
 from schemas.policy_limits import Limits
 from tests.api.served import Served, new_key, run

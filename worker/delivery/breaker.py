@@ -20,7 +20,6 @@ _FAILED_SHARE: Final = 0.7
 # A lane that fails more than it usually does goes slower and slower until its breaker opens.
 _GAPS: Final = (timedelta(seconds=1), timedelta(seconds=3), timedelta(seconds=10))
 _FIRST_PROBE: Final = timedelta(seconds=30)
-_LONGEST_PROBE: Final = timedelta(minutes=15)
 _DOUBLINGS: Final = 5
 
 
@@ -60,7 +59,7 @@ def after_failure(
         recent=state.recent.add(failed=True, at=at),
     )
     if state.breaker is Breaker.OPEN:
-        return _probed(failed, at=at) if probe else failed
+        return _probed(failed, receiver, at=at) if probe else failed
     if _opens(failed, at=at):
         blocked = later(failed.blocked_until, at + _FIRST_PROBE)
         return replace(failed, breaker=Breaker.OPEN, probes=0, blocked_until=blocked)
@@ -85,9 +84,9 @@ def _blocked_still(state: LaneState, *, at: datetime) -> datetime | None:
     return state.blocked_until if asked else None
 
 
-def _probed(state: LaneState, *, at: datetime) -> LaneState:
+def _probed(state: LaneState, receiver: Receiver, *, at: datetime) -> LaneState:
     probes = state.probes + 1
-    wait = min(_FIRST_PROBE * 2 ** min(probes, _DOUBLINGS), _LONGEST_PROBE)
+    wait = min(_FIRST_PROBE * 2 ** min(probes, _DOUBLINGS), receiver.longest_probe)
     return replace(state, probes=probes, blocked_until=later(state.blocked_until, at + wait))
 
 

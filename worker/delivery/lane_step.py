@@ -70,7 +70,8 @@ def after(
         chance: Random, from 0 to 1.
     """
     taken = result.outcome is Outcome.SUCCESS and result.delivery_control is None
-    if taken and tried.failures == 0 and state.breaker is Breaker.CLOSED:
+    plain = taken and result.rest is None
+    if plain and tried.failures == 0 and state.breaker is Breaker.CLOSED:
         # What follows below comes to the same: nothing else does for nearly all deliveries.
         return LaneStep(after_success(state, receiver, at=at), _TAKEN_AT_ONCE)
     registered = receiver.endpoint_id is not None
@@ -85,6 +86,8 @@ def after(
         result, course, failures=tried.failures, age=tried.age, at=at, chance=chance
     )
     following = _follow(state, receiver, result, tried, at=at)
+    if result.rest is not None:
+        following = _pause(following, at + result.rest)
     if decision.ended is None and receiver.ordering is Ordering.FIFO and not decision.stays:
         # It stays the head of its lane, which waits for it.
         decision = replace(decision, stays=True)
@@ -110,7 +113,7 @@ def _follow(
         case Outcome.RATE_LIMITED:
             return _pause(state, at + pause_asked(result, at=at))
         case Outcome.INTERNAL | Outcome.DEFERRED:
-            return _pause(state, at + _INTERNAL_PAUSE)
+            return state if result.rest is not None else _pause(state, at + _INTERNAL_PAUSE)
         case Outcome.GONE | Outcome.REFUSED | Outcome.DISCARDED:
             return state
         case _:

@@ -8,87 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from enum import StrEnum
 from http import HTTPStatus
 from typing import Final
 
 from schemas.webhooks import DELIVERY_LIFETIME, Ended
-
-
-class Outcome(StrEnum):
-    """How one attempt ended, as logs, metrics and the attempt log call it."""
-
-    SUCCESS = "success"
-    REDIRECT = "redirect"
-    GONE = "gone"
-    RATE_LIMITED = "rate_limited"
-    OVERLOAD = "overload"
-    HTTP_ERROR = "http_error"
-    PROTOCOL_ERROR = "protocol_error"
-    TIMEOUT = "timeout"
-    CONNECT_TIMEOUT = "connect_timeout"
-    CONNECTION_REFUSED = "connection_refused"
-    CONNECTION_RESET = "connection_reset"
-    NETWORK_UNREACHABLE = "network_unreachable"
-    DISCONNECTED = "disconnected"
-    DNS_ERROR = "dns_error"
-    TLS_ERROR = "tls_error"
-    # A name that leads to an address which is never called: its owner may be mending DNS.
-    BLOCKED_ADDRESS = "blocked_address"
-    # The URL itself leads there, or there is nothing to send: no later try differs.
-    REFUSED = "refused"
-    # Our own fault: no sockets left, or a defect.
-    INTERNAL = "internal"
-    # Nothing was sent: as many requests as may be were under way to that address.
-    DEFERRED = "deferred"
-    # There is nothing left to send: its content was erased, or is past its retention.
-    DISCARDED = "discarded"
-    # Its time was up before anything was tried again.
-    EXHAUSTED = "exhausted"
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What one attempt came to.
-
-    Attributes:
-        status: The HTTP status, if headers arrived.
-        retry_after: The header's text, if there was one.
-        detail: For a person; never a secret or a body.
-        duration: Wall time of the attempt.
-        address: What was dialled, or is dialled already; ``None``: nothing was.
-        dns_ms: Until the first address was dialled; ``None``, as are the next two, on a
-            connection that was open already.
-        connect_ms: From there until a connection was made.
-        tls_ms: The handshake.
-        first_byte_ms: From the start of the attempt to the answer's head.
-        request_id: What the receiver calls the request (``x-request-id``).
-        answer_headers: A chosen few, names in lower case, values printable and cut.
-        answer_body: Its beginning, as it came; at most 4096 bytes.
-        delivery_control: The answer's ``webhook-delivery`` header, in lower case.
-    """
-
-    outcome: Outcome
-    duration: timedelta
-    status: int | None = None
-    retry_after: str | None = None
-    detail: str | None = None
-    address: str | None = None
-    dns_ms: int | None = None
-    connect_ms: int | None = None
-    tls_ms: int | None = None
-    first_byte_ms: int | None = None
-    request_id: str | None = None
-    answer_headers: Mapping[str, str] | None = None
-    answer_body: bytes | None = None
-    delivery_control: str | None = None
-
-    @property
-    def word(self) -> str:
-        """Return what the attempt log calls it: the outcome, or ``http_<status>``."""
-        if self.outcome is Outcome.HTTP_ERROR and self.status is not None:
-            return f"http_{self.status}"
-        return self.outcome.value
+from worker.delivery.result import Outcome as Outcome  # noqa: PLC0414 - known by this module
+from worker.delivery.result import Result as Result  # noqa: PLC0414 - known by this module
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +153,8 @@ def wait_asked(retry_after: str | None, *, at: datetime) -> timedelta | None:
 
 def pause_asked(result: Result, *, at: datetime) -> timedelta:
     """Return for how long a receiver that is called too often is left alone."""
+    if result.rest is not None:
+        return result.rest
     return wait_asked(result.retry_after, at=at) or RETRY_AFTER_UNSAID
 
 
@@ -263,6 +190,8 @@ def decide(
     delay = _delay(result, course, failures=failures + costs, at=at, chance=chance)
     if delay is None or course.once or age >= DELIVERY_LIFETIME:
         return Decision(outcome, None, failures + costs, Ended.EXHAUSTED)
+    if result.again is not None:
+        delay = result.again
     stays = _is_free(outcome, course)
     return Decision(outcome, min(delay, DELIVERY_LIFETIME - age), failures + costs, stays=stays)
 

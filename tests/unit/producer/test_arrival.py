@@ -8,8 +8,8 @@ from math import exp, inf
 
 import pytest
 
+from infra.arrival import Prospect, starts_within
 from infra.postgres.service_rates import HORIZON, ServiceRate
-from producer.arrival import Prospect, starts_within
 
 TAU = HORIZON.total_seconds()
 CALM = Prospect(

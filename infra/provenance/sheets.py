@@ -1,7 +1,10 @@
-"""The pictures of one job on one sheet, marked as what they are: made by a machine."""
+"""The pictures of one job on one sheet, marked as what they are: made by a machine.
+
+The API hands such sheets out, and chats show them.
+"""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -70,20 +73,28 @@ class Grids:
         self._limits = Limits(image_mb=1_000)
         self._turns = asyncio.Semaphore(_AT_ONCE)
 
-    async def compose(self, job: JobRecord, wish: GridWish, how: Marking) -> bytes:
+    async def compose(
+        self,
+        job: JobRecord,
+        wish: GridWish,
+        how: Marking,
+        *,
+        pictures: Sequence[Artifact] | None = None,
+    ) -> bytes:
         """Return the sheet as a file.
 
         Args:
             job: It succeeded, its content is there, and ``pictures_of`` has looked at it.
             wish: How.
             how: Which marks its tenant's policy wants.
+            pictures: Which of its artifacts, even one alone; if not given, ``pictures_of``.
 
         Raises:
             GridBusyError: Others' sheets took too long.
             NotFoundError: A picture cannot be read as one.
             ObjectStoreError: The store failed.
         """
-        pictures = pictures_of(job)
+        pictures = pictures_of(job) if pictures is None else pictures
         sizes = [(one.width or _UNKNOWN_SIDE, one.height or _UNKNOWN_SIDE) for one in pictures]
         async with self._turn():
             sheet = Sheet(lay_out(sizes, wish.width), labels=wish.labels)

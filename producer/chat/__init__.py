@@ -1,0 +1,1 @@
+"""The chat door: commands and buttons of Discord, Slack and Telegram."""

@@ -1,0 +1,107 @@
+"""Who may ask here at all: of which tenant, and by which rules."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from infra.call_gate import CallGate
+from infra.chat.adapter import ChatAdapter
+from infra.postgres.budget_plans import find_tenant_id
+from infra.postgres.chat_bindings import find_binding
+from infra.postgres.engine import transaction
+from infra.postgres.tenants import Tenant, get_tenant
+from producer.chat.asked import Asked, ChatMeans, HeardT, Turn, tell
+from schemas.admission_errors import CallRateError
+from schemas.chat import Place, Platform
+from schemas.chat_binding import ChatBinding, ChatRules
+from schemas.chat_view import Tell, Tone
+from schemas.permission_errors import TenantSuspendedError
+
+CALLS_PER_MINUTE: Final = 40
+"""Commands and presses of one person."""
+
+_PLACES: Final = {
+    Platform.DISCORD: "server",
+    Platform.SLACK: "workspace",
+    Platform.TELEGRAM: "chat",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    binding: ChatBinding | None
+    tenant: Tenant | None
+
+
+async def count_person(gate: CallGate, heard: HeardT) -> None:
+    """Count one request of a person.
+
+    Raises:
+        CallRateError: It was one too many.
+    """
+    turn = await gate.take(f"chat:{heard.platform}:{heard.user.id}", CALLS_PER_MINUTE)
+    if not turn.granted:
+        raise CallRateError(
+            f"you asked for more than {CALLS_PER_MINUTE} things within a minute; the next one "
+            f"is free in {turn.wait:.0f} s"
+        )
+
+
+async def admit(
+    means: ChatMeans, adapter: ChatAdapter, heard: HeardT, turn: Turn
+) -> Asked[HeardT] | Tell:
+    """Return the request with its tenant and rules, or why it is not served.
+
+    Raises:
+        TenantSuspendedError: The tenant may have nothing.
+        DatabaseUnavailableError: PostgreSQL cannot be reached.
+    """
+    found = await _find(means, heard)
+    binding, tenant = found.binding, found.tenant
+    if tenant is None:
+        return _not_linked(heard.place, heard.platform)
+    if binding is not None and binding.paused_at is not None:
+        return tell(
+            "Paused",
+            "The bot is paused here. Whoever operates it resumes it: genq bot resume.",
+            Tone.WARNING,
+        )
+    if tenant.suspended:
+        raise TenantSuspendedError(f"tenant {tenant.name} is suspended")
+    rules = ChatRules() if binding is None else binding.rules
+    if not heard.place.private and not rules.serves(heard.place):
+        return tell(
+            "Not in this channel",
+            "The bot does not serve this channel. Ask in another one, or write to it directly.",
+            Tone.WARNING,
+        )
+    return Asked(heard, tenant, rules, adapter, turn, bound=binding is not None)
+
+
+async def _find(means: ChatMeans, heard: HeardT) -> _Found:
+    fallback = means.settings.chat_tenant
+    async with transaction(means.engine) as connection:
+        binding = await find_binding(
+            connection, heard.platform, heard.place.id, heard.user.id
+        )
+        tenant_id = binding.tenant_id if binding is not None else None
+        if tenant_id is None and fallback is not None:
+            tenant_id = await find_tenant_id(connection, fallback)
+        tenant = None if tenant_id is None else await get_tenant(connection, tenant_id)
+    return _Found(binding, tenant)
+
+
+def _not_linked(place: Place, platform: Platform) -> Tell:
+    if not place.id:
+        return tell(
+            "Not linked",
+            "You are not linked to an account yet. Send /link, and open the page that it leads "
+            "to.",
+            Tone.WARNING,
+        )
+    where = _PLACES[platform]
+    return tell(
+        "Not linked",
+        f"This {where} is not linked to an account yet. Send /link: whoever manages the {where} "
+        "links it for all, everybody else links themselves.",
+        Tone.WARNING,
+    )
