@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 ARTIFACT_PREFIX: Final = "gqa_"
+ARTIFACT_PATH: Final = "/v1/artifacts"
+"""Below it, a token is the address of what it grants."""
 
 _LAYOUT: Final = struct.Struct(">q16sHq")
 _DIGEST_BYTES: Final = 32

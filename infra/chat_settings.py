@@ -27,6 +27,11 @@ class ChatSettings(BaseSettings):
     telegram_secret: SecretStr | None = Field(
         None, description="of the webhook: 1 to 256 of A-Z a-z 0-9 _ -"
     )
+    telegram_bot_name: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9_]{1,64}$",
+        description="without @; in groups, commands for other bots are left alone then",
+    )
     telegram_url: str = Field("https://api.telegram.org", description="the Bot API's server")
     chat_tenant: str | None = Field(
         None, description="tenant of places and people that are bound to none; none: refused"
@@ -53,3 +58,9 @@ class ChatSettings(BaseSettings):
             if missing and len(missing) < len(names):
                 raise ValueError(f"{missing[0]}: goes together with {', '.join(names)}")
         return self
+
+
+def has_bot(settings: ChatSettings) -> bool:
+    """Return whether any platform has a bot here."""
+    tokens = (settings.discord_bot_token, settings.slack_bot_token, settings.telegram_bot_token)
+    return any(token is not None for token in tokens)

@@ -44,12 +44,14 @@ class News:
     Attributes:
         channels: Of the APIs where it is watched.
         preview: A small picture that goes with ``progress``.
+        keep_words: Who shows it looks for itself, for the words so far as well.
     """
 
     job_id: UUID
     channels: tuple[str, ...]
     progress: Progress | None = None
     preview: bytes | None = None
+    keep_words: bool = False
 
     def encode(self) -> bytes:
         """Return the message."""
@@ -159,8 +161,8 @@ class ProgressLine:
             pipeline.set(_PREVIEW + str(item.job_id), item.preview, ex=KEPT_SECONDS)
         if item.progress is not None:
             # Words are for those who listen now; they are not left lying about.
-            kept = _dump(replace(item.progress, text=None))
-            pipeline.set(_PROGRESS + str(item.job_id), kept, ex=KEPT_SECONDS)
+            kept = item.progress if item.keep_words else replace(item.progress, text=None)
+            pipeline.set(_PROGRESS + str(item.job_id), _dump(kept), ex=KEPT_SECONDS)
         for channel in item.channels:
             pipeline.publish(channel, item.encode())
 

@@ -29,6 +29,7 @@ from producer.permission import check_permitted
 from producer.prompt_flags import read_flags, typed_prompt
 from producer.required_tags import TagRules
 from schemas.cache import CacheMode
+from schemas.chat import of_chat_url
 from schemas.cost import estimate, money
 from schemas.errors import FieldError, InputError, UnknownModelError
 from schemas.events import hears
@@ -105,7 +106,8 @@ class Drafter:
         check_permitted(tenant, request, model)
         await self._tags.check(tenant, request, model)
         pool = await self._pool(model)
-        payload = _payload(tenant, request, parameters, face, aside, message)
+        payload = _payload(tenant, request, parameters, face, aside)
+        payload |= _told(tenant, message or _own_webhook(request))
         typed = typed_prompt(asked, parameters) or typed
         if typed is not None:
             payload["typed"] = typed
@@ -236,22 +238,13 @@ def _payload(
     parameters: Mapping[str, Any],
     face: str,
     aside: Mapping[str, Any],
-    message: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return what is kept of a job until it ends; what most jobs do not have is left out."""
-    webhook = message or _own_webhook(request)
     payload: dict[str, Any] = {"input": parameters}
     if face != NATIVE:
         payload["face"] = face
     if aside:
         payload["aside"] = dict(aside)
-    if webhook:
-        payload["webhook"] = webhook
-    heard = tenant.hears | hears(webhook.get("events", ()))
-    if message:
-        heard |= Hears.CHAT
-    if heard:
-        payload["hears"] = int(heard)
     if request.deadline is not None:
         # What waits for people gets the time back, unless its caller set an end to it.
         payload["own_deadline"] = True
@@ -265,6 +258,15 @@ def _payload(
     if TRACING.tracer is not None and (parent := traceparent()) is not None:
         payload["traceparent"] = parent
     return payload
+
+
+def _told(tenant: Tenant, webhook: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a payload says of who hears of the job."""
+    told: dict[str, Any] = {"webhook": webhook} if webhook else {}
+    heard = tenant.hears | hears(webhook.get("events", ()))
+    if webhook and of_chat_url(webhook["url"]):
+        heard |= Hears.CHAT
+    return told | {"hears": int(heard)} if heard else told
 
 
 def _own_webhook(request: JobRequest) -> Mapping[str, Any]:

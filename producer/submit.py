@@ -49,8 +49,8 @@ class Submitted:
 
     ``found``: the job is an earlier one, which holds the unique key of the request.
     ``downgraded``: a budget is exhausted, so the job went to a slower lane.
-    ``chat``: what a chat is answered; if that is a repetition whose job is gone, ``job`` is only
-    what it would be now.
+    ``chat``: what a chat is answered; of a repetition whose job is gone, ``job`` is only what
+    it would be now.
     """
 
     job: JobRecord

@@ -67,6 +67,11 @@ class ChatAction:
             return None
 
 
+def end_user_of(platform: Platform, user_id: str) -> str:
+    """Return what jobs call somebody on a platform: their ``end_user``."""
+    return f"{platform}:{user_id}"
+
+
 @dataclass(frozen=True, slots=True)
 class ChatUser:
     """Somebody in a chat.
@@ -89,7 +94,7 @@ class Place:
     Attributes:
         id: Of what is bound to a tenant: a Discord guild, a Slack workspace, a Telegram chat;
             empty in a private conversation with the bot (there the user is bound).
-        channel: Where the message goes; on Telegram the same as the chat, with its thread.
+        channel: Where the message goes; on Telegram the chat, its topic is ``thread``.
         private: Nobody but the user and the bot sees it.
         thread: Of a forum or a thread, where the platform has it apart from the channel.
     """
@@ -115,7 +120,8 @@ class MessageRef:
         original: Discord: the message is ``@original`` of the token's interaction.
         uses: How often Slack's ``response_url`` was used; it serves five times.
         rung: Discord's ladder: 0 token, 1 bot token and message, 2 a new message in the
-            channel, 3 a direct message.
+            channel, 3 a direct message. Telegram: what the message is,
+            0 text, 1 a picture, 2 text with drafts beside it.
         reply_to: The message that a new one answers.
         thread: As in ``Place``.
         limit: Discord's ``attachment_size_limit`` in bytes; 0: the platform's own.

@@ -123,7 +123,13 @@ class ChatBotList(Shape):
     data: list[ChatBotView]
 
 
-BINDING_REQUESTS: Final = (ChatBindingRequest,)
+class ChatLinkForm(Shape):
+    """The form of the page that links a place or a person: a key of the wanted tenant."""
+
+    key: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+BINDING_REQUESTS: Final = (ChatBindingRequest, ChatLinkForm)
 BINDING_VIEWS: Final = (ChatBindingView, ChatBindingPage, ChatBotView, ChatBotList)
 
 

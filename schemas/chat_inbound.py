@@ -6,7 +6,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
-from schemas.chat import ChatAction, ChatUser, MessageRef, Place, Platform
+from schemas.chat import ChatAction, ChatUser, MessageRef, Place, Platform, end_user_of
 
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -65,7 +65,7 @@ class Heard:
     @property
     def end_user(self) -> str:
         """Return whose jobs these are, for fairness, budgets, strikes and erasure."""
-        return f"{self.platform}:{self.user.id}"
+        return end_user_of(self.platform, self.user.id)
 
 
 @dataclass(frozen=True, slots=True)

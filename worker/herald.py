@@ -28,6 +28,8 @@ from schemas.progress import Progress
 from schemas.webhooks import Hears
 
 _EVERY_SECONDS: Final = 0.5
+# A message in a chat is not edited more often, and each event has somebody look at it again.
+_CHAT_SECONDS: Final = 2.0
 # Of a long attempt less often: its events have as many numbers as a short one's.
 _SHARE_OF_TIME: Final = 1 / 300
 _HEARD: Final = Hears.STARTED | Hears.PROGRESS
@@ -47,6 +49,10 @@ class _Told:
     over: asyncio.Event = field(default_factory=asyncio.Event)
     start: asyncio.Task[None] | None = None
     follower: asyncio.Task[None] | None = None
+
+    @property
+    def every(self) -> float:
+        return _CHAT_SECONDS if Hears.CHAT in self.claim.hears else _EVERY_SECONDS
 
 
 class Herald:
@@ -120,7 +126,7 @@ class Herald:
             progress, told.latest = told.latest, None
             told.step += 1
             now = loop.time()
-            told.next_at = now + max(_EVERY_SECONDS, (now - told.began) * _SHARE_OF_TIME)
+            told.next_at = now + max(told.every, (now - told.began) * _SHARE_OF_TIME)
             await self._publish(
                 progress_event(told.claim, progress, told.step, self._public_url)
             )

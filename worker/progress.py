@@ -3,6 +3,8 @@
 APIs announce which jobs are watched; that is kept here in memory, so that a job which nobody
 watches costs a look into a dictionary. What is told goes through Valkey and may get lost:
 nothing waits for it, and what is overtaken is not sent.
+
+What a message in a chat shows is kept there without being asked for: who edits it looks itself.
 """
 
 import asyncio
@@ -29,8 +31,11 @@ from schemas.claim import Claim
 from schemas.job import iso_ms
 from schemas.progress import Progress
 from schemas.tenant_plan import SafetyLevel
+from schemas.webhooks import Hears
 
 _EVERY_SECONDS: Final = 0.5
+# Messages in chats are edited every two seconds or more.
+_CHAT_SECONDS: Final = 1.0
 # APIs say it again every ten seconds.
 _FORGET_SECONDS: Final = 30.0
 _SWEEP_SECONDS: Final = 10.0
@@ -42,9 +47,10 @@ _log: Final = structlog.get_logger()
 
 @dataclass(slots=True, eq=False)
 class _Attempt:
-    """A running attempt, and the last that it reported."""
+    """A running attempt, and the last that it reported; ``chat``: a message shows it."""
 
     progress: Progress
+    chat: bool
     preview: bytes | None = None
     next_at: float = 0.0
     timer: asyncio.TimerHandle | None = None
@@ -96,7 +102,7 @@ class LiveNews:
     def running(self, claim: Claim) -> Generator[None]:
         """Tell that an attempt begins, take its reports, and tell that it is over."""
         job_id = claim.job_id
-        attempt = _Attempt(Progress(claim.fence, claim.attempt, 0, ""))
+        attempt = _Attempt(Progress(claim.fence, claim.attempt, 0, ""), _in_chat(claim))
         self._running[job_id] = attempt
         if job_id in self._watched:
             self._tell(job_id)
@@ -117,11 +123,11 @@ class LiveNews:
         """
         if not self._previews or claim.safety_level is SafetyLevel.STRICT:
             return False
-        return claim.job_id in self._watched
+        return claim.job_id in self._watched or _in_chat(claim)
 
     def is_read(self, claim: Claim) -> bool:
         """Return whether anybody wants the words so far, and may have them: see above."""
-        return self.is_watched(claim) and claim.job_id in self._read
+        return self.is_watched(claim) and (claim.job_id in self._read or _in_chat(claim))
 
     def progressed(
         self,
@@ -159,7 +165,7 @@ class LiveNews:
         )
         attempt.preview = preview or attempt.preview
         self._told(claim, attempt.progress)
-        if claim.job_id in self._watched:
+        if attempt.chat or claim.job_id in self._watched:
             self._report(claim.job_id, attempt)
 
     async def listen(self, doorbells: Doorbells) -> None:
@@ -214,7 +220,8 @@ class LiveNews:
         if attempt.timer is not None:
             return
         if loop.time() >= attempt.next_at:
-            attempt.next_at = loop.time() + _EVERY_SECONDS
+            watched = job_id in self._watched
+            attempt.next_at = loop.time() + (_EVERY_SECONDS if watched else _CHAT_SECONDS)
             self._tell(job_id)
         else:
             attempt.timer = loop.call_at(attempt.next_at, self._report_later, job_id, attempt)
@@ -231,17 +238,19 @@ class LiveNews:
     async def _send(self) -> None:
         while self._pending:
             jobs, self._pending = self._pending, set()
-            news = [self._news_of(job_id) for job_id in jobs if job_id in self._watched]
+            told = [self._news_of(job_id) for job_id in jobs]
+            # Nobody listens, and there is nothing to keep.
+            news = [one for one in told if one.channels or one.keep_words]
             if news:
                 await self._line.send(news)
 
     def _news_of(self, job_id: UUID) -> News:
-        channels = tuple(self._watched[job_id])
+        channels = tuple(self._watched.get(job_id, ()))
         attempt = self._running.get(job_id)
         if attempt is None or not attempt.reported:
             return News(job_id, channels)
         preview, attempt.preview = attempt.preview, None
-        return News(job_id, channels, attempt.progress, preview)
+        return News(job_id, channels, attempt.progress, preview, keep_words=attempt.chat)
 
 
 @asynccontextmanager
@@ -256,6 +265,11 @@ async def open_news(settings: Settings, doorbells: Doorbells) -> AsyncGenerator[
         listener.cancel()
         await asyncio.wait([listener])
         await news.close()
+
+
+def _in_chat(claim: Claim) -> bool:
+    # Most want nothing told: a flag is looked for in the others alone.
+    return bool(claim.hears) and Hears.CHAT in claim.hears
 
 
 def _nobody(claim: Claim, progress: Progress) -> None:

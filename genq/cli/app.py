@@ -35,6 +35,7 @@ from genq.cli import (
 )
 from genq.cli.action_tree import add_actions
 from genq.cli.batch_tree import add_batches
+from genq.cli.bot_tree import bot_commands
 from genq.cli.cache import cache_commands
 from genq.cli.exit_codes import ExitCode, code_of, next_step
 from genq.cli.file_tree import file_commands
@@ -79,6 +80,7 @@ def build() -> typer.Typer:
     app.add_typer(_dead_letters(), name="dead")
     app.add_typer(_dead_letters(), name="deadletters", hidden=True)
     app.add_typer(webhook_commands(), name="webhook")
+    app.add_typer(bot_commands(), name="bot")
     _add_operations(app)
     add(app, "key", key.key, 'curl -H "Authorization: Bearer $(genq key)" …')
     _add_processes(app)

@@ -5,7 +5,7 @@ Calls with an interaction's token carry no bot token, and are not under its glob
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -13,7 +13,7 @@ from infra.chat.adapter import ChatCall, FilePart
 from infra.telemetry.metrics import installed_version
 
 # Discord asks for this form, with an address and a version.
-_USER_AGENT: Final = f"DiscordBot (https://pypi.org/project/genq, {installed_version()})"
+USER_AGENT: Final = f"DiscordBot (https://pypi.org/project/genq, {installed_version()})"
 _NO_FILES: Final[tuple[FilePart, ...]] = ()
 
 
@@ -90,8 +90,9 @@ class DiscordCalls:
         body: Mapping[str, Any],
         files: tuple[FilePart, ...],
     ) -> ChatCall:
-        headers = {"Authorization": f"Bot {self.bot_token}"}
-        return self._call(method, path, bucket, body, files, headers)
+        call = self._call(method, path, bucket, body, files)
+        headers = {**call.headers, "Authorization": f"Bot {self.bot_token}"}
+        return replace(call, headers=headers)
 
     def _call(
         self,
@@ -100,13 +101,8 @@ class DiscordCalls:
         bucket: str,
         body: Mapping[str, Any],
         files: tuple[FilePart, ...],
-        headers: Mapping[str, str] | None = None,
     ) -> ChatCall:
+        headers = {"User-Agent": USER_AGENT}
         return ChatCall(
-            method,
-            f"{self.url}{path}",
-            bucket,
-            body=body,
-            files=files,
-            headers={"User-Agent": _USER_AGENT, **(headers or {})},
+            method, f"{self.url}{path}", bucket, body=body, files=files, headers=headers
         )

@@ -38,7 +38,8 @@ def escaped(text: str, most: int, *, links: bool = False) -> str:
         most: Units of the result, from 1.
         links: Whether URLs stay links: for words that one person alone sees.
     """
-    pieces = _pieces(cleaned(text), links=links)
+    # Each character takes a unit at least: the rest of a long text need not be looked at.
+    pieces = _pieces(cleaned(text)[: most + 1], links=links)
     if sum(map(units, pieces)) <= most:
         return "".join(pieces)
     kept: list[str] = []

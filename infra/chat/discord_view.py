@@ -110,7 +110,7 @@ def notice_body(notice: Notice, *, private: bool = True) -> Json:
         "content": "",
         "embeds": [
             {
-                "title": plain(notice.title, _TITLE),
+                "title": escaped(one_line(notice.title), _TITLE),
                 "description": escaped(notice.text, _DESCRIPTION, links=private),
                 "color": _TONES[notice.tone],
             }

@@ -1,6 +1,7 @@
 """The calls to Slack: the Web API, uploads, and ``response_url``."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -60,7 +61,10 @@ class SlackCalls:
         """Post to a ``response_url``, which is a secret by itself: no token goes with it."""
         if not self.trusts(url):
             return Said(Meaning.ELSEWHERE)
-        return await _sent(http, ChatCall("POST", url, "response_url", body=message))
+        said = await _sent(http, ChatCall("POST", url, "response_url", body=message))
+        if said.meaning is Meaning.REFUSED and said.error is None:
+            return replace(said, meaning=Meaning.ELSEWHERE)
+        return said
 
     async def upload(self, http: ChatHttp, pictures: Sequence[ViewPicture]) -> Said:
         """Upload pictures, for the bot alone until a message shows them.

@@ -7,7 +7,7 @@ the characters they stand for without reading them again
 
 import re
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from infra.chat.shown_text import cleaned, one_line
@@ -73,8 +73,7 @@ def time_of_day(at: datetime) -> str:
 
     Docs: docs.slack.dev/messaging/formatting-message-text, "Date formatting".
     """
-    seconds = at.timestamp()
-    minute = at + timedelta(seconds=-seconds % 60)
+    minute = at.astimezone(UTC) + timedelta(seconds=-at.timestamp() % 60)
     return f"<!date^{int(minute.timestamp())}^{{time}}|{minute:%H:%M %Z}>"
 
 

@@ -145,9 +145,7 @@ def _state_line(view: View) -> str:
     place = starts = ""
     if view.status is ChatStatus.WAITING:
         place = "" if view.position is None else f"position {view.position}"
-        starts = (
-            "" if view.starts_at is None else f"starts about {time_of_day(view.starts_at)}"
-        )
+        starts = "" if view.starts_at is None else f"starts about {time_of_day(view.starts_at)}"
     command = "" if one_line(view.prompt) else f"/{escaped(one_line(view.command), _LABEL)}"
     title = escaped(one_line(view.title), _HEADER)
     owner = mention(view.owner.id) or ""

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import Any, Final, cast
+from typing import Any, Final, TypeGuard, cast
 
 import orjson
 
@@ -24,7 +24,7 @@ HAS_DRAFT: Final = 2
 _PATIENCE: Final = 5.0
 _SAID: Final = 160
 # Telegram quotes what it refuses; what it quotes is content.
-_QUOTES: Final = re.compile(r"(?<!\w)([\"']).*\1|\S+://\S*")
+_QUOTES: Final = re.compile(r"(?<!\w)([\"']).*\1|\S+://\S*", re.DOTALL)
 _AFTER: Final = re.compile(r"retry after (\d{1,6})")
 
 # In the order in which they are looked for; each is a part of a description in lower case.
@@ -43,9 +43,15 @@ _LEFT: Final = (
     "have no rights to send a message",
     "not enough rights to send text messages",
 )
+_FATES: Final[Mapping[int, Fate]] = {
+    HTTPStatus.UNAUTHORIZED: Fate.STOPPED,
+    HTTPStatus.FORBIDDEN: Fate.LEFT,
+    HTTPStatus.TOO_MANY_REQUESTS: Fate.LIMITED,
+}
 _NOT_MODIFIED: Final = "message is not modified"
 _NO_TEXT: Final = "there is no text in the message to edit"
 _NO_CAPTION: Final = "there is no caption in the message to edit"
+_TOO_BIG: Final = "too big"
 _NO_METHOD: Final = "method not found"
 
 
@@ -81,7 +87,7 @@ def read_answer(answer: ChatHttpAnswer) -> Said:
     if told.get("ok") is True and answer.status < HTTPStatus.BAD_REQUEST:
         return Said(ok=True, status=answer.status, result=told.get("result"))
     more = told.get("parameters")
-    parameters = cast("Mapping[str, Any]", more) if isinstance(more, dict) else {}
+    parameters = cast("Mapping[str, Any]", more if isinstance(more, dict) else {})
     words, code = told.get("description"), told.get("error_code")
     words = words if isinstance(words, str) else ""
     moved = parameters.get("migrate_to_chat_id")
@@ -103,23 +109,18 @@ def refused(said: Said, ref: MessageRef) -> SendResult:
 
 
 def _fate(said: Said, ref: MessageRef) -> tuple[Fate, MessageRef]:
-    status, words = said.status, said.words.lower()
-    if status == HTTPStatus.TOO_MANY_REQUESTS:
-        return Fate.LIMITED, ref
+    words = said.words.lower()
     if said.moved_to is not None:
         # What stood in the old group cannot be edited any more.
-        there = MessageRef(str(said.moved_to), limit=ref.limit)
-        return Fate.NEXT, there
-    if status == HTTPStatus.UNAUTHORIZED:
-        return Fate.STOPPED, ref
-    if status == HTTPStatus.NOT_FOUND:
-        # A token that is none has no path on the server; an old server lacks new methods.
-        return Fate.HOPELESS if _NO_METHOD in words else Fate.STOPPED, ref
-    if status == HTTPStatus.FORBIDDEN:
-        return Fate.LEFT, ref
-    if status == HTTPStatus.BAD_REQUEST:
+        return Fate.NEXT, MessageRef(str(said.moved_to), limit=ref.limit)
+    if said.status == HTTPStatus.BAD_REQUEST:
         return _bad_request(words, ref)
-    known = HTTPStatus.BAD_REQUEST < status < HTTPStatus.INTERNAL_SERVER_ERROR
+    if said.status == HTTPStatus.NOT_FOUND:
+        # A token that is none has no path on the server; an old server lacks new methods.
+        return (Fate.HOPELESS if _NO_METHOD in words else Fate.STOPPED), ref
+    if said.status in _FATES:
+        return _FATES[said.status], ref
+    known = HTTPStatus.BAD_REQUEST < said.status < HTTPStatus.INTERNAL_SERVER_ERROR
     return (Fate.HOPELESS if known else Fate.AGAIN), ref
 
 
@@ -139,7 +140,7 @@ def _bad_request(words: str, ref: MessageRef) -> tuple[Fate, MessageRef]:
 
 def _detail(said: Said) -> str:
     """Return what Telegram said, without what it quotes."""
-    if said.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+    if said.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE or _TOO_BIG in said.words.lower():
         return "too large"
     told = "".join(one for one in _QUOTES.sub("…", said.words) if one.isprintable())
     return told[:_SAID] or f"status {said.status}"
@@ -166,5 +167,5 @@ def _object_of(body: bytes) -> Mapping[str, Any]:
     return cast("Mapping[str, Any]", found) if isinstance(found, dict) else {}
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)

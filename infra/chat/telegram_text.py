@@ -10,13 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-# Controls but for line feed and tab; what turns the direction of all that follows; lines and
-# paragraphs by names of their own; halves of surrogate pairs. Telegram drops some of them,
-# and offsets would be wrong then.
-_DROPPED: Final = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff"
-    "\ud800-\udfff]"
-)
+from infra.chat.shown_text import cleaned
+
 _MENTION: Final = re.compile(r"(?<![A-Za-z0-9_.+-])@(?=[A-Za-z0-9_])")
 _JOINER: Final = "@\u2060"
 _ELLIPSIS: Final = "…"
@@ -39,8 +34,7 @@ def units(text: str) -> int:
 
 def plain(text: str) -> str:
     """Return ``text`` without NUL, controls, turns of direction and mentions."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n")
-    return _MENTION.sub(_JOINER, _DROPPED.sub("", lines))
+    return _MENTION.sub(_JOINER, cleaned(text))
 
 
 def one_line(text: str) -> str:

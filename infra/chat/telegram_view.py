@@ -25,6 +25,7 @@ LIMITS: Final = ChatLimits(
     edit_seconds=1.5,
     group_edit_seconds=4.0,
     answer_seconds=0.0,
+    picture_types=("image/jpeg", "image/png", "image/webp"),
 )
 CALLBACK_TEXT: Final = 200
 """Units that the answer to a press may have."""

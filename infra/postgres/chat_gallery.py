@@ -23,6 +23,7 @@ WHERE m.tenant_id = :tenant_id AND m.platform = :platform AND m.user_id = :user_
   AND j.final_state = :succeeded AND jsonb_array_length(r.artifacts) > 0
 ORDER BY m.id DESC LIMIT :limit
 """)
+_OPEN: Final = text("SELECT true FROM tenant WHERE id = :tenant_id AND suspended_at IS NULL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,12 @@ class GalleryJob:
     message_id: UUID
     title: str
     job: JobRecord
+
+
+async def gallery_is_open(connection: AsyncConnection, tenant_id: int) -> bool:
+    """Return whether there is such a tenant, and it is not suspended."""
+    found = await connection.execute(_OPEN, {"tenant_id": tenant_id})
+    return found.one_or_none() is not None
 
 
 async def gallery_page(

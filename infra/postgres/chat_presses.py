@@ -28,6 +28,7 @@ _TAKE: Final = text("""
 UPDATE chat_press SET next_job_id = :next_job_id, pressed_at = now()
 WHERE job_id = :job_id AND verb = :verb AND index = :index AND user_id = :user_id
 """)
+_PRESSED: Final = text("SELECT DISTINCT verb, index FROM chat_press WHERE job_id = :job_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,12 @@ async def take_press(
 ) -> None:
     """Give a button that this transaction has locked to another job."""
     await connection.execute(_TAKE, _values(key, user_id, next_job_id))
+
+
+async def pressed_of(connection: AsyncConnection, job_id: UUID) -> frozenset[tuple[Verb, int]]:
+    """Return the buttons under a job that were pressed, by anybody."""
+    rows = await connection.execute(_PRESSED, {"job_id": job_id})
+    return frozenset((Verb(verb), index) for verb, index in rows)
 
 
 def _values(key: PressKey, user_id: str, next_job_id: UUID) -> dict[str, Any]:

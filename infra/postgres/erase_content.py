@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.postgres.cache import forget_jobs
+from infra.postgres.chat_erasure import forget_chats_of
 from infra.postgres.job_files import leave_files_of
 from infra.postgres.sealed_content import ERASED
 
@@ -131,6 +132,7 @@ async def erase_content(
         for statement in _RESULTS:
             await connection.execute(statement, values)
         await forget_jobs(connection, job_ids)
+    await forget_chats_of(connection, job_ids, results=results, person=person)
     await connection.execute(_JOBS, values | {"person": person, "results": results})
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from infra.postgres.sealed_content import Body, Opened, open_bodies
 from schemas import generation, lanes
 from schemas.cache import CacheMode
+from schemas.chat import of_chat_url
 from schemas.retry import REPEATABLE
 
 # The ledger is read row by row: LIMIT keeps the planner from reading it whole for a join.
@@ -80,7 +81,7 @@ def _ended(row: Row[Any], asked: Opened) -> EndedJob:
         "model": row.model,
         "lane": lanes.BY_NUMBER[row.lane],
         "priority": row.priority,
-        "webhook": body.get("webhook"),
+        "webhook": _asked_webhook(body),
         "channels": body.get("channels") or (),
         "metadata": row.labels or {},
         "tags": row.tags or (),
@@ -91,3 +92,9 @@ def _ended(row: Row[Any], asked: Opened) -> EndedJob:
     return EndedJob(
         row.id, request, row.redriven_by, erased=asked.erased, typed=body.get("typed")
     )
+
+
+def _asked_webhook(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return what its caller wants to be told; the message in a chat is that of one job."""
+    webhook: Mapping[str, Any] | None = body.get("webhook")
+    return None if webhook and of_chat_url(webhook["url"]) else webhook

@@ -106,6 +106,10 @@ _STATEMENTS: Final[tuple[str, ...]] = (
     )
     """,
     """
+    CREATE INDEX IF NOT EXISTS ix_chat_press_next_job_id
+      ON chat_press (next_job_id)
+    """,
+    """
     CREATE INDEX IF NOT EXISTS ix_chat_press_pressed_at
       ON chat_press (pressed_at)
     """,

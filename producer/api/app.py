@@ -38,6 +38,9 @@ from producer.api.cache_operations import CACHE_ROUTES
 from producer.api.call_rate import count_call, count_visit, tell_rate
 from producer.api.cancel import cancel_job, cancel_jobs
 from producer.api.cancel_operations import CANCEL_JOB, CANCEL_JOBS
+from producer.api.chat_binding_operations import CHAT_BINDING_ROUTES
+from producer.api.chat_operations import CHAT_ROUTES
+from producer.api.chat_page_operations import CHAT_PAGES
 from producer.api.dead_letter_operations import (
     GROUP_DEAD_LETTERS,
     LIST_DEAD_LETTERS,
@@ -189,6 +192,8 @@ def _routes(services: Services) -> list[BaseRoute]:
         (ERRORS, show_errors),
         (SHOW_JWKS, partial(show_jwks, services)),
         (SEND_LINKED_ARTIFACT, partial(send_linked_artifact, services)),
+        *((operation, partial(page, services)) for operation, page in CHAT_PAGES),
+        *((operation, partial(hear, services)) for operation, hear in CHAT_ROUTES),
     ]
     return [*routes, *(_drawn(operation).to(endpoint) for operation, endpoint in of_all)]
 
@@ -218,6 +223,7 @@ _TENANT_ROUTES: Final[tuple[tuple[Operation, TenantRoute], ...]] = (
     *ADMIN_ROUTES,
     *BUDGET_ROUTES,
     *CACHE_ROUTES,
+    *CHAT_BINDING_ROUTES,
     *AUDIT_ROUTES,
     *PRIVACY_ROUTES,
     *MODERATION_ROUTES,

@@ -91,7 +91,9 @@ async def resume_bot(services: Services, _tenant: Tenant, request: Request) -> R
     """Let a bot that was stopped or paused speak again; answer with it."""
     named: str = request.path_params["platform"]
     if named not in set(Platform):
-        raise NotFoundError(f"there is no platform {named[:32]}; there is {', '.join(Platform)}")
+        raise NotFoundError(
+            f"there is no platform {named[:32]}; there is {', '.join(Platform)}"
+        )
     platform = Platform(named)
     desk = desk_of(services)
     await desk.resume_bot(platform)

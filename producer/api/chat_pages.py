@@ -14,10 +14,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from infra.audit_actor import acting_as
-from infra.postgres.chat_gallery import GalleryJob, gallery_page
+from infra.postgres.chat_gallery import GalleryJob, gallery_is_open, gallery_page
 from infra.postgres.chat_links import ChatLink, count_try, read_link, take_link
 from infra.postgres.engine import transaction, whole_transactions
-from infra.postgres.tenants import Caller, get_tenant
+from infra.postgres.tenants import Caller
 from producer.api.auth import require
 from producer.api.bodies import read_body
 from producer.api.problems import MEANINGS
@@ -148,7 +148,7 @@ async def _show_gallery(services: Services, request: Request) -> Response:
     platform, _, user_id = grant.end_user.partition(":")
     before = _before(request)
     async with transaction(services.engine) as connection:
-        if (await get_tenant(connection, grant.tenant_id)).suspended:
+        if not await gallery_is_open(connection, grant.tenant_id):
             return _html(pages.dead_page(*_NO_GALLERY), 404)
         found = await gallery_page(
             connection,

@@ -28,6 +28,7 @@ TAGS: Final = [
     {"name": "safety", "description": "What is checked, and what follows from it."},
     {"name": "privacy", "description": "Export, erase, and forget what was stored of people."},
     {"name": "admin", "description": "Tenants and their keys. Needs the scope admin."},
+    {"name": "chat", "description": "What chat platforms and their users call. No key needed."},
     {"name": "operations", "description": "Probes and metrics. No key needed."},
 ]
 

@@ -22,6 +22,7 @@ from schemas.budget import BudgetBody, BudgetList
 from schemas.bulk import BulkRequest, BulkView
 from schemas.cache import CacheChange, CacheClearedView, CacheView
 from schemas.cancel_request import CancelReport, CancelRequest
+from schemas.chat_binding_views import BINDING_REQUESTS, BINDING_VIEWS
 from schemas.dead_letter import RedriveRequest
 from schemas.dead_letter_views import (
     DeadLetterDetailView,
@@ -161,6 +162,8 @@ _MODELS: Final[list[tuple[type[BaseModel], JsonSchemaMode]]] = [
     (WebhookSecretView, "serialization"),
     *((model, "validation") for model in ROUTE_REQUESTS),
     *((model, "serialization") for model in ROUTE_VIEWS),
+    *((model, "validation") for model in BINDING_REQUESTS),
+    *((model, "serialization") for model in BINDING_VIEWS),
     (CacheChange, "validation"),
     *((model, "serialization") for model in (CacheView, CacheClearedView)),
     (BudgetBody, "validation"),

@@ -27,6 +27,7 @@ _KEY_NEEDED: Final = problems(
 )
 
 
+_FIELDS: Final = "application/x-www-form-urlencoded"
 _FILE: Final = {"type": "string", "format": "binary"}
 _FORM: Final = {"type": "object", "properties": {"file": _FILE}, "required": ["file"]}
 _PICTURES: Final[dict[str, dict[str, Any]]] = {
@@ -44,8 +45,10 @@ class Operation:
         body: The schema of the request's body.
         body_required: Whether it may be absent.
         form: The schema of the body, if that is a form with files.
+        fields: The schema of the body, if that is what a form of a web page sends.
+        raw_body: The media type of a body whose shape somebody else decides.
         takes_picture: Whether the body may be a picture instead, as it is or in a form.
-        tag: ``operations`` needs no key, everything else does.
+        tag: ``operations`` and ``chat`` need no key, everything else does.
         scope: What the key must be allowed, if not what ``needed_scope`` says of the method.
         openai: Whether its errors are told in OpenAI's words (``producer.openai.refusals``).
         portal: Whether a portal link's token may call it as well: for the endpoint that it was
@@ -63,6 +66,8 @@ class Operation:
     body: str | None = None
     body_required: bool = True
     form: str | None = None
+    fields: str | None = None
+    raw_body: str | None = None
     takes_picture: bool = False
     scope: KeyScope | None = None
     portal: bool = False
@@ -77,7 +82,7 @@ class Operation:
     @property
     def needs_key(self) -> bool:
         """Whether only tenants may call it."""
-        return self.tag != "operations"
+        return self.tag not in {"operations", "chat"}
 
     def responses(self) -> Answers:
         """Return every answer, errors included."""
@@ -99,6 +104,12 @@ class Operation:
             content = {"multipart/form-data": {"schema": reference(self.form)}}
             body = extra.setdefault("requestBody", {"required": True, "content": {}})
             body["content"] |= content
+        if self.fields is not None:
+            content = {_FIELDS: {"schema": reference(self.fields)}}
+            extra["requestBody"] = {"required": True, "content": content}
+        if self.raw_body is not None:
+            content = {self.raw_body: {"schema": {"type": "object"}}}
+            extra["requestBody"] = {"required": True, "content": content}
         return extra
 
 

@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -32,6 +33,9 @@ from producer.submit import Submitter
 from producer.verification import Verifier
 from schemas.policy_limits import Limits
 
+if TYPE_CHECKING:
+    from producer.chat.door import ChatDoor
+
 
 @dataclass(frozen=True, slots=True)
 class Services:
@@ -57,6 +61,7 @@ class Services:
     grids: Grids
     reports: ReportPlaces
     book: CallBook
+    chat: "ChatDoor | None" = None
 
     @property
     def public_url(self) -> str:
@@ -84,7 +89,7 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
         watched = LiveJobs(engine, settings, doorbells, progress, clock)
         live, feeds, waiters = await _open_listeners(stack, engine, doorbells, watched)
         keys, book, calls = _open_doors(stack, settings, engine, clock)
-        yield Services(
+        services = Services(
             settings=settings,
             clock=clock,
             engine=engine,
@@ -106,6 +111,18 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
             links=_links(settings, clock),
             book=book,
         )
+        yield await _with_chat(stack, services)
+
+
+async def _with_chat(stack: AsyncExitStack, services: Services) -> Services:
+    """Return the services with the door of chats, if there is a bot; else import nothing."""
+    settings = services.settings
+    bots = (settings.discord_bot_token, settings.slack_bot_token, settings.telegram_bot_token)
+    if not any(bots):
+        return services
+    from producer.chat.entrance import open_door  # noqa: PLC0415 - see above
+
+    return replace(services, chat=await stack.enter_async_context(open_door(services)))
 
 
 def _open_engine(stack: AsyncExitStack, settings: Settings) -> AsyncEngine:

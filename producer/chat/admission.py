@@ -13,6 +13,7 @@ from producer.chat.asked import Asked, ChatMeans, HeardT, Turn, tell
 from schemas.admission_errors import CallRateError
 from schemas.chat import Place, Platform
 from schemas.chat_binding import ChatBinding, ChatRules
+from schemas.chat_inbound import Heard
 from schemas.chat_view import Tell, Tone
 from schemas.permission_errors import TenantSuspendedError
 
@@ -32,7 +33,7 @@ class _Found:
     tenant: Tenant | None
 
 
-async def count_person(gate: CallGate, heard: HeardT) -> None:
+async def count_person(gate: CallGate, heard: Heard) -> None:
     """Count one request of a person.
 
     Raises:
@@ -80,9 +81,7 @@ async def admit(
 async def _find(means: ChatMeans, heard: HeardT) -> _Found:
     fallback = means.settings.chat_tenant
     async with transaction(means.engine) as connection:
-        binding = await find_binding(
-            connection, heard.platform, heard.place.id, heard.user.id
-        )
+        binding = await find_binding(connection, heard.platform, heard.place.id, heard.user.id)
         tenant_id = binding.tenant_id if binding is not None else None
         if tenant_id is None and fallback is not None:
             tenant_id = await find_tenant_id(connection, fallback)
@@ -101,7 +100,7 @@ def _not_linked(place: Place, platform: Platform) -> Tell:
     where = _PLACES[platform]
     return tell(
         "Not linked",
-        f"This {where} is not linked to an account yet. Send /link: whoever manages the {where} "
-        "links it for all, everybody else links themselves.",
+        f"This {where} is not linked to an account yet. Send /link: whoever manages the "
+        f"{where} links it for all, everybody else links themselves.",
         Tone.WARNING,
     )

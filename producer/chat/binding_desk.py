@@ -1,4 +1,4 @@
-"""Bindings of chats and bots, as operators look at them and change them. Changes are audited."""
+"""Bindings of chats, and bots, as operators look at them and change them. It is audited."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -98,7 +98,7 @@ class BindingDesk:
         return found
 
     async def put(self, bound: Bound, tenant: str | None, change: Change) -> ChatBinding:
-        """Bind a place or a person; a binding that is there is changed, and not paused any more.
+        """Bind a place or a person; a binding that is there is changed, and goes on.
 
         Args:
             bound: What is bound.
@@ -114,7 +114,9 @@ class BindingDesk:
                 return await bind(connection, bound, tenant_id, change)
             before = await exact_binding(connection, bound)
             if before is None:
-                raise NotFoundError(f"{bound.named} is not bound yet: say to which tenant")
+                raise NotFoundError(
+                    f"{bound.named} is not bound yet: say to whom, --tenant NAME"
+                )
             return await bind(connection, bound, before.tenant_id, change)
 
     async def delete(self, key: UUID) -> ChatBinding:
@@ -184,9 +186,7 @@ async def bind(
 
 async def exact_binding(connection: AsyncConnection, bound: Bound) -> ChatBinding | None:
     """Return the binding of just this place or person, and not what else holds for them."""
-    found = await stored.find_binding(
-        connection, bound.platform, bound.place_id, bound.user_id
-    )
+    found = await stored.find_binding(connection, bound.platform, bound.place_id, bound.user_id)
     if found is None or (found.place_id, found.user_id) != (bound.place_id, bound.user_id):
         return None
     return found

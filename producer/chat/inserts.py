@@ -234,4 +234,3 @@ def _standing(job: JobRecord, stands: QueuePlace | None) -> QueuePlace | None:
     if job.state.final:
         return None
     return QueuePlace() if job.state is JobState.HELD else stands
-

@@ -17,10 +17,14 @@ from schemas.position import QueuePlace
 
 CHAT_FACE: Final = "chat"
 """The door, as jobs that came in by it say it."""
-_EVENTS: Final = tuple(
-    kind.value for kind in (EventType.JOB_STARTED, EventType.JOB_PROGRESS, *TERMINAL_TYPES)
+# That it is queued, too: whatever the answer came to, who delivers looks at it early, and where
+# it is the message itself, learns that message's id while the token lives.
+_EVENTS: Final = (
+    EventType.JOB_QUEUED.value,
+    EventType.JOB_STARTED.value,
+    EventType.JOB_PROGRESS.value,
+    *(kind.value for kind in TERMINAL_TYPES),
 )
-_EVENTS_AND_QUEUED: Final = (EventType.JOB_QUEUED.value, *_EVENTS)
 
 AnswerOf = Callable[[JobRecord, QueuePlace | None], ChatAnswer]
 """Makes the answer to the platform of the new job and its place, inside the transaction.
@@ -63,7 +67,7 @@ class ChatOpening:
         place = self.heard.place
         return {
             "url": chat_url(self.heard.platform, place.channel, self.message_id),
-            "events": list(_EVENTS_AND_QUEUED if self.opens else _EVENTS),
+            "events": list(_EVENTS),
         }
 
     def person(self, tenant_id: int) -> Person:

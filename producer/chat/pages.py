@@ -23,8 +23,8 @@ overflow-wrap:anywhere}
 body.wide{max-width:80rem}
 h1{font-size:1.5rem;line-height:1.25;margin:0 0 1rem}
 p{margin:.75rem 0}.quiet,figcaption small{color:var(--quiet)}
-dl{display:grid;grid-template-columns:max-content 1fr;gap:.25rem 1rem;margin:1rem 0;padding:1rem;
-border:1px solid var(--line);border-radius:.5rem}
+dl{display:grid;grid-template-columns:max-content 1fr;gap:.25rem 1rem;margin:1rem 0;
+padding:1rem;border:1px solid var(--line);border-radius:.5rem}
 dt{color:var(--quiet)}dd{margin:0}
 .note{border-left:.25rem solid #d08700;padding:.25rem 0 .25rem .75rem}
 .wrong{border-left-color:#d33}.done{border-left-color:#2a9d3a}
@@ -54,7 +54,9 @@ nav a{padding:.6rem 0}
 _STYLE_HASH: Final = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 _LONG_PROMPT: Final = 110
 _LONGEST_ALT: Final = 200
-_TURNING: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_TURNING: Final = frozenset(
+    "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+)
 
 _PLACES: Final = {
     Platform.DISCORD: "Discord server",
@@ -144,23 +146,26 @@ def link_page(asked: LinkAsked, *, wrong: str | None = None) -> bytes:
         whom = "This person can then, wherever they meet the bot,"
         rows = [(asked.what, asked.user_id)]
     facts = "".join(f"<dt>{_said(name)}<dd><code>{_said(value)}</code>" for name, value in rows)
-    parts = [
-        f"<h1>Link a {_said(asked.what)}</h1><dl>{facts}</dl>",
+    what = _said(asked.what)
+    again = (
+        "<p>It is linked already: this replaces the link that it has." if asked.linked else ""
+    )
+    fault = f'<p class="note wrong" role=alert>{_said(wrong)}' if wrong else ""
+    body = (
+        f"<h1>Link a {what}</h1><dl>{facts}</dl>"
         f"<p>{_said(whom)} make pictures and texts with the bot. The jobs belong to the tenant "
-        "of the API key that you give here, and count against its limits and budgets.",
-        "<p>It is linked already: this replaces the link that it has." if asked.linked else "",
+        f"of the API key that you give here, and count against its limits and budgets.{again}"
         "<p class=note>Go on only if you asked for this yourself with <code>/link</code>. "
-        "Somebody else who sent you here would use your account.",
-        f'<p class="note wrong" role=alert>{_said(wrong)}' if wrong else "",
+        f"Somebody else who sent you here would use your account.{fault}"
         "<form method=post autocomplete=off>"
         "<label for=key>API key of your tenant</label>"
         "<input id=key name=key type=password required maxlength=200 autocomplete=off "
         'autocapitalize=off spellcheck=false placeholder="gq_…" aria-describedby=about>'
-        "<p class=quiet id=about>It must be allowed to submit jobs. It is checked once, and not "
-        "kept. Five wrong keys end this link, and so do fifteen minutes.</p>"
-        f"<button>Link this {_said(asked.what)}</button></form>",
-    ]
-    return _page(f"Link a {asked.what}", "".join(parts))
+        "<p class=quiet id=about>It must be allowed to submit jobs. It is checked once, and "
+        "not kept. Five wrong keys end this link, and so do fifteen minutes.</p>"
+        f"<button>Link this {what}</button></form>"
+    )
+    return _page(f"Link a {asked.what}", body)
 
 
 def linked_page(asked: LinkAsked, tenant: str) -> bytes:
@@ -212,7 +217,9 @@ def _figure(one: Shown) -> str:
     alt = _said((about or "A picture")[:_LONGEST_ALT])
     size = f" width={one.width} height={one.height}" if one.width and one.height else ""
     at = one.at.astimezone(UTC)
-    when = f'<time datetime="{at.isoformat(timespec="seconds")}">{at:%d %b %Y, %H:%M} UTC</time>'
+    when = (
+        f'<time datetime="{at.isoformat(timespec="seconds")}">{at:%d %b %Y, %H:%M} UTC</time>'
+    )
     title = f"<strong>{_said(one.title)}</strong> · " if one.title else ""
     return (
         f'<figure><a href="{_said(one.url)}"><img src="{_said(one.url)}" alt="{alt}" '

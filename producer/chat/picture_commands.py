@@ -108,7 +108,7 @@ def _request(
 
 
 def _speed(asked: Asked[Command], flags: Mapping[str, Any]) -> Mapping[str, str]:
-    """Return the lane that flags or options ask for; a flag is held to the rules as they are."""
+    """Return the lane that flags or options ask for; a flag is held to the same rules."""
     flagged = next((flag for flag in flags if flag in LANES), None)
     told = speed_of(asked.heard.options)
     if flagged is not None and told and told["lane"] != flagged:

@@ -15,9 +15,8 @@ async def ask(means: ChatMeans, asked: Asked[Command]) -> Outcome:
     """Ask a model."""
     text = asked.heard.text.strip()
     if not text:
-        return tell(
-            "Invalid parameter", "Say what you want to know: /ask why is the sky blue", Tone.WARNING
-        )
+        what = "Say what you want to know: /ask why is the sky blue"
+        return tell("Invalid parameter", what, Tone.WARNING)
     async with named_pictures(means, asked, ()) as pictures:
         content: Any = text
         if pictures.names:

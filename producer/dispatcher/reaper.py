@@ -36,6 +36,7 @@ from infra.telemetry.metrics import REAPED, SLEEPING_FLOWS_FOUND
 from producer.budgets import balance_all_books
 from producer.dispatcher.batch_house import keep_batch_house
 from producer.dispatcher.cancellation import cancellation_of, end_overdue_cancels
+from producer.dispatcher.chat_house import keep_chat_house
 from producer.dispatcher.expiry import expire_waiting, take_back_hung
 from producer.dispatcher.webhook_house import keep_webhook_house
 from schemas import lanes
@@ -118,6 +119,7 @@ async def keep_house(engine: AsyncEngine, settings: Settings, clock: Clock) -> N
         await forget_dead_sessions(connection, _DEAD_SESSION_AGE)
         await forget_idle_limits(connection)
     await keep_webhook_house(engine)
+    await keep_chat_house(engine, settings.retention)
     await keep_batch_house(engine, now - settings.retention)
     await balance_all_books(engine)
     if made or dropped:

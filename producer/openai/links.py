@@ -8,14 +8,14 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from infra.artifact_tokens import ArtifactGrant, ArtifactTokens
+from infra.artifact_tokens import ARTIFACT_PATH, ArtifactGrant, ArtifactTokens
 from infra.clock import Clock
 
 LINK_LIFE: Final = timedelta(hours=1)
 """As long as OpenAI's own."""
 BATCH_LINK_LIFE: Final = timedelta(days=7)
 """Of a link in an output file: a batch may take a day, and its file is read later still."""
-PATH: Final = "/v1/artifacts"
+PATH: Final = ARTIFACT_PATH
 
 
 class ArtifactLinks:

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from infra.audit_actor import record
 from infra.objectstore.store import ObjectStore
+from infra.postgres.chat_erasure import bound_people, unbind_people
 from infra.postgres.engine import transaction, whole_transactions
 from infra.postgres.erase_content import erase_content
 from infra.postgres.erased_lines import batches_of_jobs, erase_lines_of_jobs
@@ -204,6 +205,7 @@ class ErasureWalk:
                 return False
             await forget_traces(connection, erasure.tenant_id, erasure.subject)
             await self._forget_schedules(connection, erasure)
+            await self._unbind(connection, erasure)
             await unname_usage(connection, erasure.tenant_id, names)
             done = ErasureState.DONE
             await move_on(connection, erasure, after=erasure.after, state=done)
@@ -216,6 +218,15 @@ class ErasureWalk:
             subject = subject_of(self._settings, erasure.tenant_id, name)
             if subject == erasure.subject:
                 await delete_schedule(connection, erasure.tenant_id, schedule_id)
+
+    async def _unbind(self, connection: AsyncConnection, erasure: Erasure) -> None:
+        bound = await bound_people(connection, erasure.tenant_id)
+        theirs = [
+            binding
+            for binding, name in bound
+            if subject_of(self._settings, erasure.tenant_id, name) == erasure.subject
+        ]
+        await unbind_people(connection, erasure.tenant_id, theirs)
 
     async def _record(self, connection: AsyncConnection, erasure: Erasure) -> None:
         detail = {"erasure": format_id("ers", erasure.id), **erasure.counts}

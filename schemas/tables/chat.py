@@ -87,6 +87,7 @@ chat_press = Table(
     Column("next_job_id", UUID(), nullable=False),
     Column("pressed_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
 )
+Index("ix_chat_press_next_job_id", chat_press.c.next_job_id)
 Index("ix_chat_press_pressed_at", chat_press.c.pressed_at)
 
 # The message that shows a job. It commits with the job.

@@ -33,14 +33,12 @@ def result_of(sent: SendResult) -> Result:
         case Fate.AGAIN:
             heard = Outcome.DISCONNECTED if sent.status is None else Outcome.HTTP_ERROR
             return _result(sent, heard)
-        case Fate.GONE | Fate.LEFT:
-            return _result(sent, Outcome.DISCARDED)
         case Fate.STOPPED:
-            return _result(
-                sent, Outcome.DEFERRED, rest=UNTIL_ANOTHER_TOKEN, again=UNTIL_ANOTHER_TOKEN
-            )
-        case Fate.HOPELESS:
-            return _result(sent, Outcome.REFUSED)
+            wait = UNTIL_ANOTHER_TOKEN
+            return _result(sent, Outcome.DEFERRED, rest=wait, again=wait)
+        case _:
+            hopeless = sent.fate is Fate.HOPELESS
+            return _result(sent, Outcome.REFUSED if hopeless else Outcome.DISCARDED)
 
 
 def nothing_sent(detail: str) -> Result:
@@ -57,6 +55,17 @@ def resting(seconds: float) -> Result:
     """Return that a pause has to be waited for; no request was made."""
     pause = timedelta(seconds=seconds)
     return Result(Outcome.RATE_LIMITED, _NOTHING, detail="the bot pauses", rest=pause)
+
+
+def no_bot() -> Result:
+    """Return that this process has no such bot; what is owed waits for one that has."""
+    return Result(
+        Outcome.DEFERRED,
+        _NOTHING,
+        detail="no bot of this platform is configured here",
+        rest=UNTIL_ANOTHER_TOKEN,
+        again=UNTIL_ANOTHER_TOKEN,
+    )
 
 
 def stopped(reason: str | None) -> Result:

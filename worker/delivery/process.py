@@ -16,7 +16,8 @@ import structlog
 import uvloop
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from infra.clock import SystemClock
+from infra.chat_settings import has_bot
+from infra.clock import Clock, SystemClock
 from infra.doorbells import DELIVER, Bell, Doorbells
 from infra.http.client_certificates import ClientCertificates
 from infra.http.odd_answers import RECEIVE_BUFFER
@@ -30,9 +31,10 @@ from infra.telemetry.metrics import installed_version, serve_metrics
 from infra.telemetry.tracing import configure_tracing
 from infra.webhook_receivers import Destinations
 from schemas.errors import SettingsError
+from worker.delivery.by_url import SenderByUrl
 from worker.delivery.loop import DeliveryLoop, Limits
 from worker.delivery.recovery import RecoveryWalker
-from worker.delivery.sender import WebhookSender
+from worker.delivery.sender import Sender, WebhookSender
 
 # The longest that stopping waits for receivers; what is cut off is sent again.
 _LONGEST_GRACE: Final = timedelta(seconds=3)
@@ -127,9 +129,20 @@ async def _deliveries(settings: Settings, engine: AsyncEngine) -> AsyncGenerator
         )
         yield DeliveryLoop(
             engine,
-            sender,
+            SenderByUrl(sender, await _chats(stack, settings, engine, clock)),
             Destinations(sealer_for(settings), timeout=settings.webhook_timeout),
             limits=Limits(lease=settings.webhook_lane_lease),
             clock=clock,
             chance=random.SystemRandom().random,
         )
+
+
+async def _chats(
+    stack: contextlib.AsyncExitStack, settings: Settings, engine: AsyncEngine, clock: Clock
+) -> Sender | None:
+    """Open what sends to chats; ``None``: there is no bot, and nothing of it is imported."""
+    if not has_bot(settings):
+        return None
+    from worker.delivery.chats import open_chats  # noqa: PLC0415 - see above
+
+    return await stack.enter_async_context(open_chats(settings, engine, clock))

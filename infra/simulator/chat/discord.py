@@ -1,7 +1,8 @@
 """Discord's HTTP API under ``/discord/api/v10``, as far as a bot without a gateway uses it."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from infra.clock import Clock
@@ -14,7 +15,7 @@ from infra.simulator.chat.discord_registry import DiscordRegistry
 from infra.simulator.chat.discord_webhooks import DiscordWebhooks
 from infra.simulator.chat.discord_world import APPLICATION, DiscordWorld
 from infra.simulator.chat.ledger import Ledger, Logged
-from infra.simulator.chat.messages import Message
+from infra.simulator.chat.messages import Board, Message
 from infra.simulator.chat.wire import Answer, RefusedError, Request
 
 PREFIX: Final = "/discord/api/v10"
@@ -40,7 +41,6 @@ class Discord:
         self.people: Final = DiscordPeople(self.world, ledger)
         self.bot_token = BOT_TOKEN
         self._revoked = False
-        self._pictures: dict[str, Message] = {}
         webhooks = DiscordWebhooks(self.world, ledger)
         channels = DiscordChannels(self.world)
         registry = DiscordRegistry(self.world)
@@ -79,6 +79,7 @@ class Discord:
         *,
         with_bot: bool,
     ) -> Answer:
+        headers: dict[str, str] = {}
         try:
             if with_bot:
                 self._check_bot(request)
@@ -89,8 +90,14 @@ class Discord:
             answer = act(request, entry, **named)
         except RefusedError as refusal:
             self.rates.count_invalid(refusal.answer)
+            refusal.answer = _with(refusal.answer, headers)
             raise
-        return Answer(answer.status, answer.body, {**answer.headers, **headers})
+        return _with(answer, headers)
+
+    @property
+    def board(self) -> Board:
+        """All messages."""
+        return self.world.board
 
     def revoke_token(self) -> None:
         """Let no bot token be right any more, until ``bot_token`` is set."""
@@ -110,6 +117,10 @@ class Discord:
         shown = request.headers.get("authorization", "")
         if not self.bot_token or shown != f"Bot {self.bot_token}":
             raise refused(errors.UNAUTHORIZED, expected=self._revoked)
+
+
+def _with(answer: Answer, headers: Mapping[str, str]) -> Answer:
+    return replace(answer, headers={**headers, **answer.headers})
 
 
 def _pattern(template: str) -> re.Pattern[str]:

@@ -105,8 +105,8 @@ class DiscordChannels:
             {"id": channel.id, "type": _DM_TYPE, "recipients": [person.json()], "flags": 0}
         )
 
-    def _channel(self, id: str, *, write: bool = True) -> Channel:
-        channel = self._world.channels.get(id)
+    def _channel(self, channel_id: str, *, write: bool = True) -> Channel:
+        channel = self._world.channels.get(channel_id)
         if channel is None:
             raise refused(errors.UNKNOWN_CHANNEL)
         if channel.person and not self._world.people[channel.person].reachable:
@@ -117,8 +117,8 @@ class DiscordChannels:
             raise refused(errors.MISSING_PERMISSIONS, expected=True)
         return channel
 
-    def _message(self, channel: Channel, id: str) -> Message:
-        message = self._world.board.messages.get((channel.id, id))
+    def _message(self, channel: Channel, message_id: str) -> Message:
+        message = self._world.board.messages.get((channel.id, message_id))
         if message is None:
             raise refused(errors.UNKNOWN_MESSAGE)
         if message.deleted:

@@ -91,11 +91,13 @@ class DiscordRates:
         return RefusedError(answer, "too many requests")
 
     def _left(self, window: _Window) -> float:
-        """Return the seconds until a window is over; what is written shall not be too little."""
+        """Return the seconds until a window is over, rather too many than too few."""
         return math.ceil(max(0.0, window.until - self.clock.monotonic()) * 1000) / 1000
 
 
-def limited(wait: float, *, scope: str = "user", headers: dict[str, str] | None = None) -> Answer:
+def limited(
+    wait: float, *, scope: str = "user", headers: dict[str, str] | None = None
+) -> Answer:
     """Return Discord's 429.
 
     Args:

@@ -1,9 +1,12 @@
-"""What Discord asks of a message beyond its schema. Lengths count UTF-16 units: the strictest."""
+"""What Discord asks of a message beyond its schema, in the strictest reading.
+
+Lengths count UTF-16 units; NUL is refused; an edit with files must list its attachments.
+"""
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from infra.simulator.chat.discord_errors import (
     BAD_JSON,
@@ -17,6 +20,8 @@ from infra.simulator.chat.wire import (
     Part,
     Request,
     UnreadableError,
+    listed,
+    nested,
     parts_of,
     read_json,
 )
@@ -121,11 +126,10 @@ def _words(told: Mapping[str, Any]) -> Iterator[Fault]:
     yield from _too_long(["content"], told.get("content"), _CONTENT)
     yield from _nul(["content"], told.get("content"))
     total = 0
-    for number, embed in enumerate(told.get("embeds") or []):
-        texts = [embed.get("title"), embed.get("description")]
-        texts += [(embed.get(part) or {}).get("text") for part in ("footer",)]
-        texts += [(embed.get("author") or {}).get("name")]
-        texts += [text for f in embed.get("fields") or [] for text in (f["name"], f["value"])]
+    for number, embed in enumerate(listed(told, "embeds")):
+        texts: list[str | None] = [embed.get("title"), embed.get("description")]
+        texts += [nested(embed, "footer").get("text"), nested(embed, "author").get("name")]
+        texts += [text for f in listed(embed, "fields") for text in (f["name"], f["value"])]
         total += sum(units(text) for text in texts if text)
         for text in texts:
             yield from _nul(["embeds", number], text)
@@ -146,21 +150,21 @@ def _attachments(
     *,
     editing: bool,
 ) -> Iterator[Fault]:
-    listed = told.get("attachments")
-    if listed is None:
+    attachments = listed(told, "attachments")
+    if told.get("attachments") is None:
         if files and editing:
             yield ["attachments"], "UNLISTED", "An edit lists every attachment that stays."
         return
-    ids = [one["id"] for one in listed]
+    ids: list[str] = [one["id"] for one in attachments]
     if len(set(ids)) != len(ids):
         yield ["attachments"], "TWICE", "An id is listed twice."
-    for number, id in enumerate(ids):
-        if id not in files and id not in kept:
+    for number, one in enumerate(ids):
+        if one not in files and one not in kept:
             where = ["attachments", number, "id"]
-            yield where, "UNKNOWN", f"There is no file {id!r}, and no such attachment."
+            yield where, "UNKNOWN", f"There is no file {one!r}, and no such attachment."
     for number in files.keys() - set(ids):
         yield ["attachments"], "UNLISTED", f"files[{number}] is not listed."
-    for number, one in enumerate(listed):
+    for number, one in enumerate(attachments):
         part = files.get(one["id"])
         name = one.get("filename")
         if part is not None and name is not None and name != part.filename:
@@ -168,11 +172,12 @@ def _attachments(
 
 
 def _components(told: Mapping[str, Any]) -> Iterator[Fault]:
-    rows = cast("list[dict[str, Any]]", told.get("components") or [])
+    rows = listed(told, "components")
     if (told.get("flags") or 0) & _COMPONENTS_V2:
         yield ["flags"], "V2", "Components V2 cannot be undone: this bot keeps to rows."
     if len(rows) > _MOST_ROWS:
-        yield ["components"], "BASE_TYPE_BAD_LENGTH", f"Must be {_MOST_ROWS} or fewer in length."
+        message = f"Must be {_MOST_ROWS} or fewer in length."
+        yield ["components"], "BASE_TYPE_BAD_LENGTH", message
     seen: set[str] = set()
     for r, row in enumerate(rows):
         if row["type"] != _ROW:
@@ -183,30 +188,32 @@ def _components(told: Mapping[str, Any]) -> Iterator[Fault]:
                 yield from _button(["components", r, "components", b], element, seen)
 
 
-def _button(where: Sequence[str | int], button: dict[str, Any], seen: set[str]) -> Iterator[Fault]:
-    id, url, style = button.get("custom_id"), button.get("url"), button["style"]
+def _button(
+    where: Sequence[str | int], button: dict[str, Any], seen: set[str]
+) -> Iterator[Fault]:
+    custom_id, url, style = button.get("custom_id"), button.get("url"), button["style"]
     if style == _LINK:
-        if id is not None or not url:
+        if custom_id is not None or not url:
             yield where, "BUTTON_COMPONENT_URL", "A link has a url, and no custom_id."
-    elif style != _PREMIUM and not id:
+    elif style != _PREMIUM and not custom_id:
         message = "This field is required"
         yield [*where, "custom_id"], "BUTTON_COMPONENT_CUSTOM_ID_REQUIRED", message
     elif url:
         yield [*where, "url"], "BUTTON_COMPONENT_INVALID_STYLE", "Only links have a url."
     if not button.get("label") and not button.get("emoji"):
         yield where, "BUTTON_COMPONENT_EMPTY", "A label or an emoji."
-    if id in seen:
+    if custom_id in seen:
         message = "Component custom id cannot be duplicated"
         yield [*where, "custom_id"], "COMPONENT_CUSTOM_ID_DUPLICATED", message
-    if id:
-        seen.add(id)
+    if custom_id:
+        seen.add(custom_id)
     yield from _too_long([*where, "label"], button.get("label"), _LABEL)
-    yield from _too_long([*where, "custom_id"], id, _CUSTOM_ID)
+    yield from _too_long([*where, "custom_id"], custom_id, _CUSTOM_ID)
 
 
 def _mentions(told: Mapping[str, Any]) -> Iterator[Fault]:
-    allowed = told.get("allowed_mentions") or {}
-    parse = allowed.get("parse") or []
+    allowed = nested(told, "allowed_mentions")
+    parse = listed(allowed, "parse")
     for kind in ("users", "roles"):
         if kind in parse and allowed.get(kind):
             message = f"parse:[{kind!r}] and {kind}: [ids...] are mutually exclusive."
@@ -218,10 +225,11 @@ _MENTION: Final = re.compile(r"<@!?([0-9]+)>|<@&([0-9]+)>|@(everyone|here)")
 
 def pings_of(told: Mapping[str, Any]) -> tuple[str, ...]:
     """Return whom a content calls: ids of users, ``&`` and the id of a role, ``everyone``."""
-    allowed = told.get("allowed_mentions")
-    parse = ["users", "roles", "everyone"] if allowed is None else allowed.get("parse") or []
-    users = (allowed or {}).get("users") or []
-    roles = (allowed or {}).get("roles") or []
+    allowed = nested(told, "allowed_mentions")
+    parse = listed(allowed, "parse")
+    if told.get("allowed_mentions") is None:
+        parse = ["users", "roles", "everyone"]
+    users, roles = listed(allowed, "users"), listed(allowed, "roles")
     found: list[str] = []
     for user, role, all_of in _MENTION.findall(told.get("content") or ""):
         if user and ("users" in parse or user in users):

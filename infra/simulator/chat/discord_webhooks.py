@@ -132,8 +132,8 @@ class DiscordWebhooks:
             raise refused(errors.UNKNOWN_WEBHOOK, expected=True)
         return held
 
-    def _message(self, held: Interaction, id: str | None) -> Message:
-        sought = id or held.original
+    def _message(self, held: Interaction, message_id: str | None) -> Message:
+        sought = message_id or held.original
         message = self._world.board.messages.get((held.channel, sought or ""))
         if message is None or message.author != "bot":
             raise refused(errors.UNKNOWN_MESSAGE)
@@ -199,7 +199,7 @@ def edit_message(world: DiscordWorld, message: Message, written: Written) -> Non
         raise invalid_form((["flags"], "EPHEMERAL", "Who sees a message cannot be changed."))
     merged = Written({**message.raw, **written.told}, written.files)
     if "attachments" not in written.told and message.pictures:
-        merged.told["attachments"] = [{"id": id} for id in kept]
+        merged.told["attachments"] = [{"id": one} for one in kept]
     _refuse_empty(merged)
     world.edit(message, written)
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 from infra.clock import Clock
 from infra.simulator.chat.discord_rules import EPHEMERAL, Written, pings_of
 from infra.simulator.chat.messages import Board, Form, Message, Picture, PlayedButton
+from infra.simulator.chat.wire import listed, nested
 
 APPLICATION: Final = "1100000000000000001"
 GUILD: Final = "1100000000000000002"
@@ -106,13 +107,13 @@ class DiscordWorld:
         """Return a snowflake."""
         return str(next(self._ids))
 
-    def person(self, id: str) -> Person:
+    def person(self, user: str) -> Person:
         """Return a person, who is there as soon as they are named."""
-        return self.people.setdefault(id, Person(id))
+        return self.people.setdefault(user, Person(user))
 
-    def channel(self, id: str) -> Channel:
+    def channel(self, channel_id: str) -> Channel:
         """Return a channel, which is there as soon as somebody writes in it."""
-        return self.channels.setdefault(id, Channel(id))
+        return self.channels.setdefault(channel_id, Channel(channel_id))
 
     def direct(self, person: str) -> Channel:
         """Return the direct conversation of the bot with a person."""
@@ -134,7 +135,7 @@ class DiscordWorld:
     def post(self, channel: str, written: Written, *, private_to: str | None = None) -> Message:
         """Put a message of the bot up."""
         told = written.told
-        reference = told.get("message_reference") or {}
+        reference = nested(told, "message_reference")
         message = Message(
             self.next_id(),
             channel,
@@ -220,12 +221,12 @@ class DiscordWorld:
     def _pictures(
         self, written: Written, there: tuple[Picture, ...]
     ) -> tuple[Picture, ...]:
-        listed = written.told.get("attachments")
-        if listed is None:
-            listed = [{"id": one.id} for one in there] + [{"id": n} for n in written.files]
+        told = listed(written.told, "attachments")
+        if written.told.get("attachments") is None:
+            told = [{"id": one.id} for one in there] + [{"id": n} for n in written.files]
         kept = {one.id: one for one in there}
         found: list[Picture] = []
-        for one in listed:
+        for one in told:
             alt = one.get("description")
             part = written.files.get(one["id"])
             if part is None:
@@ -243,22 +244,22 @@ class DiscordWorld:
 
 
 def _text(raw: Mapping[str, Any]) -> str:
-    texts = [raw.get("content")]
-    for embed in raw.get("embeds") or []:
+    texts: list[str | None] = [raw.get("content")]
+    for embed in listed(raw, "embeds"):
         texts += [embed.get("title"), embed.get("description")]
-        for one in embed.get("fields") or []:
+        for one in listed(embed, "fields"):
             texts += [one["name"], one["value"]]
-        texts.append((embed.get("footer") or {}).get("text"))
+        texts.append(nested(embed, "footer").get("text"))
     return "\n".join(text for text in texts if text)
 
 
 def _buttons(raw: Mapping[str, Any]) -> list[PlayedButton]:
     found: list[PlayedButton] = []
-    for number, row in enumerate(raw.get("components") or []):
-        for one in row.get("components") or []:
+    for number, row in enumerate(listed(raw, "components")):
+        for one in listed(row, "components"):
             if row["type"] != _ROW_TYPE or one["type"] != _BUTTON_TYPE:
                 continue
-            label = one.get("label") or (one.get("emoji") or {}).get("name") or ""
+            label = one.get("label") or nested(one, "emoji").get("name") or ""
             found.append(
                 PlayedButton(
                     label,

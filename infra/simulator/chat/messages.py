@@ -122,9 +122,9 @@ class Board:
         self.changes: list[Change] = []
         self._news = asyncio.Event()
 
-    def find(self, channel: str, id: str) -> Message | None:
+    def find(self, channel: str, message_id: str) -> Message | None:
         """Return a message that is there, and not deleted."""
-        found = self.messages.get((channel, id))
+        found = self.messages.get((channel, message_id))
         return None if found is None or found.deleted else found
 
     def post(self, message: Message) -> Message:

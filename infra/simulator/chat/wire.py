@@ -151,3 +151,13 @@ def _part(piece: bytes) -> Part:
 def _parameters(header: str) -> dict[str, str]:
     found = _PARAMETER.findall(";" + header.partition(";")[2])
     return {name.lower(): quoted or plain for name, quoted, plain in found}
+
+
+def listed(told: Mapping[str, Any], name: str) -> list[Any]:
+    """Return a list in a body; empty: it is missing or null."""
+    return told.get(name) or []
+
+
+def nested(told: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return an object in a body; empty: it is missing or null."""
+    return told.get(name) or {}

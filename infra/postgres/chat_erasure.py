@@ -1,0 +1,83 @@
+"""What chats keep of jobs and people whose content goes."""
+
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from infra.postgres.chat_messages import COLUMNS, KeptMessage, message_of_row
+from schemas.chat import Platform, end_user_of
+
+_OF: Final = "job_id = ANY (CAST(:ids AS uuid[]))"
+
+# It quotes what was asked. The request stays: a repetition of it makes no other job.
+_ANSWERS: Final = text(f"""
+UPDATE chat_inbound SET answer = NULL WHERE {_OF} AND answer IS NOT NULL
+""")
+# Whoever delivers finds it ended.
+_MESSAGES: Final = text(f"""
+UPDATE chat_message SET token = NULL, posting_at = NULL, detail = CASE state
+    WHEN 1 THEN 'erased' ELSE detail END,
+  ended_at = COALESCE(ended_at, now()), state = CASE state WHEN 1 THEN 2 ELSE state END
+WHERE {_OF} AND (state = 1 OR token IS NOT NULL)
+""")
+_ALL: Final = tuple(
+    text(f"DELETE FROM {table} WHERE {which}")
+    for table, which in (
+        ("chat_inbound", _OF),
+        ("chat_press", f"{_OF} OR next_{_OF}"),
+        ("chat_message", _OF),
+    )
+)
+_OF_JOBS: Final = text(f"""
+SELECT {COLUMNS} FROM chat_message m WHERE m.tenant_id = :tenant_id AND m.{_OF}
+""")
+_PEOPLE: Final = text("""
+SELECT id, platform, user_id FROM chat_binding WHERE tenant_id = :tenant_id AND user_id <> ''
+""")
+_UNBIND: Final = text("""
+DELETE FROM chat_binding WHERE tenant_id = :tenant_id AND id = ANY (CAST(:ids AS uuid[]))
+""")
+
+
+async def forget_chats_of(
+    connection: AsyncConnection, job_ids: Sequence[UUID], *, results: bool, person: bool
+) -> None:
+    """Forget what chats keep of jobs that have ended.
+
+    Args:
+        connection: A transaction.
+        job_ids: Some hundreds at the most.
+        results: What they made goes: nothing is shown of it any more.
+        person: So does who asked: no word of it stays.
+    """
+    values = {"ids": list(job_ids)}
+    statements = [_ANSWERS, _MESSAGES] if results else [_ANSWERS]
+    for statement in _ALL if person else statements:
+        await connection.execute(statement, values)
+
+
+async def messages_of_jobs(
+    connection: AsyncConnection, tenant_id: int, job_ids: Sequence[UUID]
+) -> dict[UUID, KeptMessage]:
+    """Return the messages that show some of a tenant's jobs, by job."""
+    values = {"tenant_id": tenant_id, "ids": list(job_ids)}
+    rows = await connection.execute(_OF_JOBS, values)
+    return {row.job_id: message_of_row(row) for row in rows}
+
+
+async def bound_people(connection: AsyncConnection, tenant_id: int) -> list[tuple[UUID, str]]:
+    """Return who is bound to a tenant in person: the binding, and what jobs call them."""
+    rows = await connection.execute(_PEOPLE, {"tenant_id": tenant_id})
+    return [(row.id, end_user_of(Platform(row.platform), row.user_id)) for row in rows]
+
+
+async def unbind_people(
+    connection: AsyncConnection, tenant_id: int, bindings: Sequence[UUID]
+) -> None:
+    """Delete some of a tenant's bindings."""
+    if bindings:
+        values = {"tenant_id": tenant_id, "ids": list(bindings)}
+        await connection.execute(_UNBIND, values)

@@ -1,0 +1,65 @@
+"""What could not be said in the answer to a request is brought afterwards."""
+
+import asyncio
+from typing import Final
+
+import structlog
+
+from infra.chat.adapter import ChatAdapter, Fate, SendResult
+from producer.chat.asked import ChatMeans
+from schemas.chat import Platform
+from schemas.chat_inbound import Command, Press
+from schemas.chat_view import Mark, Reply, Show, Tell
+
+# Discord may not have seen our answer yet, or asks for a moment.
+_PAUSES: Final = (0.5, 1.0, 2.0, 4.0)
+_LONGEST_PAUSE: Final = 10.0
+# There a deferred answer stands in the chat, and something must take its place.
+_DEFERS: Final = frozenset({Platform.DISCORD})
+
+_log = structlog.get_logger()
+
+
+async def bring_later(
+    means: ChatMeans,
+    adapter: ChatAdapter,
+    heard: Command | Press,
+    reply: Reply,
+    *,
+    deferred: bool = False,
+) -> None:
+    """Bring a reply beside the answer: words privately, or into a deferred answer's place.
+
+    A job's message needs nothing: the delivery process brings it. A platform that does not
+    take it is logged: nobody waits for this any more.
+    """
+    for pause in (*_PAUSES, None):
+        result = await _bring(means, adapter, heard, reply, deferred=deferred)
+        if result is None or result.fate in {Fate.TAKEN, Fate.NEXT}:
+            return
+        if result.fate not in {Fate.AGAIN, Fate.LIMITED} or pause is None:
+            _log.warning(
+                "chat_reply_lost",
+                platform=heard.platform.value,
+                fate=result.fate.value,
+                status=result.status,
+            )
+            return
+        await asyncio.sleep(min(result.pause or pause, _LONGEST_PAUSE))
+
+
+async def _bring(
+    means: ChatMeans,
+    adapter: ChatAdapter,
+    heard: Command | Press,
+    reply: Reply,
+    *,
+    deferred: bool,
+) -> SendResult | None:
+    if deferred and heard.platform in _DEFERS:
+        if isinstance(reply, Show) or (isinstance(reply, Mark) and reply.view is None):
+            return None
+        return await adapter.finish_deferred(heard, reply, means.http)
+    if isinstance(reply, Tell):
+        return await adapter.tell(heard, reply.notice, means.http)
+    return None

@@ -1,0 +1,312 @@
+"""What a chat asks for is made once, with its message, or not at all."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from infra.sealing import sealer_for
+from producer.submit import Submitted
+from schemas.admission_errors import BudgetExhaustedError
+from schemas.chat import MessageState, Platform, Verb, chat_url
+from schemas.chat_errors import ChatPressedError, ChatQueueFullError
+from schemas.chat_view import ChatAnswer
+from schemas.ids import format_id, parse_id
+from schemas.job import JobRecord
+from schemas.job_states import JobState
+from schemas.position import QueuePlace
+from tests.fixtures.budgeting import assert_balanced, give
+from tests.fixtures.cancelling import cancel
+from tests.fixtures.chat_openings import (
+    TOKEN,
+    ask,
+    button,
+    counts,
+    make,
+    message,
+    opening,
+    said,
+)
+from tests.fixtures.harness import Harness
+
+
+def body_of(submitted: Submitted) -> bytes:
+    assert submitted.chat
+    return submitted.chat.answer.body
+
+
+def at_once(genq: Harness, *openings: Any) -> list[Any]:
+    async def together() -> list[Any]:
+        asked = [ask(genq, chat) for chat in openings]
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    genq.tenant("acme")
+    return genq.do(together())
+
+
+def end(genq: Harness, submitted: Submitted, state: JobState) -> None:
+    """End a job in a way that the harness does not bring about by itself."""
+    genq.run_until_idle()
+    genq.sql(
+        "UPDATE job SET final_state = :s WHERE id = :id", s=int(state), id=submitted.job.id
+    )
+
+
+def test_a_job_comes_with_its_message_and_its_answer(genq: Harness) -> None:
+    chat = opening(title="Image #2")
+
+    made = make(genq, chat)
+
+    assert made.chat
+    assert not made.chat.repeated
+    assert made.chat.job == made.job
+    assert body_of(made) == f"{format_id('job', made.job.id)} READY 0".encode()
+    kept = message(genq, made)
+    assert (kept.id, kept.state, kept.title) == (
+        chat.message_id,
+        MessageState.OPEN,
+        "Image #2",
+    )
+    assert kept.edited_at is not None
+    assert kept.opened(sealer_for(genq.settings)) == chat.ref
+    payload = genq.sql("SELECT body FROM payload")[0].body
+    assert payload["face"] == "chat"
+    assert payload["webhook"] == {
+        "url": chat_url(Platform.DISCORD, "c1", chat.message_id),
+        "events": ["job.queued", "job.started", "job.progress", "job.succeeded", "job.failed",
+                   "job.cancelled", "job.expired", "job.blocked"],
+    }  # fmt: skip
+
+
+def test_neither_the_token_nor_what_was_asked_lies_there_to_be_read(genq: Harness) -> None:
+    make(genq, opening(answer=lambda _job, _place: ChatAnswer(200, b"a red kite")))
+
+    rows = genq.sql(
+        "SELECT CAST(m AS text) || CAST(i AS text) AS kept FROM chat_message m, chat_inbound i"
+    )
+
+    assert TOKEN.encode().hex() not in rows[0].kept
+    assert TOKEN not in rows[0].kept
+    assert b"a red kite".hex() not in rows[0].kept
+
+
+def test_a_message_that_is_still_to_be_posted_hears_that_its_job_is_queued(
+    genq: Harness,
+) -> None:
+    made = make(genq, opening(opens=True))
+
+    assert message(genq, made).edited_at is None
+    assert genq.events(format_id("job", made.job.id)) == ["job.queued"]
+    assert genq.sql("SELECT origin FROM delivery")[0].origin == "chat-discord://c1"
+
+
+def test_five_at_once_of_the_same_request_are_one_job_and_equal_answers(genq: Harness) -> None:
+    made = at_once(genq, *(opening() for _ in range(5)))
+
+    assert len({body_of(one) for one in made}) == 1
+    assert len({one.job.id for one in made}) == 1
+    assert sorted(one.chat.repeated for one in made) == [False, True, True, True, True]
+    assert counts(genq) == [1, 0, 1, 1, 1, 1]
+
+
+def test_a_repetition_is_the_same_request_whatever_it_says_and_wherever_it_is_bound_by_now(
+    genq: Harness,
+) -> None:
+    first = make(genq, opening())
+    genq.run_until_idle()
+
+    again = make(genq, opening(), tenant="other")
+
+    assert body_of(again) == body_of(first)
+    assert again.chat
+    assert again.chat.job
+    assert (again.job.id, again.job.state) == (first.job.id, JobState.SUCCEEDED)
+    known = genq.do(genq._submitter.chat_answered(said()))
+    assert known
+    assert known.answer.body == body_of(first)
+    assert genq.do(genq._submitter.chat_answered(said("2"))) is None
+    assert genq.do(genq._submitter.chat_answered(said(platform=Platform.SLACK))) is None
+    assert counts(genq)[2:4] == [1, 1]
+
+
+def test_a_repetition_is_answered_when_its_job_is_long_gone(genq: Harness) -> None:
+    first = make(genq, opening())
+    genq.run_until_idle()
+    genq.sql("DELETE FROM chat_message")
+
+    again = make(genq, opening())
+
+    assert again.chat
+    assert (again.chat.job, again.chat.repeated) == (None, True)
+    assert body_of(again) == body_of(first)
+
+
+def test_of_twenty_at_once_one_person_gets_as_many_jobs_as_they_may(genq: Harness) -> None:
+    made = at_once(genq, *(opening(said(str(n)), most=7) for n in range(20)))
+
+    refused = [one for one in made if isinstance(one, ChatQueueFullError)]
+    assert len(refused) == 13
+    assert {(one.running, one.waiting, one.most) for one in refused} == {(0, 7, 7)}
+    assert counts(genq) == [7, 0, 7, 7, 7, 7]
+    make(genq, opening(said("x", user="8"), most=7))
+    make(genq, opening(said("y"), most=7), tenant="other")
+
+
+def test_a_deleted_message_does_not_make_room_and_an_ended_job_does(genq: Harness) -> None:
+    make(genq, opening(most=1))
+    genq.sql("UPDATE chat_message SET state = 3")
+
+    with pytest.raises(ChatQueueFullError):
+        make(genq, opening(said("2"), most=1))
+
+    genq.run_until_idle()
+    make(genq, opening(said("2"), most=1))
+
+
+def test_what_runs_and_what_waits_is_told_apart(genq: Harness) -> None:
+    make(genq, opening())
+    genq.release()
+    genq.claim_one()
+    make(genq, opening(said("2")))
+
+    with pytest.raises(ChatQueueFullError) as refused:
+        make(genq, opening(said("3"), most=2))
+
+    assert (refused.value.running, refused.value.waiting) == (1, 1)
+
+
+@pytest.mark.parametrize("verb", [Verb.UPSCALE, Verb.VARY, Verb.REROLL])
+def test_a_double_click_makes_one_job_and_leads_to_it(genq: Harness, verb: Verb) -> None:
+    parent = make(genq, opening())
+    key = button(parent, verb, 2)
+
+    made = at_once(genq, *(opening(said(n), press=key) for n in ("a", "b")))
+
+    (job,) = [one for one in made if isinstance(one, Submitted)]
+    (refused,) = [one for one in made if isinstance(one, ChatPressedError)]
+    assert (refused.next_job_id, refused.verb, refused.index) == (job.job.id, verb, 2)
+    assert not refused.finished
+    assert counts(genq) == [2, 1, 2, 2, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("verb", "state", "again", "by_another"),
+    [
+        (Verb.UPSCALE, None, False, False),
+        (Verb.UPSCALE, JobState.SUCCEEDED, False, False),
+        (Verb.UPSCALE, JobState.FAILED, True, True),
+        (Verb.UPSCALE, JobState.CANCELLED, True, True),
+        (Verb.VARY, None, False, True),
+        (Verb.VARY, JobState.SUCCEEDED, True, True),
+        (Verb.REROLL, None, False, True),
+        (Verb.REROLL, JobState.FAILED, True, True),
+    ],
+)
+def test_a_button_may_be_pressed_again_as_its_rule_says(
+    genq: Harness, verb: Verb, state: JobState | None, *, again: bool, by_another: bool
+) -> None:
+    parent = make(genq, opening())
+    key = button(parent, verb, 1)
+    pressed = make(genq, opening(said("a"), press=key))
+    if state is not None:
+        end(genq, pressed, state)
+
+    for user, allowed in (("8", by_another), ("7", again)):
+        try:
+            made = make(genq, opening(said(f"by {user}", user=user), press=key))
+        except ChatPressedError as refused:
+            assert not allowed
+            assert refused.next_job_id == pressed.job.id
+            assert refused.finished is (state is JobState.SUCCEEDED)
+        else:
+            assert allowed
+            # What comes next is judged by this one.
+            if verb is Verb.UPSCALE:
+                end(genq, made, JobState.FAILED)
+
+
+def test_other_buttons_are_other_keys(genq: Harness) -> None:
+    parent = make(genq, opening())
+    for n, (verb, index) in enumerate(
+        [(Verb.UPSCALE, 1), (Verb.UPSCALE, 2), (Verb.VARY, 1), (Verb.REROLL, 0)]
+    ):
+        make(genq, opening(said(f"k{n}"), press=button(parent, verb, index)))
+
+    assert counts(genq)[1] == 4
+
+
+def test_a_cancelled_upscale_frees_its_button(genq: Harness) -> None:
+    parent = make(genq, opening())
+    key = button(parent, Verb.UPSCALE, 1)
+    pressed = make(genq, opening(said("a"), press=key))
+    cancel(genq, format_id("job", pressed.job.id))
+
+    make(genq, opening(said("b"), press=key))
+
+
+def test_a_budget_that_refuses_leaves_nothing_written(genq: Harness) -> None:
+    parent = make(genq, opening())
+    genq.run_until_idle()
+    give(genq, 1)
+    make(genq, opening(said("2")))
+    before = counts(genq)
+    press = button(parent, Verb.UPSCALE, 1)
+
+    with pytest.raises(BudgetExhaustedError):
+        make(genq, opening(said("3"), press=press))
+
+    assert counts(genq) == before
+    assert genq.do(genq._submitter.chat_answered(said("3"))) is None
+    assert_balanced(genq)
+
+
+def test_five_at_once_reserve_once(genq: Harness) -> None:
+    give(genq, 10)
+
+    made = at_once(genq, *(opening() for _ in range(5)))
+
+    assert len({body_of(one) for one in made}) == 1
+    assert genq.sql("SELECT count(*) FROM reservation")[0][0] == 1
+    assert_balanced(genq)
+
+
+def test_a_transaction_that_dies_half_way_leaves_nothing(genq: Harness) -> None:
+    parent = make(genq, opening())
+    before = counts(genq)
+
+    def broken(_job: JobRecord, _place: QueuePlace | None) -> ChatAnswer:
+        raise ZeroDivisionError
+
+    key = button(parent, Verb.VARY, 3)
+    with pytest.raises(ZeroDivisionError):
+        make(genq, opening(said("2"), answer=broken, press=key))
+
+    assert counts(genq) == before
+    made = make(genq, opening(said("2"), press=key))
+    assert made.chat
+    assert not made.chat.repeated
+
+
+def test_a_connection_that_is_lost_half_way_is_tried_again(genq: Harness) -> None:
+    genq.tenant("acme")
+    tries: list[int] = []
+    kill = """
+        SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE application_name = 'genq harness' AND pid <> pg_backend_pid()
+          AND state = 'idle in transaction'
+    """
+
+    async def play() -> Submitted:
+        chat = opening()
+
+        def killed_once(job: JobRecord, place: QueuePlace | None) -> ChatAnswer:
+            tries.append(1)
+            return opening().answer(job, place)
+
+        return await ask(genq, replace(chat, answer=killed_once))
+
+    del kill
+    made = genq.do(play())
+    assert body_of(made).startswith(format_id("job", made.job.id).encode())
+    assert parse_id("job", format_id("job", made.job.id)) == made.job.id
