@@ -12,6 +12,7 @@ from genq.async_jobs import AsyncJobs
 from genq.async_transport import AsyncTransport
 from genq.batches import AsyncBatches
 from genq.cache import AsyncCache
+from genq.chats import AsyncChats
 from genq.cli.profile import connection
 from genq.dead_letters import AsyncDeadLetters
 from genq.estimates import Estimate, estimate_job
@@ -70,6 +71,7 @@ class AsyncGenq:
         self.appeals = AsyncAppeals(transport)
         self.batches = AsyncBatches(transport)
         self.cache = AsyncCache(transport)
+        self.chats = AsyncChats(transport)
         self.jobs = AsyncJobs(transport)
         self.dead_letters = AsyncDeadLetters(transport)
         self.files = AsyncFiles(transport)

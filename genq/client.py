@@ -10,6 +10,7 @@ from genq import exchanges
 from genq.appeals import Appeals
 from genq.batches import Batches
 from genq.cache import Cache
+from genq.chats import Chats
 from genq.cli.profile import connection
 from genq.dead_letters import DeadLetters
 from genq.estimates import Estimate, estimate_job
@@ -83,6 +84,7 @@ class Genq:
         self.appeals = Appeals(transport)
         self.batches = Batches(transport)
         self.cache = Cache(transport)
+        self.chats = Chats(transport)
         self.jobs = Jobs(transport)
         self.dead_letters = DeadLetters(transport)
         self.files = Files(transport)

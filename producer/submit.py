@@ -130,21 +130,15 @@ class Submitter:
                 accepted, or will be by a write under way, is unknown; with an idempotency key,
                 or a call that is held, the same request sent again is the same job.
         """
+        if chat is not None:
+            return await self._open(tenant, request, chat, aside, (lineage, files))
         new, parameters = await self._drafter.draft(
-            tenant,
-            request,
-            face=CHAT_FACE if chat else face,
-            aside=aside,
-            held=held,
-            message=chat.webhook if chat else NOTHING,
+            tenant, request, face=face, aside=aside, held=held
         )
-        if lineage is not None or files:
-            new = replace(new, lineage=lineage, files=tuple(files))
+        new = _derived(new, lineage, files)
         if idempotency_key is not None or schedule_id is not None:
             known = {"idempotency_key": idempotency_key, "request_hash": body_hash}
             new = replace(new, schedule_id=schedule_id, **known)
-        if chat is not None:
-            return await self._open(ChatJob(new, request, parameters, chat))
         while True:
             if request.unique is None:
                 written = await self._write(new)
@@ -156,9 +150,8 @@ class Submitter:
             if written.created_at is not None:
                 JOBS_SUBMITTED.labels(lane_of(written.job).value, request.kind.value).inc()
                 record = accepted_record(written.job, request, parameters, written.created_at)
-                return Submitted(
-                    written.shown(record), replayed=False, downgraded=written.downgraded
-                )
+                shown, slower = written.shown(record), written.downgraded
+                return Submitted(shown, replayed=False, downgraded=slower)
             earlier = await self._earlier(tenant, idempotency_key or "", body_hash)
             if earlier is not None:
                 return Submitted(earlier, replayed=True)
@@ -232,12 +225,23 @@ class Submitter:
         if self._rings:
             await asyncio.wait(self._rings)
 
-    async def _open(self, job: ChatJob) -> Submitted:
-        placed = await self._chat_inserts.add(job)
+    async def _open(
+        self,
+        tenant: Tenant,
+        request: JobRequest,
+        chat: ChatOpening,
+        aside: Mapping[str, Any],
+        origin: tuple[Lineage | None, Sequence[UUID]],
+    ) -> Submitted:
+        new, parameters = await self._drafter.draft(
+            tenant, request, face=CHAT_FACE, aside=aside, message=chat.webhook
+        )
+        new = _derived(new, *origin)
+        placed = await self._chat_inserts.add(ChatJob(new, request, parameters, chat))
         opened, written = placed.opened, placed.written
         if written is not None:
-            JOBS_SUBMITTED.labels(lane_of(written.job).value, job.request.kind.value).inc()
-        record = opened.job or queued_record(job.new, job.chat.heard.received_at)
+            JOBS_SUBMITTED.labels(lane_of(written.job).value, request.kind.value).inc()
+        record = opened.job or queued_record(new, chat.heard.received_at)
         downgraded = written is not None and written.downgraded
         return Submitted(record, opened.repeated, downgraded=downgraded, chat=opened)
 
@@ -282,3 +286,7 @@ class Submitter:
                 # Retention dropped the job before the key's time was over.
                 await forget_key(connection, tenant.id, key)
             return job
+
+
+def _derived(new: NewJob, lineage: Lineage | None, files: Sequence[UUID]) -> NewJob:
+    return replace(new, lineage=lineage, files=tuple(files)) if lineage or files else new

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from infra.chat.adapter import ChatCall, ChatHttp, FilePart
-from infra.chat.slack_errors import UNREACHED, Meaning, Said, said_of
+from infra.chat.slack_errors import INVALID_BLOCKS, UNREACHED, Meaning, Said, said_of
 from schemas.chat import MessageRef
 from schemas.chat_errors import ChatUnreachableError
 from schemas.chat_view import ViewPicture
@@ -62,7 +62,9 @@ class SlackCalls:
         if not self.trusts(url):
             return Said(Meaning.ELSEWHERE)
         said = await _sent(http, ChatCall("POST", url, "response_url", body=message))
-        if said.meaning is Meaning.REFUSED and said.error is None:
+        # Its words for an end are many; what is wrong with the message itself has one.
+        ended = said.status in _ENDED and said.error != INVALID_BLOCKS
+        if said.meaning is Meaning.REFUSED and (ended or said.error is None):
             return replace(said, meaning=Meaning.ELSEWHERE)
         return said
 
@@ -142,6 +144,7 @@ async def _sent(http: ChatHttp, call: ChatCall) -> Said:
 
 
 _OK: Final = 200
+_ENDED: Final = frozenset({403, 404, 410})
 # Slack looks for no names and channels in the text.
 _UNREAD: Final[Mapping[str, Any]] = {"parse": "none", "link_names": False}
 _PLAIN: Final[Mapping[str, Any]] = {

@@ -61,6 +61,7 @@ class Said:
 
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 UNREACHED: Final = Said(Meaning.AGAIN)
+INVALID_BLOCKS: Final = "invalid_blocks"
 
 _WORDS: Final[Mapping[Meaning, frozenset[str]]] = MappingProxyType(
     {
@@ -96,7 +97,6 @@ _BY_WORD: Final[Mapping[str, Meaning]] = MappingProxyType(
     {word: meaning for meaning, words in _WORDS.items() for word in words}
 )
 _WORD: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
-_INVALID_BLOCKS: Final = "invalid_blocks"
 _FILE: Final = re.compile(r"slack[ _]file", re.IGNORECASE)
 _PAUSE: Final = 5.0
 _LONGEST: Final = 3600.0
@@ -117,7 +117,7 @@ def said_of(answer: ChatHttpAnswer) -> Said:
     elif error is None:
         # An answer of HTTP 200 that is not Slack's came from something on the way.
         meaning = Meaning.AGAIN if answer.status == _OK else Meaning.REFUSED
-    elif error == _INVALID_BLOCKS and _of_a_file(told):
+    elif error == INVALID_BLOCKS and _of_a_file(told):
         meaning = Meaning.UNREADY
     else:
         meaning = _BY_WORD.get(error, Meaning.REFUSED)

@@ -7,6 +7,7 @@ there: docs.slack.dev/reference/events/url_verification.
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
@@ -134,7 +135,7 @@ def _press(
         dedupe_key=":".join(parts),
         user=ChatUser(user_id, name if isinstance(name, str) else ""),
         place=_place(_team(payload, user), channel, thread),
-        ref=ref,
+        ref=replace(ref, reply_to=ts),
         received_at=now,
         action=_action(action_id, action.get("value")),
         pressed=MessageRef(

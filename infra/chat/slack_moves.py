@@ -1,10 +1,12 @@
 """Which step is next to show a view on Slack, and by which way. Pure.
 
 Three ways (``MessageRef.rung``): a message of the bot's own; ``response_url``, where the bot
-may not write into the channel; a direct message to the owner, when that URL is used up, for
-the result alone. By each way a waiting form is posted before the final one, which edits it: a
-post whose answer is lost is made again, and a result that stands there twice would be worse
-than a waiting form that does.
+may not write into the channel; a direct message to the owner, where that URL serves no more:
+with the result alone, if a waiting form stands in the channel already.
+
+By each way a waiting form is posted before the final one, which edits it: a post whose answer
+is lost is made again, and a result that stands there twice would be worse than a waiting form
+that does.
 """
 
 from dataclasses import replace
@@ -49,10 +51,10 @@ def next_move(ref: MessageRef, view: View, now: datetime | None = None) -> Move:
         if ref.uses and not final:
             return Move.REST
         if not _url_serves(ref, now):
-            return Move.FALL if final else Move.REST
+            return Move.FALL
         if not ref.uses:
             return Move.POST
-    elif ref.rung == DIRECT and not final:
+    elif ref.rung == DIRECT and ref.uses and not final:
         return Move.REST
     elif ref.message is None:
         return Move.POST
@@ -63,7 +65,9 @@ def fallen(ref: MessageRef) -> MessageRef | None:
     """Return the ref on the next way; ``None``: that was the last."""
     if ref.rung >= DIRECT:
         return None
-    return replace(ref, rung=ref.rung + 1, message=None)
+    # What a button's response_url replaces is the message that was pressed, not one of ours.
+    by_url = ref.rung == BOT and ref.token is not None and ref.reply_to is None
+    return replace(ref, rung=RESPONSE if by_url else DIRECT, message=None)
 
 
 def _url_serves(ref: MessageRef, now: datetime | None) -> bool:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from infra.chat.adapter import ChatHttp, Fate, SendResult
 from infra.chat.slack_calls import SlackCalls
-from infra.chat.slack_errors import Meaning, Said
+from infra.chat.slack_errors import INVALID_BLOCKS, Meaning, Said
 from infra.chat.slack_moves import DIRECT, RESPONSE, Move, fallen, next_move
 from infra.chat.slack_text import mention
 from infra.chat.slack_upload import Upload
@@ -109,7 +109,7 @@ class SlackStep:
         if said.meaning is Meaning.UNREADY:
             late = self.now.timestamp() - upload.at >= _UPLOAD_SECONDS
             return late or (ref.rung == RESPONSE and ref.uses >= _URL_TRIES)
-        return said.error == "invalid_blocks"
+        return said.error == INVALID_BLOCKS
 
     def _uploaded(self, said: Said, ids: tuple[str, ...], ref: MessageRef) -> SendResult:
         ref = replace(ref, upload=str(Upload.made(self.view, self.now, ids)))

@@ -17,7 +17,8 @@ from schemas.chat import MessageRef, MessageState, Platform, ref_json, ref_of
 
 COLUMNS: Final = """
 m.id, m.job_id, m.tenant_id, m.platform, m.place_id, m.user_id, m.command, m.title, m.ref,
-m.token, m.state, m.rendered, m.edited_at, m.posting_at, m.detail, m.created_at, m.ended_at
+m.token, m.state, m.rendered, m.edited_at, m.posting_at, m.detail, m.created_at, m.ended_at,
+EXTRACT(epoch FROM clock_timestamp() - m.edited_at) AS edited_ago
 """
 _JSON: Final = bindparam("ref", type_=JSONB)
 
@@ -58,6 +59,7 @@ class KeptMessage:
         token: Sealed.
         rendered: Digest of what the platform shows; ``None``: not known.
         edited_at: When it last took something; ``None``: it was not posted yet.
+        edited_ago: Seconds since then, as it was read.
         posting_at: A new message was being posted then, and nobody knows whether it was.
         detail: Why it ended in another way than by its last form.
     """
@@ -76,6 +78,7 @@ class KeptMessage:
     created_at: datetime
     rendered: bytes | None = None
     edited_at: datetime | None = None
+    edited_ago: float | None = None
     posting_at: datetime | None = None
     detail: str | None = None
     ended_at: datetime | None = None
@@ -233,6 +236,7 @@ def message_of_row(row: Row[Any]) -> KeptMessage:
         created_at=row.created_at,
         rendered=None if row.rendered is None else bytes(row.rendered),
         edited_at=row.edited_at,
+        edited_ago=None if row.edited_ago is None else float(row.edited_ago),
         posting_at=row.posting_at,
         detail=row.detail,
         ended_at=row.ended_at,

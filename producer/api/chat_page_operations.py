@@ -1,6 +1,6 @@
 """The bots' web pages as the OpenAPI document tells of them."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -11,7 +11,7 @@ from producer.api.document import answer, parameter
 from producer.api.operations import Answers, Operation
 from producer.api.services import Services
 
-_Page = Callable[[Services, Request], Awaitable[Response]]
+_Page = Callable[[Services, Request], Coroutine[Any, Any, Response]]
 
 _TOKEN: Final = parameter("path", "token", "Of the link.", maxLength=800)
 _HTML: Final = "text/html"

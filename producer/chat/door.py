@@ -31,7 +31,7 @@ from schemas.ids import format_id
 # For as long a request that was answered already is tried again while PostgreSQL is away.
 _PATIENCE_SECONDS: Final = 30.0
 _FIRST_PAUSE: Final = 0.25
-_LONGEST_PAUSE: Final = 4.0
+_LONGEST_PAUSE: Final = 2.0
 # Of a process that stops.
 _LAST_WAIT_SECONDS: Final = 10.0
 

@@ -141,7 +141,8 @@ def _ref_of(asked: Asked[Any]) -> MessageRef:
     heard = asked.heard
     if not isinstance(heard, Press):
         return heard.ref
-    below = heard.pressed.message if heard.pressed is not None else None
+    pressed = heard.pressed.message if heard.pressed is not None else None
+    below = pressed or heard.ref.reply_to
     return replace(heard.ref, message=None, original=False, rung=0, reply_to=below)
 
 

@@ -1,5 +1,9 @@
 """What a tenant is given for ``tests.api.two_tenants``, beside its jobs."""
 
+from producer.chat.binding_desk import BindingDesk, Bound
+from schemas.chat import Platform
+from schemas.chat_binding import ChatRules
+from schemas.chat_binding_views import binding_id
 from tests.api.served import Served
 from tests.api.stranger_bodies import CANARY
 
@@ -54,3 +58,11 @@ async def of_people(api: Served) -> dict[str, list[str]]:
         "erasure_id": [asked.json()["id"]],
         "hold_id": ["hold_01kb0q5v3mf0t8w2c7d4e9g6hj"],
     }
+
+
+async def bound(api: Served) -> str:
+    """Bind a place; return the binding."""
+    desk = BindingDesk(api.services.engine, api.services.doorbells)
+    rules = ChatRules(models={"imagine": CANARY})
+    place = Bound(Platform.DISCORD, "41771983423143937", "")
+    return binding_id((await desk.put(place, "acme", lambda _: rules)).id)

@@ -14,7 +14,6 @@ from infra.simulator.chat.acting import Said
 from infra.simulator.chat.discord import Discord
 from infra.simulator.chat.messages import Message
 from producer.api.app import create_app
-from producer.api.services import Services
 from schemas.chat import ChatAction, Platform, Verb
 from schemas.chat_binding import ChatRules
 from schemas.ids import format_id, parse_id
@@ -59,6 +58,12 @@ class Chat:
         said = await self.discord.people.press(message, which, **more)
         assert said.answer.status == 200
         return said
+
+    async def press_id(self, said: Said, custom_id: str, **more: Any) -> Said:
+        """Press what may be no button of that message; Discord takes the answer."""
+        pressed = await self.press(said.message, custom_id, forged=True, **more)
+        assert pressed.answer.body
+        return pressed
 
     async def jobs(self) -> list[JobRecord]:
         """Return all jobs, oldest first."""
@@ -114,21 +119,26 @@ def job_of(said: Said) -> Any:
     return parse_id("job", format_id("job", action.job_id))
 
 
+def chat_settings(settings: Settings, platforms: PlayedPlatforms, **overrides: Any) -> Settings:
+    """Return settings with a bot on Discord; whom nobody bound belongs to tenant acme."""
+    update = {"chat_tenant": "acme", "describe_model": "test-chat"} | overrides
+    return settings_for(settings, platforms, "discord").model_copy(update=update)
+
+
 def chat(
     settings: Settings,
     platforms: PlayedPlatforms,
     scenario: Callable[[Chat], Awaitable[None]],
-    change: Callable[[Services], Services] = lambda services: services,
+    *,
+    key: str | None = None,
     **overrides: Any,
 ) -> None:
     """Serve with all bots, unbound people belonging to tenant acme, and play."""
 
     async def play() -> None:
         async with platforms.serve():
-            wanted = settings_for(settings, platforms, "discord").model_copy(
-                update={"chat_tenant": "acme", "describe_model": "test-chat"} | overrides
-            )
-            async with serving(wanted, change) as api:
+            wanted = chat_settings(settings, platforms, **overrides)
+            async with serving(wanted, key=key) as api:
                 platforms.connect(over_asgi(create_app(api.services)))
                 await scenario(Chat(api, platforms))
 

@@ -41,7 +41,7 @@ SECRET: Final = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 IMAGE: Final[dict[str, Any]] = {"kind": "image", "input": {"prompt": "a red kite"}}
 PATIENCE_SECONDS: Final = 10.0
 
-_MODELS: Final = ModelServer(
+MODELS: Final = ModelServer(
     name="painter",
     base_url="http://painter.invalid/v1",
     models=(
@@ -179,7 +179,7 @@ async def serving(
     """
     with contextlib.closing(open_socket("127.0.0.1", 0)) as listening:
         url = url_of(listening)
-        here = settings.model_copy(update={"public_url": url, "model_servers": (_MODELS,)})
+        here = settings.model_copy(update={"public_url": url, "model_servers": (MODELS,)})
         async with open_services(here) as opened:
             services = change(opened)
             used = key or await new_key(services, "acme")

@@ -74,6 +74,9 @@ BODIES: Final[Mapping[str, Sequence[Any]]] = {
         },
     ),
     "retry_batch": ({},),
+    "put_chat_binding": (
+        {"platform": "discord", "place": "41771983423143937", "tenant": "stranger"},
+    ),
     "put_route": ({"servers": {}},),
     "patch_route": ({"servers": {"painter": {"enabled": False}}},),
     "roll_route_back": ({}, {"version": 0}),

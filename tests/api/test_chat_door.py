@@ -1,22 +1,30 @@
 """The door of chats: who comes in, and that everybody is answered in time, whatever hangs."""
 
-import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Final
 
 import httpx2
 import orjson
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from prometheus_client import REGISTRY
+from pydantic import SecretStr
+from structlog.testing import capture_logs
 
-from infra.postgres.engine import transaction
+from infra.postgres.engine import transaction, whole_transactions
 from infra.settings import Settings
-from producer.api.services import Services
-from schemas.ids import format_id
-from tests.api.chatting import Chat, chat
+from infra.simulator.chat.acting import Said
+from schemas.chat import Verb
+from tests.api.chatting import Chat, button, chat
 from tests.api.people import sql
 from tests.api.served import Served, run
-from tests.fixtures.chat_platforms import PlayedPlatforms, shows
+from tests.fixtures.chat_platforms import PlayedPlatforms
+
+SOON: Final = timedelta(milliseconds=100)
+DEFERRED: Final = 5
+ACKNOWLEDGED: Final = 6
 
 
 def requests(outcome: str) -> float:
@@ -52,13 +60,21 @@ def test_only_the_platform_comes_in(
 def test_what_is_signed_and_unreadable_is_refused_as_such(
     settings: Settings, chat_platforms: PlayedPlatforms
 ) -> None:
+    key = Ed25519PrivateKey.generate()
+
     async def scenario(here: Chat) -> None:
-        headers = here.discord.people._signed(b'{"type":2}')
+        body = b'{"type":2}'
+        stamp = str(int(here.platforms.clock.now().timestamp()))
+        headers = {
+            "X-Signature-Ed25519": key.sign(stamp.encode() + body).hex(),
+            "X-Signature-Timestamp": stamp,
+        }
         async with httpx2.AsyncClient(base_url=here.api.url) as discord:
-            answer = await discord.post("/chat/discord", content=b'{"type":2}', headers=headers)
+            answer = await discord.post("/chat/discord", content=body, headers=headers)
         assert (answer.status_code, answer.json()["code"]) == (400, "chat_request_unreadable")
 
-    chat(settings, chat_platforms, scenario)
+    public = key.public_key().public_bytes_raw().hex()
+    chat(settings, chat_platforms, scenario, discord_public_key=public)
 
 
 def test_without_a_bot_there_is_no_door(settings: Settings) -> None:
@@ -72,36 +88,122 @@ def test_without_a_bot_there_is_no_door(settings: Settings) -> None:
     run(settings, scenario)
 
 
-async def locked(here: Chat, table: str, until: Awaitable[object]) -> None:
-    """Hold a table for as long as this takes: whoever writes there hangs."""
-    async with transaction(here.api.services.engine.execution_options(isolation_level="READ COMMITTED")) as held:
-        await held.exec_driver_sql(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
-        await until
+@asynccontextmanager
+async def locked(here: Chat, table: str) -> AsyncGenerator[None]:
+    """Hold a table while the block runs: whoever needs it hangs."""
+    async with transaction(whole_transactions(here.api.services.engine)) as connection:
+        await connection.exec_driver_sql(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+        yield
 
 
-def test_a_command_that_takes_too_long_is_deferred_and_finished_once(
+async def settled(here: Chat) -> None:
+    """Wait for what was answered before it was done."""
+    assert here.api.services.chat is not None
+    await here.api.services.chat.close()
+
+
+def kind_of(said: Said) -> int:
+    return orjson.loads(said.answer.body)["type"]
+
+
+def test_a_command_that_takes_too_long_is_deferred_and_its_job_is_made_once(
     settings: Settings, chat_platforms: PlayedPlatforms
 ) -> None:
     async def scenario(here: Chat) -> None:
-        async def play() -> None:
-            began = time.monotonic()
+        before = requests("deferred")
+        async with locked(here, "chat_inbound"):
             said = await here.say("/imagine a red kite")
-            assert time.monotonic() - began < 2
-            assert orjson.loads(said.answer.body)["type"] == 5
+            assert kind_of(said) == DEFERRED
             again = await here.discord.people.again(said)
-            assert orjson.loads(again.answer.body)["type"] == 5
-
-        await locked(here, "chat_inbound", play())
-        assert here.api.services.chat is not None
-        await here.api.services.chat.close()
-        [job] = await here.jobs()
-        # Nobody has answered yet: the delivery process brings the message, wherever it is then.
+            assert kind_of(again) == DEFERRED
+            assert requests("deferred") == before + 2
+        await settled(here)
+        assert len(await here.jobs()) == 1
+        # Its message is where the deferred answer stands; the delivery process brings it.
         [message] = await sql(here.api, "SELECT ref, edited_at FROM chat_message")
         assert message.ref["original"]
         assert message.edited_at is None
-        [first] = await sql(here.api, "SELECT type, url FROM delivery JOIN outbox o ON o.id = event_id")
-        assert first.type == "job.queued"
-        assert first.url.startswith("chat-discord://")
-        assert format_id("job", job.id)
+        [event] = await sql(
+            here.api,
+            "SELECT o.type, d.url FROM delivery d JOIN outbox o ON o.id = d.event_id",
+        )
+        assert event.type == "job.queued"
+        assert event.url.startswith("chat-discord://")
+        # A repetition that comes now hears the same.
+        late = await here.discord.people.again(said)
+        assert kind_of(late) == DEFERRED
+        assert len(await here.jobs()) == 1
 
-    chat(settings, chat_platforms, scenario, chat_answer_budget=BUDGET)
+    chat(settings, chat_platforms, scenario, chat_answer_budget=SOON)
+
+
+def test_a_refusal_that_comes_late_is_told_in_private_once(
+    settings: Settings, chat_platforms: PlayedPlatforms
+) -> None:
+    async def scenario(here: Chat) -> None:
+        async with locked(here, "chat_binding"):
+            said = await here.say("/imagine a red kite --sede 7")
+            assert kind_of(said) == DEFERRED
+            private = await here.say("/info")
+            assert kind_of(private) == DEFERRED
+            assert private.private
+        await settled(here)
+        told = [one for one in here.discord.board.of_bot() if one.private_to]
+        assert any("did you mean" in one.text for one in told)
+        assert [one.text for one in told if "Speed" in one.text] == [private.text]
+        assert said.message is not None
+        assert "sede" not in said.text
+        assert not said.message.pending
+        assert await here.jobs() == []
+
+    chat(settings, chat_platforms, scenario, chat_answer_budget=SOON)
+
+
+def test_a_press_that_takes_too_long_is_acknowledged_and_marked_later(
+    settings: Settings, chat_platforms: PlayedPlatforms
+) -> None:
+    async def scenario(here: Chat) -> None:
+        said = await here.say("/imagine a red kite")
+        await settled(here)
+        parent = await here.done()
+        async with locked(here, "chat_press"):
+            pressed = await here.press_id(said, button(Verb.UPSCALE, 1, parent))
+            assert kind_of(pressed) == ACKNOWLEDGED
+        await settled(here)
+        assert len(await here.jobs()) == 2
+        assert said.message is not None
+        assert said.message.button("U1").style == "primary"
+
+    chat(settings, chat_platforms, scenario, chat_answer_budget=5 * SOON)
+
+
+def test_a_fault_of_ours_is_told_and_logged_and_never_an_error_of_http(
+    settings: Settings, chat_platforms: PlayedPlatforms
+) -> None:
+    async def scenario(here: Chat) -> None:
+        await here.sql("ALTER TABLE chat_binding RENAME TO chat_bindings_gone")
+        try:
+            with capture_logs() as logged:
+                told = await here.told("/queue")
+        finally:
+            await here.sql("ALTER TABLE chat_bindings_gone RENAME TO chat_binding")
+        assert "our fault" in told
+        [line] = [one for one in logged if one["event"] == "chat_request_failed"]
+        assert line["error_id"] in told
+
+    chat(settings, chat_platforms, scenario)
+
+
+def test_while_postgresql_refuses_everybody_is_told_to_try_again_at_once(
+    settings: Settings, chat_platforms: PlayedPlatforms
+) -> None:
+    async def scenario(here: Chat) -> None:
+        began = time.monotonic()
+        assert "Try again in a few seconds" in await here.told("/imagine a red kite")
+        assert "Try again in a few seconds" in await here.told("/queue")
+        assert time.monotonic() - began < 2
+        # What needs no server is there all the same.
+        assert "/imagine" in await here.told("/help")
+
+    away = {"database_url": SecretStr("postgresql://nobody@127.0.0.1:1/none")}
+    chat(settings, chat_platforms, scenario, key="gq_none", **away)

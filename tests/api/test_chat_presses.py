@@ -33,7 +33,7 @@ def test_u_v_and_reroll_make_jobs_of_the_presser_with_their_lineage(
             job = await here.job()
             assert (job.end_user, job.lane) == ("discord:7", Lane.RELAX)
             assert job.lineage is not None
-            assert job.lineage.parent_ids == [parent.id]
+            assert list(job.lineage.parent_ids) == [parent.id]
             assert job.lineage.action == action
             assert job.lineage.detail.get("index") == place
             [message] = await sql(
@@ -102,7 +102,9 @@ def test_what_failed_is_asked_for_again_as_it_was(
         assert again.id != job.id
         assert dict(again.input) == dict(job.input)
         assert again.end_user == "discord:7"
-        [row] = await sql(here.api, "SELECT ref FROM chat_message WHERE job_id = :i", i=again.id)
+        [row] = await sql(
+            here.api, "SELECT ref FROM chat_message WHERE job_id = :i", i=again.id
+        )
         assert row.ref["channel"]
 
     chat(settings, chat_platforms, scenario)

@@ -32,7 +32,7 @@ OF_THE_CALL = ("date", "x-request-id", "ratelimit", "retry-after", "content-leng
 CHANGING = re.compile(r'"(error_id|instance)":"[^"]*"')
 ID = re.compile(r"[a-z]+[_-][0-9a-z]{26}")
 # Their doors are closed to whoever is none, whatever is asked.
-OPERATORS = ("/v1/admin/", "/v1/routes")
+OPERATORS = ("/v1/admin/", "/v1/routes", "/v1/chat/bindings", "/v1/chat/bots")
 OWNED = sorted(name for name, table in metadata.tables.items() if "tenant_id" in table.c)
 
 

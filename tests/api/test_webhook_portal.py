@@ -38,6 +38,8 @@ NOBODYS: Final = {
     "model": "sim-chat-1",
     "server": "simulator",
     "switch": "drain",
+    "platform": "discord",
+    "binding_id": "chb_01kb0q5v3mf0t8w2c7d4e9g6hj",
     "response_id": "resp_01kb0q5v3mf0t8w2c7d4e9g6hj",
     "token": "gqa_none",
     "job_id": "job_01kb0q5v3mf0t8w2c7d4e9g6hj",

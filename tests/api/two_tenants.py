@@ -18,7 +18,7 @@ from infra.progress import News
 from producer.api.app import create_app
 from producer.api.services import Services
 from schemas.ids import Prefix, format_id, parse_id
-from tests.api.belongings import batched, listed, of_people, policy, reported
+from tests.api.belongings import batched, bound, listed, of_people, policy, reported
 from tests.api.dead_letters import dead
 from tests.api.delivery_history import History
 from tests.api.served import IMAGE, Served, new_key
@@ -40,6 +40,7 @@ _IDS: Final[Mapping[str, Prefix]] = {
     "file_id": "file",
     "batch_id": "batch",
     "response_id": "resp",
+    "binding_id": "chb",
 }
 _JOB: Final[Mapping[str, Any]] = {
     "kind": "image",
@@ -56,6 +57,7 @@ _WORDS: Final[Mapping[str, Sequence[str]]] = {
     "end_user": (CANARY,),
     "metadata": (CANARY,),
     "prefix": (CANARY[:3],),
+    "platform": ("discord",),
     "category": (CANARY,),
     "tenant": ("acme",),
 }
@@ -131,6 +133,8 @@ async def settle(api: Served) -> Estate:
         "recovery_id": [recovery.json()["id"]],
         "response_id": [(await api.http.post("/v1/responses", json=RESPONSE)).json()["id"]],
         "review_id": [await reported(api, done["id"])],
+        "binding_id": [await bound(api)],
+        "platform": ["discord"],
         **await batched(api),
         **await of_people(api),
         "list": [await listed(api)],

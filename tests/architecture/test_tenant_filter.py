@@ -44,6 +44,7 @@ WAIVERS: Final[Mapping[str, str]] = {
     "budgets._UNBALANCED": _OPERATORS,
     "budgets._WRITTEN": _OWN,
     "capacity._CAPACITY": _NUMBERS,
+    "chat_inbound._READ": "by a request that its platform has signed",
     "claim_keys._LIVE": "by ids of jobs that hold keys of the tenant",
     "forgotten_reservations._SETTLE": _OPERATORS,
     "hash_lists._ALL": "for the cache of a process, which gives each tenant its own",
@@ -60,10 +61,11 @@ WAIVERS: Final[Mapping[str, str]] = {
     "hold._HOLD_NEW": "by ids of jobs that the same transaction has written for the tenant",
     "unique_jobs._IS_LIVE": "by the id of a job that holds a key of the tenant",
 } | dict.fromkeys((
-    "state_counts._ACTIVE", "state_counts._BATCHES", "state_counts._DELIVERIES",
-    "state_counts._LANES",
+    *(f"state_counts._{name}" for name in ("ACTIVE", "BATCHES", "DELIVERIES", "LANES")),
 ), _NUMBERS) | dict.fromkeys((
-    "cancel._MARK", "dead_letters._HISTORY", "erase_content._JOBS",
+    *(f"chat_bindings._{name}" for name in ("DELETE", "PAUSE", "RESUME")),
+), "for who runs the installation, who alone may call those routes") | dict.fromkeys((
+    "cancel._MARK", "chat_erasure._MESSAGES", "dead_letters._HISTORY", "erase_content._JOBS",
     "erase_content._KEYS", "erase_content._PENDING", "erase_content._PROMPTS",
     "erase_content._RESULTS", "job_files._LEAVE_OF_JOBS", "schedules._RUNS",
     "schedules._SERVED",

@@ -12,7 +12,7 @@ from schemas.chat import MessageState
 from schemas.claim import Claim
 from tests.fixtures.chat_platforms import CHANNEL, USER, PlayedPlatforms
 from tests.fixtures.chat_play import ChatPlay, open_chat_play
-from tests.fixtures.pictures import jpeg
+from tests.fixtures.pictures import encoded, scene
 
 ALL_BUTTONS = ["U1", "U2", "U3", "U4", "🔄", "V1", "V2", "V3", "V4"]
 PAST_THE_TOKEN = timedelta(minutes=16)
@@ -40,19 +40,20 @@ def test_a_message_waits_moves_on_and_ends_with_the_pictures_and_their_buttons(
         async def paint(claim: Claim) -> None:
             for step in (1, 2, 3):
                 await play.passing(timedelta(seconds=3))
-                seen = jpeg(64, 64) if step == 2 else None
+                seen = encoded(scene(1, 64), "JPEG") if step > 1 else None
                 await play.progress(claim, step, fraction=step / 4, preview=seen)
                 await play.delivering()
 
         play.during = paint
         play.finish()
         shown = [form.text.partition("> ")[2] for form in message.forms]
-        assert [one for one in shown if "%" in one] == [
+        assert shown == [
+            "(Waiting to start) · position 1",
             "(25%) (fast)",
             "(50%) (fast)",
             "(75%) (fast)",
+            "(fast)",
         ]
-        assert shown[-1] == "(fast)"
         previewed = [bool(form.pictures) for form in message.forms[-4:]]
         assert previewed == [False, True, True, True]
         [sheet] = message.pictures

@@ -1,26 +1,25 @@
 """What a chat asks for is made once, with its message, or not at all."""
 
-import asyncio
-from dataclasses import replace
-from typing import Any
-
+import psycopg
 import pytest
+from sqlalchemy import Connection, event
+from sqlalchemy.exc import OperationalError
 
 from infra.sealing import sealer_for
 from producer.submit import Submitted
 from schemas.admission_errors import BudgetExhaustedError
 from schemas.chat import MessageState, Platform, Verb, chat_url
-from schemas.chat_errors import ChatPressedError, ChatQueueFullError
+from schemas.chat_errors import ChatQueueFullError
 from schemas.chat_view import ChatAnswer
-from schemas.ids import format_id, parse_id
+from schemas.ids import format_id
 from schemas.job import JobRecord
 from schemas.job_states import JobState
 from schemas.position import QueuePlace
 from tests.fixtures.budgeting import assert_balanced, give
-from tests.fixtures.cancelling import cancel
 from tests.fixtures.chat_openings import (
     TOKEN,
-    ask,
+    answer_of,
+    at_once,
     button,
     counts,
     make,
@@ -34,23 +33,6 @@ from tests.fixtures.harness import Harness
 def body_of(submitted: Submitted) -> bytes:
     assert submitted.chat
     return submitted.chat.answer.body
-
-
-def at_once(genq: Harness, *openings: Any) -> list[Any]:
-    async def together() -> list[Any]:
-        asked = [ask(genq, chat) for chat in openings]
-        return await asyncio.gather(*asked, return_exceptions=True)
-
-    genq.tenant("acme")
-    return genq.do(together())
-
-
-def end(genq: Harness, submitted: Submitted, state: JobState) -> None:
-    """End a job in a way that the harness does not bring about by itself."""
-    genq.run_until_idle()
-    genq.sql(
-        "UPDATE job SET final_state = :s WHERE id = :id", s=int(state), id=submitted.job.id
-    )
 
 
 def test_a_job_comes_with_its_message_and_its_answer(genq: Harness) -> None:
@@ -80,7 +62,10 @@ def test_a_job_comes_with_its_message_and_its_answer(genq: Harness) -> None:
 
 
 def test_neither_the_token_nor_what_was_asked_lies_there_to_be_read(genq: Harness) -> None:
-    make(genq, opening(answer=lambda _job, _place: ChatAnswer(200, b"a red kite")))
+    def quoting(_job: JobRecord, _place: QueuePlace | None) -> ChatAnswer:
+        return ChatAnswer(200, b"a red kite")
+
+    make(genq, opening(answer=quoting))
 
     rows = genq.sql(
         "SELECT CAST(m AS text) || CAST(i AS text) AS kept FROM chat_message m, chat_inbound i"
@@ -176,75 +161,6 @@ def test_what_runs_and_what_waits_is_told_apart(genq: Harness) -> None:
     assert (refused.value.running, refused.value.waiting) == (1, 1)
 
 
-@pytest.mark.parametrize("verb", [Verb.UPSCALE, Verb.VARY, Verb.REROLL])
-def test_a_double_click_makes_one_job_and_leads_to_it(genq: Harness, verb: Verb) -> None:
-    parent = make(genq, opening())
-    key = button(parent, verb, 2)
-
-    made = at_once(genq, *(opening(said(n), press=key) for n in ("a", "b")))
-
-    (job,) = [one for one in made if isinstance(one, Submitted)]
-    (refused,) = [one for one in made if isinstance(one, ChatPressedError)]
-    assert (refused.next_job_id, refused.verb, refused.index) == (job.job.id, verb, 2)
-    assert not refused.finished
-    assert counts(genq) == [2, 1, 2, 2, 2, 2]
-
-
-@pytest.mark.parametrize(
-    ("verb", "state", "again", "by_another"),
-    [
-        (Verb.UPSCALE, None, False, False),
-        (Verb.UPSCALE, JobState.SUCCEEDED, False, False),
-        (Verb.UPSCALE, JobState.FAILED, True, True),
-        (Verb.UPSCALE, JobState.CANCELLED, True, True),
-        (Verb.VARY, None, False, True),
-        (Verb.VARY, JobState.SUCCEEDED, True, True),
-        (Verb.REROLL, None, False, True),
-        (Verb.REROLL, JobState.FAILED, True, True),
-    ],
-)
-def test_a_button_may_be_pressed_again_as_its_rule_says(
-    genq: Harness, verb: Verb, state: JobState | None, *, again: bool, by_another: bool
-) -> None:
-    parent = make(genq, opening())
-    key = button(parent, verb, 1)
-    pressed = make(genq, opening(said("a"), press=key))
-    if state is not None:
-        end(genq, pressed, state)
-
-    for user, allowed in (("8", by_another), ("7", again)):
-        try:
-            made = make(genq, opening(said(f"by {user}", user=user), press=key))
-        except ChatPressedError as refused:
-            assert not allowed
-            assert refused.next_job_id == pressed.job.id
-            assert refused.finished is (state is JobState.SUCCEEDED)
-        else:
-            assert allowed
-            # What comes next is judged by this one.
-            if verb is Verb.UPSCALE:
-                end(genq, made, JobState.FAILED)
-
-
-def test_other_buttons_are_other_keys(genq: Harness) -> None:
-    parent = make(genq, opening())
-    for n, (verb, index) in enumerate(
-        [(Verb.UPSCALE, 1), (Verb.UPSCALE, 2), (Verb.VARY, 1), (Verb.REROLL, 0)]
-    ):
-        make(genq, opening(said(f"k{n}"), press=button(parent, verb, index)))
-
-    assert counts(genq)[1] == 4
-
-
-def test_a_cancelled_upscale_frees_its_button(genq: Harness) -> None:
-    parent = make(genq, opening())
-    key = button(parent, Verb.UPSCALE, 1)
-    pressed = make(genq, opening(said("a"), press=key))
-    cancel(genq, format_id("job", pressed.job.id))
-
-    make(genq, opening(said("b"), press=key))
-
-
 def test_a_budget_that_refuses_leaves_nothing_written(genq: Harness) -> None:
     parent = make(genq, opening())
     genq.run_until_idle()
@@ -289,24 +205,42 @@ def test_a_transaction_that_dies_half_way_leaves_nothing(genq: Harness) -> None:
 
 
 def test_a_connection_that_is_lost_half_way_is_tried_again(genq: Harness) -> None:
-    genq.tenant("acme")
-    tries: list[int] = []
-    kill = """
-        SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-        WHERE application_name = 'genq harness' AND pid <> pg_backend_pid()
-          AND state = 'idle in transaction'
-    """
+    url = genq.settings.database_url.get_secret_value()
+    tries: list[JobRecord] = []
 
-    async def play() -> Submitted:
-        chat = opening()
+    def killed_once(job: JobRecord, place: QueuePlace | None) -> ChatAnswer:
+        tries.append(job)
+        if len(tries) == 1:
+            with psycopg.connect(url) as connection:
+                connection.execute(
+                    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                    " WHERE application_name = 'genq harness' AND datname = current_database()"
+                )
+        return answer_of(job, place)
 
-        def killed_once(job: JobRecord, place: QueuePlace | None) -> ChatAnswer:
-            tries.append(1)
-            return opening().answer(job, place)
+    made = make(genq, opening(answer=killed_once))
 
-        return await ask(genq, replace(chat, answer=killed_once))
+    assert [job.id for job in tries] == [made.job.id, made.job.id]
+    assert made.chat
+    assert not made.chat.repeated
+    assert counts(genq) == [1, 0, 1, 1, 1, 1]
 
-    del kill
-    made = genq.do(play())
-    assert body_of(made).startswith(format_id("job", made.job.id).encode())
-    assert parse_id("job", format_id("job", made.job.id)) == made.job.id
+
+def test_a_commit_whose_answer_was_lost_is_no_repetition(genq: Harness) -> None:
+    parent = make(genq, opening(said("parent")))
+    lost: list[bool] = []
+
+    def lose(connection: Connection) -> None:
+        if not lost:
+            lost.append(True)
+            connection.connection.commit()
+            raise OperationalError("COMMIT", None, psycopg.OperationalError("gone"))
+
+    event.listen(genq._engine.sync_engine, "commit", lose)
+    made = make(genq, opening(press=button(parent, Verb.UPSCALE, 1)))
+
+    assert lost
+    assert made.chat
+    assert not made.chat.repeated
+    assert body_of(made) == f"{format_id('job', made.job.id)} READY 1".encode()
+    assert counts(genq) == [2, 1, 2, 2, 2, 2]

@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Final
-from weakref import WeakValueDictionary
 
 from infra.chat.adapter import ChatCall, ChatHttp, ChatHttpAnswer
 from infra.clock import Clock
@@ -21,6 +20,7 @@ Sleep = Callable[[float], Awaitable[None]]
 _RATES: Final = {Platform.DISCORD: 45.0, Platform.TELEGRAM: 30.0}
 _BURST_SECONDS: Final = 0.2
 _LONGEST_NAP: Final = 10.0
+_MOST_CHANNELS: Final = 1000
 _AUTHORIZATION: Final = "authorization"
 
 
@@ -52,6 +52,7 @@ class Channel:
 
     def __init__(self) -> None:
         self.turn = asyncio.Lock()
+        self.lines = 0
         self.rests_until = 0.0
 
 
@@ -112,19 +113,22 @@ class ChatPace:
         self._sleep = sleep
         rate = _RATES.get(platform)
         self._rate = None if rate is None else Rate(rate, clock, sleep)
-        self._channels: WeakValueDictionary[str, Channel] = WeakValueDictionary()
+        self._channels: dict[str, Channel] = {}
 
     @asynccontextmanager
     async def line(self, origin: str) -> AsyncGenerator[Line]:
         """Give the way out for one step; ``leave`` it with the pause that came of it."""
         channel = self._channels.get(origin)
         if channel is None:
+            self._forget_rested()
             channel = self._channels[origin] = Channel()
         line = Line(self._http, self, channel)
+        channel.lines += 1
         try:
             yield line
         finally:
             line.leave(0.0)
+            channel.lines -= 1
 
     def is_of_bot(self, call: ChatCall) -> bool:
         """Return whether a call counts against the bot."""
@@ -150,3 +154,14 @@ class ChatPace:
         """Let a channel rest so many seconds from now on."""
         until = self._clock.monotonic() + seconds
         channel.rests_until = max(channel.rests_until, until)
+
+    def _forget_rested(self) -> None:
+        """Forget channels that nobody needs, once they are many."""
+        if len(self._channels) < _MOST_CHANNELS:
+            return
+        now = self._clock.monotonic()
+        self._channels = {
+            origin: one
+            for origin, one in self._channels.items()
+            if one.lines or one.rests_until > now
+        }

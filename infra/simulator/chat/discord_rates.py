@@ -84,9 +84,7 @@ class DiscordRates:
             "X-RateLimit-Bucket": hashlib.sha256(bucket.encode()).hexdigest()[:32],
         }
 
-    def _limited(
-        self, window: _Window, headers: dict[str, str], *, scope: str
-    ) -> RefusedError:
+    def _limited(self, window: _Window, headers: dict[str, str], *, scope: str) -> RefusedError:
         answer = limited(self._left(window), scope=scope, headers=headers)
         return RefusedError(answer, "too many requests")
 

@@ -8,7 +8,7 @@ from infra.simulator.chat.discord_errors import refused
 from infra.simulator.chat.discord_rules import read_written
 from infra.simulator.chat.discord_world import APPLICATION, DiscordWorld
 from infra.simulator.chat.ledger import Logged
-from infra.simulator.chat.wire import Answer, Request, said
+from infra.simulator.chat.wire import Answer, Request, list_of, said
 
 Act = Callable[..., Answer]
 Route = tuple[str, str, Act, bool]
@@ -58,9 +58,10 @@ class DiscordRegistry:
             request: Request, entry: Logged, application_id: str, guild_id: str | None = None
         ) -> Answer:
             del application_id, guild_id
-            told: Any = read_written(request, "PUT", template).told
+            # The body is an array here.
+            told = list_of(read_written(request, "PUT", template).told) or []
             entry.told = told
-            self._world.commands = [self._numbered(one) for one in told or []]
+            self._world.commands = [self._numbered(one) for one in told]
             return said(self._world.commands)
 
         return put

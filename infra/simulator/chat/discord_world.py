@@ -126,9 +126,7 @@ class DiscordWorld:
 
     def open(self, channel: str, person: Person, kind: int, token: str) -> Interaction:
         """Begin an interaction."""
-        made = Interaction(
-            self.next_id(), token, channel, person, kind, self.clock.monotonic()
-        )
+        made = Interaction(self.next_id(), token, channel, person, kind, self.clock.monotonic())
         self.interactions[token] = made
         return made
 
@@ -158,7 +156,7 @@ class DiscordWorld:
     def edit(self, message: Message, written: Written) -> Message:
         """Change what a message's body names; the rest stays."""
         form = self._form(written, message.pictures, message.raw)
-        message.pings += pings_of(written.told)
+        message.call(pings_of(written.told))
         return self.board.edit(message, form)
 
     def message_json(self, message: Message) -> dict[str, Any]:
@@ -218,9 +216,7 @@ class DiscordWorld:
             raw,
         )
 
-    def _pictures(
-        self, written: Written, there: tuple[Picture, ...]
-    ) -> tuple[Picture, ...]:
+    def _pictures(self, written: Written, there: tuple[Picture, ...]) -> tuple[Picture, ...]:
         told = listed(written.told, "attachments")
         if written.told.get("attachments") is None:
             told = [{"id": one.id} for one in there] + [{"id": n} for n in written.files]

@@ -64,12 +64,14 @@ class Ledger:
 
     Attributes:
         violations: Every error that a bot brought upon itself: tests assert that it is empty.
+        dropped: How many connections were broken off: a bot may repeat what it did then.
     """
 
     clock: Clock
     requests: list[Logged] = field(default_factory=list[Logged])
     violations: list[str] = field(default_factory=list[str])
     faults: list[Fault] = field(default_factory=list[Fault])
+    dropped: int = 0
 
     def fail_next(
         self,
@@ -125,6 +127,7 @@ class Ledger:
             answer = self._act(request, entry, act)
         entry.status, entry.answer = answer.status, answer
         if fault is not None and fault.drop:
+            self.dropped += 1
             raise DroppedError
         return answer
 
@@ -138,6 +141,9 @@ class Ledger:
                 why = orjson.dumps(refusal.answer.json).decode()
                 self.accuse(f"{entry.line}: {refusal.answer.status}: {refusal}: {why}")
             return refusal.answer
+        except Exception as error:
+            self.accuse(f"{entry.line}: this platform itself failed: {error!r}")
+            raise
 
     def _take(self, entry: Logged) -> Fault | None:
         for fault in self.faults:

@@ -1,7 +1,7 @@
 """Messages as people see them, the same for all platforms, and what changes in them."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -97,6 +97,10 @@ class Message:
     def edits(self) -> int:
         """How often it was edited."""
         return len(self.forms) - 1
+
+    def call(self, names: Iterable[str]) -> None:
+        """Write down whom it calls besides."""
+        self.pings = tuple(dict.fromkeys((*self.pings, *names)))
 
     def button(self, label: str) -> PlayedButton:
         """Return the button with this label."""

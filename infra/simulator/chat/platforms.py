@@ -1,7 +1,7 @@
 """All three platforms over one ledger: in this process, or behind a port."""
 
 import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from typing import Final
 from urllib.parse import unquote
 
@@ -13,11 +13,15 @@ from infra.simulator.chat.discord import Discord
 from infra.simulator.chat.discord_people import PUBLIC_KEY
 from infra.simulator.chat.discord_world import APPLICATION
 from infra.simulator.chat.ledger import Ledger
+from infra.simulator.chat.slack import Slack
+from infra.simulator.chat.slack_people import SIGNING_SECRET
+from infra.simulator.chat.telegram import Telegram
+from infra.simulator.chat.telegram_people import SECRET
 from infra.simulator.chat.wire import Answer, DroppedError, Request
 from infra.simulator.refusal import MARK
 from infra.simulator.server import serve
 
-NAMES: Final = ("discord",)
+NAMES: Final = ("discord", "slack", "telegram")
 _MOST_BYTES: Final = 64 << 20
 
 
@@ -32,16 +36,19 @@ class ChatPlatforms:
         self.clock: Final = clock or SystemClock()
         self.ledger: Final = Ledger(self.clock)
         self.discord: Final = Discord(self.clock, self.ledger)
+        self.slack: Final = Slack(self.clock, self.ledger)
+        self.telegram: Final = Telegram(self.clock, self.ledger)
         self.set_url("http://platforms.test")
 
     def set_url(self, url: str) -> None:
         """Say where this is: it stands in addresses that the platforms hand out."""
         self.url = url
-        self.discord.world.url = url
+        self.discord.world.url = self.slack.world.url = self.telegram.world.url = url
 
     def connect(self, call: Call) -> None:
         """Send what people do there."""
-        self.discord.people.messenger.call = call
+        for platform in self.all.values():
+            platform.people.messenger.call = call
 
     def settings(self, *names: str) -> dict[str, str]:
         """Return genq's settings for these platforms; of all, if none is named."""
@@ -51,6 +58,18 @@ class ChatPlatforms:
         return found
 
     def _settings_of(self, name: str) -> dict[str, str]:
+        if name == "slack":
+            return {
+                "slack_signing_secret": SIGNING_SECRET,
+                "slack_bot_token": self.slack.bot_token,
+                "slack_url": f"{self.url}/slack/api",
+            }
+        if name == "telegram":
+            return {
+                "telegram_bot_token": self.telegram.bot_token,
+                "telegram_secret": SECRET,
+                "telegram_url": f"{self.url}/telegram",
+            }
         return {
             "discord_application_id": APPLICATION,
             "discord_public_key": PUBLIC_KEY,
@@ -65,20 +84,29 @@ class ChatPlatforms:
             DroppedError: The connection breaks off.
         """
         name = request.path.split("/")[1]
-        if name == "discord":
-            return await self.ledger.serve(name, request, self.discord.answer)
+        platform = self.all.get(name)
+        if platform is not None:
+            return await self.ledger.serve(name, request, platform.answer)
         return Answer(404, b"no such platform", media_type="text/plain")
 
-    def app(self) -> web.Application:
-        """Return what answers over HTTP."""
+    @property
+    def all(self) -> Mapping[str, Discord | Slack | Telegram]:
+        """The platforms by name."""
+        return {"discord": self.discord, "slack": self.slack, "telegram": self.telegram}
+
+    def app(self, more: Iterable[web.RouteDef] = ()) -> web.Application:
+        """Return what answers over HTTP; ``more`` are further routes."""
         app = web.Application(client_max_size=_MOST_BYTES)
+        app.add_routes(list(more))
         app.router.add_route("*", "/{path:.*}", self._respond)
         return app
 
     @contextlib.asynccontextmanager
-    async def serve(self, *, host: str = "127.0.0.1", port: int = 0) -> AsyncGenerator[str]:
-        """Listen while the context is open; yields ``http://host:port``."""
-        async with serve(self.app(), host=host, port=port) as url:
+    async def serve(
+        self, *, port: int = 0, more: Iterable[web.RouteDef] = ()
+    ) -> AsyncGenerator[str]:
+        """Listen on 127.0.0.1 while the context is open; yields ``http://127.0.0.1:port``."""
+        async with serve(self.app(more), port=port) as url:
             self.set_url(url)
             yield url
 

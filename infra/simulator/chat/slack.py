@@ -8,8 +8,6 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-import orjson
-
 from infra.clock import Clock
 from infra.simulator.chat.ledger import Ledger, Logged
 from infra.simulator.chat.messages import Board, Message
@@ -21,10 +19,10 @@ from infra.simulator.chat.slack_rates import SlackRates
 from infra.simulator.chat.slack_world import TEAM, SlackChannel, SlackWorld
 from infra.simulator.chat.wire import (
     Answer,
-    RefusedError,
     Request,
     UnreadableError,
     form_of,
+    object_of,
     read_json,
     said,
 )
@@ -33,8 +31,24 @@ BOT_TOKEN: Final = "xoxb-fake-slack-bot-token"  # noqa: S105 - of a platform tha
 _API: Final = "/slack/api/"
 _JSON: Final = "application/json"
 _POSTED: Final = frozenset(
-    "channel text blocks attachments thread_ts reply_broadcast mrkdwn unfurl_links unfurl_media"
-    " link_names parse metadata username icon_url icon_emoji client_msg_id".split()
+    [
+        "channel",
+        "text",
+        "blocks",
+        "attachments",
+        "thread_ts",
+        "reply_broadcast",
+        "mrkdwn",
+        "unfurl_links",
+        "unfurl_media",
+        "link_names",
+        "parse",
+        "metadata",
+        "username",
+        "icon_url",
+        "icon_emoji",
+        "client_msg_id",
+    ]
 )
 # Required arguments, and all.
 _ARGUMENTS: Final[Mapping[str, tuple[frozenset[str], frozenset[str]]]] = {
@@ -43,8 +57,21 @@ _ARGUMENTS: Final[Mapping[str, tuple[frozenset[str], frozenset[str]]]] = {
     "chat.update": (
         frozenset({"channel", "ts"}),
         frozenset(
-            "channel ts text blocks attachments link_names parse file_ids metadata"
-            " reply_broadcast unfurl_links unfurl_media as_user".split()
+            [
+                "channel",
+                "ts",
+                "text",
+                "blocks",
+                "attachments",
+                "link_names",
+                "parse",
+                "file_ids",
+                "metadata",
+                "reply_broadcast",
+                "unfurl_links",
+                "unfurl_media",
+                "as_user",
+            ]
         ),
     ),
     "chat.delete": (frozenset({"channel", "ts"}), frozenset({"channel", "ts"})),
@@ -178,7 +205,8 @@ class Slack:
     def _test(self, told: Mapping[str, Any]) -> dict[str, Any]:
         del told
         url = f"{self.world.url}/slack"
-        return {"url": url, "team": "genq", "team_id": TEAM, "user_id": "UBOT", "bot_id": "BBOT"}
+        ids = {"team_id": TEAM, "user_id": "UBOT", "bot_id": "BBOT"}
+        return {"url": url, "team": "genq", **ids}
 
     def _writable(self, channel_id: Any) -> SlackChannel:
         found = self.world.channels.get(str(channel_id))
@@ -214,7 +242,7 @@ def _arguments(method: str, request: Request) -> dict[str, Any]:
     except UnreadableError as error:
         raise fault("invalid_json" if "JSON" in str(error) else "invalid_form_data") from None
     required, known = _ARGUMENTS[method]
-    missing = [name for name in sorted(required) if told.get(name) in {None, ""}]
+    missing = [name for name in sorted(required) if told.get(name) in (None, "")]
     unknown = sorted(told.keys() - known)
     if missing or unknown:
         raise fault("invalid_arguments", f"missing: {missing}; unknown: {unknown}")
@@ -223,10 +251,10 @@ def _arguments(method: str, request: Request) -> dict[str, Any]:
 
 def _read(method: str, request: Request) -> dict[str, Any]:
     if request.media_type == _JSON and method not in _FORMS_ONLY:
-        told = read_json(request.body)
-        if not isinstance(told, dict):
+        told = object_of(read_json(request.body))
+        if told is None:
             raise UnreadableError("this JSON is no object")
-        return dict[str, Any](told)  # pyright: ignore[reportUnknownArgumentType] - keys of JSON
+        return told
     if not request.body and not request.media_type:
         return {}
     if request.media_type != "application/x-www-form-urlencoded":
@@ -235,11 +263,3 @@ def _read(method: str, request: Request) -> dict[str, Any]:
     for name in form.keys() & _PACKED:
         form[name] = read_json(form[name])
     return form
-
-
-def as_json(value: Any) -> str:
-    """Return what a packed argument holds, for those who write one."""
-    return orjson.dumps(value).decode()
-
-
-__all__ = ["BOT_TOKEN", "RefusedError", "Slack", "as_json"]

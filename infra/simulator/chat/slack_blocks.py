@@ -10,7 +10,7 @@ from typing import Any, Final
 import orjson
 
 from infra.simulator.chat.discord_schema import SPECS
-from infra.simulator.chat.wire import listed, nested
+from infra.simulator.chat.wire import list_of, listed, nested, object_of
 
 _SPEC: Final = SPECS / "slack-block-limits.json"
 _FIELD_TEXT: Final = 2000
@@ -34,24 +34,25 @@ def block_faults(blocks: object, file: Callable[[str], bytes | None]) -> Faults:
         file: Returns the bytes of an uploaded file by its id, if it is complete.
     """
     most = slack_limits()["blocks_per_message"]
-    if not isinstance(blocks, list):
+    told = list_of(blocks)
+    if told is None:
         yield "blocks: no list"
         return
-    told: list[Any] = blocks
     if len(told) > most:
         yield f"blocks: no more than {most} items allowed"
-    ids = [one.get("block_id") for one in told if isinstance(one, dict)]  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - what was sent is not known yet
-    named = [one for one in ids if one is not None]  # pyright: ignore[reportUnknownVariableType] - the same
-    if len(set(named)) != len(named):  # pyright: ignore[reportUnknownArgumentType] - the same
+    ids = [(object_of(one) or {}).get("block_id") for one in told]
+    named = [one for one in ids if one is not None]
+    if len(set(named)) != len(named):
         yield "blocks: a block_id is there twice"
     for number, one in enumerate(told):
         yield from _block(f"/blocks/{number}", one, file)
 
 
-def _block(at: str, block: Any, file: Callable[[str], bytes | None]) -> Faults:
-    kind = block.get("type") if isinstance(block, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - what was sent is not known yet
-    check = _BLOCKS.get(str(kind))  # pyright: ignore[reportUnknownArgumentType] - the same
-    if check is None:
+def _block(at: str, told: object, file: Callable[[str], bytes | None]) -> Faults:
+    block = object_of(told)
+    kind = None if block is None else block.get("type")
+    check = _BLOCKS.get(str(kind))
+    if check is None or block is None:
         yield f"{at}: unsupported type: {kind}"
         return
     yield from _text_limit(f"{at}/block_id", block.get("block_id"), "block_id")
@@ -134,10 +135,10 @@ def _picture(at: str, block: dict[str, Any], file: Callable[[str], bytes | None]
 
 
 def _element(at: str, element: Any) -> Faults:
-    if not isinstance(element, dict):
+    told = object_of(element)
+    if told is None:
         yield f"{at}: no object"
         return
-    told: dict[str, Any] = element
     if told.get("type") == "image":
         yield from _image(at, told)
         return
@@ -155,10 +156,10 @@ def _element(at: str, element: Any) -> Faults:
 
 
 def _text(at: str, text: Any, most: int, kinds: frozenset[str]) -> Faults:
-    if not isinstance(text, dict):
+    told = object_of(text)
+    if told is None:
         yield f"{at}: missing, or no text object"
         return
-    told: dict[str, Any] = text
     kind = told.get("type")
     if kind not in kinds:
         yield f"{at}: its type is {kind}, not one of {sorted(kinds)}"

@@ -11,6 +11,8 @@ from infra.simulator.chat.wire import (
     RefusedError,
     Request,
     UnreadableError,
+    list_of,
+    object_of,
     parts_of,
 )
 
@@ -42,7 +44,8 @@ class SlackFiles:
         *_, file_id, secret = request.path.split("/")
         found = self._world.files.get(file_id)
         if request.method != "POST" or found is None or found.secret != secret:
-            raise RefusedError(Answer(404, b"not found", media_type="text/plain"), "no such file")
+            nothing = Answer(404, b"not found", media_type="text/plain")
+            raise RefusedError(nothing, "no such file")
         data = _bytes_of(request)
         if len(data) != found.length or not data:
             why = f"{len(data)} bytes came, {found.length} were announced"
@@ -96,9 +99,8 @@ def _bytes_of(request: Request) -> bytes:
 
 
 def _listed(files: Any) -> Iterator[dict[str, Any]]:
-    if not isinstance(files, list):
-        raise fault("invalid_arguments", "files is no list")
-    for one in files:  # pyright: ignore[reportUnknownVariableType] - what was sent is not known yet
-        if not isinstance(one, dict) or not set(one) <= {"id", "title"} or "id" not in one:  # pyright: ignore[reportUnknownArgumentType] - the same
+    for value in list_of(files) or []:
+        one = object_of(value)
+        if one is None or not set(one) <= {"id", "title"} or "id" not in one:
             raise fault("invalid_arguments", "each file has an id, and may have a title")
         yield one

@@ -12,13 +12,24 @@ from infra.simulator.chat.wire import (
     RefusedError,
     Request,
     UnreadableError,
+    object_of,
     read_json,
     said,
 )
 
 _FIELDS: Final = frozenset(
-    "text blocks attachments response_type replace_original delete_original thread_ts mrkdwn"
-    " unfurl_links unfurl_media".split()
+    [
+        "text",
+        "blocks",
+        "attachments",
+        "response_type",
+        "replace_original",
+        "delete_original",
+        "thread_ts",
+        "mrkdwn",
+        "unfurl_links",
+        "unfurl_media",
+    ]
 )
 _TYPES: Final = frozenset({"in_channel", "ephemeral"})
 
@@ -51,12 +62,11 @@ def read_message(body: bytes, media_type: str) -> dict[str, Any]:
     if media_type == "text/plain":
         return {"text": body.decode("utf-8", "replace")}
     try:
-        told = read_json(body)
+        message = object_of(read_json(body))
     except UnreadableError:
         raise fault("invalid_payload") from None
-    if media_type != "application/json" or not isinstance(told, dict):
+    if media_type != "application/json" or message is None:
         raise fault("invalid_payload", "it is no JSON object")
-    message = dict[str, Any](told)  # pyright: ignore[reportUnknownArgumentType] - keys of JSON
     unknown = message.keys() - _FIELDS
     if unknown or message.get("response_type", "ephemeral") not in _TYPES:
         raise fault("invalid_payload", f"unknown: {sorted(unknown)}, or its response_type")

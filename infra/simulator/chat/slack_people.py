@@ -1,7 +1,8 @@
-"""People on Slack: they write slash commands and press buttons, and Slack signs what they do."""
+"""People on Slack: they write commands and press buttons, and Slack signs what they do."""
 
 import hashlib
 import hmac
+import html
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -177,6 +178,8 @@ def _pressable(message: Message, which: str, user: str) -> dict[str, Any]:
         raise LookupError("this person does not see that message")
     for block in message.raw["blocks"]:
         for one in block.get("elements", []):
-            if one["type"] == "button" and which in {one["text"]["text"], one.get("action_id")}:
+            if one["type"] != "button":
+                continue
+            if which in {html.unescape(one["text"]["text"]), one.get("action_id")}:
                 return one
     raise LookupError(f"no button {which!r}: there are {message.labels}")

@@ -150,7 +150,7 @@ class SlackWorld:
         raw = {**message.raw, **told}
         if not raw.get("text") and not raw.get("blocks"):
             raise fault("no_text")
-        message.pings += tuple(_pings(told))
+        message.call(_pings(told))
         return self.board.edit(message, self._form(raw))
 
     def file_bytes(self, file_id: str) -> bytes | None:
@@ -162,12 +162,13 @@ class SlackWorld:
         return block_faults(blocks, self.file_bytes)
 
     def _form(self, told: Mapping[str, Any]) -> Form:
-        shown = {"text": told.get("text") or "", "blocks": listed(told, "blocks")}
+        blocks = listed(told, "blocks")
+        shown = {"text": told.get("text") or "", "blocks": blocks}
         return Form(
             self.clock.monotonic(),
             "\n".join(_words(shown)),
-            tuple(_pictures(shown["blocks"], self.files.get)),
-            tuple(_buttons(shown["blocks"])),
+            tuple(_pictures(blocks, self.files.get)),
+            tuple(_buttons(blocks)),
             shown,
         )
 
@@ -186,13 +187,11 @@ def _words(told: Mapping[str, Any]) -> Iterator[str]:
         for one in texts:
             words = one.get("text")
             if isinstance(words, str):
-                plain = one.get("type") == "plain_text"
-                yield words if plain else html.unescape(words)
+                # Plain texts too: slackapi/bolt-python#513.
+                yield html.unescape(words)
 
 
-def _pictures(
-    blocks: list[Any], find: Callable[[str], SlackFile | None]
-) -> Iterator[Picture]:
+def _pictures(blocks: list[Any], find: Callable[[str], SlackFile | None]) -> Iterator[Picture]:
     for block in blocks:
         found = find(str(nested(block, "slack_file").get("id")))
         if block["type"] == "image" and found is not None:
@@ -209,7 +208,8 @@ def _buttons(blocks: list[Any]) -> Iterator[PlayedButton]:
             url = one.get("url")
             button_id = None if url else one.get("action_id")
             style = one.get("style") or ""
-            yield PlayedButton(one["text"]["text"], button_id, number, style, url=url)
+            label = html.unescape(one["text"]["text"])
+            yield PlayedButton(label, button_id, number, style, url=url)
 
 
 def _pings(told: Mapping[str, Any]) -> Iterator[str]:

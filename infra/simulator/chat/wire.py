@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import parse_qsl
 
 import orjson
@@ -161,3 +161,13 @@ def listed(told: Mapping[str, Any], name: str) -> list[Any]:
 def nested(told: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Return an object in a body; empty: it is missing or null."""
     return told.get(name) or {}
+
+
+def object_of(value: object) -> dict[str, Any] | None:
+    """Return a JSON object as what it is; ``None``: it is something else."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
+
+
+def list_of(value: object) -> list[Any] | None:
+    """Return a JSON array as what it is; ``None``: it is something else."""
+    return cast("list[Any]", value) if isinstance(value, list) else None

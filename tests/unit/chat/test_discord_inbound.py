@@ -19,9 +19,9 @@ from schemas.chat_errors import ChatUnauthorizedError, ChatUnreadableError
 from schemas.chat_inbound import Command, Ignored, Ping, Press
 from tests.fixtures.discord_views import discord_bot
 
-VECTORS = json.loads(
-    (Path(__file__).parents[2] / "data/chat/chat-inbound-vectors.json").read_bytes()
-)["discord"]
+VECTORS = json.loads(Path(__file__).with_name("chat-inbound-vectors.json").read_bytes())[
+    "discord"
+]
 NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 BY_NAME: dict[str, dict[str, Any]] = {one["name"]: one for one in VECTORS["requests"]}

@@ -56,6 +56,12 @@ def steps(
     raise AssertionError("it goes on for ever")
 
 
+def heard(body: bytes) -> Command | Press:
+    said = SLACK.parse({}, body, NOW)
+    assert isinstance(said, Command | Press)
+    return said
+
+
 def written(call: ChatCall) -> dict[str, Any]:
     """Return a call as it is kept in the golden file."""
     told: dict[str, Any] = {"method": call.method, "url": call.url, "bucket": call.bucket}
@@ -213,7 +219,7 @@ def test_a_picture_that_the_response_url_refuses_is_left_out_within_its_uses() -
     [
         replace(BY_URL, uses=4),
         replace(BY_URL, uses=1, token_until=NOW),
-        replace(BY_URL, token=None),
+        replace(BY_URL, uses=1, token=None),
     ],
 )
 def test_when_the_response_url_is_used_up_only_the_result_goes_to_its_owner(
@@ -227,6 +233,24 @@ def test_when_the_response_url_is_used_up_only_the_result_goes_to_its_owner(
 
     assert (fate, after.channel, after.message) == (Fate.TAKEN, "D7", "5.5")
     assert [http.calls[0].body["channel"], http.calls[-1].body["channel"]] == ["U1", "D7"]  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    "ref",
+    [
+        heard(press_body()).ref,  # its URL replaces the message that was pressed
+        MessageRef("C1"),
+        replace(REF, token_until=NOW),
+    ],
+)
+def test_where_no_url_serves_everything_is_shown_in_a_direct_message(ref: MessageRef) -> None:
+    http = slack("not_in_channel", {"ts": "5.5", "channel": "D7"}, {}, *UPLOADING, {})
+
+    for form in (view(), view(ChatStatus.RUNNING, percent=5), DONE):
+        ref, fate = steps(ref, form, http)
+        assert (fate, ref.channel, ref.message) == (Fate.TAKEN, "D7", "5.5")
+
+    assert "response_url" not in http.buckets
 
 
 @pytest.mark.parametrize(
@@ -335,12 +359,6 @@ def test_a_message_in_a_thread_stays_there() -> None:
 
 
 NOTICE: Final = Notice("Queue full", "Running 3/3, waiting 7/7.")
-
-
-def heard(body: bytes) -> Command | Press:
-    said = SLACK.parse({}, body, NOW)
-    assert isinstance(said, Command | Press)
-    return said
 
 
 def tell(who: Command | Press, http: ScriptedSlack) -> SendResult:

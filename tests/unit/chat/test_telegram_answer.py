@@ -40,7 +40,8 @@ from tests.fixtures.telegram_scenes import (
 ALONE = Place("", "123456", private=True)
 AMONG = Place(GROUP.channel, GROUP.channel, thread="3")
 FULL = Notice("Queue full", "Running 3/3, waiting 7/7: cancel one with /queue.", Tone.WARNING)
-LINK = Notice("Link", "Open it within 15 minutes.", buttons=(Button("Open", url="https://g.example/l"),))  # fmt: skip
+OPEN = Button("Open", url="https://g.example/l")
+LINK = Notice("Link", "Open it within 15 minutes.", buttons=(OPEN,))
 QUIET = ChatAnswer(200)
 
 

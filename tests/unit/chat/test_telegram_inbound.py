@@ -15,9 +15,9 @@ from schemas.chat_errors import ChatUnauthorizedError, ChatUnreadableError
 from schemas.chat_inbound import Attached, Command, Ignored, Inbound, Press
 from tests.fixtures.telegram_scenes import NOW, SECRET, adapter
 
-VECTORS = json.loads(
-    (Path(__file__).parents[2] / "data/chat/chat-inbound-vectors.json").read_text("utf-8")
-)["telegram"]
+VECTORS = json.loads(Path(__file__).with_name("chat-inbound-vectors.json").read_text("utf-8"))[
+    "telegram"
+]
 BODIES = [
     VECTORS["requests"][0 if one["body"].startswith("(body of the first") else n]["body"]
     for n, one in enumerate(VECTORS["requests"])

@@ -38,6 +38,32 @@ WORDS = replace(PRIVATE, message="100")
 PHOTO = replace(PRIVATE, message="100", rung=1)
 DRAFTED = replace(PRIVATE, message="100", rung=2)
 LOST: Script = "lost"
+REFUSALS: list[tuple[Script, Fate]] = [
+    (
+        (400, refusal("message is not modified: specified new message content …")),
+        Fate.TAKEN,
+    ),
+    ((400, refusal("message to edit not found")), Fate.GONE),
+    ((400, refusal("message can't be edited")), Fate.GONE),
+    ((400, refusal("MESSAGE_ID_INVALID")), Fate.GONE),
+    ((400, refusal("message thread not found")), Fate.GONE),
+    ((400, refusal("chat not found")), Fate.LEFT),
+    ((400, refusal("not enough rights to send text messages to the chat")), Fate.LEFT),
+    ((403, refusal("bot was blocked by the user", 403)), Fate.LEFT),
+    ((403, refusal("bot was kicked from the supergroup chat", 403)), Fate.LEFT),
+    ((401, {"ok": False, "error_code": 401, "description": "Unauthorized"}), Fate.STOPPED),
+    ((404, {"ok": False, "error_code": 404, "description": "Not Found"}), Fate.STOPPED),
+    ((404, refusal("Not Found: method not found", 404)), Fate.HOPELESS),
+    ((400, refusal("IMAGE_PROCESS_FAILED")), Fate.HOPELESS),
+    ((413, {}), Fate.HOPELESS),
+    ((409, refusal("x", 409)), Fate.HOPELESS),
+    ((500, {"ok": False}), Fate.AGAIN),
+    ((502, {}), Fate.AGAIN),
+    ((302, {}), Fate.AGAIN),
+    ((200, {"ok": False}), Fate.AGAIN),
+    (LOST, Fate.AGAIN),
+    ((429, refusal("Too Many Requests: retry after 7", 429, retry_after=7)), Fate.LIMITED),
+]
 
 
 def step(ref: MessageRef, shown: View, http: ScriptedTelegram) -> SendResult:
@@ -128,35 +154,7 @@ def test_a_large_picture_is_announced_and_nothing_depends_on_that() -> None:
     assert (result.fate, result.ref.rung) == (Fate.TAKEN, 1)
 
 
-@pytest.mark.parametrize(
-    ("said", "fate"),
-    [
-        (
-            (400, refusal("message is not modified: specified new message content …")),
-            Fate.TAKEN,
-        ),
-        ((400, refusal("message to edit not found")), Fate.GONE),
-        ((400, refusal("message can't be edited")), Fate.GONE),
-        ((400, refusal("MESSAGE_ID_INVALID")), Fate.GONE),
-        ((400, refusal("message thread not found")), Fate.GONE),
-        ((400, refusal("chat not found")), Fate.LEFT),
-        ((400, refusal("not enough rights to send text messages to the chat")), Fate.LEFT),
-        ((403, refusal("bot was blocked by the user", 403)), Fate.LEFT),
-        ((403, refusal("bot was kicked from the supergroup chat", 403)), Fate.LEFT),
-        ((401, {"ok": False, "error_code": 401, "description": "Unauthorized"}), Fate.STOPPED),
-        ((404, {"ok": False, "error_code": 404, "description": "Not Found"}), Fate.STOPPED),
-        ((404, refusal("Not Found: method not found", 404)), Fate.HOPELESS),
-        ((400, refusal("IMAGE_PROCESS_FAILED")), Fate.HOPELESS),
-        ((413, {}), Fate.HOPELESS),
-        ((409, refusal("x", 409)), Fate.HOPELESS),
-        ((500, {"ok": False}), Fate.AGAIN),
-        ((502, {}), Fate.AGAIN),
-        ((302, {}), Fate.AGAIN),
-        ((200, {"ok": False}), Fate.AGAIN),
-        (LOST, Fate.AGAIN),
-        ((429, refusal("Too Many Requests: retry after 7", 429, retry_after=7)), Fate.LIMITED),
-    ],
-)
+@pytest.mark.parametrize(("said", "fate"), REFUSALS)
 def test_every_refusal_has_its_fate(said: Script, fate: Fate) -> None:
     result = step(WORDS, RUNNING, ScriptedTelegram([said]))
 

@@ -127,4 +127,5 @@ def test_a_form_is_read_as_its_fields_say() -> None:
         "has_spoiler": True,
         "caption_entities": [],
     }
-    assert telegram_spec().read_form("sendPhoto", {"caption_entities": "["})["caption_entities"] == "["  # fmt: skip
+    torn = {"caption_entities": "["}
+    assert telegram_spec().read_form("sendPhoto", torn) == torn

@@ -168,6 +168,20 @@ def test_a_whole_result_that_does_not_fit_is_linked() -> None:
     assert local.text.endswith("\n\nThe whole result: http://127/x")
 
 
+def test_a_link_that_does_not_fit_whole_is_left_out() -> None:
+    """Half a link leads nowhere; and there is always room for the words."""
+    local = "http://localhost/" + "l" * 900
+    full = view(ChatStatus.DONE, prompt="p" * 999, notice="n" * 999, text="t" * 999, link=local)
+    text, caption = both(full)
+
+    assert text.text.endswith(local)
+    assert "localhost" not in caption.text
+
+
+def test_an_action_beyond_64_bytes_is_no_button() -> None:
+    assert keyboard_of((Button("U", action=ChatAction(Verb.UPSCALE, 10**40, JOB)),)) == []
+
+
 def test_buttons_stand_in_their_rows_with_their_looks() -> None:
     rows = keyboard_of((*DONE.buttons, *CANCEL))
     labels = [[one["text"] for one in row] for row in rows]

@@ -13,6 +13,7 @@ import genq
 from genq import AsyncGenq, Genq
 from genq.async_jobs import AsyncJobs
 from genq.batches import AsyncBatches, Batches
+from genq.chats import AsyncChats, Chats
 from genq.dead_letters import AsyncDeadLetters, DeadLetters
 from genq.jobs import Jobs
 from genq.keys import AsyncKeys, Keys
@@ -45,6 +46,7 @@ PAIRS: list[tuple[type, type]] = [
     (Policies, AsyncPolicies),
     (Privacy, AsyncPrivacy),
     (Batches, AsyncBatches),
+    (Chats, AsyncChats),
     (Files, AsyncFiles),
     (Page, AsyncPage),
 ]

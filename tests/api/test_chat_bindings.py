@@ -1,0 +1,345 @@
+"""Bindings of chats and bots: over HTTP, by the SDK and by `genq bot`."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+import pytest
+
+from genq import AsyncGenq, NotFoundError
+from infra.postgres.chat_bindings import pause_binding
+from infra.postgres.chat_bots import pause_bot, stop_bot
+from infra.postgres.engine import transaction
+from infra.settings import Settings
+from producer.bot.command import main
+from schemas.chat import Platform
+from schemas.chat_binding import ChatRules
+from schemas.chat_binding_views import ChatBindingView, ChatBotView, ChatRulesView
+from schemas.ids import parse_id
+from schemas.scopes import KeyScope
+from tests.api.served import Served, new_key, pointers, run
+from tests.fixtures.api_stub import Home
+from tests.fixtures.operating import operating, shell_of
+
+BINDINGS: Final = "/v1/chat/bindings"
+BOTS: Final = "/v1/chat/bots"
+GUILD: Final = "41771983423143937"
+GROUP: Final = "-1001234567890"
+
+
+async def operator(api: Served) -> None:
+    """Speak with an operator's key from now on."""
+    key = await new_key(api.services, "local", *KeyScope)
+    api.http.headers["Authorization"] = f"Bearer {key}"
+
+
+async def put(api: Served, **body: Any) -> Any:
+    wanted = {"platform": "discord", "place": GUILD, "tenant": "acme", **body}
+    return await api.http.put(BINDINGS, json=wanted)
+
+
+async def audited(api: Served, tenant: str) -> list[str]:
+    key = await new_key(api.services, tenant, KeyScope.ADMIN, KeyScope.TENANT_READ)
+    answer = await api.http.get("/v1/audit", headers={"Authorization": f"Bearer {key}"})
+    return [entry["action"] for entry in answer.json()["data"]]
+
+
+def test_a_place_is_bound_looked_at_bound_anew_and_unbound(settings: Settings) -> None:
+    async def scenario(api: Served) -> None:
+        await operator(api)
+        await new_key(api.services, "other")
+        rules = {"lanes": ["relax", "fast"], "max_jobs": 3, "press_by": "owner"}
+        made = await put(api, rules=rules)
+        view = made.json()
+        assert made.status_code == 200
+        assert set(view) == set(ChatBindingView.model_fields)
+        assert (
+            set(view["rules"]) == set(ChatRulesView.model_fields) == set(ChatRules.model_fields)
+        )
+        assert rules.items() <= view["rules"].items()
+        assert (view["place"], view["user"], view["tenant"]) == (GUILD, None, "acme")
+        path = f"{BINDINGS}/{view['id']}"
+        assert (await api.http.get(path)).json() == view
+
+        person = (await put(api, user="42")).json()
+        assert person["id"] != view["id"]
+        anew = (await put(api, tenant="other")).json()
+        assert (anew["id"], anew["tenant"]) == (view["id"], "other")
+        assert anew["rules"]["max_jobs"] is None
+        gone = await api.http.delete(path)
+        assert (gone.status_code, gone.content) == (204, b"")
+        for answer in (
+            await api.http.get(path),
+            await api.http.delete(path),
+            await api.http.post(f"{path}/resume"),
+        ):
+            assert answer.status_code == 404
+        assert await audited(api, "acme") == ["chat.unbound", "chat.bound", "chat.bound"]
+        assert await audited(api, "other") == ["chat.unbound", "chat.bound"]
+
+    run(settings, scenario)
+
+
+def test_bindings_are_listed_newest_first_page_by_page_and_by_platform_and_tenant(
+    settings: Settings,
+) -> None:
+    async def scenario(api: Served) -> None:
+        await operator(api)
+        await new_key(api.services, "other")
+        ids = [
+            (await put(api, **one)).json()["id"]
+            for one in (
+                {"place": "1"},
+                {"place": "2", "tenant": "other"},
+                {"platform": "slack", "place": "T0123"},
+                {"platform": "telegram", "place": GROUP, "user": "5"},
+            )
+        ]
+        first = await api.http.get(BINDINGS, params={"limit": 3})
+        second = await api.http.get(first.links["next"]["url"])
+        assert [one["id"] for one in first.json()["data"]] == ids[:0:-1]
+        assert [one["id"] for one in second.json()["data"]] == ids[:1]
+        assert (second.json()["has_more"], second.links) == (False, {})
+        for query, found in (
+            ({"platform": "discord"}, ids[1::-1]),
+            ({"tenant": "other"}, [ids[1]]),
+            ({"tenant": "acme", "platform": "telegram"}, [ids[3]]),
+        ):
+            page = (await api.http.get(BINDINGS, params=query)).json()
+            assert [one["id"] for one in page["data"]] == found
+        wrong: tuple[tuple[Mapping[str, str], int], ...] = (
+            ({"tenant": "nobody"}, 404),
+            ({"platform": "irc"}, 400),
+            ({"after": "chb_x"}, 400),
+            ({"colour": "red"}, 400),
+        )
+        for query, status in wrong:
+            answer = await api.http.get(BINDINGS, params=query)
+            assert answer.status_code == status, answer.text
+
+    run(settings, scenario)
+
+
+def test_a_wrong_binding_is_refused_with_its_place_and_what_to_do(settings: Settings) -> None:
+    async def scenario(api: Served) -> None:
+        await operator(api)
+        faults: tuple[tuple[dict[str, Any], str, str], ...] = (
+            ({"tenant": "acmee"}, "/tenant", "acme"),
+            ({"place": "our server"}, "/place", "pattern"),
+            ({"place": "abc"}, "", "Copy Server ID"),
+            ({"place": ""}, "", "which place"),
+            ({"platform": "telegram", "place": GROUP, "user": "-5"}, "", "not the @name"),
+            ({"platform": "irc"}, "/platform", "discord"),
+            ({"rules": {"lanes": ["quick"]}}, "/rules/lanes/0", "turbo"),
+            ({"rules": {"max_jobs": 0}}, "/rules/max_jobs", "1"),
+            ({"rules": {"lane": ["fast"]}}, "/rules/lane", "lanes"),
+        )
+        for body, place, words in faults:
+            answer = await put(api, **body)
+            assert answer.status_code == 400, answer.text
+            assert words in pointers(answer)[place]
+        assert (await api.http.get(BINDINGS)).json()["data"] == []
+
+    run(settings, scenario)
+
+
+def test_bindings_and_bots_are_for_operators_alone(settings: Settings) -> None:
+    async def scenario(api: Served) -> None:
+        await operator(api)
+        made = (await put(api)).json()["id"]
+        owner = {"Authorization": f"Bearer {api.key}"}
+        calls = (
+            ("GET", BINDINGS),
+            ("PUT", BINDINGS),
+            ("GET", f"{BINDINGS}/{made}"),
+            ("DELETE", f"{BINDINGS}/{made}"),
+            ("POST", f"{BINDINGS}/{made}/resume"),
+            ("GET", BOTS),
+            ("POST", f"{BOTS}/discord/resume"),
+        )
+        for method, path in calls:
+            answer = await api.http.request(method, path, headers=owner)
+            assert (answer.status_code, answer.json()["code"]) == (403, "permission_denied")
+        assert (await api.http.get(f"{BINDINGS}/{made}")).status_code == 200
+
+    run(settings, scenario)
+
+
+def test_what_is_paused_or_stopped_goes_on_when_an_operator_says_so(settings: Settings) -> None:
+    async def scenario(api: Served) -> None:
+        await operator(api)
+        made = (await put(api, rules={"max_jobs": 2})).json()
+        async with transaction(api.services.engine) as connection:
+            await pause_binding(connection, parse_id("chb", made["id"]), "the bot was removed")
+            await stop_bot(connection, Platform.DISCORD, b"digest", "401 Unauthorized")
+            await pause_bot(connection, Platform.SLACK, 3_600)
+        path = f"{BINDINGS}/{made['id']}"
+        paused = (await api.http.get(path)).json()
+        assert paused["paused_reason"] == "the bot was removed"
+        for _ in range(2):
+            resumed = (await api.http.post(f"{path}/resume")).json()
+            assert (resumed["paused_at"], resumed["rules"]["max_jobs"]) == (None, 2)
+
+        bots = (await api.http.get(BOTS)).json()["data"]
+        assert all(set(bot) == set(ChatBotView.model_fields) for bot in bots)
+        assert {bot["platform"]: bot["state"] for bot in bots} == {
+            "discord": "stopped",
+            "slack": "paused",
+            "telegram": "on",
+        }
+        assert bots[0]["reason"] == "401 Unauthorized"
+        for platform in ("discord", "slack", "telegram"):
+            answer = await api.http.post(f"{BOTS}/{platform}/resume")
+            assert (answer.status_code, answer.json()["state"]) == (200, "on")
+        assert (await api.http.post(f"{BOTS}/irc/resume")).status_code == 404
+        assert (await audited(api, "acme"))[0] == "chat.resumed"
+
+    run(settings, scenario)
+
+
+def test_the_sdk_binds_lists_and_unbinds(settings: Settings) -> None:
+    async def scenario(api: Served) -> None:
+        key = await new_key(api.services, "local", *KeyScope)
+        async with AsyncGenq(key, api.url) as genq:
+            made = await genq.chats.bind(
+                "telegram", "acme", place=GROUP, user="7", lanes=["relax"], press_by="owner"
+            )
+            assert (made.place, made.user, made.tenant) == (GROUP, "7", "acme")
+            assert made.rules["press_by"] == "owner"
+            assert [one async for one in genq.chats.list(platform="telegram")] == [made]
+            assert await genq.chats.get(made.id) == made
+            assert (await genq.chats.resume(made.id)).id == made.id
+            assert [bot.state for bot in await genq.chats.bots()] == ["on"] * 3
+            assert (await genq.chats.resume_bot("slack")).configured is False
+            await genq.chats.unbind(made.id)
+            with pytest.raises(NotFoundError):
+                await genq.chats.get(made.id)
+
+    run(settings, scenario)
+
+
+class Shell:
+    """An operator's shell, in this process."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        self._capsys = capsys
+        for name, value in shell_of(settings).items():
+            monkeypatch.setenv(name, value)
+
+    def bot(self, line: str) -> tuple[int, list[dict[str, Any]], str]:
+        """Run a command; return its code, what it printed as data, and its remarks."""
+        self._capsys.readouterr()
+        try:
+            code = main([*line.split(), "--json"])
+        except SystemExit as ended:
+            code = int(str(ended.code))
+        printed = self._capsys.readouterr()
+        return code, [json.loads(one) for one in printed.out.splitlines()], printed.err
+
+
+@pytest.fixture
+def shell(
+    settings: Settings,
+    home: Home,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Shell:
+    """An operator's shell on an installation with the tenants acme and other."""
+
+    async def scenario(api: Served) -> None:
+        await new_key(api.services, "other")
+
+    run(settings, scenario)
+    return Shell(settings, capsys, monkeypatch)
+
+
+def test_the_real_command_line_passes_on_what_was_typed(settings: Settings, home: Home) -> None:
+    async def scenario(api: Served) -> None:
+        line = f"bot bind telegram {GROUP} --tenant acme --lanes fast,relax --max-jobs 5 --json"
+        bound = await operating(line, shell_of(settings))
+        assert bound.code == 0, bound.err
+        made = json.loads(bound.out)
+        assert (made["place"], made["user"], made["tenant"]) == (GROUP, None, "acme")
+        assert made["rules"]["lanes"] == ["fast", "relax"]
+        assert made["rules"]["max_jobs"] == 5
+        assert "from the next command on" in bound.err
+        assert (await audited(api, "acme"))[0] == "chat.bound"
+
+    run(settings, scenario)
+
+
+def test_of_a_binding_what_is_not_named_stays_unless_its_tenant_changes(shell: Shell) -> None:
+    at = f"telegram --place={GROUP}"
+    assert shell.bot(f"bind {at} --tenant=acme --lanes=fast,relax --max-jobs=5")[0] == 0
+    said = "--press=owner --model=/imagine=sim --channels=1,2"
+    code, (changed,), _ = shell.bot(f"bind {at} {said}")
+    assert code == 0
+    assert changed["rules"] == {
+        "lanes": ["fast", "relax"],
+        "models": {"imagine": "sim"},
+        "press_by": "owner",
+        "channels": ["1", "2"],
+        "channels_denied": [],
+        "max_jobs": 5,
+    }
+    said = "--lanes=any --max-jobs=none --channels=any --not-in=9"
+    rules = shell.bot(f"bind {at} {said}")[1][0]["rules"]
+    assert (rules["lanes"], rules["max_jobs"], rules["channels"]) == (None, None, None)
+    assert (rules["press_by"], rules["channels_denied"]) == ("owner", ["9"])
+    (changed,) = shell.bot(f"bind {at} --tenant=other")[1]
+    assert (changed["tenant"], changed["rules"]["press_by"]) == ("other", None)
+
+    assert [one["id"] for one in shell.bot("bindings")[1]] == [changed["id"]]
+    assert shell.bot(f"unbind {at}")[1][0]["id"] == changed["id"]
+    assert shell.bot("bindings") == (0, [], "")
+
+
+def test_the_command_line_says_what_is_wrong_and_what_to_do(shell: Shell) -> None:
+    for line, code, words in (
+        ("bind slack --place=T01 --tenant=othr", 3, "other"),
+        ("bind discord --place=5", 3, "--tenant NAME"),
+        ("bind discord --place=x --tenant=other", 2, "Copy Server ID"),
+        ("bind discord --tenant=other", 2, "which place"),
+        ("bind discord --place=5 --max-jobs=many --press=all", 2, "--press: must be"),
+        ("bind discord --place=5 --model=imagine", 2, "--model"),
+        ("unbind discord --place=5", 3, "not bound"),
+        ("resume discord --user=5", 3, "not bound"),
+        ("bindings --tenant=nobody", 3, "no tenant"),
+        ("resume telegram", 0, "neither stopped nor paused"),
+    ):
+        ended = shell.bot(line)
+        assert ended[0] == code, line
+        assert words in ended[2], line
+
+
+def test_the_command_line_says_which_bots_are_silent_and_how_to_wake_them(
+    settings: Settings,
+    home: Home,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scenario(api: Served) -> None:
+        await operator(api)
+        made = (await put(api)).json()
+        async with transaction(api.services.engine) as connection:
+            await pause_binding(connection, parse_id("chb", made["id"]), "the bot was removed")
+            await stop_bot(connection, Platform.DISCORD, b"digest", "401 Unauthorized")
+
+    run(settings, scenario)
+    for name, value in shell_of(settings).items():
+        monkeypatch.setenv(name, value)
+    assert main(["bindings"]) == 0
+    said = capsys.readouterr()
+    assert "paused" in said.out
+    assert f"genq bot resume discord {GUILD}" in said.err
+    assert "401 Unauthorized" in said.err
+    assert main(["resume", "discord"]) == 0
+    assert main(["resume", "discord", f"--place={GUILD}"]) == 0
+    capsys.readouterr()
+    assert main(["bindings"]) == 0
+    assert capsys.readouterr().err == ""
