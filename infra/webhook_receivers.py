@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any, Final
 
 import orjson
@@ -10,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.postgres.receivers import StoredReceiver, read_receivers
 from infra.sealing import Sealer
-from schemas.chat import CHAT_SCHEME, Platform
+from schemas.chat import CHAT_SCHEME
 from schemas.receiver import Receiver
 from schemas.webhook_endpoint import (
     EndpointConfig,
@@ -86,7 +87,7 @@ class Destinations:
 
     def _of_jobs(self, origin: str) -> dict[str, Any]:
         if origin.startswith(CHAT_SCHEME):
-            return _of_chat(origin)
+            return dict(_OF_CHAT)
         return {"timeout": self._timeout, "max_in_flight": self._per_lane}
 
     def _receiver(self, stored: StoredReceiver) -> Receiver:
@@ -124,16 +125,10 @@ _CHAT_SECONDS: Final = (0.5, 1, 2, 5, 15, 30, 60, 300, 900, 1800, *[3600] * 75)
 CHAT_SCHEDULE: Final = tuple(timedelta(seconds=seconds) for seconds in _CHAT_SECONDS)
 # Somebody looks at the chat: a platform that is back is found out soon.
 _CHAT_PROBE: Final = timedelta(minutes=1)
-# Its rates are per message and per bot; those of the others are per channel.
-_SEVERAL_AT_ONCE: Final = f"{CHAT_SCHEME}{Platform.DISCORD}://"
-
-
-def _of_chat(origin: str) -> dict[str, Any]:
-    return {
-        "max_in_flight": DEFAULT_IN_FLIGHT if origin.startswith(_SEVERAL_AT_ONCE) else 1,
-        "schedule": CHAT_SCHEDULE,
-        "longest_probe": _CHAT_PROBE,
-    }
+# Rates are per channel: what one request says of them is known before the next one.
+_OF_CHAT: Final = MappingProxyType(
+    {"max_in_flight": 1, "schedule": CHAT_SCHEDULE, "longest_probe": _CHAT_PROBE}
+)
 
 
 def _of_endpoint(config: EndpointConfig) -> dict[str, Any]:

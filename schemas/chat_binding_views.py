@@ -12,7 +12,8 @@ from schemas.ids import format_id
 from schemas.job import iso_ms
 from schemas.shape import Shape
 
-_DIGITS: Final = (r"[0-9]{1,20}", "digits, such as 41771983423143937")
+_SERVER: Final = "41771983423143937"
+_DIGITS: Final = (r"[0-9]{1,20}", f"digits, such as {_SERVER}")
 _SLACK: Final = (r"[A-Z0-9]{2,32}", "capitals and digits")
 # Per platform how ids of places and of people are written, and what to say of them.
 _PLACES: Final = {
@@ -41,7 +42,7 @@ class ChatBindingRequest(Shape):
     model_config = ConfigDict(extra="forbid")
 
     platform: Platform
-    place: _ChatId = ""
+    place: Annotated[_ChatId, Field(json_schema_extra={"example": _SERVER})] = ""
     user: _ChatId = ""
     tenant: Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00]*$")]
     rules: ChatRules = ChatRules()

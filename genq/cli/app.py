@@ -16,7 +16,6 @@ from genq.cli import (
     cancel,
     completion,
     config,
-    dead_letters,
     demo,
     doctor,
     jobs,
@@ -37,6 +36,7 @@ from genq.cli.action_tree import add_actions
 from genq.cli.batch_tree import add_batches
 from genq.cli.bot_tree import bot_commands
 from genq.cli.cache import cache_commands
+from genq.cli.dead_letter_tree import dead_letter_commands
 from genq.cli.exit_codes import ExitCode, code_of, next_step
 from genq.cli.file_tree import file_commands
 from genq.cli.groups import add, group, pass_on
@@ -77,8 +77,8 @@ def build() -> typer.Typer:
     app.add_typer(schedule_commands(), name="schedules")
     app.add_typer(file_commands(), name="files")
     app.add_typer(cache_commands(), name="cache")
-    app.add_typer(_dead_letters(), name="dead")
-    app.add_typer(_dead_letters(), name="deadletters", hidden=True)
+    app.add_typer(dead_letter_commands(), name="dead")
+    app.add_typer(dead_letter_commands(), name="deadletters", hidden=True)
     app.add_typer(webhook_commands(), name="webhook")
     app.add_typer(bot_commands(), name="bot")
     _add_operations(app)
@@ -173,21 +173,6 @@ def _jobs() -> typer.Typer:
         retry.retry,
         "genq jobs retry job_01kb…",
         "genq jobs retry --error-code model_unavailable --created-after 2h --dry-run",
-    )
-    return app
-
-
-def _dead_letters() -> typer.Typer:
-    app = group("Send failed jobs again.", "genq dead groups")
-    add(app, "ls", dead_letters.list_dead, "genq dead ls --code model_unavailable --since 2h")
-    add(app, "groups", dead_letters.groups, "genq dead groups --since 7d")
-    add(app, "show", dead_letters.show, "genq dead show job_01kb…")
-    add(
-        app,
-        "redrive",
-        dead_letters.redrive,
-        "genq dead redrive job_01kb…",
-        "genq dead redrive --code model_unavailable --to-lane batch --dry-run",
     )
     return app
 

@@ -1,6 +1,7 @@
 """The environment variables that the SDK and the command line heed; nothing else reads them."""
 
 import os
+from collections.abc import Mapping
 from typing import Final
 
 URL: Final = "GENQ_URL"
@@ -18,3 +19,12 @@ def given(name: str) -> str | None:
 def forbid_colour() -> None:
     """Let this process, and what it becomes, print without colours."""
     os.environ["NO_COLOR"] = "1"
+
+
+def with_variables(more: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a child: this one's, in which ``more`` wins.
+
+    A mounted secret (``…_FILE``) of the same setting is left out.
+    """
+    hidden = {f"{name}_FILE" for name in more}
+    return {name: value for name, value in os.environ.items() if name not in hidden} | dict(more)

@@ -4,7 +4,7 @@ import queue
 import signal
 import subprocess
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Final, Self
@@ -32,17 +32,25 @@ class Stack:
 
     ready: Profile
 
-    def __init__(self, folder: Path, command: Sequence[str], profile: Path) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        command: Sequence[str],
+        profile: Path,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         """Remember what to start.
 
         Args:
             folder: Takes the log; it must exist.
             command: The command line of `genq up --json --profile-file PROFILE`.
             profile: The file that it writes when it is ready.
+            environment: The whole of it; that of this process unless told.
         """
         self.log = folder / "genq-up.log"
         self._command = list(command)
         self._profile = profile
+        self._environment = environment
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
@@ -58,6 +66,7 @@ class Stack:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
+                env=self._environment,
             )
         try:
             self.ready = self._wait_until_ready(self._process)

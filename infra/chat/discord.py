@@ -14,7 +14,7 @@ from infra.chat.adapter import ChatCall, ChatHttp, Fate, SendResult
 from infra.chat.discord_answers import interaction_answer, is_public
 from infra.chat.discord_calls import DiscordCalls
 from infra.chat.discord_inbound import interaction_of, verify_signature
-from infra.chat.discord_ladder import NO_WAY, Rung, decide, opened_channel, standing
+from infra.chat.discord_ladder import NO_WAY, Rung, decide, made_id, standing
 from infra.chat.discord_view import (
     LIMITS,
     buttons_body,
@@ -231,9 +231,12 @@ class DiscordAdapter:
         self, ref: MessageRef, view: View, http: ChatHttp, now: datetime, nonce: str
     ) -> SendResult:
         answer = await http.send(self._calls.open_direct(view.owner.id))
-        channel = opened_channel(answer)
+        refused = decide(ref, answer, now)
+        if refused.fate is not Fate.TAKEN:
+            return refused
+        channel = made_id(answer)
         if channel is None:
-            return decide(ref, answer, now)
+            return SendResult(Fate.AGAIN, ref, status=answer.status)
         body, files = with_pictures(view_body(view), view)
         call = self._calls.post_message(channel, _posted(body, nonce, None), files)
         return decide(replace(ref, channel=channel), await http.send(call), now)

@@ -108,24 +108,26 @@ def decide(ref: MessageRef, answer: ChatHttpAnswer, now: datetime) -> SendResult
 def taken(ref: MessageRef, answer: ChatHttpAnswer) -> SendResult:
     """Return what became of a message that Discord took: it knows its own id now."""
     pause = pause_after(answer)
-    message, channel = _ids(answer.body)
+    message = made_id(answer)
     if message is not None:
         ref = replace(ref, message=message)
         if ref.rung >= Rung.REPLY:
             # A new message: from now on it is the one.
-            ref = replace(
-                ref,
-                rung=Rung.BOT,
-                channel=channel or ref.channel,
-                original=False,
-                reply_to=None,
-            )
+            ref = replace(ref, rung=Rung.BOT, original=False, reply_to=None)
     return SendResult(Fate.TAKEN, ref, pause=pause, status=answer.status)
 
 
-def opened_channel(answer: ChatHttpAnswer) -> str | None:
-    """Return the conversation that was opened with a user."""
-    return _ids(answer.body)[0]
+def made_id(answer: ChatHttpAnswer) -> str | None:
+    """Return the id of what was made, or edited, or opened; ``None``: the answer has none."""
+    try:
+        read: Any = orjson.loads(answer.body)
+    except ValueError:
+        return None
+    if not isinstance(read, dict):
+        return None
+    number = cast("dict[str, Any]", read).get("id")
+    known = isinstance(number, str) and number.isascii() and number.isdigit()
+    return cast("str", number) if known else None
 
 
 def young_pause(ref: MessageRef, now: datetime) -> float | None:
@@ -195,20 +197,3 @@ def _up(ref: MessageRef) -> SendResult:
     if higher is None:
         return SendResult(Fate.HOPELESS, ref, detail=NO_WAY)
     return SendResult(Fate.NEXT, higher)
-
-
-def _ids(body: bytes) -> tuple[str | None, str | None]:
-    """Return the id of what was made, and of its channel, as far as the answer says so."""
-    try:
-        read: Any = orjson.loads(body)
-    except ValueError:
-        return None, None
-    if not isinstance(read, dict):
-        return None, None
-    made = cast("dict[str, Any]", read)
-    return _snowflake(made.get("id")), _snowflake(made.get("channel_id"))
-
-
-def _snowflake(value: object) -> str | None:
-    known = isinstance(value, str) and value.isascii() and value.isdigit()
-    return cast("str", value) if known else None

@@ -20,7 +20,8 @@ JOIN job j ON j.id = m.job_id AND j.tenant_id = m.tenant_id
 JOIN result r ON r.job_id = m.job_id
 WHERE m.tenant_id = :tenant_id AND m.platform = :platform AND m.user_id = :user_id
   AND m.id < COALESCE(CAST(:before AS uuid), 'ffffffff-ffff-ffff-ffff-ffffffffffff')
-  AND j.final_state = :succeeded AND jsonb_array_length(r.artifacts) > 0
+  AND j.final_state = :succeeded
+  AND CASE jsonb_typeof(r.artifacts) WHEN 'array' THEN jsonb_array_length(r.artifacts) > 0 END
 ORDER BY m.id DESC LIMIT :limit
 """)
 _OPEN: Final = text("SELECT true FROM tenant WHERE id = :tenant_id AND suspended_at IS NULL")

@@ -31,7 +31,7 @@ class HeardBefore:
 
     Attributes:
         job_id: What it made.
-        answer: What it was answered with, sealed; ``None``: it was never answered.
+        answer: What it was answered with, sealed; ``None``: that is erased.
         tenant_id: Whose job that is; ``None``: its message is gone, by erasure or retention.
     """
 

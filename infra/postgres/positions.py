@@ -84,8 +84,9 @@ _THERE: Final = """
   JOIN flow f ON f.lane = l.lane AND f.tenant_id = l.tenant_id
   WHERE l.job_id = :id AND l.state = 2"""
 # A job that nobody submitted, behind all that are there.
-_IMAGINED: Final = """
-  SELECT CAST('ffffffff-ffff-ffff-ffff-ffffffffffff' AS uuid) AS job_id, c.lane,
+_IMAGINED_ID: Final = UUID(int=(1 << 128) - 1)
+_IMAGINED: Final = f"""
+  SELECT CAST('{_IMAGINED_ID}' AS uuid) AS job_id, c.lane,
     t.id AS tenant_id, CAST(:pool AS smallint) AS pool, CAST(:priority AS smallint) AS priority,
     COALESCE((hashtextextended(:end_user, 0) & 9223372036854775807) | 1, 0) AS end_user_key,
     c.v, COALESCE(f.weight, t.weight) AS weight, COALESCE(f.cost, 1000) AS cost,
@@ -262,8 +263,12 @@ async def _in_flow(connection: AsyncConnection, me: Any) -> tuple[int, bool]:
     found = await connection.execute(
         _SHARERS, {"lane": me.lane, "tenant": me.tenant_id, "users": _USERS}
     )
+    # Who has no other work there, and imagines this job, is not among them; nor is who had a
+    # job there that was released a moment ago.
+    counted = me.own_ahead > 0 or me.job_id != _IMAGINED_ID
+    others = max(0, found.scalar_one() - counted)
     # Each of the others is served once between two jobs of mine.
-    in_turn = me.own_ahead + (me.own_ahead + 1) * (found.scalar_one() - 1)
+    in_turn = me.own_ahead + (me.own_ahead + 1) * others
     return min(ahead, in_turn), True
 
 

@@ -32,4 +32,6 @@ async def hear(services: Services, platform: Platform, request: Request) -> Resp
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     answer = await services.chat.answer(platform, headers, body)
     content_type = answer.content_type if answer.body else None
-    return Response(answer.body, int(answer.status), {"cache-control": "no-store"}, content_type)
+    return Response(
+        answer.body, int(answer.status), {"cache-control": "no-store"}, content_type
+    )

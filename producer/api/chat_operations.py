@@ -7,10 +7,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from producer.api.chat import hear
-from producer.api.document import problems
-from producer.api.operations import Operation
+from producer.api.document import CODES, problems
+from producer.api.operations import Answers, Operation
 from producer.api.services import Services
 from schemas.chat import Platform
+from schemas.chat_errors import (
+    ChatNotConfiguredError,
+    ChatUnauthorizedError,
+    ChatUnreadableError,
+)
 
 OpenRoute = Callable[[Services, Request], Coroutine[Any, Any, Response]]
 
@@ -29,6 +34,19 @@ _BODIES: Final = {
 _OBJECT: Final[dict[str, Any]] = {"schema": {"type": "object"}}
 
 
+def _refusals() -> Answers:
+    told = problems(
+        _400="It is signed, and not what the platform documents.",
+        _401="The platform did not sign it.",
+        _404="There is no bot of this platform.",
+        _413="The body is too large.",
+    )
+    told[400][CODES] = [ChatUnreadableError.code]
+    told[401][CODES] = [ChatUnauthorizedError.code]
+    told[404][CODES] = [ChatNotConfiguredError.code]
+    return told
+
+
 def _hears(platform: Platform) -> Operation:
     return Operation(
         name=f"hear_{platform}",
@@ -44,12 +62,7 @@ def _hears(platform: Platform) -> Operation:
                 "description": "What the platform is to do.",
                 "content": {"application/json": _OBJECT},
             },
-            **problems(
-                _400="It is signed, and not what the platform documents.",
-                _401="The platform did not sign it.",
-                _404="There is no bot of this platform.",
-                _413="The body is too large.",
-            ),
+            **_refusals(),
         },
     )
 

@@ -30,6 +30,7 @@ _BY_FORMAT: Final = {
     "uuid": "019a9b2c-7d4e-7f60-8a1b-2c3d4e5f6071",
 }
 _BY_NAME: Final = {
+    "binding_id": f"chb_{_ID_BODY}",
     "category": "model",
     "code": "model_timeout",
     "cron": "0 9 * * 1-5",
@@ -71,11 +72,14 @@ _BY_NAME: Final = {
 _PREFIXES: Final = {
     "api_key": "key_",
     "batch": "batch_",
+    "chat_binding": "chb_",
     "event": "evt_",
     "file": "file-",
     "schedule": "sched_",
     "webhook_endpoint": "whe_",
 }
+# What the doors of chats say: nobody else is answered so.
+_OF_CHATS: Final = "chat_"
 # Null in the usual case.
 _ABSENT: Final = frozenset(
     {"after", "error", "paused_at", "replaced_by", "revoked_at", "suspended_at", "redrive_of"}
@@ -237,7 +241,7 @@ def codes_of(status: int) -> list[str]:
     return [
         code
         for code, meaning in MEANINGS.items()
-        if meaning.status == status and code not in JOB_CODES
+        if meaning.status == status and code not in JOB_CODES and not code.startswith(_OF_CHATS)
     ]
 
 

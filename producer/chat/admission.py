@@ -13,7 +13,7 @@ from producer.chat.asked import Asked, ChatMeans, HeardT, Turn, tell
 from schemas.admission_errors import CallRateError
 from schemas.chat import Place, Platform
 from schemas.chat_binding import ChatBinding, ChatRules
-from schemas.chat_inbound import Heard
+from schemas.chat_inbound import Command, Heard
 from schemas.chat_view import Tell, Tone
 from schemas.permission_errors import TenantSuspendedError
 
@@ -69,13 +69,18 @@ async def admit(
     if tenant.suspended:
         raise TenantSuspendedError(f"tenant {tenant.name} is suspended")
     rules = ChatRules() if binding is None else binding.rules
-    if not heard.place.private and not rules.serves(heard.place):
+    if not (heard.place.private or rules.serves(heard.place) or _manages(heard)):
         return tell(
             "Not in this channel",
             "The bot does not serve this channel. Ask in another one, or write to it directly.",
             Tone.WARNING,
         )
     return Asked(heard, tenant, rules, adapter, turn, bound=binding is not None)
+
+
+def _manages(heard: Heard) -> bool:
+    """Return whether this may turn the bot on again where it was turned off."""
+    return isinstance(heard, Command) and heard.name == "settings" and heard.user.manages
 
 
 async def _find(means: ChatMeans, heard: HeardT) -> _Found:

@@ -13,6 +13,7 @@ from infra.postgres.chat_people import Person
 from infra.postgres.tenants import Tenant
 from infra.settings import Settings
 from producer.cancel import Canceller
+from producer.chat.binding_desk import BindingDesk
 from producer.chat.page_links import PageLinks
 from producer.reviews.appeals import Appeals
 from producer.submit import Submitter
@@ -43,6 +44,7 @@ class ChatMeans:
     canceller: Canceller
     appeals: Appeals
     pages: PageLinks
+    desk: BindingDesk
     http: ChatHttp
 
     @property

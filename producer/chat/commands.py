@@ -11,10 +11,10 @@ from producer.chat.place_commands import (
     info,
     link,
     show_help,
-    show_settings,
     unknown,
 )
 from producer.chat.queue_commands import cancel, queue
+from producer.chat.rule_commands import rules_of_place
 from producer.chat.text_commands import ask
 from schemas.chat_inbound import Command
 from schemas.chat_view import Tell
@@ -31,7 +31,7 @@ COMMANDS: Final[Mapping[str, Doing]] = MappingProxyType(
         "queue": queue,
         "cancel": cancel,
         "info": info,
-        "settings": show_settings,
+        "settings": rules_of_place,
         "gallery": gallery,
     }
 )

@@ -24,7 +24,7 @@ from producer.chat.words import fault_notice, notice_of
 from schemas.chat import Platform
 from schemas.chat_errors import ChatNotConfiguredError
 from schemas.chat_inbound import Command, Ignored, Ping, Press
-from schemas.chat_view import ChatAnswer, Defer, Tell
+from schemas.chat_view import ChatAnswer, Defer, Mark, Reply, Tell
 from schemas.errors import DatabaseUnavailableError, GenqError, Severity
 from schemas.ids import format_id
 
@@ -128,6 +128,8 @@ class ChatDoor:
         self, adapter: ChatAdapter, heard: Command | Press, work: asyncio.Task[Outcome]
     ) -> None:
         reply = _reply_of(await work)
+        if reply is None and isinstance(heard, Press):
+            reply = Mark(None)
         if reply is not None:
             await bring_later(self._means, adapter, heard, reply, deferred=True)
 
@@ -201,7 +203,7 @@ def _heard(
         raise
 
 
-def _reply_of(outcome: Outcome) -> Any:
+def _reply_of(outcome: Outcome) -> Reply | None:
     return outcome.reply if isinstance(outcome, Opened) else outcome
 
 

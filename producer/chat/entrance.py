@@ -10,6 +10,7 @@ from producer.api.reviews import appeals_of
 from producer.api.services import Services
 from producer.cancel import Canceller
 from producer.chat.asked import ChatMeans
+from producer.chat.binding_desk import BindingDesk
 from producer.chat.door import ChatDoor
 from producer.chat.page_links import PageLinks
 
@@ -30,6 +31,7 @@ async def open_door(services: Services) -> AsyncGenerator[ChatDoor]:
             canceller=Canceller(engine, settings, services.doorbells),
             appeals=appeals_of(services),
             pages=PageLinks(pepper, services.public_url, services.clock),
+            desk=BindingDesk(engine, services.doorbells),
             http=http,
         )
         budget = settings.chat_answer_budget.total_seconds()

@@ -29,6 +29,7 @@ from producer.position import place_of, place_of_new
 from producer.rings import rings_of
 from schemas.chat_errors import ChatPressedError, ChatQueueFullError
 from schemas.chat_inbound import Command, Press
+from schemas.chat_view import ChatAnswer
 from schemas.errors import DatabaseUnavailableError, InternalError
 from schemas.job import JobRecord, JobRequest
 from schemas.job_states import JobState
@@ -170,12 +171,13 @@ class ChatInserts:
     async def _before(
         self, connection: AsyncConnection, heard: Command | Press, before: HeardBefore
     ) -> ChatOpened:
-        if before.answer is None:
-            raise InternalError("a request of a chat made a job and was not answered")
         job = None
         if before.tenant_id is not None:
             job = await get_job(connection, before.tenant_id, before.job_id)
-        answer = open_answer(self._sealer, heard, before.answer)
+        # What was answered may be erased by now: then there is nothing more to say.
+        answer = ChatAnswer(200)
+        if before.answer is not None:
+            answer = open_answer(self._sealer, heard, before.answer)
         return ChatOpened(answer, repeated=True, job=job)
 
 

@@ -7,15 +7,12 @@ import structlog
 
 from infra.chat.adapter import ChatAdapter, Fate, SendResult
 from producer.chat.asked import ChatMeans
-from schemas.chat import Platform
 from schemas.chat_inbound import Command, Press
-from schemas.chat_view import Mark, Reply, Show, Tell
+from schemas.chat_view import Reply, Show, Tell
 
 # Discord may not have seen our answer yet, or asks for a moment.
 _PAUSES: Final = (0.5, 1.0, 2.0, 4.0)
 _LONGEST_PAUSE: Final = 10.0
-# There a deferred answer stands in the chat, and something must take its place.
-_DEFERS: Final = frozenset({Platform.DISCORD})
 
 _log = structlog.get_logger()
 
@@ -56,9 +53,10 @@ async def _bring(
     *,
     deferred: bool,
 ) -> SendResult | None:
-    if deferred and heard.platform in _DEFERS:
-        if isinstance(reply, Show) or (isinstance(reply, Mark) and reply.view is None):
-            return None
+    if isinstance(reply, Show):
+        # As it is now by the delivery process, not as it was.
+        return None
+    if deferred:
         return await adapter.finish_deferred(heard, reply, means.http)
     if isinstance(reply, Tell):
         return await adapter.tell(heard, reply.notice, means.http)

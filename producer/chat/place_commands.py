@@ -1,6 +1,5 @@
 """/link, /settings, /gallery, /info and /help: what holds here, and how to change it."""
 
-from collections.abc import Sequence
 from typing import Final
 
 from infra.postgres.chat_people import unfinished_of
@@ -76,26 +75,6 @@ async def info(means: ChatMeans, asked: Asked[Command]) -> Outcome:
         *(_left(one) for one in budgets if one.known),
     ]
     return tell("Info", "\n".join(lines))
-
-
-async def show_settings(means: ChatMeans, asked: Asked[Command]) -> Outcome:
-    """Tell what holds here, and who can change it."""
-    rules = asked.rules
-    press = rules.press_by or means.settings.chat_press_by
-    lines = [
-        f"Speeds: {', '.join(asked.lanes) or 'none'}",
-        f"Jobs of one person at once: {rules.max_jobs or means.settings.chat_user_jobs}",
-        f"Who may press the buttons under a result: {press}",
-        f"Channels: {_channels(rules.channels, rules.channels_denied)}",
-        *(f"Model of /{command}: {model}" for command, model in sorted(rules.models.items())),
-    ]
-    return tell("Settings", "\n".join(lines))
-
-
-def _channels(only: Sequence[str] | None, denied: Sequence[str]) -> str:
-    if only is not None:
-        return f"{len(only)} of them"
-    return f"all but {len(denied)}" if denied else "all"
 
 
 def _left(one: Spending) -> str:

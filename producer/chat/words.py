@@ -13,6 +13,8 @@ from schemas.errors import Category, FieldError, GenqError
 
 _MOST_FAULTS: Final = 3
 _LONGEST: Final = 900
+# What people typed, whatever it is called.
+_NOT_SHOWN: Final = frozenset({"", "content", "messages", "prompt"})
 _TRY_AGAIN: Final = "Try again in a few seconds"
 _AWAY: Final = (
     "The queue cannot be reached right now. Try again in a few seconds; /queue shows whether "
@@ -97,8 +99,8 @@ def _text(error: GenqError) -> str:
 def _fault(fault: FieldError) -> str:
     """Return one fault in a line; where it stands is told unless it is the prompt."""
     name = fault.pointer.rpartition("/")[2]
-    shown = "" if name in {"prompt", "content", ""} or name.isdigit() else f"{name}: "
-    return sentence(f"{shown}{fault.message}")
+    known = name in fault.message or name in _NOT_SHOWN or name.isdigit()
+    return sentence(fault.message if known else f"{name}: {fault.message}")
 
 
 def sentence(text: str) -> str:

@@ -60,9 +60,15 @@ async def of_people(api: Served) -> dict[str, list[str]]:
     }
 
 
-async def bound(api: Served) -> str:
-    """Bind a place; return the binding."""
+async def of_operators(api: Served) -> dict[str, list[str]]:
+    """Bind a place; name what operators' routes take besides."""
     desk = BindingDesk(api.services.engine, api.services.doorbells)
     rules = ChatRules(models={"imagine": CANARY})
     place = Bound(Platform.DISCORD, "41771983423143937", "")
-    return binding_id((await desk.put(place, "acme", lambda _: rules)).id)
+    made = await desk.put(place, "acme", lambda _: rules)
+    return {
+        "binding_id": [binding_id(made.id)],
+        "platform": ["discord"],
+        "server": ["painter"],
+        "switch": ["drain"],
+    }

@@ -120,9 +120,13 @@ def job_of(said: Said) -> Any:
 
 
 def chat_settings(settings: Settings, platforms: PlayedPlatforms, **overrides: Any) -> Settings:
-    """Return settings with a bot on Discord; whom nobody bound belongs to tenant acme."""
+    """Return settings with bots, of Discord alone unless more are named.
+
+    Whom nobody bound belongs to tenant acme.
+    """
+    bots = overrides.pop("bots", ("discord",))
     update = {"chat_tenant": "acme", "describe_model": "test-chat"} | overrides
-    return settings_for(settings, platforms, "discord").model_copy(update=update)
+    return settings_for(settings, platforms, *bots).model_copy(update=update)
 
 
 def chat(

@@ -1,9 +1,6 @@
 """What people ask of a bot: every command, and what is told in private instead."""
 
 from ipaddress import ip_network
-from typing import Any
-
-import pytest
 
 from infra.settings import Settings
 from schemas.generation import Kind
@@ -107,8 +104,8 @@ def test_words_and_pictures_become_jobs_of_their_kinds(
         job = await here.job()
         assert (job.input["prompt"], job.input["n"], job.lane) == (BLEND, 4, Lane.RELAX)
 
-    here = {"picture_http": True, "outbound_allow": (ip_network("127.0.0.0/8"),)}
-    chat(settings, chat_platforms, scenario, **here)
+    near = (ip_network("127.0.0.0/8"),)
+    chat(settings, chat_platforms, scenario, picture_http=True, outbound_allow=near)
 
 
 def test_the_queue_lists_five_with_their_places_and_cancels_them(
@@ -178,31 +175,36 @@ def test_links_are_told_in_private(settings: Settings, chat_platforms: PlayedPla
     chat(settings, chat_platforms, scenario)
 
 
-REFUSED: dict[str, tuple[dict[str, Any], str]] = {
-    "a channel that is denied": ({"rules": {"channels_denied": (CHANNEL,)}}, "this channel"),
-    "other channels only": ({"rules": {"channels": ("1",)}}, "this channel"),
-    "a paused binding": ({"paused": True}, "paused here"),
-    "a suspended tenant": ({"suspended": True}, "suspended this account"),
-    "a plan without pictures": ({"kinds": (2,)}, "Not allowed"),
+REFUSED: dict[str, tuple[str, str]] = {
+    "UPDATE chat_binding SET paused_at = now()": (
+        "paused here",
+        "UPDATE chat_binding SET paused_at = NULL",
+    ),
+    "UPDATE tenant SET suspended_at = now() WHERE name = 'acme'": (
+        "suspended this account",
+        "UPDATE tenant SET suspended_at = NULL",
+    ),
+    "UPDATE tenant SET allowed_kinds = '{2}' WHERE name = 'acme'": (
+        "kind 'image' is not allowed",
+        "UPDATE tenant SET allowed_kinds = NULL",
+    ),
 }
 
 
-@pytest.mark.parametrize("why", REFUSED)
 def test_whoever_may_not_is_told_so_in_private(
-    settings: Settings, chat_platforms: PlayedPlatforms, why: str
+    settings: Settings, chat_platforms: PlayedPlatforms
 ) -> None:
-    how, words = REFUSED[why]
-
     async def scenario(here: Chat) -> None:
-        await here.bind(**how.get("rules", {}))
-        if how.get("paused"):
-            await here.sql("UPDATE chat_binding SET paused_at = now()")
-        if how.get("suspended"):
-            await here.sql("UPDATE tenant SET suspended_at = now() WHERE name = 'acme'")
-        if "kinds" in how:
-            await here.sql("UPDATE tenant SET allowed_kinds = '{2}' WHERE name = 'acme'")
-        assert words in await here.told("/imagine a red kite")
+        for rules in ({"channels_denied": (CHANNEL,)}, {"channels": ("1",)}):
+            await here.bind(**rules)
+            assert "this channel" in await here.told("/imagine a red kite")
+        await here.bind()
+        for so, (words, not_so) in REFUSED.items():
+            await here.sql(so)
+            assert words in await here.told("/imagine a red kite")
+            await here.sql(not_so)
         assert await here.jobs() == []
+        await here.say("/imagine a red kite")
 
     chat(settings, chat_platforms, scenario)
 
@@ -245,5 +247,27 @@ def test_rules_are_those_of_the_narrowest_binding(
         assert (mine.lane, ours.lane) == (Lane.TURBO, Lane.RELAX)
         assert mine.tenant_id == (await here.tenant("other")).id
         assert ours.tenant_id == (await here.tenant("acme")).id
+
+    chat(settings, chat_platforms, scenario)
+
+
+def test_who_manages_a_place_changes_what_costs_nobody_anything(
+    settings: Settings, chat_platforms: PlayedPlatforms
+) -> None:
+    async def scenario(here: Chat) -> None:
+        here.discord.world.person("7").permissions = 32
+        assert "link it first" in await here.told("/settings press owner", user="7")
+        await here.bind(lanes=(Lane.RELAX,))
+        assert "Only who manages" in await here.told("/settings press owner")
+        assert "There are:" in await here.told("/settings lanes turbo", user="7")
+        assert "is changed" in await here.told("/settings press owner", user="7")
+        assert "is changed" in await here.told("/settings channel off", user="7")
+        assert "this channel" in await here.told("/imagine a red kite")
+        # Whoever turned it off can turn it on again.
+        assert "is changed" in await here.told("/settings channel on", user="7")
+        told = await here.told("/settings")
+        assert "under a result: owner" in told
+        assert "Speeds: relax" in told
+        assert "Channels: all" in told
 
     chat(settings, chat_platforms, scenario)

@@ -2,10 +2,9 @@
 
 import asyncio
 
-import pytest
-
 from infra.settings import Settings
 from schemas.chat import Verb
+from schemas.errors import ErrorRecord
 from schemas.ids import format_id
 from schemas.job_states import JobState
 from schemas.lanes import Lane
@@ -88,7 +87,7 @@ def test_what_failed_is_asked_for_again_as_it_was(
     async def scenario(here: Chat) -> None:
         said = await here.say("/imagine a red kite --n 2")
         job = await here.job()
-        error = {
+        error: ErrorRecord = {
             "code": "model_unavailable",
             "message": "gone",
             "category": "model",
@@ -185,18 +184,17 @@ def test_a_refused_prompt_is_told_in_private_and_can_be_appealed_by_its_owner(
     chat(settings, chat_platforms, scenario)
 
 
-@pytest.mark.parametrize("at_once", [5])
 def test_one_click_that_comes_five_times_makes_one_job_and_five_equal_answers(
-    settings: Settings, chat_platforms: PlayedPlatforms, at_once: int
+    settings: Settings, chat_platforms: PlayedPlatforms
 ) -> None:
     async def scenario(here: Chat) -> None:
-        said = await here.say("/imagine a red kite", times=at_once)
+        said = await here.say("/imagine a red kite", times=5)
         assert len({answer.body for answer in said.answers}) == 1
         assert len(await here.jobs()) == 1
         await here.done()
         parent = await here.job()
         clicks = [
-            here.press_id(said, button(Verb.UPSCALE, 1, parent), times=at_once),
+            here.press_id(said, button(Verb.UPSCALE, 1, parent), times=5),
             here.press_id(said, button(Verb.UPSCALE, 1, parent), user="7"),
         ]
         pressed, other = await asyncio.gather(*clicks)

@@ -18,7 +18,7 @@ from infra.progress import News
 from producer.api.app import create_app
 from producer.api.services import Services
 from schemas.ids import Prefix, format_id, parse_id
-from tests.api.belongings import batched, bound, listed, of_people, policy, reported
+from tests.api.belongings import batched, listed, of_operators, of_people, policy, reported
 from tests.api.dead_letters import dead
 from tests.api.delivery_history import History
 from tests.api.served import IMAGE, Served, new_key
@@ -133,8 +133,7 @@ async def settle(api: Served) -> Estate:
         "recovery_id": [recovery.json()["id"]],
         "response_id": [(await api.http.post("/v1/responses", json=RESPONSE)).json()["id"]],
         "review_id": [await reported(api, done["id"])],
-        "binding_id": [await bound(api)],
-        "platform": ["discord"],
+        **await of_operators(api),
         **await batched(api),
         **await of_people(api),
         "list": [await listed(api)],
@@ -142,8 +141,6 @@ async def settle(api: Served) -> Estate:
         "index": ["0"],
         "format": ["png"],
         "model": [CANARY],
-        "server": ["painter"],
-        "switch": ["drain"],
         "tenant": ["acme"],
     }
     return Estate(ids, jobs)

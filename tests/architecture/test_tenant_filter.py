@@ -37,6 +37,7 @@ _LOOKED_UP: Final = "by the id of a job or a schedule that was found for the ten
 _OWN: Final = "by ids that this process has just made"
 _NUMBERS: Final = "counts what all tenants have; nothing but numbers comes out"
 _OPERATORS: Final = "for who runs the installation; the API does not call it"
+_ADMIN: Final = "for who runs the installation, who alone may call the routes"
 # Where a statement stands, and what keeps tenants apart there instead.
 WAIVERS: Final[Mapping[str, str]] = {
     "api_keys._NOTE": "by ids of keys that were recognised by their secret",
@@ -48,8 +49,7 @@ WAIVERS: Final[Mapping[str, str]] = {
     "claim_keys._LIVE": "by ids of jobs that hold keys of the tenant",
     "forgotten_reservations._SETTLE": _OPERATORS,
     "hash_lists._ALL": "for the cache of a process, which gives each tenant its own",
-    "hash_lists._IMPORT": "by the id of a list that was locked for its owner",
-    "hash_lists._TAKE": "by the id of a list that was locked for its owner",
+    **{f"hash_lists._{n}": "by a list, locked for its owner" for n in ("IMPORT", "TAKE")},
     "pauses._IN_FLIGHT": _OPERATORS,
     "pauses._READY": _OPERATORS,
     "policies._ACTIVE": "for the cache of a process, which gives each tenant its own",
@@ -60,11 +60,9 @@ WAIVERS: Final[Mapping[str, str]] = {
     "submit._WRITTEN_BEFORE": _OWN,
     "hold._HOLD_NEW": "by ids of jobs that the same transaction has written for the tenant",
     "unique_jobs._IS_LIVE": "by the id of a job that holds a key of the tenant",
+    **{f"state_counts._{n}": _NUMBERS for n in ("ACTIVE", "BATCHES", "DELIVERIES", "LANES")},
+    **{f"chat_bindings._{n}": _ADMIN for n in ("DELETE", "PAUSE", "RESUME")},
 } | dict.fromkeys((
-    *(f"state_counts._{name}" for name in ("ACTIVE", "BATCHES", "DELIVERIES", "LANES")),
-), _NUMBERS) | dict.fromkeys((
-    *(f"chat_bindings._{name}" for name in ("DELETE", "PAUSE", "RESUME")),
-), "for who runs the installation, who alone may call those routes") | dict.fromkeys((
     "cancel._MARK", "chat_erasure._MESSAGES", "dead_letters._HISTORY", "erase_content._JOBS",
     "erase_content._KEYS", "erase_content._PENDING", "erase_content._PROMPTS",
     "erase_content._RESULTS", "job_files._LEAVE_OF_JOBS", "schedules._RUNS",

@@ -1,6 +1,8 @@
-"""A thousand results into one channel that takes five in five seconds: all, in order, in time."""
+"""Many results into one channel that takes five in five seconds: all, in order, in time.
 
-import time
+With ``JOBS = 200`` it is the same, and takes a quarter of a minute of a core.
+"""
+
 from pathlib import Path
 
 from infra.settings import Settings
@@ -32,7 +34,7 @@ INSERT INTO delivery (id, event_id, job_id, tenant_id, url, origin, kind, seq, n
 SELECT uuidv7(), uuidv7(), n.job_id, f.tenant_id,
   'chat-discord://' || CAST(:channel AS text) || '/' || n.message_id, 'chat-discord://' || CAST(:channel AS text),
   k.kind, k.seq, now() - interval '1 hour' + n.n * interval '1 millisecond'
-FROM n, first f, (VALUES (2, 1000), (3, 2001), (3, 2002), (1, 9000)) k(kind, seq)
+FROM n, first f, (VALUES (3, 2001), (1, 9000)) k(kind, seq)
 """
 
 
@@ -52,19 +54,17 @@ def _make(play: ChatPlay, platforms: PlayedPlatforms) -> list[Message]:
     ]
 
 
-def test_a_thousand_results_reach_one_channel_in_order_and_in_time(
+def test_two_hundred_results_reach_one_channel_in_order_and_in_time(
     settings: Settings, tmp_path: Path, chat_platforms: PlayedPlatforms
 ) -> None:
     with open_chat_play(settings, tmp_path, chat_platforms) as play:
         messages = _make(play, chat_platforms)
         before = len(play.ledger.requests)
-        began, moved = time.process_time(), play.clock.moved
         passed = play.settle()
-        print("PASSED", passed, "MOVED", play.clock.moved - moved, "CPU", time.process_time() - began)
         requests = play.ledger.requests[before:]
-        print("TIMES", [(round(one.at - requests[0].at, 2), one.answer.headers["X-RateLimit-Remaining"], one.answer.headers["X-RateLimit-Reset-After"]) for one in requests[:40]])
+        paths = [one.request.path.rpartition("/")[2] for one in requests]
+        assert paths == [one.id for one in messages]
         assert {one.status for one in requests} == {200}
-        assert len(requests) == JOBS
         assert all(one.edits == 1 for one in messages)
         assert play.owed() == 0
         assert passed.total_seconds() <= 1.2 * LEAST_SECONDS

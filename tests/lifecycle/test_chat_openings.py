@@ -5,7 +5,9 @@ import pytest
 from sqlalchemy import Connection, event
 from sqlalchemy.exc import OperationalError
 
+from infra.postgres.service_rates import HORIZON, Served, add_served
 from infra.sealing import sealer_for
+from producer.position import place_of
 from producer.submit import Submitted
 from schemas.admission_errors import BudgetExhaustedError
 from schemas.chat import MessageState, Platform, Verb, chat_url
@@ -28,6 +30,8 @@ from tests.fixtures.chat_openings import (
     said,
 )
 from tests.fixtures.harness import Harness
+
+RATE = [Served(lane=2, pool=1, released=10 * HORIZON.total_seconds(), finished=50, seconds=2.0)]
 
 
 def body_of(submitted: Submitted) -> bytes:
@@ -244,3 +248,17 @@ def test_a_commit_whose_answer_was_lost_is_no_repetition(genq: Harness) -> None:
     assert not made.chat.repeated
     assert body_of(made) == f"{format_id('job', made.job.id)} READY 1".encode()
     assert counts(genq) == [2, 1, 2, 2, 2, 2]
+
+
+def test_who_asks_first_and_who_asks_again_are_told_their_true_place(genq: Harness) -> None:
+    make(genq, opening(said("before")))
+    genq.run_until_idle()
+    genq.in_transaction(lambda c: add_served(c, RATE))
+
+    asked = [("a", "7"), ("b", "8"), ("c", "8"), ("d", "9")]
+    made = [make(genq, opening(said(key, user=user))) for key, user in asked]
+
+    assert [int(body_of(one).split()[-1]) for one in made] == [0, 1, 2, 2]
+    jobs = [genq.job(format_id("job", one.job.id)) for one in made[:2]]
+    places = [genq.in_transaction(lambda c, j=j: place_of(c, j, genq.settings)) for j in jobs]
+    assert [place and place.ahead_in_lane for place in places] == [0, 1]

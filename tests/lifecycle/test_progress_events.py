@@ -1,17 +1,21 @@
 """Those who asked hear how far an attempt is, not too often, and not after what comes next."""
 
 import asyncio
+from uuid import UUID
 
 from sqlalchemy import text
 
 from infra.clock import SystemClock
 from infra.postgres.engine import transaction
-from infra.progress import ProgressLine
+from infra.progress import News, ProgressLine
+from schemas.chat import Platform, chat_url
 from schemas.events import JOB_TYPES, OutboxKind
 from schemas.ids import format_id
+from schemas.progress import Progress
 from schemas.webhook_target import WebhookTarget
+from tests.fixtures.chat_openings import make, opening
 from tests.fixtures.harness import Harness
-from tests.fixtures.telling import endpoint, events, told, types
+from tests.fixtures.telling import endpoint, events, owed, told, types
 from worker.attempts import AttemptRunner
 from worker.herald import Herald
 from worker.pipeline.job_run import JobRun
@@ -82,6 +86,11 @@ def work_reporting(genq: Harness, *, written: int) -> float:
     return genq.do(run())
 
 
+def message_id(genq: Harness) -> UUID:
+    """Return the one message that there is."""
+    return genq.sql("SELECT id FROM chat_message")[0].id
+
+
 def test_progress_is_told_at_most_twice_a_second_and_not_after_what_comes_next(
     genq: Harness,
 ) -> None:
@@ -145,3 +154,38 @@ def test_an_attempt_does_not_wait_for_what_is_told_of_it_and_its_end_does(
     genq.do(attempt())
 
     assert types(genq, format_id("job", claim.job_id)) == ["job.queued", "job.started"]
+
+
+def test_a_message_in_a_chat_is_looked_at_every_two_seconds_and_finds_how_far_its_job_is(
+    genq: Harness,
+) -> None:
+    made = make(genq, opening())
+    genq.release()
+
+    seconds = work_reporting(genq, written=2)
+
+    assert seconds >= 2.0
+    job = format_id("job", made.job.id)
+    ways = ["job.queued", "job.started", "job.progress", "job.progress", "job.succeeded"]
+    assert types(genq, job) == ways
+    assert {one.url for one in owed(genq)} == {
+        chat_url(Platform.DISCORD, "c1", message_id(genq))
+    }
+    line = ProgressLine(genq.settings.doorbell_url())
+    kept = genq.do(line.progress_of([made.job.id]))
+    genq.do(line.close())
+    assert kept[made.job.id].characters == 100
+
+
+def test_words_are_kept_for_who_looks_for_them_and_for_nobody_else(genq: Harness) -> None:
+    chat, other = UUID(int=1), UUID(int=2)
+    told_now = Progress(1, 1, 1, "2026-11-20T10:00:00Z", text="Once")
+
+    async def look() -> list[str | None]:
+        line = ProgressLine(genq.settings.doorbell_url())
+        await line.send([News(chat, (), told_now, keep_words=True), News(other, (), told_now)])
+        kept = await line.progress_of([chat, other])
+        await line.close()
+        return [kept[job].text for job in (chat, other)]
+
+    assert genq.do(look()) == ["Once", None]

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from infra.clock import Clock
 from infra.postgres.chat_bots import ChatBot, chat_bots, pause_bot, stop_bot
-from infra.postgres.engine import transaction
+from infra.postgres.engine import single_statements, transaction
 from schemas.chat import Platform
 from worker.delivery.chat_fates import resting, stopped
 from worker.delivery.result import Result
@@ -36,7 +36,8 @@ class ChatBots:
     def __init__(
         self, engine: AsyncEngine, tokens: Mapping[Platform, bytes], clock: Clock
     ) -> None:
-        self._engine = engine
+        # Each is one statement.
+        self._engine = single_statements(engine)
         self._tokens = tokens
         self._clock = clock
         self._reading = asyncio.Lock()

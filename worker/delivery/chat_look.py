@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from infra.clock import Clock
 from infra.postgres.chat_messages import KeptMessage, get_message
 from infra.postgres.chat_presses import pressed_of
-from infra.postgres.engine import transaction
+from infra.postgres.engine import single_statements, transaction
 from infra.postgres.read_jobs import get_job
 from infra.postgres.tenants import get_tenant
 from infra.progress import ProgressLine
@@ -73,7 +73,8 @@ class ChatLooks:
         settings: Settings,
         clock: Clock,
     ) -> None:
-        self._engine = engine
+        # Nothing is written, and each statement may see more than the one before: no BEGIN.
+        self._engine = single_statements(engine)
         self._line = line
         self._pictures = pictures
         self._settings = settings

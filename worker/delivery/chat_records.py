@@ -12,7 +12,7 @@ from infra.postgres.chat_messages import (
     end_message,
     save_message,
 )
-from infra.postgres.engine import transaction
+from infra.postgres.engine import single_statements, transaction
 from infra.sealing import Sealer
 from schemas.chat import MessageRef, MessageState
 from schemas.ids import format_id
@@ -31,6 +31,8 @@ class ChatRecords:
 
     def __init__(self, engine: AsyncEngine, sealer: Sealer) -> None:
         self._engine = engine
+        # One statement needs no BEGIN and COMMIT around it.
+        self._single = single_statements(engine)
         self._sealer = sealer
 
     def ref_of(self, message: KeptMessage) -> MessageRef:
@@ -43,7 +45,7 @@ class ChatRecords:
 
     async def begin_posting(self, message: KeptMessage) -> None:
         """Write down that a new message is about to be posted."""
-        async with transaction(self._engine) as connection:
+        async with transaction(self._single) as connection:
             before = await begin_posting(connection, message.id)
         if before is not None:
             # Whoever posted it died before its answer; a platform that knows nonces makes one.
@@ -65,7 +67,7 @@ class ChatRecords:
             digest: Of what it shows now; ``None``: what it showed.
             last: That is its last form.
         """
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine if last else self._single) as connection:
             await save_message(connection, self._sealer, message.id, ref, rendered=digest)
             if last:
                 await end_message(connection, message.id, MessageState.FINAL)
@@ -74,7 +76,7 @@ class ChatRecords:
         self, message: KeptMessage, state: MessageState, detail: str | None = None
     ) -> None:
         """Write down that nothing more is sent."""
-        async with transaction(self._engine) as connection:
+        async with transaction(self._single) as connection:
             why = None if detail is None else storable(detail)
             await end_message(connection, message.id, state, why)
 

@@ -4,12 +4,15 @@ import asyncio
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from infra.clock import Clock
 from infra.simulator.chat.wire import Answer, DroppedError, RefusedError, Request, said
+
+# For those who play all day: tests stay far below.
+_KEPT: Final = 20_000
 
 
 @dataclass(slots=True)
@@ -116,6 +119,8 @@ class Ledger:
             DroppedError: The connection is to be broken off.
         """
         entry = Logged(platform, request, self.clock.monotonic())
+        if len(self.requests) >= _KEPT:
+            del self.requests[: _KEPT // 2]
         self.requests.append(entry)
         fault = self._take(entry)
         if fault is not None:

@@ -133,7 +133,9 @@ class TelegramCalls:
         del files
         message = self._message(told)
         if message.pictures:
-            raise denied(400, "Bad Request: there is no text in the message to edit")
+            again = self._ledger.dropped > 0
+            wrong = "Bad Request: there is no text in the message to edit"
+            raise denied(400, wrong, expected=again)
         return self._edited(message, told, None)
 
     def _edit_caption(self, told: Mapping[str, Any], files: Mapping[str, Part]) -> Any:

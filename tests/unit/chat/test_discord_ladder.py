@@ -155,6 +155,11 @@ def test_the_last_way_is_a_direct_message() -> None:
     assert results[-1].ref == MessageRef(DIRECT, message="88", rung=1)
 
 
+def test_a_conversation_that_is_not_named_is_asked_for_again() -> None:
+    result, discord = step(MessageRef(CHANNEL, rung=3), said(200, {}))
+    assert (result.fate, discord.lines) == (Fate.AGAIN, [OPEN])
+
+
 def test_with_no_way_left_it_is_given_up() -> None:
     ref = MessageRef(CHANNEL, message=MESSAGE, rung=2)
     answers = (refused(403, 50013), said(200, {"id": DIRECT}), refused(403, 50007))

@@ -1,12 +1,14 @@
-"""How the fake platforms act: signatures, repetitions, slow answers, faults by script, a port."""
+"""How the fake platforms act: signatures, repetitions, slow answers, scripted faults."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiohttp
 import nacl.signing
 import orjson
 import pytest
+from nacl.exceptions import BadSignatureError
 
 from infra.chat.adapter import ChatCall
 from infra.simulator.chat.calling import over_asgi, over_http
@@ -16,7 +18,8 @@ from infra.simulator.chat.wire import Answer, Request, UnreadableError, form_of,
 from schemas.chat_errors import ChatUnreachableError
 from tests.fixtures.chat_platforms import PlatformHttp, PlayedPlatforms, answering, shows
 
-SHOWN = {"type": 4, "data": {"content": "**a kite** (Waiting to start)"}}
+WAITING = "**a kite** (Waiting to start)"
+SHOWN = {"type": 4, "data": {"content": WAITING}}
 ME = "/discord/api/v10/applications/@me"
 BOT = {"authorization": "Bot fake-discord-bot-token"}
 
@@ -37,7 +40,7 @@ def test_discords_signature_is_right_by_another_library() -> None:
 
         platforms.connect(call)
         await platforms.discord.people.say("/imagine a kite")
-        with pytest.raises(nacl.exceptions.BadSignatureError):
+        with pytest.raises(BadSignatureError):
             await platforms.discord.people.ping(forged=True)
 
     asyncio.run(scenario())
@@ -133,46 +136,75 @@ def test_a_platform_calls_an_asgi_application_of_this_process() -> None:
         platforms = PlayedPlatforms()
         platforms.connect(over_asgi(app))
         said = await platforms.discord.people.say("/imagine a kite")
-        assert said.text == SHOWN["data"]["content"]
+        assert said.text == WAITING
 
     asyncio.run(scenario())
 
 
-def test_who_plays_says_presses_uploads_and_watches() -> None:
-    async def scenario() -> None:
+class Plays:
+    """Somebody who plays Discord over HTTP."""
+
+    def __init__(self, platforms: PlayedPlatforms, session: aiohttp.ClientSession) -> None:
+        self.platforms = platforms
+        self._session = session
+
+    async def ask(self, method: str, path: str, body: Any = None, **more: Any) -> Any:
+        url = f"{self.platforms.url}{path}"
+        async with self._session.request(method, url, json=body, **more) as response:
+            return response.status, await response.json()
+
+    async def upload(self, data: bytes) -> Any:
+        url, kind = f"{self.platforms.url}/play/upload", {"Content-Type": "image/png"}
+        async with self._session.post(url, data=data, headers=kind) as response:
+            return await response.json()
+
+    async def download(self, url: str) -> bytes:
+        async with self._session.get(url) as response:
+            return await response.read()
+
+
+def plays(scenario: Callable[[Plays], Awaitable[None]]) -> None:
+    async def run() -> None:
         platforms = PlayedPlatforms()
         async with aiohttp.ClientSession() as session:
-            play = Play(platforms, session, "discord")
-            async with platforms.serve(more=play.routes()) as url:
+            routes = Play(platforms, session, "discord").routes()
+            async with platforms.serve(more=routes):
+                await scenario(Plays(platforms, session))
 
-                async def ask(method: str, path: str, **more: Any) -> Any:
-                    async with session.request(method, f"{url}{path}", **more) as response:
-                        return response.status, await response.json()
+    asyncio.run(run())
 
-                refused = await ask("POST", "/play/say", json={"text": "/imagine a kite"})
-                assert refused[0] == 409
-                platforms.connect(shown)
-                picture = await ask(
-                    "POST", "/play/upload", data=b"png", headers={"Content-Type": "image/png"}
-                )
-                waiting = asyncio.ensure_future(ask("GET", "/play/messages?after=0&wait=20"))
-                told = {"text": "/imagine a kite", "pictures": [picture[1]["id"]]}
-                status, said = await ask("POST", "/play/say", json=told)
-                assert (status, said["status"]) == (200, 200)
-                _, seen = await waiting
-                assert (seen["last"], seen["messages"]) == (1, [said["message"]])
-                async with session.get(picture[1]["url"]) as response:
-                    assert await response.read() == b"png"
-                pressed = {"message": said["message"]["id"], "button": "U1"}
-                assert (await ask("POST", "/play/press", json=pressed))[0] == 404
-                foreign = {"Host": "evil.example"}
-                assert (await ask("GET", "/play/messages", headers=foreign))[0] == 403
-                plain = {"Content-Type": "text/plain"}
-                wrong = await ask("POST", "/play/say", data="{}", headers=plain)
-                assert wrong[0] == 400
-                assert (await ask("GET", "/play"))[1]["violations"] == []
 
-    asyncio.run(scenario())
+def test_who_plays_says_uploads_and_watches() -> None:
+    async def scenario(player: Plays) -> None:
+        player.platforms.connect(shown)
+        picture = await player.upload(b"png")
+        waiting = asyncio.ensure_future(player.ask("GET", "/play/messages?after=0&wait=20"))
+        told = {"text": "/imagine a kite", "pictures": [picture["id"]]}
+        status, said = await player.ask("POST", "/play/say", told)
+        assert (status, said["status"], said["message"]["text"]) == (200, 200, WAITING)
+        _, seen = await waiting
+        assert (seen["last"], seen["messages"]) == (1, [said["message"]])
+        assert await player.download(picture["url"]) == b"png"
+        assert (await player.ask("GET", "/play"))[1]["violations"] == []
+
+    plays(scenario)
+
+
+def test_what_cannot_be_played_is_told() -> None:
+    async def scenario(player: Plays) -> None:
+        say = {"text": "/imagine a kite"}
+        assert (await player.ask("POST", "/play/say", say))[0] == 409
+        player.platforms.connect(shown)
+        _, said = await player.ask("POST", "/play/say", say)
+        pressed = {"message": said["message"]["id"], "button": "U1"}
+        assert (await player.ask("POST", "/play/press", pressed))[0] == 404
+        assert (await player.ask("POST", "/play/say", {"txt": "x"}))[0] == 400
+        assert (await player.ask("POST", "/play/say", {**say, "platform": "irc"}))[0] == 400
+        foreign, plain = {"Host": "evil.example"}, {"Content-Type": "text/plain"}
+        assert (await player.ask("GET", "/play/messages", headers=foreign))[0] == 403
+        assert (await player.ask("POST", "/play/say", say, headers=plain))[0] == 400
+
+    plays(scenario)
 
 
 def test_over_http_the_server_is_reached_as_it_is() -> None:

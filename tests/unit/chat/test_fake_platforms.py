@@ -1,4 +1,4 @@
-"""The fake Discord refuses what Discord refuses, by its number, and keeps what Discord keeps."""
+"""The fake Discord refuses what Discord refuses, by its number, and keeps what it keeps."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -34,13 +34,11 @@ class Played:
         self.platforms = PlayedPlatforms()
         self.discord = self.platforms.discord
         self.http = PlatformHttp(self.platforms)
-        self.answers: list[Answer] = []
         self.reply = answer
         self.token = ""
         self.platforms.connect(self._call)
 
     async def _call(self, path: str, headers: Any, body: bytes) -> Answer:
-        assert path == "/chat/discord"
         return answering(self.reply)
 
     async def begin(self) -> "Played":
@@ -120,18 +118,18 @@ def test_a_body_that_discord_would_not_take_is_50035(body: Any, files: Any) -> N
 
 def test_a_whole_result_passes_and_is_kept_as_discord_shows_it() -> None:
     async def scenario(discord: Played) -> None:
-        body = {"content": "**a kite** <@80351110224678912> @everyone", "components": [ROW]}
-        mentions = {"allowed_mentions": {"parse": [], "users": [USER]}}
-        listed = {"attachments": [{"id": "0", "description": "four kites"}]}
-        answer = await discord.ask(
-            "PATCH", discord.original, body | mentions | listed, GRID
-        )
+        body: dict[str, Any] = {
+            "content": "**a kite** <@80351110224678912> @everyone",
+            "components": [ROW],
+        }
+        body |= {"allowed_mentions": {"parse": [], "users": [USER]}}
+        body |= {"attachments": [{"id": "0", "description": "four kites"}]}
+        answer = await discord.ask("PATCH", discord.original, body, GRID)
         (message,) = discord.discord.board.of_bot()
         assert answer.status == 200
         assert (message.edits, message.labels, message.pings) == (1, ["U1"], (USER,))
         (picture,) = message.pictures
         assert (picture.data, picture.alt) == (GRID.data, "four kites")
-
         await discord.ask("PATCH", discord.original, {"content": "smaller"})
         assert (message.pictures, message.labels) == ((picture,), ["U1"])
         await discord.ask("PATCH", discord.original, {"attachments": []})
@@ -283,8 +281,8 @@ def test_buckets_tell_what_is_left_and_refuse_with_the_time_to_wait() -> None:
     async def scenario(discord: Played) -> None:
         left: list[str] = []
         for _ in range(5):
-            answer = await discord.ask("POST", MESSAGES, {"content": "x"})
-            left.append(answer.headers["x-ratelimit-remaining"])
+            over = await discord.ask("POST", MESSAGES, {"content": "x"})
+            left.append(over.headers["x-ratelimit-remaining"])
         assert left == ["4", "3", "2", "1", "0"]
         over = await discord.ask("POST", MESSAGES, {"content": "x"})
         told = Answer(429, over.body).json

@@ -15,7 +15,11 @@ from infra.simulator.chat.wire import Answer, Request
 from tests.fixtures.chat_platforms import PlayedPlatforms
 
 TEXT = {"type": "section", "text": {"type": "plain_text", "text": "a kite"}}
-BUTTON = {"type": "button", "action_id": "g1:u:1:x", "text": {"type": "plain_text", "text": "U1"}}
+BUTTON = {
+    "type": "button",
+    "action_id": "g1:u:1:x",
+    "text": {"type": "plain_text", "text": "U1"},
+}
 PNG = b"\x89PNG\r\n\x1a\n of a grid"
 
 

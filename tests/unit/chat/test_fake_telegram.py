@@ -39,8 +39,8 @@ class Played:
     def wrong(self) -> list[str]:
         return self.platforms.ledger.violations
 
-    async def ask(self, method: str, *, token: str = BOT_TOKEN, **told: Any) -> Any:
-        url = f"{self.platforms.url}/telegram/bot{token}/{method}"
+    async def ask(self, method: str, **told: Any) -> Any:
+        url = f"{self.platforms.url}/telegram/bot{BOT_TOKEN}/{method}"
         answer = await self.http.send(ChatCall("POST", url, "x", body=told))
         return orjson.loads(answer.body)
 
@@ -117,7 +117,8 @@ def test_one_message_goes_from_text_to_picture_and_loses_its_buttons() -> None:
         media = '{"type": "photo", "media": "attach://picture", "caption": "done"}'
         told = {"chat_id": str(USER), "message_id": message.id, "media": media}
         keys = orjson.dumps(KEYS).decode()
-        assert (await telegram.upload("editMessageMedia", PHOTO, **told, reply_markup=keys))["ok"]
+        edited = await telegram.upload("editMessageMedia", PHOTO, **told, reply_markup=keys)
+        assert edited["ok"]
         (picture,) = message.pictures
         assert (message.text, message.labels, picture.data) == ("done", ["U1"], PHOTO.data)
 
@@ -144,8 +145,8 @@ def test_a_block_a_move_and_a_revoked_token_are_told() -> None:
         moved = await telegram.ask("sendMessage", chat_id=-5, text="x")
         assert moved["parameters"] == {"migrate_to_chat_id": GROUP}
         number = message["result"]["message_id"]
-        edit = {"chat_id": GROUP, "message_id": number, "text": "y"}
-        assert (await telegram.ask("editMessageText", **edit))["ok"]
+        edit = {"chat_id": GROUP, "message_id": number}
+        assert (await telegram.ask("editMessageText", **edit, text="y"))["ok"]
         telegram.telegram.block(GROUP)
         assert "kicked" in await telegram.error("sendMessage", chat_id=GROUP, text="x")
         telegram.telegram.block(USER)

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,8 +11,8 @@ import pytest
 
 from infra.chat.adapter import ChatCall, ChatHttpAnswer, Fate, SendResult
 from schemas.chat import MessageRef, ref_json, ref_of
-from schemas.chat_inbound import Command, Ignored, Ping, Press
-from schemas.chat_view import ChatStatus, Defer, Mark, Notice, Show, Tell, View
+from schemas.chat_inbound import Command, Press
+from schemas.chat_view import ChatStatus, View
 from tests.fixtures.slack_scenes import (
     NOW,
     PICTURE,
@@ -21,12 +20,9 @@ from tests.fixtures.slack_scenes import (
     REF,
     TOKEN,
     UPLOADING,
-    URL,
     ScriptedSlack,
     adapter,
-    command_body,
     plain,
-    press_body,
     result_buttons,
     slack,
     view,
@@ -174,114 +170,6 @@ def test_a_picture_goes_only_to_slack() -> None:
     assert http.buckets == ["files.getUploadURLExternal", "chat.update"]
 
 
-@pytest.mark.parametrize("error", ["not_in_channel", "channel_not_found"])
-def test_where_the_bot_may_not_write_it_answers_by_the_response_url(error: str) -> None:
-    http = slack(error, plain(200, b"ok"), *UPLOADING, plain(200, b"ok"))
-    ref, fate = steps(REF, view(position=1), http)
-    assert (fate, ref.uses, ref.rung) == (Fate.TAKEN, 1, 1)
-    for percent in (10, 50, 90):
-        form = view(ChatStatus.RUNNING, percent=percent)
-        assert SLACK.digest(ref, form) == SLACK.digest(ref, view(ChatStatus.RUNNING))
-        assert steps(ref, form, http) == (ref, Fate.TAKEN)
-
-    ref, fate = steps(ref, DONE, http)
-
-    assert (fate, ref.uses) == (Fate.TAKEN, 2)
-    said = [call.body or {} for call in http.calls if call.bucket == "response_url"]
-    assert [one["replace_original"] for one in said] == [False, True]
-    assert [one["response_type"] for one in said] == ["in_channel"] * 2
-    urls = [call for call in http.calls if call.bucket == "response_url"]
-    assert all(call.url == URL and not call.headers for call in urls)
-
-
-def test_a_first_result_by_the_response_url_edits_a_waiting_form_too() -> None:
-    http = slack("not_in_channel", plain(200, b"ok"), *UPLOADING, plain(200, b"ok"))
-
-    ref, fate = steps(REF, DONE, http)
-
-    assert (fate, ref.uses) == (Fate.TAKEN, 2)
-    assert "Waiting to start" in str(http.calls[1].body)
-
-
-def test_a_picture_that_the_response_url_refuses_is_left_out_within_its_uses() -> None:
-    http = slack(*UPLOADING, _no_file(404), _no_file(404), plain(200, b"ok"))
-    ref, fate = steps(replace(BY_URL, uses=1), DONE, http)
-    assert fate is Fate.AGAIN
-
-    ref, fate = steps(ref, DONE, http)
-
-    assert (fate, ref.uses) == (Fate.TAKEN, 4)
-    assert "could not be shown here" in str(http.calls[-1].body)
-
-
-@pytest.mark.parametrize(
-    "ref",
-    [
-        replace(BY_URL, uses=4),
-        replace(BY_URL, uses=1, token_until=NOW),
-        replace(BY_URL, uses=1, token=None),
-    ],
-)
-def test_when_the_response_url_is_used_up_only_the_result_goes_to_its_owner(
-    ref: MessageRef,
-) -> None:
-    http = slack({"ts": "5.5", "channel": "D7"}, *UPLOADING, {})
-    assert steps(ref, view(ChatStatus.RUNNING, percent=1), http)[1] is Fate.TAKEN
-    assert http.calls == []
-
-    after, fate = steps(ref, DONE, http)
-
-    assert (fate, after.channel, after.message) == (Fate.TAKEN, "D7", "5.5")
-    assert [http.calls[0].body["channel"], http.calls[-1].body["channel"]] == ["U1", "D7"]  # type: ignore[index]
-
-
-@pytest.mark.parametrize(
-    "ref",
-    [
-        heard(press_body()).ref,  # its URL replaces the message that was pressed
-        MessageRef("C1"),
-        replace(REF, token_until=NOW),
-    ],
-)
-def test_where_no_url_serves_everything_is_shown_in_a_direct_message(ref: MessageRef) -> None:
-    http = slack("not_in_channel", {"ts": "5.5", "channel": "D7"}, {}, *UPLOADING, {})
-
-    for form in (view(), view(ChatStatus.RUNNING, percent=5), DONE):
-        ref, fate = steps(ref, form, http)
-        assert (fate, ref.channel, ref.message) == (Fate.TAKEN, "D7", "5.5")
-
-    assert "response_url" not in http.buckets
-
-
-@pytest.mark.parametrize(
-    "answer", ["used_url", "expired_url", plain(404), plain(410, b"gone!")]
-)
-def test_a_response_url_that_ended_early_is_followed_by_a_direct_message(
-    answer: ChatHttpAnswer | str,
-) -> None:
-    http = slack(answer)
-
-    result = step(replace(BY_URL, uses=1), view(ChatStatus.FAILED), http)
-
-    assert (result.fate, result.ref.rung, result.ref.message) == (Fate.NEXT, 2, None)
-
-
-def test_a_lost_answer_counts_as_a_use_and_a_limit_does_not() -> None:
-    assert step(BY_URL, view(), slack(None)).ref.uses == 1
-    assert step(BY_URL, view(), slack(plain(429, retry_after="3"))).ref.uses == 0
-
-
-def test_the_last_use_is_left_for_words_about_an_error() -> None:
-    http = slack(*[plain(500)] * 9)
-    ref = replace(BY_URL, uses=1)
-    failed = view(ChatStatus.FAILED)
-    while step(ref, failed, http).fate is Fate.AGAIN:
-        ref = step(ref, failed, http).ref
-
-    assert sum(call.bucket == "response_url" for call in http.calls) <= 9
-    assert ref.uses == 4
-
-
 @pytest.mark.parametrize(
     ("answer", "fate"),
     [
@@ -356,80 +244,3 @@ def test_a_message_in_a_thread_stays_there() -> None:
     step(replace(REF, thread="0.9"), view(), http)
 
     assert (http.calls[0].body or {})["thread_ts"] == "0.9"
-
-
-NOTICE: Final = Notice("Queue full", "Running 3/3, waiting 7/7.")
-
-
-def tell(who: Command | Press, http: ScriptedSlack) -> SendResult:
-    return asyncio.run(SLACK.tell(who, NOTICE, http))
-
-
-def test_words_about_a_command_are_in_its_answer_and_private() -> None:
-    answer = SLACK.answer(heard(command_body()), Tell(NOTICE))
-    told: Mapping[str, Any] = json.loads(answer.body)
-
-    assert (answer.status, answer.content_type, answer.told) == (200, "application/json", True)
-    assert told["response_type"] == "ephemeral"
-    assert told["text"].startswith("Queue full")
-
-
-@pytest.mark.parametrize("reply", [Show(view()), Defer(), Mark(None), Mark(view())])
-@pytest.mark.parametrize("body", [command_body(), press_body()])
-def test_every_other_answer_is_empty(reply: Show | Defer | Mark, body: bytes) -> None:
-    answer = SLACK.answer(heard(body), reply)
-
-    assert (answer.status, answer.body, answer.told) == (200, b"", True)
-
-
-def test_words_about_a_button_come_by_its_response_url_and_replace_nothing() -> None:
-    press = heard(press_body())
-    assert SLACK.answer(press, Tell(NOTICE)).told is False
-    http = slack(plain(200, b"ok"))
-
-    assert tell(press, http).fate is Fate.TAKEN
-
-    said = http.calls[0].body or {}
-    assert (said["response_type"], said["replace_original"]) == ("ephemeral", False)
-
-
-@pytest.mark.parametrize("ended", ["used_url", plain(404), plain(410, b"expired")])
-def test_words_whose_response_url_ended_are_whispered(ended: str | ChatHttpAnswer) -> None:
-    http = slack(ended, {})
-
-    assert tell(heard(press_body()), http).fate is Fate.TAKEN
-    assert http.buckets == ["response_url", "chat.postEphemeral"]
-    assert (http.calls[1].body or {})["user"] == "U1"
-
-
-def test_words_without_a_response_url_are_whispered() -> None:
-    http = slack("user_not_in_channel")
-
-    assert (
-        tell(heard(press_body(response_url="https://evil.example")), http).fate is Fate.HOPELESS
-    )
-    assert http.buckets == ["chat.postEphemeral"]
-
-
-def test_a_deferred_request_is_told_what_came_of_it() -> None:
-    http = slack(plain(200, b"ok"))
-    command = heard(command_body())
-    for reply in (Tell(NOTICE), Show(view()), Mark(None)):
-        told = asyncio.run(SLACK.finish_deferred(command, reply, http))
-        assert told.fate is Fate.TAKEN
-
-    assert http.buckets == ["response_url"]
-
-
-def test_what_needs_no_words_is_answered_empty() -> None:
-    assert SLACK.answer(Ignored("x"), None).body == b""
-    assert SLACK.answer(Ping(), None).body == b""
-
-
-def test_no_secret_is_in_what_may_be_logged() -> None:
-    http = slack(POSTED)
-    step(REF, view(prompt="a secret cat"), http)
-
-    assert "secret cat" not in repr(http.calls)
-    assert TOKEN not in repr(http.calls)
-    assert URL not in repr(http.calls) + repr(REF)

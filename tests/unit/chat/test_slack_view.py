@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, Final, cast
 
 import pytest
 
 from infra.chat.slack_text import chunks, escaped, time_of_day, unescaped
 from infra.chat.slack_view import message_of, notice_of
+from infra.simulator.chat.slack_blocks import slack_limits
 from schemas.chat import ChatUser, Verb
 from schemas.chat_view import Button, ChatStatus, Notice, Tone
 from tests.fixtures.slack_scenes import (
@@ -26,9 +26,7 @@ from tests.fixtures.slack_scenes import (
     view,
 )
 
-LIMITS: Final[dict[str, Any]] = json.loads(
-    (Path(__file__).parents[2] / "data/chat/slack-block-limits.json").read_text()
-)
+LIMITS: Final = slack_limits()
 SLACK: Final = adapter()
 MODELS: Final[Any] = (
     importlib.import_module("slack_sdk.models.blocks") if find_spec("slack_sdk") else None
@@ -259,6 +257,8 @@ def test_too_many_or_equal_buttons_are_left_out_and_links_have_ids_of_their_own(
 
     blocks = checked(message_of(view(buttons=many)))["blocks"]
     assert len(blocks) == 2 + 5
+    twice = (Button("a", 0, action(Verb.CANCEL)), Button("b", 0, action(Verb.CANCEL)))
+    assert len(checked(message_of(view(buttons=twice)))["blocks"][2]["elements"]) == 1
     rows = checked(message_of(view(buttons=(*odd, *links))))["blocks"][2:]
     assert [one["action_id"] for one in rows[0]["elements"]] == [
         "link:0:2",

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from infra.clock import SystemClock
@@ -14,10 +15,13 @@ from infra.progress import (
     news_channel,
 )
 from schemas.progress import Progress
+from schemas.tenant_plan import SafetyLevel
+from schemas.webhooks import Hears
 from tests.fixtures.claims import image_claim
 from worker.progress import LiveNews
 
 CLAIM = image_claim()
+IN_CHAT = image_claim(hears=Hears.PROGRESS | Hears.CHAT)
 HERE, THERE = news_channel("here"), news_channel("there")
 
 
@@ -131,3 +135,32 @@ def test_messages_are_read_as_they_are_written_and_others_are_left_alone() -> No
     for strange in ("", "job_x", "genq:other job", f"{HERE} nobody", "job_x {", "{}"):
         assert decode_news(strange) is None
         assert decode_watched(strange) is None
+
+
+def test_what_a_message_in_a_chat_shows_is_kept_although_nobody_listens() -> None:
+    async def scenario(news: LiveNews, line: Line) -> None:
+        with news.running(IN_CHAT):
+            news.progressed(IN_CHAT, step=1, steps=4, preview=b"jpeg", text="Once")
+            kept = await line.next()
+        await asyncio.sleep(0)
+
+        assert (kept.channels, kept.preview, kept.keep_words) == ((), b"jpeg", True)
+        assert kept.progress is not None
+        assert kept.progress.text == "Once"
+        assert len(line.sent) == 1
+        assert news.is_watched(IN_CHAT)
+        assert news.is_read(IN_CHAT)
+
+    play(scenario)
+
+
+def test_a_chat_shows_no_more_than_a_watcher_would_see() -> None:
+    async def scenario(news: LiveNews, line: Line) -> None:
+        strict = replace(IN_CHAT, safety_level=SafetyLevel.STRICT)
+        judged = LiveNews(line, SystemClock(), previews=False)
+
+        assert not news.is_watched(strict)
+        assert not news.is_read(strict)
+        assert not judged.is_watched(IN_CHAT)
+
+    play(scenario)

@@ -1,0 +1,187 @@
+"""What a platform does to a bot: limits, outages, deleted messages, removals, a dead token."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from infra.postgres.chat_bindings import list_bindings, put_binding
+from infra.settings import Settings
+from infra.webhook_receivers import CHAT_SCHEDULE
+from schemas.chat import MessageState, Platform
+from schemas.chat_binding import ChatRules
+from tests.fixtures.chat_platforms import GUILD, PlayedPlatforms
+from tests.fixtures.chat_play import ChatPlay, open_chat_play
+
+PATCH = "PATCH .*@original"
+LIMITED = {"message": "You are being rate limited.", "retry_after": 7.25, "global": False}
+
+
+@pytest.fixture
+def play(
+    settings: Settings, tmp_path: Path, chat_platforms: PlayedPlatforms
+) -> Iterator[ChatPlay]:
+    with open_chat_play(settings, tmp_path, chat_platforms) as play:
+        yield play
+
+
+def lane(play: ChatPlay) -> Any:
+    [row] = play.genq.sql(
+        "SELECT *, EXTRACT(epoch FROM blocked_until - now()) AS rests FROM webhook_lane"
+    )
+    return row
+
+
+def test_a_rate_limit_rests_the_lane_for_exactly_as_long_as_it_says(play: ChatPlay) -> None:
+    play.imagine()
+    play.genq.run_until_idle()
+    play.ledger.fail_next(PATCH, 429, LIMITED)
+    play.deliver()
+    row = lane(play)
+    assert 6.0 < row.rests <= 7.25
+    assert row.failures == 0
+    passed = play.settle()
+    assert timedelta(seconds=6) < passed < timedelta(seconds=12)
+    assert play.messages[0].labels[0] == "U1"
+    assert [a.outcome for a in play.attempts()][0] == "rate_limited"
+
+
+def test_a_limit_of_the_whole_bot_holds_all_its_lanes(play: ChatPlay) -> None:
+    play.imagine("one")
+    play.imagine("two", channel="1100000000000000777")
+    play.genq.run_until_idle()
+    headers = {"X-RateLimit-Global": "true", "X-RateLimit-Scope": "global"}
+    play.ledger.fail_next("PATCH", 429, {**LIMITED, "global": True}, headers=headers)
+    play.deliver()
+    asked = len(play.ledger.matching("PATCH"))
+    assert asked <= 2
+    play.deliver()
+    assert len(play.ledger.matching("PATCH")) == asked
+    play.settle()
+    assert [one.labels[0] for one in play.messages] == ["U1", "U1"]
+
+
+def test_an_outage_is_sat_out_by_the_schedule_of_chats(play: ChatPlay) -> None:
+    play.imagine()
+    play.genq.run_until_idle()
+    play.ledger.fail_next("PATCH", 503, times=4)
+    passed = play.settle()
+    assert play.messages[0].labels[0] == "U1"
+    assert passed >= sum(CHAT_SCHEDULE[:4], timedelta()) * 0.8
+    assert passed < timedelta(minutes=2)
+
+
+def test_a_message_that_was_deleted_is_left_alone_and_its_job_goes_on(
+    play: ChatPlay, chat_platforms: PlayedPlatforms
+) -> None:
+    play.imagine()
+    play.deliver()
+    play.pass_time(seconds=10)
+    chat_platforms.discord.delete(play.messages[0])
+    before = len(play.ledger.matching("PATCH"))
+    play.finish()
+    assert len(play.ledger.matching("PATCH")) == before + 1
+    row = play.message()
+    assert (row.state, row.token, play.owed()) == (MessageState.GONE, None, 0)
+    assert play.genq.job(play.jobs[-1]).state.name == "SUCCEEDED"
+    assert lane(play).failures == 0
+    chat_platforms.ledger.violations.clear()
+
+
+def test_a_bot_that_was_thrown_out_of_a_place_has_its_binding_paused(
+    play: ChatPlay, chat_platforms: PlayedPlatforms
+) -> None:
+    tenant = play.genq.tenant("acme").id
+    play.genq.in_transaction(
+        lambda c: put_binding(
+            c,
+            platform=Platform.DISCORD,
+            place_id=GUILD,
+            user_id="",
+            tenant_id=tenant,
+            rules=ChatRules(),
+        )
+    )
+    play.imagine()
+    play.deliver()
+    play.pass_time(minutes=16)
+    play.ledger.fail_next("/channels/", 403, {"code": 40007, "message": "The user is banned"})
+    play.finish()
+    [binding] = play.genq.in_transaction(lambda c: list_bindings(c, limit=9))
+    assert binding.paused_at is not None
+    assert play.message().state is MessageState.GONE
+    assert len(play.ledger.matching("/channels/")) == 1
+
+
+def test_a_refused_bot_token_is_told_once_and_what_is_owed_waits_for_another(
+    play: ChatPlay, chat_platforms: PlayedPlatforms
+) -> None:
+    for number in range(3):
+        play.imagine(f"kite {number}")
+    play.deliver()
+    play.pass_time(minutes=16)
+    play.genq.run_until_idle()
+    token = chat_platforms.discord.bot_token
+    chat_platforms.discord.revoke_token()
+    before = len(play.ledger.requests)
+    with capture_logs() as logs:
+        for _ in range(5):
+            play.deliver()
+            play.pass_time(minutes=2)
+    assert len([one for one in logs if one["event"] == "chat_bot_stopped"]) == 1
+    assert len(play.ledger.requests) == before + 1
+    assert all(one.labels == ["Cancel"] for one in play.messages)
+    assert {play.message(job).state for job in play.jobs} == {MessageState.OPEN}
+    chat_platforms.discord.bot_token = token
+    # Another token: what was refused is not this one.
+    play.genq.sql("UPDATE chat_bot SET token_digest = 'another'")
+    play.settle()
+    assert [one.labels[0] for one in play.messages] == ["U1"] * 3
+
+
+def test_a_file_that_is_too_large_is_made_smaller_and_then_a_link(play: ChatPlay) -> None:
+    play.imagine("one")
+    play.genq.run_until_idle()
+    large = {"code": 40005, "message": "Request entity too large"}
+    play.ledger.fail_next("PATCH", 413, large)
+    play.settle()
+    assert len(play.messages[0].pictures) == 1
+    play.imagine("two")
+    play.genq.run_until_idle()
+    play.ledger.fail_next("PATCH", 413, large, times=2)
+    play.settle()
+    last = play.messages[-1]
+    assert last.pictures == ()
+    shown = str(last.raw)
+    assert "/v1/artifacts/gqa_" in shown
+    assert play.message().state is MessageState.FINAL
+
+
+def test_where_no_way_is_left_it_is_told_and_the_result_waits(
+    play: ChatPlay, chat_platforms: PlayedPlatforms
+) -> None:
+    play.imagine()
+    play.deliver()
+    play.pass_time(minutes=16)
+    play.genq.run_until_idle()
+    refused = {"code": 50013, "message": "Missing Permissions"}
+    play.ledger.fail_next("/channels", 403, refused, times=9)
+    with capture_logs() as logs:
+        play.settle()
+    row = play.message()
+    assert (row.state, play.owed()) == (MessageState.UNDELIVERABLE, 0)
+    assert [one["event"] for one in logs].count("chat_result_undeliverable") == 1
+    assert play.genq.job(play.jobs[-1]).artifacts
+    assert lane(play).failures == 0
+
+
+def test_neither_tokens_nor_prompts_are_in_the_log_of_attempts(play: ChatPlay) -> None:
+    said = play.imagine("a very secret kite")
+    play.finish()
+    told = str(play.attempts())
+    assert "chat-discord://" in told
+    assert said.token not in told
+    assert "secret kite" not in told
