@@ -15,7 +15,7 @@ from genq.tree_models import Lineage
 
 FINAL_STATUSES: Final = ("succeeded", "failed", "cancelled", "expired", "blocked")
 STATUSES: Final = ("queued", "running", *FINAL_STATUSES)
-KINDS: Final = ("image", "chat", "embedding", "completion", "image_edit")
+KINDS: Final = ("image", "chat", "embedding", "completion", "image_edit", "speech")
 LANES: Final = ("turbo", "fast", "relax", "batch")
 
 Json = Mapping[str, object]

@@ -2,7 +2,8 @@
 
 A job's cost is counted in thousandths of an ordinary job, which is one image of one megapixel.
 Those numbers need only be right relative to each other: they decide how a tenant's share is
-spent. What a job costs in money is reckoned from its images and tokens and its model's price.
+spent. What a job costs in money is reckoned from its images, tokens and characters and its
+model's price.
 """
 
 import math
@@ -20,10 +21,12 @@ _MEGAPIXEL: Final = 1024 * 1024
 _PER_TOKEN: Final = ORDINARY // 4 / 1000
 # To read is cheaper than to write, by as much as servers bill the one below the other and more.
 _PER_READ_TOKEN: Final = _PER_TOKEN / 20
-_READ: Final = ("messages", "prompt", "suffix", "input")
+_READ: Final = ("messages", "prompt", "suffix", "instructions", "input")
 # English text has about four characters a token; an answer of unstated length counts as this.
 _CHARACTERS_PER_TOKEN: Final = 4
 _USUAL_ANSWER: Final = 512
+# To speak for a minute takes about as long as an ordinary image, and about so many characters.
+_PER_SPOKEN: Final = ORDINARY / 1000
 _CHEAPEST: Final = 50
 _DEAREST: Final = 1_000_000
 _MOST_TOKENS: Final = 10**9
@@ -54,6 +57,9 @@ def estimate(kind: Kind, parameters: Mapping[str, Any]) -> Cost:
     if kind is Kind.EMBEDDING:
         tokens = min(_MOST_TOKENS, asked)
         return Cost(_clamp(tokens * _PER_READ_TOKEN), tokens=tokens)
+    if kind is Kind.SPEECH:
+        # No server tells in how many tokens it spoke.
+        return Cost(_clamp(_spoken(parameters) * _PER_SPOKEN), tokens=asked)
     tokens = min(_MOST_TOKENS, asked + _answers(parameters) * _longest_answer(parameters))
     return Cost(_clamp(tokens * _PER_TOKEN), tokens=tokens)
 
@@ -71,11 +77,12 @@ def money(
 
     Rounded up: a budget must not be spent in parts too small to count.
     """
-    size = _megapixels(parameters.get("size"))
+    size, spoken = _megapixels(parameters.get("size")), _spoken(parameters)
     dearest = max(
         (
             images * (price.per_image + price.per_megapixel * size)
             + tokens * price.per_million_tokens / 1_000_000
+            + spoken * price.per_million_characters / 1_000_000
             for price in prices
         ),
         default=0.0,
@@ -131,6 +138,11 @@ def _answers(parameters: Mapping[str, Any]) -> int:
     prompts = parameters.get("prompt")
     each = max(int(parameters.get("n") or 1), int(parameters.get("best_of") or 1))
     return each * (len(cast("list[object]", prompts)) if isinstance(prompts, list) else 1)
+
+
+def _spoken(parameters: Mapping[str, Any]) -> int:
+    """Return how many characters a voice is to speak: only speech has a voice."""
+    return len(str(parameters.get("input", ""))) if "voice" in parameters else 0
 
 
 def _longest_answer(parameters: Mapping[str, Any]) -> int:

@@ -18,6 +18,7 @@ from schemas.errors import FieldError, InputError
 from schemas.image_edit_input import ImageEditInput
 from schemas.image_input import ImageInput
 from schemas.shape import Shape
+from schemas.speech_input import SpeechInput
 
 
 class Kind(StrEnum):
@@ -28,6 +29,7 @@ class Kind(StrEnum):
     EMBEDDING = "embedding"
     COMPLETION = "completion"
     IMAGE_EDIT = "image_edit"
+    SPEECH = "speech"
 
     @property
     def number(self) -> int:
@@ -47,6 +49,7 @@ _NUMBERS: Final[Mapping[Kind, int]] = MappingProxyType(
         Kind.EMBEDDING: 3,
         Kind.COMPLETION: 4,
         Kind.IMAGE_EDIT: 5,
+        Kind.SPEECH: 6,
     }
 )
 BY_NUMBER: Final[Mapping[int, Kind]] = MappingProxyType(
@@ -54,7 +57,7 @@ BY_NUMBER: Final[Mapping[int, Kind]] = MappingProxyType(
 )
 _OF_PICTURES: Final = frozenset({Kind.IMAGE, Kind.IMAGE_EDIT})
 
-Input = ImageInput | ChatInput | EmbeddingInput | CompletionInput | ImageEditInput
+Input = ImageInput | ChatInput | EmbeddingInput | CompletionInput | ImageEditInput | SpeechInput
 INPUTS: Final[Mapping[Kind, type[Input]]] = MappingProxyType(
     {
         Kind.IMAGE: ImageInput,
@@ -62,6 +65,7 @@ INPUTS: Final[Mapping[Kind, type[Input]]] = MappingProxyType(
         Kind.EMBEDDING: EmbeddingInput,
         Kind.COMPLETION: CompletionInput,
         Kind.IMAGE_EDIT: ImageEditInput,
+        Kind.SPEECH: SpeechInput,
     }
 )
 

@@ -16,11 +16,13 @@ class HttpAnswer(Shape):
     """What is where in an answer.
 
     Attributes:
-        body: What the answer is as a whole; an ``image`` or a ``text`` is the result itself.
+        body: What the answer is as a whole; an ``image``, a ``text`` or ``audio`` is the result
+            itself.
         images: The pictures, or lists of them: base64, data URLs, or links (``https://…``).
         links: All of ``images`` are links, those that begin with ``/`` too.
         text: The words, of several answers several.
         finish_reason: Why the words end, one for each.
+        audio: The file: base64, or a data URL.
         embeddings: The vectors: lists of numbers, or base64 of 32-bit floats.
         seed: With which pictures were made, if the server tells.
         input_tokens: What was used, as a number.
@@ -30,11 +32,12 @@ class HttpAnswer(Shape):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    body: Literal["json", "image", "text"] = "json"
+    body: Literal["json", "image", "text", "audio"] = "json"
     images: JsonPath | None = None
     links: bool = False
     text: JsonPath | None = None
     finish_reason: JsonPath | None = None
+    audio: JsonPath | None = None
     embeddings: JsonPath | None = None
     seed: JsonPath | None = None
     input_tokens: JsonPath | None = None
@@ -51,6 +54,8 @@ class HttpAnswer(Shape):
             told, name, whole = self.images, "images", "image"
         elif kind is Kind.EMBEDDING:
             told, name, whole = self.embeddings, "embeddings", None
+        elif kind is Kind.SPEECH:
+            told, name, whole = self.audio, "audio", "audio"
         else:
             told, name, whole = self.text, "text", "text"
         if self.body == "json" and told is None:

@@ -39,6 +39,7 @@ _NEEDED: Final[Mapping[Kind, tuple[str, ...]]] = {
     Kind.CHAT: ("messages",),
     Kind.COMPLETION: ("prompt",),
     Kind.EMBEDDING: ("input",),
+    Kind.SPEECH: ("input",),
 }
 
 

@@ -25,6 +25,7 @@ class Price(Shape):
     Attributes:
         per_megapixel: Of each image, by its size; 1,048,576 pixels are one.
         per_million_tokens: Of what is asked and what is answered.
+        per_million_characters: Of what is spoken.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -32,6 +33,7 @@ class Price(Shape):
     per_image: Dollars = 0.0
     per_megapixel: Dollars = 0.0
     per_million_tokens: Dollars = 0.0
+    per_million_characters: Dollars = 0.0
 
 
 class ModelSpec(Shape):

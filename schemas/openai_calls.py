@@ -16,6 +16,7 @@ from schemas.job_states import JobStatus
 from schemas.lanes import Lane
 from schemas.server_tags import Requires
 from schemas.shape import Shape
+from schemas.speech_input import MAX_SPOKEN, AudioFormat, OwnVoice
 from schemas.webhook_target import WebhookTarget
 
 ServiceTier = Literal["auto", "default", "flex", "scale", "priority", "fast", "ultrafast"]
@@ -167,6 +168,17 @@ class EmbeddingView(Shape):
     model: str
     usage: EmbeddingUsage
     genq: JobFacts
+
+
+class SpeechRequest(CallRequest):
+    """The body of ``POST /v1/audio/speech``; ``SpeechInput`` has all parameters."""
+
+    input: str = Field(min_length=1, max_length=MAX_SPOKEN)
+    voice: str | OwnVoice
+    instructions: str | None = None
+    response_format: AudioFormat | None = Field(None, description="mp3, if left out")
+    speed: float | None = Field(None, ge=0.25, le=4)
+    stream_format: Literal["audio"] | None = None
 
 
 class ModelFacts(Shape):

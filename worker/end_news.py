@@ -108,7 +108,7 @@ class EndNews:
             facts["user_id"] = self._user(claim.tenant_id, claim.end_user)
         if output is not None:
             facts["content_length"] = (
-                sum(len(picture.data) for picture in output.pictures)
+                output.bytes
                 if output.text is None
                 else len(output.text)
             )

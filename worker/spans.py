@@ -26,6 +26,7 @@ _OPERATIONS: Final[Mapping[Kind, tuple[str, str]]] = {
     Kind.EMBEDDING: ("embeddings", "embedding"),
     Kind.COMPLETION: ("text_completion", "text"),
     Kind.IMAGE_EDIT: ("generate_content", "image"),
+    Kind.SPEECH: ("generate_content", "speech"),
 }
 _REQUEST: Final[Mapping[str, str]] = {
     "n": "gen_ai.request.choice.count",

@@ -2,8 +2,8 @@
 
 import io
 import re
-import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -25,7 +25,8 @@ _COMMAND, _ROOM = "/imagine a red kite --ar 16:9", "  "
 
 def moment(at: int) -> str:
     """Say when a time is: ``in 12 s``."""
-    seconds = at - round(time.time())
+    now = datetime.now(UTC)  # noqa: TID251 - the command line imports no clock of ours
+    seconds = at - round(now.timestamp())
     if seconds <= 0:
         return "any moment"
     return f"in {seconds} s" if seconds < 120 else f"in {seconds // 60} min"  # noqa: PLR2004 - two minutes

@@ -7,7 +7,7 @@ from typing import Any, Final
 import typer
 from typer.core import TyperCommand
 
-from genq.cli import bots
+from genq.cli import bot_play, bot_setup, bots
 from genq.cli.examples import command_with
 from genq.cli.groups import add, group
 
@@ -20,7 +20,23 @@ def bot_commands() -> typer.Typer:
         "Bots on Discord, Slack and Telegram: whom they serve, and by which rules.",
         "genq bot bind discord 41771983423143937 --tenant demo",
         "genq bot bindings",
-        order=("bindings", "bind", "unbind", "resume"),
+        order=("play", "setup", "bindings", "bind", "unbind", "resume"),
+    )
+    add(
+        app,
+        "play",
+        bot_play.play,
+        "genq bot play",
+        "genq bot play --platform telegram --output kites",
+        "printf '/imagine a red kite\\nu2\\n/quit\\n' | genq bot play",
+    )
+    add(
+        app,
+        "setup",
+        bot_setup.setup,
+        "genq bot setup discord",
+        "genq bot setup discord --guild 41771983423143937 --dry-run",
+        "genq bot setup slack --name painter > manifest.json",
     )
     add(
         app,

@@ -27,4 +27,5 @@ def with_variables(more: Mapping[str, str]) -> dict[str, str]:
     A mounted secret (``…_FILE``) of the same setting is left out.
     """
     hidden = {f"{name}_FILE" for name in more}
-    return {name: value for name, value in os.environ.items() if name not in hidden} | dict(more)
+    kept = {name: value for name, value in os.environ.items() if name not in hidden}
+    return kept | dict(more)

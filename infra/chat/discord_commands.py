@@ -101,17 +101,21 @@ COMMANDS: Final[Sequence[Mapping[str, Any]]] = (
 )
 
 
-def register_commands(url: str, application: str, bot_token: str) -> ChatCall:
-    """Return the call that replaces all global commands of an application.
+def register_commands(
+    url: str, application: str, bot_token: str, guild: str | None = None
+) -> ChatCall:
+    """Return the call that replaces all commands of an application: global ones, or a server's.
 
     Args:
         url: Discord's API.
         application: Its id.
         bot_token: A secret.
+        guild: Only those of this server, which it has at once; ``None``: those of all.
     """
+    where = f"/guilds/{guild}" if guild else ""
     return ChatCall(
         "PUT",
-        f"{url.rstrip('/')}/applications/{application}/commands",
+        f"{url.rstrip('/')}/applications/{application}{where}/commands",
         "discord register_commands",
         # An array, which no other call has.
         raw=FilePart("", "", "application/json", orjson.dumps(COMMANDS)),

@@ -14,6 +14,7 @@ SIMULATOR_MODELS: Final = (
     {"name": "sim-image-1", "kind": "image"},
     {"name": "sim-chat-1", "kind": "chat"},
     {"name": "sim-embedding-1", "kind": "embedding"},
+    {"name": "sim-speech-1", "kind": "speech"},
     {"name": "sim-chat-1", "kind": "completion"},
     {"name": "sim-image-1", "kind": "image_edit"},
     {"name": "sim-upscale-1", "kind": "image_edit", "skills": {"upscales": "size"}},

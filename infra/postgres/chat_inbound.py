@@ -1,26 +1,26 @@
 """What was heard, once: a request that makes a job, and what it was answered with."""
 
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from infra.postgres.hot import HotStatement
 from schemas.chat import Platform
 
 # Whoever comes second waits here for the first one's commit, and then finds its row.
-_CLAIM: Final = text("""
+_CLAIM: Final = HotStatement("""
 INSERT INTO chat_inbound (platform, dedupe_key, job_id) VALUES (:platform, :key, :job_id)
 ON CONFLICT (platform, dedupe_key) DO NOTHING RETURNING true
 """)
 # A statement of its own: what committed while the claim waited is visible to it.
-_READ: Final = text("""
+_READ: Final = HotStatement("""
 SELECT i.job_id, i.answer, m.tenant_id FROM chat_inbound i
 LEFT JOIN chat_message m ON m.job_id = i.job_id
 WHERE i.platform = :platform AND i.dedupe_key = :key
 """)
-_ANSWER: Final = text("""
+_ANSWER: Final = HotStatement("""
 UPDATE chat_inbound SET answer = :answer WHERE platform = :platform AND dedupe_key = :key
 """)
 
@@ -58,7 +58,7 @@ async def claim_inbound(
         LookupError: It came before, and was forgotten a moment ago: it is to be tried again.
     """
     which = {"platform": platform.value, "key": dedupe_key}
-    if (await connection.execute(_CLAIM, {**which, "job_id": job_id})).one_or_none():
+    if await _CLAIM.run(connection, {**which, "job_id": job_id}):
         return None
     before = await heard_before(connection, platform, dedupe_key)
     if before is None:
@@ -71,9 +71,10 @@ async def heard_before(
 ) -> HeardBefore | None:
     """Return what the same request made before; ``None``: it made nothing yet."""
     which = {"platform": platform.value, "key": dedupe_key}
-    row: Row[Any] | None = (await connection.execute(_READ, which)).one_or_none()
-    if row is None:
+    rows = await _READ.run(connection, which)
+    if not rows:
         return None
+    row = rows[0]
     answer = None if row.answer is None else bytes(row.answer)
     return HeardBefore(row.job_id, answer, row.tenant_id)
 
@@ -83,4 +84,4 @@ async def keep_chat_answer(
 ) -> None:
     """Store what a request, claimed in this transaction, is answered with: sealed."""
     values = {"platform": platform.value, "key": dedupe_key, "answer": answer}
-    await connection.execute(_ANSWER, values)
+    await _ANSWER.run(connection, values)

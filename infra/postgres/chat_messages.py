@@ -8,10 +8,11 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, bindparam, text
-from sqlalchemy.dialects.postgresql import JSONB
+import orjson
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from infra.postgres.hot import HotStatement
 from infra.sealing import Sealer
 from schemas.chat import MessageRef, MessageState, Platform, ref_json, ref_of
 
@@ -20,24 +21,24 @@ m.id, m.job_id, m.tenant_id, m.platform, m.place_id, m.user_id, m.command, m.tit
 m.token, m.state, m.rendered, m.edited_at, m.posting_at, m.detail, m.created_at, m.ended_at,
 EXTRACT(epoch FROM clock_timestamp() - m.edited_at) AS edited_ago
 """
-_JSON: Final = bindparam("ref", type_=JSONB)
 
-_ADD: Final = text("""
+_ADD: Final = HotStatement("""
 INSERT INTO chat_message (id, job_id, tenant_id, platform, place_id, user_id, command, title,
   ref, token, state, edited_at, ended_at)
 VALUES (:id, :job_id, :tenant_id, :platform, :place_id, :user_id, :command, :title,
-  :ref, :token, :state, CASE WHEN :shown THEN now() END, CASE WHEN :ended THEN now() END)
-""").bindparams(_JSON)
+  CAST(:ref AS jsonb), :token, :state, CASE WHEN :shown THEN now() END,
+  CASE WHEN :ended THEN now() END)
+""")
 _GET: Final = text(f"SELECT {COLUMNS} FROM chat_message m WHERE m.id = :id")
 _OF_JOB: Final = text(f"""
 SELECT {COLUMNS} FROM chat_message m WHERE m.job_id = :job_id AND m.tenant_id = :tenant_id
 """)
-_SAVE: Final = text("""
-UPDATE chat_message SET ref = :ref, token = :token, posting_at = NULL,
+_SAVE: Final = HotStatement("""
+UPDATE chat_message SET ref = CAST(:ref AS jsonb), token = :token, posting_at = NULL,
   rendered = COALESCE(:rendered, rendered),
   edited_at = CASE WHEN :shown THEN now() ELSE edited_at END
 WHERE id = :id RETURNING true
-""").bindparams(_JSON)
+""")
 _POST: Final = text("""
 UPDATE chat_message m SET posting_at = COALESCE(m.posting_at, now())
 FROM (SELECT id, posting_at FROM chat_message WHERE id = :id FOR UPDATE) was
@@ -137,7 +138,7 @@ async def insert_message(
         "shown": message.shown,
         "ended": message.ended,
     }
-    await connection.execute(_ADD, values)
+    await _ADD.run(connection, values)
 
 
 async def get_message(connection: AsyncConnection, message_id: UUID) -> KeptMessage | None:
@@ -179,7 +180,7 @@ async def save_message(
         "rendered": rendered,
         "shown": rendered is not None,
     }
-    return (await connection.execute(_SAVE, values)).one_or_none() is not None
+    return bool(await _SAVE.run(connection, values))
 
 
 async def begin_posting(connection: AsyncConnection, message_id: UUID) -> datetime | None:
@@ -246,7 +247,7 @@ def message_of_row(row: Row[Any]) -> KeptMessage:
 def _of_ref(sealer: Sealer, message_id: UUID, ref: MessageRef) -> dict[str, Any]:
     token = ref.token
     sealed = None if token is None else sealer.seal(token.encode(), place=_place(message_id))
-    return {"ref": ref_json(ref), "token": sealed}
+    return {"ref": orjson.dumps(ref_json(ref)).decode(), "token": sealed}
 
 
 def _place(message_id: UUID) -> str:

@@ -9,20 +9,21 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.postgres.chat_messages import COLUMNS, KeptMessage, message_of_row
+from infra.postgres.hot import HotStatement
 from infra.postgres.read_jobs import get_jobs
 from schemas.chat import Platform
 from schemas.job import JobRecord
 
 # Class of the advisory locks: "gqch".
 _LOCKS: Final = 0x67716368
-_LOCK: Final = text("""
+_LOCK: Final = HotStatement("""
 SELECT pg_advisory_xact_lock(:locks, hashtext(:person))
 """)
 _MINE: Final = """
 m.tenant_id = :tenant_id AND m.platform = :platform AND m.user_id = :user_id
 """
 # Those of ix_chat_message_open, which are few, each with one probe of live.
-_UNFINISHED: Final = text(f"""
+_UNFINISHED: Final = HotStatement(f"""
 SELECT count(*) FILTER (WHERE l.state = 4) AS running,
   count(*) FILTER (WHERE l.state <> 4) AS waiting
 FROM chat_message m JOIN live l ON l.job_id = m.job_id
@@ -74,12 +75,12 @@ async def lock_person(connection: AsyncConnection, person: Person) -> None:
         person: Who.
     """
     name = f"{person.tenant_id}:{person.platform}:{person.user_id}"
-    await connection.execute(_LOCK, {"locks": _LOCKS, "person": name})
+    await _LOCK.run(connection, {"locks": _LOCKS, "person": name})
 
 
 async def unfinished_of(connection: AsyncConnection, person: Person) -> Unfinished:
     """Return how many jobs of a person run, and how many wait."""
-    row = (await connection.execute(_UNFINISHED, _who(person))).one()
+    (row,) = await _UNFINISHED.run(connection, _who(person))
     return Unfinished(row.running, row.waiting)
 
 

@@ -263,8 +263,7 @@ async def _in_flow(connection: AsyncConnection, me: Any) -> tuple[int, bool]:
     found = await connection.execute(
         _SHARERS, {"lane": me.lane, "tenant": me.tenant_id, "users": _USERS}
     )
-    # Who has no other work there, and imagines this job, is not among them; nor is who had a
-    # job there that was released a moment ago.
+    # Whose only job there is imagined, or was released a moment ago, is not among them.
     counted = me.own_ahead > 0 or me.job_id != _IMAGINED_ID
     others = max(0, found.scalar_one() - counted)
     # Each of the others is served once between two jobs of mine.

@@ -106,6 +106,11 @@ async def get_tenant(connection: AsyncConnection, tenant_id: int) -> Tenant:
     return found
 
 
+async def named_tenant(connection: AsyncConnection, name: str) -> Tenant | None:
+    """Return the tenant called ``name``, if there is one."""
+    return await _one(connection, select(*TENANT_COLUMNS).where(tenant.c.name == name))
+
+
 async def ensure_tenant(
     connection: AsyncConnection, name: str, *, max_inflight: int, webhook_secret: str
 ) -> Tenant:

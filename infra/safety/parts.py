@@ -25,7 +25,9 @@ _RETRIEVED: Final = frozenset(
     {"context", "document", "documents", "retrieved", "search_result", "tool_result", "file"}
 )
 _OVERLAP: Final = 200
-_JUDGED_ABOVE: Final = frozenset({"prompt", "messages", "input", "suffix", "images", "mask"})
+_JUDGED_ABOVE: Final = frozenset(
+    {"prompt", "messages", "input", "instructions", "suffix", "images", "mask"}
+)
 # What an edit begins with: pictures, or names of them.
 _PICTURES: Final = ("images", "mask")
 # Where a picture may stand. All else is words, whatever they begin with; so are some there.
@@ -95,6 +97,11 @@ def input_parts(parameters: Mapping[str, Any], *, pictures: bool) -> list[Part]:
     # Texts become numbers: no model does what they say.
     found += (
         replace(part, trusted=True) for part in _of_texts(("input",), parameters.get("input"))
+    )
+    # So they do of what says how a text is to be spoken.
+    found += (
+        replace(part, trusted=True)
+        for part in _of_texts(("instructions",), parameters.get("instructions"))
     )
     for name in _PICTURES:
         found += filter(_is_picture, _of_texts((name,), parameters.get(name)))

@@ -21,6 +21,7 @@ from infra.simulator.operations import (
     EMBEDDINGS,
     IMAGES,
     MODERATIONS,
+    SPEECH,
 )
 from infra.simulator.painting.dice import dice
 from infra.simulator.refusal import MARK, RefusalError
@@ -46,6 +47,7 @@ POST   /v1/chat/completions
 POST   /v1/completions
 POST   /v1/embeddings
 POST   /v1/moderations
+POST   /v1/audio/speech
 GET    /images/{{token}}
 /comfy                   a ComfyUI server, its WebSocket included
 PUT    /cog/predictions/{{id}}   Cog's API; its root is /cog
@@ -81,6 +83,7 @@ def create_app(
             web.post("/v1/completions", service.respond(COMPLETIONS)),
             web.post("/v1/embeddings", service.respond(EMBEDDINGS)),
             web.post("/v1/moderations", service.respond(MODERATIONS)),
+            web.post("/v1/audio/speech", service.respond(SPEECH)),
             web.get("/v1/models", refusing(_list_models)),
             web.get("/v1/models/{name}", refusing(_show_model)),
             web.get("/images/{token}", refusing(_show_picture)),

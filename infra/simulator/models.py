@@ -15,6 +15,7 @@ MODELS: Final[Mapping[str, tuple[Operation, ...]]] = MappingProxyType(
         UPSCALER: ("edits",),
         "sim-chat-1": ("chat", "completions"),
         "sim-embedding-1": ("embeddings",),
+        "sim-speech-1": ("speech",),
         "sim-moderation-1": ("moderations",),
     }
 )

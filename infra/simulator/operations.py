@@ -18,6 +18,7 @@ from infra.simulator.painting.dice import fixed_number
 from infra.simulator.prose import count_tokens
 from infra.simulator.reply import Reply
 from infra.simulator.script import Operation
+from infra.simulator.speech import answer_speech
 from infra.simulator.vectors import DEFAULT_DIMENSIONS, embed
 from infra.simulator.verdicts import judge
 from infra.simulator.wire import (
@@ -27,10 +28,18 @@ from infra.simulator.wire import (
     ImageBody,
     ImageEditBody,
     ModerationBody,
+    SpeechBody,
 )
 
 BodyT = TypeVar(
-    "BodyT", ImageBody, ImageEditBody, ChatBody, CompletionBody, EmbeddingBody, ModerationBody
+    "BodyT",
+    ImageBody,
+    ImageEditBody,
+    ChatBody,
+    CompletionBody,
+    EmbeddingBody,
+    ModerationBody,
+    SpeechBody,
 )
 
 
@@ -114,6 +123,11 @@ async def _moderations(body: ModerationBody, around: Surroundings) -> Reply:
     return Reply([orjson.dumps(answered)])
 
 
+async def _speech(body: SpeechBody, around: Surroundings) -> Reply:
+    del around
+    return answer_speech(body)
+
+
 def _first_text(body: EmbeddingBody | ModerationBody) -> str:
     return body.texts()[0]
 
@@ -126,3 +140,4 @@ COMPLETIONS: Final = ModelRoute(
 CHAT: Final = ModelRoute("chat", ChatBody, ChatBody.question, _chat)
 EMBEDDINGS: Final = ModelRoute("embeddings", EmbeddingBody, _first_text, _embeddings)
 MODERATIONS: Final = ModelRoute("moderations", ModerationBody, _first_text, _moderations)
+SPEECH: Final = ModelRoute("speech", SpeechBody, lambda body: body.input, _speech)

@@ -9,7 +9,8 @@ class Reply:
     """What a model route answers.
 
     Attributes:
-        parts: The JSON body in pieces, if the answer is not a stream. Thousands of calls that
+        content_type: Of the body, if the answer is not a stream.
+        parts: The body in pieces, if the answer is not a stream. Thousands of calls that
             wait for their latency share the pictures among these instead of copying them.
         events: The ``data:`` payloads of a stream, without the closing ``[DONE]``.
         names: What the events are called, if they have names; such a stream has no closing
@@ -19,6 +20,7 @@ class Reply:
     parts: Sequence[bytes] = ()
     events: Sequence[bytes] = ()
     names: Sequence[bytes] = ()
+    content_type: str = "application/json"
 
     def frames(self) -> list[bytes]:
         """Return the events as they are sent."""
@@ -28,5 +30,5 @@ class Reply:
         return [b"data: %b\n\n" % event for event in self.events]
 
     def body(self) -> bytes:
-        """Return the JSON body."""
+        """Return the whole body."""
         return b"".join(self.parts)

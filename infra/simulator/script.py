@@ -7,7 +7,9 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Operation = Literal["images", "edits", "chat", "completions", "embeddings", "moderations"]
+Operation = Literal[
+    "images", "edits", "chat", "completions", "embeddings", "moderations", "speech"
+]
 
 MAX_SECONDS: Final = 3600.0
 

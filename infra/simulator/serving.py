@@ -90,7 +90,7 @@ class Service:
             response = web.StreamResponse(headers=headers)
             return await stream_events(request, response, reply, pace, fault)
         await pace.wait()
-        headers["content-type"] = "application/json"
+        headers["content-type"] = reply.content_type
         content = reply.body()
         if fault is None:
             return web.Response(body=content, headers=headers)

@@ -18,6 +18,7 @@ MAX_EDITED: Final = 16
 MAX_CHOICES: Final = 8
 MAX_INPUTS: Final = 2048
 MAX_DIMENSIONS: Final = 3072
+MAX_SPOKEN: Final = 4096
 
 _Prompt = Annotated[
     str, StringConstraints(strip_whitespace=False, min_length=1, max_length=32_000)
@@ -187,6 +188,24 @@ class EmbeddingBody(Body):
 
 def _as_text(part: str | list[int] | int) -> str:
     return " ".join(map(str, part)) if isinstance(part, list) else str(part)
+
+
+class VoiceId(Body):
+    """A voice by its id."""
+
+    id: Annotated[str, StringConstraints(min_length=1, max_length=256)]
+
+
+class SpeechBody(Body):
+    """``POST /v1/audio/speech``. What ``instructions`` say changes nothing."""
+
+    model: str
+    input: Annotated[str, StringConstraints(min_length=1, max_length=MAX_SPOKEN)]
+    voice: Annotated[str, StringConstraints(min_length=1, max_length=256)] | VoiceId
+    instructions: str | None = None
+    response_format: Literal["mp3", "opus", "aac", "flac", "wav", "pcm"] | None = None
+    speed: Annotated[float, Field(ge=0.25, le=4)] | None = None
+    stream_format: Literal["sse", "audio"] | None = None
 
 
 class ModerationBody(Body):

@@ -51,7 +51,7 @@ _NO_GALLERY: Final = (
 _FAULT: Final = ("That did not work", "The server could not do it just now. Try again soon.")
 _WRONG: Final = (
     "This key was not accepted. It must be an API key of this server, neither revoked nor "
-    "expired, that may submit jobs (the scope jobs:write), of a tenant that is not suspended."
+    "expired, that may submit jobs (the scope jobs:write), of an account that is not suspended."
 )
 _NO_KEY: Final = "Give the API key."
 

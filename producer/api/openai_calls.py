@@ -9,7 +9,7 @@ from starlette.responses import Response
 from infra.postgres.tenants import Tenant
 from producer.api.bodies import read_json
 from producer.api.services import Services
-from producer.openai.endpoints import ENDPOINTS
+from producer.openai.endpoints import CALLS
 from producer.openai.hold import held_answer
 from producer.openai.streams import stream_of
 from schemas.errors import InputError
@@ -19,7 +19,7 @@ Route = Callable[[Services, Tenant, Request], Awaitable[Response]]
 
 def route_of(path: str) -> Route:
     """Return the route of the endpoint at ``path``, whose bodies are JSON."""
-    endpoint: Final = ENDPOINTS[path]
+    endpoint: Final = CALLS[path]
 
     async def answer_call(services: Services, tenant: Tenant, request: Request) -> Response:
         body: Any = await read_json(request, services.settings.max_body_bytes)

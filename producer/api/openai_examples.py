@@ -92,6 +92,12 @@ OPENAI_EXAMPLES: Final[dict[str, Any]] = {
         "usage": {"prompt_tokens": 6, "total_tokens": 6},
         "genq": _GENQ,
     },
+    "SpeechRequest": {
+        "model": "sim-speech-1",
+        "input": "Next, please.",
+        "voice": "alloy",
+        "response_format": "mp3",
+    },
     "ImageGenerationRequest": {
         "model": "sim-image-1",
         "prompt": "a red kite over green hills",

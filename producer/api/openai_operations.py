@@ -15,6 +15,7 @@ from producer.api.operations import Answers, Operation
 from producer.api.services import Services
 from schemas.facade_errors import StillRunningError
 from schemas.lanes import Lane
+from schemas.speech_input import AUDIO_TYPES
 
 _Route = Callable[[Services, Tenant, Request], Awaitable[Response]]
 
@@ -108,6 +109,28 @@ CREATE_EMBEDDING: Final = _call(
     body="EmbeddingRequest",
     view="EmbeddingView",
 )
+CREATE_SPEECH: Final = Operation(
+    name="create_speech",
+    method="POST",
+    path="/v1/audio/speech",
+    summary="Speak a text",
+    description="OpenAI's speech, over the queue; the answer is the whole file. The job made "
+    "it as its artifact 0." + _HELD,
+    tag="openai",
+    openai=True,
+    parameters=CALL_HEADERS,
+    body="SpeechRequest",
+    answers={
+        200: {
+            "description": "The file; mp3 if response_format says nothing.",
+            "content": {
+                media_type: {"schema": {"type": "string", "contentMediaType": media_type}}
+                for media_type in AUDIO_TYPES
+            },
+        }
+    }
+    | HELD_ANSWERS,
+)
 LIST_MODELS: Final = Operation(
     name="list_models",
     path="/v1/models",
@@ -133,6 +156,7 @@ OPENAI_ROUTES: Final[tuple[tuple[Operation, _Route], ...]] = (
     (CREATE_CHAT_COMPLETION, route_of(CREATE_CHAT_COMPLETION.path)),
     (CREATE_COMPLETION, route_of(CREATE_COMPLETION.path)),
     (CREATE_EMBEDDING, route_of(CREATE_EMBEDDING.path)),
+    (CREATE_SPEECH, route_of(CREATE_SPEECH.path)),
     (LIST_MODELS, list_models),
     (SHOW_MODEL, show_model),
 )

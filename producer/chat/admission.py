@@ -5,10 +5,9 @@ from typing import Final
 
 from infra.call_gate import CallGate
 from infra.chat.adapter import ChatAdapter
-from infra.postgres.budget_plans import find_tenant_id
 from infra.postgres.chat_bindings import find_binding
 from infra.postgres.engine import transaction
-from infra.postgres.tenants import Tenant, get_tenant
+from infra.postgres.tenants import Tenant, get_tenant, named_tenant
 from producer.chat.asked import Asked, ChatMeans, HeardT, Turn, tell
 from schemas.admission_errors import CallRateError
 from schemas.chat import Place, Platform
@@ -87,11 +86,10 @@ async def _find(means: ChatMeans, heard: HeardT) -> _Found:
     fallback = means.settings.chat_tenant
     async with transaction(means.engine) as connection:
         binding = await find_binding(connection, heard.platform, heard.place.id, heard.user.id)
-        tenant_id = binding.tenant_id if binding is not None else None
-        if tenant_id is None and fallback is not None:
-            tenant_id = await find_tenant_id(connection, fallback)
-        tenant = None if tenant_id is None else await get_tenant(connection, tenant_id)
-    return _Found(binding, tenant)
+        if binding is not None:
+            return _Found(binding, await get_tenant(connection, binding.tenant_id))
+        unbound = await named_tenant(connection, fallback) if fallback else None
+    return _Found(None, unbound)
 
 
 def _not_linked(place: Place, platform: Platform) -> Tell:

@@ -7,12 +7,14 @@ an error of HTTP: it is told to whoever asked, and logged.
 
 import asyncio
 from collections.abc import Coroutine, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import structlog
 
 from infra.call_gate import CallGate
 from infra.chat.adapter import ChatAdapter
+from infra.chat.shown_text import cleaned
 from infra.new_ids import new_key
 from infra.telemetry.metrics import CHAT_ANSWER_SECONDS, CHAT_REQUESTS
 from producer.chat.admission import admit, count_person
@@ -23,7 +25,7 @@ from producer.chat.presses import press
 from producer.chat.words import fault_notice, notice_of
 from schemas.chat import Platform
 from schemas.chat_errors import ChatNotConfiguredError
-from schemas.chat_inbound import Command, Ignored, Ping, Press
+from schemas.chat_inbound import Command, Ignored, Inbound, Ping, Press
 from schemas.chat_view import ChatAnswer, Defer, Mark, Reply, Tell
 from schemas.errors import DatabaseUnavailableError, GenqError, Severity
 from schemas.ids import format_id
@@ -193,14 +195,22 @@ class ChatDoor:
 
 def _heard(
     adapter: ChatAdapter, headers: Mapping[str, str], body: bytes, means: ChatMeans
-) -> Ping | Ignored | Command | Press:
+) -> Inbound:
     platform, now = adapter.platform.value, means.clock.now()
     try:
         adapter.verify(headers, body, now)
-        return adapter.parse(headers, body, now)
+        return _storable(adapter.parse(headers, body, now))
     except GenqError as error:
         CHAT_REQUESTS.labels(platform, error.code).inc()
         raise
+
+
+def _storable(heard: Inbound) -> Inbound:
+    """Take out of a command's words what cannot be stored, and what nobody should be shown."""
+    if not isinstance(heard, Command):
+        return heard
+    options = {name: cleaned(value) for name, value in heard.options.items()}
+    return replace(heard, text=cleaned(heard.text), options=options)
 
 
 def _reply_of(outcome: Outcome) -> Reply | None:

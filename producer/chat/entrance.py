@@ -1,8 +1,9 @@
 """Opens the door of chats, where a bot is configured."""
 
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
+from infra.chat.adapter import ChatHttp
 from infra.chat.http import open_chat_http
 from infra.chat.opening import adapters_of
 from infra.postgres.engine import whole_transactions
@@ -16,11 +17,19 @@ from producer.chat.page_links import PageLinks
 
 
 @asynccontextmanager
-async def open_door(services: Services) -> AsyncGenerator[ChatDoor]:
-    """Open the door of all bots that are configured; it closes when nothing is under way."""
+async def open_door(
+    services: Services, http: ChatHttp | None = None
+) -> AsyncGenerator[ChatDoor]:
+    """Open the door of all bots that are configured; it closes when nothing is under way.
+
+    Args:
+        services: What it works with.
+        http: The way to the platforms, instead of one of its own.
+    """
     settings, engine = services.settings, services.engine
     pepper = settings.key_pepper.get_secret_value()
-    async with open_chat_http(settings) as http:
+    async with AsyncExitStack() as closing:
+        http = http or await closing.enter_async_context(open_chat_http(settings))
         means = ChatMeans(
             settings=settings,
             clock=services.clock,

@@ -16,7 +16,7 @@ from infra.postgres.chat_inbound import keep_chat_answer as keep_answer
 from infra.postgres.chat_messages import NewMessage, insert_message
 from infra.postgres.chat_people import lock_person, unfinished_of
 from infra.postgres.chat_presses import Pressed, PressKey, claim_press, take_press
-from infra.postgres.engine import transaction, whole_transactions
+from infra.postgres.engine import single_statements, transaction, whole_transactions
 from infra.postgres.read_jobs import get_job
 from infra.postgres.submit import NewJob, insert_jobs
 from infra.sealing import Sealer, sealer_for
@@ -80,6 +80,7 @@ class ChatInserts:
         self, engine: AsyncEngine, settings: Settings, ring: Callable[..., None]
     ) -> None:
         self._engine = whole_transactions(engine)
+        self._looks = single_statements(engine)
         self._settings = settings
         self._ring = ring
         self._room = asyncio.Semaphore(max(1, min(_AT_ONCE, settings.database_pool_size // 2)))
@@ -120,7 +121,7 @@ class ChatInserts:
 
     async def answered(self, heard: Command | Press) -> ChatOpened | None:
         """Return what the same request was answered before; ``None``: it made nothing yet."""
-        async with transaction(self._engine) as connection:
+        async with transaction(self._looks) as connection:
             before = await heard_before(connection, heard.platform, heard.dedupe_key)
             return None if before is None else await self._before(connection, heard, before)
 

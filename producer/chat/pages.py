@@ -140,10 +140,13 @@ def headers(pictures_from: Sequence[str] = ()) -> dict[str, str]:
 def link_page(asked: LinkAsked, *, wrong: str | None = None) -> bytes:
     """Return the page that says what will be linked, and asks for a key."""
     if asked.place_id:
-        whom = f"Everybody in this {asked.what} can then"
+        can = f"Everybody in this {asked.what} can then make pictures and texts with the bot."
         rows = [(asked.what, asked.place_id), ("Asked for by user", asked.user_id)]
     else:
-        whom = "This person can then, wherever they meet the bot,"
+        can = (
+            "This person can then make pictures and texts wherever they meet the bot, but for "
+            "places that are linked themselves."
+        )
         rows = [(asked.what, asked.user_id)]
     facts = "".join(f"<dt>{_said(name)}<dd><code>{_said(value)}</code>" for name, value in rows)
     what = _said(asked.what)
@@ -153,12 +156,12 @@ def link_page(asked: LinkAsked, *, wrong: str | None = None) -> bytes:
     fault = f'<p class="note wrong" role=alert>{_said(wrong)}' if wrong else ""
     body = (
         f"<h1>Link a {what}</h1><dl>{facts}</dl>"
-        f"<p>{_said(whom)} make pictures and texts with the bot. The jobs belong to the tenant "
-        f"of the API key that you give here, and count against its limits and budgets.{again}"
+        f"<p>{_said(can)} The jobs belong to the account of the API key that you give here, "
+        f"and count against its limits and budgets.{again}"
         "<p class=note>Go on only if you asked for this yourself with <code>/link</code>. "
         f"Somebody else who sent you here would use your account.{fault}"
         "<form method=post autocomplete=off>"
-        "<label for=key>API key of your tenant</label>"
+        "<label for=key>API key of your account</label>"
         "<input id=key name=key type=password required maxlength=200 autocomplete=off "
         'autocapitalize=off spellcheck=false placeholder="gq_…" aria-describedby=about>'
         "<p class=quiet id=about>It must be allowed to submit jobs. It is checked once, and "
@@ -171,7 +174,7 @@ def link_page(asked: LinkAsked, *, wrong: str | None = None) -> bytes:
 def linked_page(asked: LinkAsked, tenant: str) -> bytes:
     """Return the page that says that it is done."""
     body = (
-        f"<h1>Linked</h1><p class='note done'>{_said(asked.named)} is linked to the tenant "
+        f"<h1>Linked</h1><p class='note done'>{_said(asked.named)} is linked to the account "
         f"<strong>{_said(tenant)}</strong>.<p>You can close this page, go back to "
         f"{_said(asked.platform.capitalize())} and begin: <code>/imagine a red kite</code>"
         "<p class=quiet>Who runs this server can take the link away again. To revoke the API "

@@ -6,6 +6,7 @@ from typing import Final
 
 from sqlalchemy.exc import DBAPIError
 
+from producer.doctor.bots import look_at_bots
 from producer.doctor.database import look_at_database, look_at_partitions
 from producer.doctor.finding import Finding, wrong
 from producer.doctor.provenance import look_at_provenance
@@ -43,6 +44,7 @@ LOOKS: Final[dict[str, Look]] = {
     "waiting": look_at_waiting,
     "owed": look_at_owed,
     "receivers": look_at_receivers,
+    "bots": look_at_bots,
     "routes": look_at_routes,
     "paused": look_at_pauses,
     "safety": look_at_safety,

@@ -56,8 +56,8 @@ class Reading:
     links: Links
 
 
-class Endpoint(Protocol):
-    """One endpoint: how its bodies become jobs, and how its jobs become answers.
+class Door(Protocol):
+    """One endpoint: how its bodies become jobs.
 
     Attributes:
         path: Such as ``/v1/chat/completions``.
@@ -87,6 +87,10 @@ class Endpoint(Protocol):
                 is checked later, by ``producer.draft``.
         """
         ...
+
+
+class Endpoint(Door, Protocol):
+    """An endpoint whose jobs become JSON, for calls and for lines of batches."""
 
     async def answer_of(
         self, job: JobRecord, asked: Mapping[str, Any], reading: Reading

@@ -1,4 +1,4 @@
-"""The endpoints that jobs come in by, by their path: for calls and for lines of batches."""
+"""The endpoints that jobs come in by, by their path: for calls, and for lines of batches."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -11,6 +11,7 @@ from producer.openai.embeddings import Embeddings
 from producer.openai.endpoint import Endpoint
 from producer.openai.images import ImageGenerations
 from producer.openai.responses import Responses
+from producer.openai.speech import Speech
 
 _ALL: Final[tuple[Endpoint, ...]] = (
     ChatCompletions(),
@@ -21,6 +22,13 @@ _ALL: Final[tuple[Endpoint, ...]] = (
     Responses(),
 )
 
+_SPEECH: Final = Speech()
+
 ENDPOINTS: Final[Mapping[str, Endpoint]] = MappingProxyType(
     {endpoint.path: endpoint for endpoint in _ALL}
 )
+"""Those that answer in JSON, as lines of batches do."""
+CALLS: Final[Mapping[str, Endpoint | Speech]] = MappingProxyType(
+    {**ENDPOINTS, _SPEECH.path: _SPEECH}
+)
+"""Those that can be called; OpenAI's batches know no speech, and a line cannot hold a file."""

@@ -37,8 +37,9 @@ from producer.openai.call_headers import (
     repeats,
 )
 from producer.openai.client_line import Line
+from producer.openai.ended_answer import Called, ended_answer
 from producer.openai.ended_headers import ended_headers
-from producer.openai.endpoint import Endpoint, Reading
+from producer.openai.endpoint import Reading
 from producer.openai.problems import openai_problem
 from producer.openai.refusals import NO_RETRY, refusal_of
 from producer.submit import Submitted
@@ -53,7 +54,6 @@ from schemas.privacy_errors import ContentErasedError
 from schemas.queue_errors import DuplicateJobError, JobEndedError
 from schemas.response import BACKGROUND_FACE
 
-JSON: Final = "application/json"
 # Nobody reads it.
 CLIENT_LEFT: Final = 499
 UNIQUE_REPLAYED: Final = "unique-replayed"
@@ -73,7 +73,7 @@ class TakenCall:
         headers: What its answer tells of the job, whatever else it says.
     """
 
-    endpoint: Endpoint
+    endpoint: Called
     asked: Mapping[str, Any]
     held: Held | None
     seconds: float
@@ -99,7 +99,7 @@ async def held_answer(
     services: Services,
     tenant: Tenant,
     request: Request,
-    endpoint: Endpoint,
+    endpoint: Called,
     body: Mapping[str, Any],
 ) -> Response:
     """Answer a call with its job's end, or send its client round.
@@ -144,7 +144,7 @@ async def take_call(
     services: Services,
     tenant: Tenant,
     request: Request,
-    endpoint: Endpoint,
+    endpoint: Called,
     body: Mapping[str, Any],
     *,
     aside: Mapping[str, Any] = NOTHING,
@@ -233,14 +233,16 @@ async def answer_end(
         return Response(encode(body), status, {**call.headers, **NO_RETRY}, MEDIA_TYPE)
     if job.output_erased:
         raise ContentErasedError("what the job made is gone: retention or an erasure took it")
+    headers = {**call.headers, **ended_headers(job)}
     try:
-        answer = await call.endpoint.answer_of(job, call.asked, reading_of(services))
+        answer = await ended_answer(
+            call.endpoint, job, call.asked, reading_of(services), headers
+        )
     except GenqError:
         await let_go(services, call)
         raise
     delivered(services, call)
-    headers = {**call.headers, **ended_headers(job)}
-    return Response(encode(answer), 200, headers, JSON)
+    return answer
 
 
 def sent_round(services: Services, call: TakenCall, request: Request) -> Response:

@@ -4,12 +4,13 @@ import re
 from dataclasses import replace
 from datetime import timedelta
 from html import escape
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import httpx2
 
 from infra.gallery_tokens import GalleryGrant, GalleryTokens
 from infra.new_ids import new_key as new_id
+from infra.objectstore.store import ObjectStore
 from infra.postgres.chat_messages import NewMessage, insert_message
 from infra.postgres.engine import transaction
 from infra.sealing import sealer_for
@@ -116,6 +117,33 @@ def test_a_gallery_shows_ones_own_finished_pictures_of_one_tenant(settings: Sett
         assert "no finished pictures" in held(await look(await gallery(api, user="77")))
 
     run(settings, scenario)
+
+
+class SigningStore:
+    """A store that redirects to where its objects are, as S3 does."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def presign(self, key: str, *, filename: str, content_type: str) -> str:
+        return f"https://store.example:9000/bucket/{key}?name={filename}&type={content_type}"
+
+
+def test_pictures_may_come_from_the_store_that_links_redirect_to(settings: Settings) -> None:
+    def signing(services: Services) -> Services:
+        return replace(services, store=cast("ObjectStore", SigningStore(services.store)))
+
+    async def scenario(api: Served) -> None:
+        await made(api)
+        policy = (await look(await gallery(api))).headers["content-security-policy"]
+        assert f"img-src 'self' {api.url} https://store.example:9000" in policy.split("; ")
+        empty = (await look(await gallery(api, user="77"))).headers
+        assert "img-src" not in empty["content-security-policy"]
+
+    run(settings, scenario, signing)
 
 
 def test_what_was_erased_or_blocked_since_is_not_in_a_gallery(settings: Settings) -> None:

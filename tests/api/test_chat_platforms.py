@@ -34,10 +34,11 @@ def test_slack_is_answered_with_nothing_or_with_words_for_one(
 ) -> None:
     async def scenario(here: Chat) -> None:
         people = here.platforms.slack.people
-        said = await people.say("/imagine a red kite --relax", times=3)
+        said = await people.say("/imagine a red\u202e kite --relax", times=3)
         assert {(one.status, one.body) for one in said.answers} == {(200, b"")}
         assert len(await here.jobs()) == 1
-        assert (await here.job()).end_user == "slack:U1"
+        job = await here.job()
+        assert (job.end_user, job.input["prompt"]) == ("slack:U1", "a red kite")
         await opens(here)
         wrong = await people.say("/imagine a red kite --sede 7")
         assert wrong.private

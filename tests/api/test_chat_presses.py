@@ -138,6 +138,13 @@ def test_forged_and_stale_ids_lead_nowhere(
             assert told.private
             assert words in told.text.replace("\\", ""), custom_id
         assert len(await here.jobs()) == 2
+        # Somebody of the same tenant, somewhere else.
+        direct = here.discord.world.direct("8").id
+        own = await here.say("/imagine a boat", user="8", channel=direct)
+        for verb in (Verb.UPSCALE, Verb.CANCEL):
+            told = await here.press_id(own, button(verb, 1, parent), user="8")
+            assert STALE in told.text
+        assert len(await here.jobs()) == 3
 
     chat(settings, chat_platforms, scenario)
 

@@ -1,6 +1,5 @@
 """A job's message in a chat follows it, whatever happens to events, processes and tokens."""
 
-import asyncio
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +12,7 @@ from schemas.claim import Claim
 from tests.fixtures.chat_platforms import CHANNEL, USER, PlayedPlatforms
 from tests.fixtures.chat_play import ChatPlay, open_chat_play
 from tests.fixtures.pictures import encoded, scene
+from tests.fixtures.until import until
 
 ALL_BUTTONS = ["U1", "U2", "U3", "U4", "🔄", "V1", "V2", "V3", "V4"]
 PAST_THE_TOKEN = timedelta(minutes=16)
@@ -151,8 +151,10 @@ def test_a_process_that_is_cut_off_in_its_request_is_followed_by_one_that_goes_o
     async def die() -> None:
         async with play.loop() as loop:
             await loop.look()
-            while not any(entry.status is None for entry in play.ledger.requests):
-                await asyncio.sleep(0.005)  # sleeps: until the request is under way
+            await until(
+                lambda: any(entry.status is None for entry in play.ledger.requests),
+                "no request is under way",
+            )
         gate.set()
 
     play.genq.do(die())

@@ -80,4 +80,4 @@ class RecentReplies:
 
 
 def _size(reply: Reply) -> int:
-    return sum(len(picture.data) for picture in reply.pictures)
+    return reply.bytes

@@ -102,10 +102,20 @@ class EmbeddingAnswer(BaseModel):
     error: JsonValue = None
 
 
+class ReportedAnswer(BaseModel):
+    """What a proxy says with HTTP 200 where a file was asked for."""
+
+    model_config = ConfigDict(frozen=True)
+
+    error: JsonValue = None
+
+
 _LEAST_WHOLE: Final = -(2**63)
 _MOST_WHOLE: Final = 2**64 - 1
 
-Answer = TypeVar("Answer", ImageAnswer, ChatAnswer, CompletionAnswer, EmbeddingAnswer)
+Answer = TypeVar(
+    "Answer", ImageAnswer, ChatAnswer, CompletionAnswer, EmbeddingAnswer, ReportedAnswer
+)
 
 
 def usage_of(reported: JsonValue, *, images: int | None = None) -> Usage:

@@ -48,6 +48,8 @@ class InstalledProvider:
             return replace(reply, pictures=reply.pictures[: claim.input.get("n", 1)])
         if claim.kind is Kind.EMBEDDING and "embeddings" not in reply.details:
             raise self._bad_answer("without a vector")
+        if claim.kind is Kind.SPEECH and reply.audio is None:
+            raise self._bad_answer("without audio")
         if claim.kind is Kind.COMPLETION and reply.text is None:
             raise self._bad_answer("without a text")
         return reply

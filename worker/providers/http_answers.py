@@ -20,7 +20,9 @@ from schemas.errors import (
 from schemas.generation import Kind, Usage
 from schemas.http_call import HttpCall
 from schemas.json_paths import Steps, found_at, steps_of
+from schemas.speech_input import USUAL_FORMAT
 from worker.providers.answers import EmbeddingItem, count_of, storable_text
+from worker.providers.audio import Audio, may_be_audio, read_audio
 from worker.providers.cog_answers import Prediction, data_of, failure_of_prediction
 from worker.providers.downloads import PictureDownloads
 from worker.providers.failures import refusal_of, reported_failure
@@ -94,11 +96,8 @@ class HttpAnswers:
         Raises:
             GenqError: It is not there, or cannot be used.
         """
-        if call.answer.body == "image":
-            return _pictured([await self._whole_picture(call, reply)])
-        if call.answer.body == "text":
-            text = reply.body.decode(errors="replace")
-            return self._worded(claim, [text], [], Usage())
+        if call.answer.body != "json":
+            return await self._whole(claim, call, reply)
         document = await self.document(reply)
         self.hold_sound(document, reply, call)
         used = _usage(document, call)
@@ -110,14 +109,44 @@ class HttpAnswers:
             vectors = _unpacked(found(document, call.answer.embeddings))
             items = [self._vector(vector) for vector in vectors]
             return Reply(usage=used, details=await self._vectors.kept(items, claim))
+        if claim.kind is Kind.SPEECH:
+            told = at(document, call.answer.audio)
+            return Reply(audio=self._audio(claim, self._decoded(told, "audio")), usage=used)
         reasons = found(document, call.answer.finish_reason)
         return self._worded(claim, found(document, call.answer.text), reasons, used)
+
+    async def _whole(self, claim: Claim, call: HttpCall, reply: HttpReply) -> Reply:
+        if call.answer.body == "image":
+            return _pictured([await self._whole_picture(call, reply)])
+        if call.answer.body == "audio":
+            return Reply(audio=await self._whole_audio(claim, call, reply))
+        text = reply.body.decode(errors="replace")
+        return self._worded(claim, [text], [], Usage())
 
     async def _whole_picture(self, call: HttpCall, reply: HttpReply) -> Picture:
         if reply.content_type == "application/json":
             # What is no picture may say why; it raises then.
             self.hold_sound(await self.document(reply), reply, call)
         return read_picture(reply.body, server=self._calls.server.name)
+
+    async def _whole_audio(self, claim: Claim, call: HttpCall, reply: HttpReply) -> Audio:
+        if reply.content_type == "application/json":
+            self.hold_sound(await self.document(reply), reply, call)
+        if not may_be_audio(reply.content_type):
+            raise self._calls.bad_answer("that is no audio")
+        return self._audio(claim, reply.body)
+
+    def _audio(self, claim: Claim, data: bytes) -> Audio:
+        wanted = claim.input.get("response_format") or USUAL_FORMAT
+        return read_audio(data, wanted=wanted, server=self._calls.server.name)
+
+    def _decoded(self, told: JsonValue, what: str) -> bytes:
+        if not isinstance(told, str):
+            raise self._calls.bad_answer(f"with {what} that is no text")
+        try:
+            return data_of(told) or base64.b64decode(told, validate=True)
+        except (ValueError, binascii.Error):
+            raise self._calls.bad_answer(f"with {what} that is not base64") from None
 
     async def _pictures(
         self, claim: Claim, call: HttpCall, places: Sequence[JsonValue]
@@ -137,11 +166,7 @@ class HttpAnswers:
         if link.startswith(("http://", "https://")):
             data = await self._downloads.get(link, server=server)
             return read_picture(data, server=server.name)
-        try:
-            data = data_of(told) or base64.b64decode(told, validate=True)
-        except (ValueError, binascii.Error):
-            raise self._calls.bad_answer("with a picture that is not base64") from None
-        return read_picture(data, server=server.name)
+        return read_picture(self._decoded(told, "a picture"), server=server.name)
 
     def _worded(
         self,

@@ -12,6 +12,7 @@ from worker.providers.embedding_calls import EmbeddingCalls
 from worker.providers.picture_calls import PictureCalls
 from worker.providers.provider import Reply
 from worker.providers.server_calls import ServerCalls
+from worker.providers.speech_calls import SpeechCalls
 from worker.providers.text_calls import TextCalls
 
 
@@ -34,6 +35,7 @@ class OpenAIProvider:
         self._pictures = PictureCalls(calls, server, downloads, news)
         self._texts = TextCalls(calls, news)
         self._embeddings = EmbeddingCalls(calls)
+        self._speech = SpeechCalls(calls)
 
     async def generate(self, claim: Claim) -> Reply:
         """Ask the model once. See ``Provider.generate``."""
@@ -47,3 +49,5 @@ class OpenAIProvider:
                 return await self._texts.complete(claim)
             case Kind.EMBEDDING:
                 return await self._embeddings.embed(claim)
+            case Kind.SPEECH:
+                return await self._speech.speak(claim)

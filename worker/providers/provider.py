@@ -26,11 +26,13 @@ from schemas.errors import (
 )
 from schemas.generation import Kind, Usage
 from schemas.model_catalog import ModelServer, ModelSpec
+from worker.providers.audio import Audio, read_audio
 from worker.providers.picture import Picture, read_picture
 from worker.providers.plain_calls import HttpReply, PlainCalls
 from worker.providers.provider_parts import ProviderParts
 
 __all__ = [
+    "Audio",
     "Claim",
     "GenqError",
     "HttpReply",
@@ -54,6 +56,7 @@ __all__ = [
     "Reply",
     "SettingsError",
     "Usage",
+    "read_audio",
     "read_picture",
 ]
 
@@ -64,6 +67,7 @@ class Reply:
 
     Attributes:
         pictures: At least one for kinds of pictures; their headers are read and believable.
+        audio: What was spoken, for kind ``speech``; its header is read.
         text: The words of a chat or completion: of the first, if there are several.
         usage: What the call consumed, as far as the server told.
         details: What else of the answer is worth keeping, fit for ``jsonb``: for texts
@@ -75,8 +79,19 @@ class Reply:
 
     pictures: tuple[Picture, ...] = ()
     text: str | None = None
+    audio: Audio | None = None
     usage: Usage = field(default_factory=Usage)
     details: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+
+    @property
+    def files(self) -> tuple[Picture | Audio, ...]:
+        """What is to be stored, in its order."""
+        return self.pictures if self.audio is None else (*self.pictures, self.audio)
+
+    @property
+    def bytes(self) -> int:
+        """Of all files."""
+        return sum(len(file.data) for file in self.files)
 
     @property
     def pixels(self) -> int:

@@ -33,6 +33,8 @@ from worker.turnstile import Turnstile
 log = structlog.get_logger()
 
 JOB_HEADER: Final = "x-genq-job"
+# As the SDK asks for them.
+_ANY_BYTES: Final = "application/octet-stream"
 # A picture takes a millisecond or two to read.
 _READ_AT_ONCE: Final = 4
 _LOGGED_CHARACTERS: Final = 1_000
@@ -100,7 +102,11 @@ class ServerCalls:
         except ValidationError:
             # The exception quotes the answer, so it goes no further.
             raise self.bad_answer("that is not the JSON it promises") from None
-        return self._sound(answer, response)
+        return self.sound(answer, response)
+
+    async def ask_bytes(self, path: str, claim: Claim) -> httpx2.Response:
+        """Return an answer that is a file, whole; see ``ask``."""
+        return await self._post(path, claim, _sent(claim, None, None), accept=_ANY_BYTES)
 
     async def ask_streamed(
         self,
@@ -122,7 +128,7 @@ class ServerCalls:
             raise failure_of(error, server=self.name, now=now) from error
         finally:
             await response.aclose()
-        return self._sound(answer, response)
+        return self.sound(answer, response)
 
     def bad_answer(self, what: str) -> ModelBadAnswerError:
         """Return the error of an answer that cannot be used, for ``what`` it is."""
@@ -137,7 +143,12 @@ class ServerCalls:
             "the input or the output; change the input and submit again"
         )
 
-    def _sound(self, answer: Answer, response: httpx2.Response) -> Answer:
+    def sound(self, answer: Answer, response: httpx2.Response) -> Answer:
+        """Return an answer that reports no failure.
+
+        Raises:
+            GenqError: What it reports, with HTTP 200.
+        """
         if answer.error:
             refusal = refusal_of(answer.error)
             self._log(response.status_code, refusal, response.headers)
@@ -147,13 +158,21 @@ class ServerCalls:
         return answer
 
     async def _post(
-        self, path: str, claim: Claim, sent: dict[str, Any], *, streamed: bool = False
+        self,
+        path: str,
+        claim: Claim,
+        sent: dict[str, Any],
+        *,
+        streamed: bool = False,
+        accept: str | None = None,
     ) -> httpx2.Response:
         """Return the answer, whole; of one that is streamed only its head."""
         job = format_id("job", claim.job_id)
         # One key per attempt and model: a stand-in's call is no repetition of the first.
         key = f"{job}-{claim.attempt}-{crc32(claim.model.encode()):08x}"
         headers = {JOB_HEADER: job, "Idempotency-Key": key}
+        if accept is not None:
+            headers["Accept"] = accept
         if "files" in sent:
             headers["Content-Type"] = "multipart/form-data"
         asked: dict[str, Any] = {

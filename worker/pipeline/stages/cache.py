@@ -25,11 +25,14 @@ from worker.pipeline.flights import Flight, Flights, others_ask
 from worker.pipeline.job_run import OWN_MEMBERS, JobRun, ServedBy
 from worker.pipeline.recent_replies import RecentReplies
 from worker.providers.answers import storable
+from worker.providers.audio import Audio
 from worker.providers.picture import Picture
 from worker.providers.provider import Reply
 from worker.together import together
 
 _log: Final = structlog.get_logger()
+
+_AUDIO: Final = "audio/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,16 +115,16 @@ class Cache:
         """Return ``run`` with what was made for another job; ``None``: it is not there."""
         reply = self._flights.recent.get(source.job_id)
         if reply is None:
-            pictures = await self._pictures(source)
-            if pictures is None:
+            files = await self._files(source)
+            if files is None:
                 return None
-            reply = _reply(source, pictures)
+            reply = _reply(source, files)
             self._flights.recent.put(source.job_id, reply)
         # Who waited for it, and who came after it.
         shared = source.finished_at > run.claim.created_at
         status = CacheStatus.SHARED if shared else CacheStatus.HIT
         answered(status)
-        BYTES_GIVEN.inc(sum(len(picture.data) for picture in reply.pictures))
+        BYTES_GIVEN.inc(reply.bytes)
         return replace(
             run,
             output=reply,
@@ -130,7 +133,7 @@ class Cache:
             cache=status,
         )
 
-    async def _pictures(self, source: Source) -> Sequence[Picture] | None:
+    async def _files(self, source: Source) -> Sequence[Picture | Audio] | None:
         async def read(key: str) -> bytes:
             return await (await self._store.get(key)).read()
 
@@ -144,7 +147,9 @@ class Cache:
                 _log.error("cached_object_changed", of=str(source.job_id))
                 return None
         return [
-            Picture(data, one.content_type, one.width or 0, one.height or 0)
+            Audio(data, one.content_type)
+            if one.content_type.startswith(_AUDIO)
+            else Picture(data, one.content_type, one.width or 0, one.height or 0)
             for one, data in zip(source.artifacts, files, strict=True)
         ]
 
@@ -191,10 +196,11 @@ def _revision(server: ModelServer, model: str, run: JobRun) -> object:
     ]
 
 
-def _reply(source: Source, pictures: Sequence[Picture]) -> Reply:
+def _reply(source: Source, files: Sequence[Picture | Audio]) -> Reply:
     body = source.body
     return Reply(
-        pictures=tuple(pictures),
+        pictures=tuple(file for file in files if isinstance(file, Picture)),
+        audio=next((file for file in files if isinstance(file, Audio)), None),
         text=body.get("text"),
         usage=Usage.model_validate(body.get("usage") or {}),
         details={

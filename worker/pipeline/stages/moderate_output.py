@@ -10,7 +10,7 @@ from schemas.review_terms import review_terms
 from schemas.safety import Action, Picture, Stage
 from schemas.safety_errors import HeldForReviewError, refusal_of
 from worker.pipeline.job_run import JobRun
-from worker.pipeline.pictures import put_pictures
+from worker.pipeline.pictures import put_files
 from worker.pipeline.stages.mark import Mark
 from worker.pipeline.stages.moderate_prompt import whose_of
 
@@ -65,7 +65,7 @@ class ModerateOutput:
         if self._mark is not None:
             # Should people let it pass, it is handed out as it lies there.
             run = await self._mark(run)
-        pictures = run.output.pictures if run.output else ()
-        held = await put_pictures(self._store, claim, pictures, run.marks, prefix=QUARANTINE)
+        files = run.output.files if run.output else ()
+        held = await put_files(self._store, claim, files, run.marks, prefix=QUARANTINE)
         stop = HeldForReviewError(Stage.OUTPUT, verdict, review_terms(verdict, judged.policy))
         return replace(run, artifacts=held, stop=stop)

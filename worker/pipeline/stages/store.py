@@ -1,14 +1,14 @@
-"""Stage 6: put the pictures where their callers can fetch them."""
+"""Stage 6: put pictures and sounds where their callers can fetch them."""
 
 from dataclasses import replace
 
 from infra.objectstore.store import ObjectStore
 from worker.pipeline.job_run import JobRun
-from worker.pipeline.pictures import put_pictures
+from worker.pipeline.pictures import put_files
 
 
 class Store:
-    """Stores every picture under a key that names the fence."""
+    """Stores every file under a key that names the fence."""
 
     name = "store"
 
@@ -16,11 +16,11 @@ class Store:
         self._store = store
 
     async def __call__(self, run: JobRun) -> JobRun:
-        """Return ``run`` with ``artifacts``, in the order of the pictures.
+        """Return ``run`` with ``artifacts``, in the order of the files.
 
         Raises:
-            ObjectStoreError: A picture could not be stored; the others are given up.
+            ObjectStoreError: A file could not be stored; the others are given up.
         """
-        pictures = run.output.pictures if run.output else ()
-        put = await put_pictures(self._store, run.claim, pictures, run.marks)
+        files = run.output.files if run.output else ()
+        put = await put_files(self._store, run.claim, files, run.marks)
         return replace(run, artifacts=put)
