@@ -4,34 +4,21 @@
 the platform would.
 """
 
-import json
-import queue
-import signal
-import subprocess
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any, Final, Self
+from typing import Any, Final
 
-from genq.cli.processes import python_command
 from genq.errors import GenqError
-
-if TYPE_CHECKING:
-    import httpx2
 
 PLATFORMS: Final = ("discord", "slack", "telegram")
 BOT: Final = "bot"
-_START_SECONDS: Final = 60
-_STOP_SECONDS: Final = 5
 _ANSWER_SECONDS: Final = 30.0
-_LOG_CHARACTERS: Final = 2000
 _OK: Final = 200
 
 
 class PlatformFailedError(GenqError):
-    """The platform did not start, or does not do what was asked of it."""
+    """The platform does not do what was asked of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,72 +61,29 @@ class Message:
         return not self.deleted and (self.pending or (waits and not self.private))
 
 
-class PlayedPlatform:
-    """The process; entering waits until it listens.
+def played(name: str) -> list[str]:
+    """Return the arguments of the process that plays a platform.
 
-    Attributes:
-        settings: Those with which genq reaches it, by the names of its fields.
+    It tells the settings of all of them: no bot of the shell's own may speak to a real one.
+    """
+    others = [one for one in PLATFORMS if one != name]
+    return [word for one in (name, *others) for word in ("--platform", one)]
+
+
+class PlayedPlatform:
+    """What one does there.
+
+    Args:
+        url: Where the process listens.
     """
 
-    settings: Mapping[str, str]
+    def __init__(self, url: str) -> None:
+        import httpx2  # noqa: PLC0415 - only where something is played
 
-    def __init__(self, folder: Path, name: str) -> None:
-        """Remember what to start.
-
-        Args:
-            folder: Takes the log.
-            name: The platform that is played.
-        """
-        self._log = folder / "platform.log"
-        # The settings of all of them: no bot of the shell's own may speak to a real platform.
-        others = [one for one in PLATFORMS if one != name]
-        told = [word for one in (name, *others) for word in ("--platform", one)]
-        self._command = python_command("infra.simulator.chat", told)
-        self._process: subprocess.Popen[str] | None = None
-        self._http: httpx2.Client | None = None
-
-    def __enter__(self) -> Self:
-        """Start it.
-
-        Raises:
-            PlatformFailedError: It did not start.
-        """
-        with self._log.open("w") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - our own module
-                self._command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-            )
-        try:
-            self._wait_until_ready(self._process)
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
-
-    def stop(self) -> None:
-        """Stop it; returns when it has ended."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
+        # A proxy of the shell's has no business between two processes of this machine.
+        self._http: Final = httpx2.Client(
+            base_url=url, timeout=_ANSWER_SECONDS, trust_env=False
+        )
 
     def connect(self, api: str) -> None:
         """Send what people do to this API."""
@@ -176,7 +120,7 @@ class PlayedPlatform:
 
     def picture(self, picture_id: str) -> bytes:
         """Return a picture."""
-        answer = self._client().get(f"/play/picture/{picture_id}")
+        answer = self._http.get(f"/play/picture/{picture_id}")
         if answer.status_code != _OK:
             raise PlatformFailedError(f"the picture {picture_id} is not there")
         return answer.content
@@ -189,44 +133,13 @@ class PlayedPlatform:
         import httpx2  # noqa: PLC0415 - only where something is played
 
         try:
-            answer = self._client().request(method, path, **body)
+            answer = self._http.request(method, path, **body)
             found: dict[str, Any] = answer.json()
         except (httpx2.HTTPError, ValueError) as error:
             raise PlatformFailedError(f"the played platform does not answer: {error}") from None
         if answer.status_code != _OK:
             raise PlatformFailedError(str(found.get("error", answer.status_code)))
         return found
-
-    def _client(self) -> "httpx2.Client":
-        if self._http is None:
-            raise PlatformFailedError("the played platform does not run")
-        return self._http
-
-    def _wait_until_ready(self, process: "subprocess.Popen[str]") -> None:
-        import httpx2  # noqa: PLC0415 - only where something is played
-
-        lines: queue.SimpleQueue[str] = queue.SimpleQueue()
-        output = process.stdout
-        if output is None:
-            raise PlatformFailedError("the played platform has no output")
-        threading.Thread(target=_first_line, args=(output, lines), daemon=True).start()
-        try:
-            line = lines.get(timeout=_START_SECONDS)
-        except queue.Empty:
-            line = ""
-        if not line:
-            said = self._log.read_text(errors="replace").strip()[-_LOG_CHARACTERS:]
-            raise PlatformFailedError(f"the played platform did not start: {said}")
-        told = json.loads(line)
-        self.settings = told["settings"]
-        # A proxy of the shell's has no business between two processes of this machine.
-        self._http = httpx2.Client(
-            base_url=told["url"], timeout=_ANSWER_SECONDS, trust_env=False
-        )
-
-
-def _first_line(output: IO[str], lines: "queue.SimpleQueue[str]") -> None:
-    lines.put(output.readline())
 
 
 def _message(told: Mapping[str, Any]) -> Message:

@@ -5,16 +5,17 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Generator, Iterable
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
 from genq.cli import environment
+from genq.cli.bot_child import Child
 from genq.cli.bot_pipe import PlainTalk
-from genq.cli.bot_platform import PLATFORMS, PlayedPlatform
+from genq.cli.bot_platform import PLATFORMS, PlayedPlatform, played
 from genq.cli.bot_talk import Talk
 from genq.cli.bot_words import KEYS
 from genq.cli.examples import one_of
@@ -25,6 +26,13 @@ from genq.client import Genq
 from genq.errors import GenqError
 
 _TENANT: Final = "local"
+_WRITER: Final = "sim-chat-1"
+_MODELS: Final[tuple[tuple[str, str, dict[str, Any]], ...]] = (
+    ("sim-image-1", "image", {}),
+    (_WRITER, "chat", {}),
+    ("sim-image-1", "image_edit", {}),
+    ("sim-upscale-1", "image_edit", {"skills": {"upscales": "size"}}),
+)
 _SIGNALLED: Final = 128
 _SLOTS: Final = 2
 
@@ -87,15 +95,14 @@ class _Play:
 
     def run(self, pace: float, data_dir: Path | None) -> bool:
         """Start everything, talk, stop everything; return whether nothing was wrong."""
-        data = data_dir or self._folder / "data"
-        with self._started(data) as (played, stack):
-            painter = _painter(Path(stack.ready.data_dir or data), pace)
-            played.connect(stack.ready.url)
-            self._greet(painter)
+        with self._started(pace, data_dir or self._folder / "data") as (platform, stack):
+            platform.connect(stack.ready.url)
+            self._greet()
             with Genq(stack.ready.api_key, stack.ready.url) as client:
-                talk = Talk(played, client, self._output)
+                files = self._platform == "telegram"
+                talk = Talk(platform, client, self._output, files=files)
                 good = self._converse(talk)
-            wrong = played.violations()
+            wrong = platform.violations()
             tell("stopping")
         for one in wrong:
             complain(f"{self._platform} would have refused what the bot sent: {one}")
@@ -104,35 +111,43 @@ class _Play:
         return good and not wrong
 
     @contextmanager
-    def _started(self, data: Path) -> Generator[tuple[PlayedPlatform, Stack]]:
+    def _started(self, pace: float, data: Path) -> Generator[tuple[PlayedPlatform, Stack]]:
+        with ExitStack() as running:
+            with Steps() as steps:
+                # They start side by side.
+                log = self._folder / "platform.log"
+                arguments = played(self._platform)
+                platform = running.enter_context(Child("infra.simulator.chat", arguments, log))
+                arguments = ["--port", "0", "--latency", str(pace)]
+                log = self._folder / "simulator.log"
+                painter = running.enter_context(Child("infra.simulator", arguments, log))
+                listening = platform.wait_until_ready()
+                steps.doing(f"starting genq beside a played {self._platform}")
+                settings = {
+                    **listening["settings"],
+                    "chat_tenant": _TENANT,
+                    "describe_model": _WRITER,
+                    "model_servers": _servers(painter.wait_until_ready()["url"]),
+                }
+                # What is under way ends first: platform and painter are still there then.
+                stack = running.enter_context(self._stack(data, settings))
+            try:
+                yield PlayedPlatform(listening["url"]), stack
+            except StackFailedError:
+                raise
+            except GenqError as error:
+                raise stack.failure(error.message) from error
+
+    def _stack(self, data: Path, settings: Mapping[str, str]) -> Stack:
         profile = self._folder / "profile.toml"
         told = [*up_arguments(data, profile, as_json=True), "--port", "0"]
         command = python_command("infra.embedded", [*told, "--slots", str(self._slots)])
-        with Steps() as steps:
-            platform = PlayedPlatform(self._folder, self._platform).__enter__()
-            try:
-                steps.doing(f"starting genq beside a played {self._platform}")
-                settings = {**platform.settings, "chat_tenant": _TENANT}
-                own = {f"GENQ_{name.upper()}": value for name, value in settings.items()}
-                variables = environment.with_variables(own)
-                stack = Stack(self._folder, command, profile, variables).__enter__()
-            except BaseException:
-                platform.stop()
-                raise
-        try:
-            yield platform, stack
-        except StackFailedError:
-            raise
-        except GenqError as error:
-            raise stack.failure(error.message) from error
-        finally:
-            # What is under way ends first: the bot still speaks then.
-            stack.stop()
-            platform.stop()
+        own = {f"GENQ_{name.upper()}": value for name, value in settings.items()}
+        return Stack(self._folder, command, profile, environment.with_variables(own))
 
-    def _greet(self, painter: str) -> None:
+    def _greet(self) -> None:
         tell(f"This {self._platform} is played on this machine: no message leaves it.")
-        tell(painter)
+        tell("A simulator paints and writes: no model runs.")
         tell(f"Keys: {KEYS}.")
 
     def _converse(self, talk: Talk) -> bool:
@@ -148,20 +163,14 @@ def _lines() -> Iterable[str]:
     return iter(sys.stdin.readline, "")
 
 
-def _painter(data: Path, pace: float) -> str:
-    """Say who paints; if it is the simulator, let it take its time."""
-    import httpx2  # noqa: PLC0415 - only where something is played
-
-    try:
-        state: dict[str, Any] = json.loads((data / "state.json").read_text(encoding="utf-8"))
-        servers = json.loads(state["environment"]["GENQ_MODEL_SERVERS"])
-        [server] = (one for one in servers if one["name"] == "simulator")
-        address = str(server["base_url"]).removesuffix("/v1")
-        with httpx2.Client(trust_env=False) as client:
-            client.put(f"{address}/control", json={"latency": pace}).raise_for_status()
-    except (OSError, ValueError, KeyError, httpx2.HTTPError):
-        return "Model servers of your own settings paint."
-    return "A simulator paints and writes: no model runs."
+def _servers(url: str) -> str:
+    """Return the setting that names the simulator, and no model server of the shell's own."""
+    models = [
+        {"name": name, "kind": kind, "streams_progress": True, **skills}
+        for name, kind, skills in _MODELS
+    ]
+    server = {"name": "simulator", "base_url": f"{url}/v1", "concurrency": 256}
+    return json.dumps([{**server, "models": models}])
 
 
 def _leave(number: int, frame: object) -> None:

@@ -41,10 +41,14 @@ class Talk:
         platform: Where.
         client: Of the same installation; it tells which jobs have ended.
         output: Takes the pictures.
+        files: Pictures can be sent there, whose names stand after ``/describe``, ``/blend``.
     """
 
-    def __init__(self, platform: PlayedPlatform, client: Genq, output: Path) -> None:
+    def __init__(
+        self, platform: PlayedPlatform, client: Genq, output: Path, *, files: bool = False
+    ) -> None:
         self._platform: Final = platform
+        self._files: Final = files
         self._client: Final = client
         self._output: Final = output
         self._messages: dict[Key, Message] = {}
@@ -127,6 +131,8 @@ class Talk:
         """Return the words without the names of files, which are uploaded."""
         name, *words = text.split()
         files = [word for word in words if name in _WITH_PICTURES and Path(word).is_file()]
+        if files and not self._files:
+            raise PlatformFailedError(f"{files[0]}: send it with --platform telegram")
         pictures = tuple(self._upload(Path(word)) for word in files)
         if not pictures:
             return text, ()

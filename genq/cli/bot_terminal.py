@@ -221,7 +221,8 @@ def _read(terminal: int, seconds: float) -> str:
 def _keys(terminal: int) -> Generator[None]:
     """Let each key come at once and without an echo; Ctrl-C still interrupts."""
     before = termios.tcgetattr(terminal)
-    tty.setcbreak(terminal)
+    # What was typed too early is not lost.
+    tty.setcbreak(terminal, termios.TCSADRAIN)
     try:
         yield
     finally:

@@ -38,6 +38,11 @@ def bot_commands() -> typer.Typer:
         "genq bot setup discord --guild 41771983423143937 --dry-run",
         "genq bot setup slack --name painter > manifest.json",
     )
+    _add_bindings(app)
+    return app
+
+
+def _add_bindings(app: typer.Typer) -> None:
     add(
         app,
         "bindings",
@@ -63,7 +68,6 @@ def bot_commands() -> typer.Typer:
         "genq bot resume discord 41771983423143937",
         "genq bot resume telegram",
     )
-    return app
 
 
 def _add(app: typer.Typer, name: str, command: Callable[..., None], *examples: str) -> None:

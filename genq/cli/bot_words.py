@@ -8,8 +8,7 @@ from typing import Final
 from genq.cli.bot_platform import Button, Message
 
 KEYS: Final = (
-    "1 to 9, u2, v3, r (again), c (cancel), a (appeal) press a button of the newest message; "
-    "/help is the bot's; /quit ends"
+    "1 to 9, u2, v3, r (again), c (cancel), a (appeal); /help asks the bot, /quit ends"
 )
 _WORDS: Final = {"r": "🔄", "c": "Cancel", "a": "Appeal"}
 _PRESS: Final = re.compile(r"[0-9]{1,2}|[uv][1-4]|[rca]")
@@ -55,7 +54,7 @@ def read_line(line: str) -> Typed | None:
         return Typed(text.lower(), press=True, waits=waits)
     if text.startswith("/") and len(text) > 1:
         return Typed(text, waits=waits)
-    raise ValueError(f"say /imagine and what to see, or press a button: {KEYS}")
+    raise ValueError(f"begin with a command such as /imagine, or press a button: {KEYS}")
 
 
 def button_of(messages: Sequence[Message], key: str) -> tuple[Message, Button]:

@@ -10,14 +10,23 @@ from genq.cli.examples import one_of
 from genq.models import KINDS
 from genq.pictures import lies_elsewhere
 
-_FLAGS: Final = {"n": "-n", "size": "--size", "seed": "--seed", "images": "--image"}
+_FLAGS: Final = {
+    "n": "-n",
+    "size": "--size",
+    "seed": "--seed",
+    "images": "--image",
+    "voice": "--voice",
+}
 _KNOWN: Final[Mapping[str, Sequence[str]]] = {
     "image": ("n", "size", "seed"),
     "image_edit": ("n", "size", "seed", "images"),
     "chat": ("n", "seed", "images"),
     "completion": ("n", "seed"),
     "embedding": (),
+    "speech": ("voice", "response_format"),
 }
+# One that every server of OpenAI's API has.
+_VOICE: Final = "alloy"
 # What they begin with says what they are (PNG, JPEG, and WebP behind a length).
 _PICTURES: Final = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF")
 
@@ -29,7 +38,7 @@ def kind_input(
 
     Args:
         kind: One of ``KINDS``, as it was typed.
-        text: What to make, go on from, answer or embed.
+        text: What to make, go on from, answer, embed or speak.
         given: Parameters beside it.
 
     Raises:
@@ -50,6 +59,8 @@ def kind_input(
             return {"messages": [{"role": "user", "content": text}], **more}
         case "embedding":
             return {"input": text}
+        case "speech":
+            return {"input": text, "voice": _VOICE, **more}
         case "image_edit" if not more.get("images"):
             raise typer.BadParameter(
                 "name a picture to edit with --image.", param_hint="--kind"

@@ -24,11 +24,16 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Only count them; change
 Kind = Annotated[
     str,
     typer.Option(
-        "--kind", metavar="KIND", help="image, chat, embedding, completion or image_edit."
+        "--kind",
+        metavar="KIND",
+        help="image, chat, embedding, completion, image_edit or speech.",
     ),
 ]
 Model = Annotated[
     str | None, typer.Option("--model", metavar="NAME", help="Else the server's default.")
+]
+Voice = Annotated[
+    str | None, typer.Option("--voice", metavar="NAME", help="Of speech; else alloy.")
 ]
 Lane = Annotated[
     str | None, typer.Option("--lane", metavar="LANE", help="turbo, fast, relax or batch.")

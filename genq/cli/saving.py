@@ -10,7 +10,18 @@ from genq.files import write_whole
 from genq.models import Artifact, Job, Output
 
 _FORMATS: Final = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
-_EXTENSIONS: Final = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp"}
+_SPOKEN: Final = {f".{name}": name for name in ("mp3", "opus", "aac", "flac", "wav", "pcm")}
+_EXTENSIONS: Final = {
+    "image/png": ".png",
+    "image/jpeg": ".jpg",
+    "image/webp": ".webp",
+    "audio/mpeg": ".mp3",
+    "audio/opus": ".opus",
+    "audio/aac": ".aac",
+    "audio/flac": ".flac",
+    "audio/wav": ".wav",
+    "audio/pcm": ".pcm",
+}
 
 
 def save_outputs(client: Genq, job: Job, output: str | None) -> list[Path]:
@@ -32,6 +43,11 @@ def save_outputs(client: Genq, job: Job, output: str | None) -> list[Path]:
     for artifact, path in zip(made.artifacts, paths, strict=True):
         client.jobs.download(job.id, artifact.index, path)
     return paths
+
+
+def spoken_format(output: str | None) -> str | None:
+    """Return the format that a file's ending asks of speech; ``None``: the usual one."""
+    return _SPOKEN.get(Path(output or "").suffix.lower())
 
 
 def save_grid(client: Genq, job: Job, output: str | None) -> list[Path]:

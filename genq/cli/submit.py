@@ -12,7 +12,7 @@ from genq.cli.flags_help import looks_flagged
 from genq.cli.instants import read_instant
 from genq.cli.kind_input import kind_input, read_pictures
 from genq.cli.progress import moving
-from genq.cli.saving import save_grid, save_outputs
+from genq.cli.saving import save_grid, save_outputs, spoken_format
 from genq.cli.screen import describe, print_data, print_json, tell
 from genq.client import Genq
 from genq.job_requests import Webhook
@@ -33,6 +33,7 @@ def submit(
     mask: options.Mask = None,
     size: options.Size = None,
     seed: options.Seed = None,
+    voice: options.Voice = None,
     lane: options.Lane = None,
     priority: options.Priority = None,
     webhook: options.WebhookUrl = None,
@@ -68,8 +69,10 @@ def submit(
 def _queue(typed: Mapping[str, Any]) -> None:
     """Queue what was typed, by the names of the parameters of ``submit``."""
     shown = read_pictures(typed["edited"])
-    parameters = {name: typed[name] for name in ("size", "seed")}
+    parameters = {name: typed[name] for name in ("size", "seed", "voice")}
     parameters |= {"n": typed["images"], "images": shown}
+    if typed["kind"] == "speech":
+        parameters["response_format"] = spoken_format(typed["output"])
     asked = _asked(typed["kind"], typed["prompt"], parameters)
     cut_out = read_pictures([typed["mask"]] if typed["mask"] else None, "--mask")
     placing = ("lane", "priority", "run_at", "start_timeout", "deadline", "unique_key")

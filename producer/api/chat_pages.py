@@ -53,6 +53,7 @@ _WRONG: Final = (
     "This key was not accepted. It must be an API key of this server, neither revoked nor "
     "expired, that may submit jobs (the scope jobs:write), of an account that is not suspended."
 )
+_MOST_FIELDS: Final = 8
 _NO_KEY: Final = "Give the API key."
 
 Page = Callable[[Services, Request], Awaitable[Response]]
@@ -136,8 +137,12 @@ async def _form(
 
 async def _key(request: Request) -> str:
     body = await read_body(request, _FORM_BYTES)
-    given = parse_qs(body.decode("ascii", "replace"), max_num_fields=8).get("key", [""])
-    return given[0].strip()
+    try:
+        fields = parse_qs(body.decode("ascii", "replace"), max_num_fields=_MOST_FIELDS)
+    except ValueError:
+        # The page's own form has one field.
+        return ""
+    return fields.get("key", [""])[0].strip()
 
 
 async def _show_gallery(services: Services, request: Request) -> Response:

@@ -16,6 +16,7 @@ from schemas.openai_calls import (
     EmbeddingView,
     OpenAIModelPage,
     OpenAIModelView,
+    SpeechRequest,
 )
 from schemas.openai_images import (
     ImageEditForm,
@@ -35,6 +36,7 @@ OPENAI_REQUESTS: Final[tuple[type[BaseModel], ...]] = (
     ImageEditRequest,
     ImageGenerationRequest,
     ResponseRequest,
+    SpeechRequest,
 )
 OPENAI_VIEWS: Final[tuple[type[BaseModel], ...]] = (
     BatchView,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -22,6 +22,9 @@ from schemas.chat_binding import ChatRules
 from schemas.chat_inbound import Command, Press
 from schemas.chat_view import ChatAnswer, Notice, Reply, Tell, Tone
 from schemas.lanes import DEFAULT_LANE, Lane
+
+# Nobody waits in a chat for what may take a day.
+_LANES: Final = (DEFAULT_LANE, Lane.TURBO, Lane.RELAX)
 
 HeardT = TypeVar("HeardT", Command, Press)
 
@@ -91,7 +94,7 @@ class Asked(Generic[HeardT]):
     def lanes(self) -> tuple[Lane, ...]:
         """The lanes that may be asked for; the first one is taken where none is."""
         allowed = self.tenant.allowed_lanes
-        wanted = self.rules.lanes or (DEFAULT_LANE, *(x for x in Lane if x != DEFAULT_LANE))
+        wanted = self.rules.lanes or _LANES
         return tuple(lane for lane in wanted if allowed is None or lane in allowed)
 
     def model(self, command: str) -> str | None:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import structlog
 
+from infra.audit_actor import acting_as
 from infra.call_gate import CallGate
 from infra.chat.adapter import ChatAdapter
 from infra.chat.shown_text import cleaned
@@ -138,7 +139,8 @@ class ChatDoor:
     async def _work(self, adapter: ChatAdapter, heard: Command | Press, turn: Turn) -> Outcome:
         """Return what becomes of a request; nothing but cancellation comes out."""
         try:
-            return await self._persistently(adapter, heard, turn)
+            with acting_as(f"chat {heard.platform}"):
+                return await self._persistently(adapter, heard, turn)
         except GenqError as error:
             if error.severity in {Severity.HIGH, Severity.CRITICAL}:
                 _log.error(

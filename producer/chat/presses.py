@@ -112,16 +112,17 @@ async def _derive(means: ChatMeans, asked: Asked[Press], pressing: _Pressing) ->
     action, job = pressing.action, pressing.job
     if action.verb is Verb.REROLL and job.state in {JobState.FAILED, JobState.DEAD}:
         return await _again(means, asked, pressing)
+    made = len(job.artifacts)
+    if action.verb is not Verb.REROLL and made and not 1 <= action.index <= made:
+        return _stale()
     name = _ACTIONS[action.verb]
     told: dict[str, Any] = {"action": name}
     if action.verb is not Verb.REROLL:
-        told["index"] = action.index - 1
+        told["index"] = max(0, action.index - 1)
     if action.verb is Verb.VARY and job.input.get("n") is None:
         told["n"] = _GRID
     if (model := asked.model(name)) is not None:
         told["model"] = model
-    if action.verb is not Verb.REROLL and action.index < 1:
-        return _stale()
     wanted = check(PictureActionRequest, told)
     following = await PictureActions(means.engine, means.settings).next_job(job, wanted)
     return await _make(means, asked, pressing, following.request, lineage=following.lineage)
@@ -178,7 +179,7 @@ async def _appeal(means: ChatMeans, asked: Asked[Press], pressing: _Pressing) ->
     named = format_id("apl", made.id)
     if not new:
         return tell("Appeal", f"A person was asked to look at it before: {named}.")
-    return tell("Appeal", f"A person looks at it; you are told what they say. ({named})")
+    return tell("Appeal", f"A person looks at it: {named}.")
 
 
 async def _pressed_before(

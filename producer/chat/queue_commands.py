@@ -88,8 +88,8 @@ async def cancel_job(means: ChatMeans, asked: Asked[HeardT], job_id: UUID) -> Te
     if job is None:
         return _no_such("there is no such job of yours")
     if job.state.final:
-        return tell("Cancelled", f"{_named(job)} is cancelled.")
-    return tell("Cancelled", f"{_named(job)} runs, and is being stopped.")
+        return tell("Cancelled", f"It is cancelled: {_words(job)}.")
+    return tell("Cancelled", f"It runs, and is being stopped: {_words(job)}.")
 
 
 async def _cancel_listed(
@@ -103,10 +103,7 @@ async def _cancel_listed(
 
 
 def _line(job: JobRecord, now: datetime) -> str:
-    words = " ".join(users_words(job.input).split())
-    if len(words) > _LONGEST_PROMPT:
-        words = words[:_LONGEST_PROMPT] + "…"
-    return f"{words or 'a picture'} ({job.lane}) · {_standing(job, now)}"
+    return f"{_words(job)} ({job.lane}) · {_standing(job, now)}"
 
 
 def _standing(job: JobRecord, now: datetime) -> str:
@@ -134,8 +131,12 @@ def _span(seconds: float) -> str:
     return f"{round(seconds / _HOUR)} h"
 
 
-def _named(job: JobRecord) -> str:
-    return format_id("job", job.id)
+def _words(job: JobRecord) -> str:
+    """Return what the job is about; its id, if nobody said it in words."""
+    words = " ".join(users_words(job.input).split())
+    if len(words) > _LONGEST_PROMPT:
+        words = words[:_LONGEST_PROMPT] + "…"
+    return words or format_id("job", job.id)
 
 
 def _no_such(what: str) -> Tell:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
-from infra.audit_actor import acting_as
 from producer.chat.asked import Asked, ChatMeans, Outcome, tell
 from producer.chat.binding_desk import Bound
 from schemas.chat import Place
@@ -50,8 +49,7 @@ async def _change(means: ChatMeans, asked: Asked[Command], rule: Rule) -> Tell:
         return rule(before.rules if before is not None else ChatRules(), heard.place)
 
     try:
-        with acting_as(f"chat {heard.platform}"):
-            await means.desk.put(Bound(heard.platform, heard.place.id, ""), None, change)
+        await means.desk.put(Bound(heard.platform, heard.place.id, ""), None, change)
     except NotFoundError:
         return tell(
             "Not linked",

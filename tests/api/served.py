@@ -48,6 +48,7 @@ MODELS: Final = ModelServer(
         ModelSpec(name="test-image", kind=Kind.IMAGE),
         ModelSpec(name="test-chat", kind=Kind.CHAT),
         ModelSpec(name="test-embedding", kind=Kind.EMBEDDING),
+        ModelSpec(name="test-speech", kind=Kind.SPEECH),
         ModelSpec(name="test-completion", kind=Kind.COMPLETION),
         ModelSpec(name="test-edit", kind=Kind.IMAGE_EDIT),
     ),

@@ -23,6 +23,8 @@ from tests.api.test_chat_vectors import BOTS, SLACK, TELEGRAM, VECTORS, Then, bo
 
 EACH: Final = 1_667
 SEED: Final = 9
+# Of the signed ones: what is still a command costs a look into PostgreSQL.
+MEANT: Final = 0.3
 KEY: Final = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 ODD: Final[tuple[Any, ...]] = (
     *(
@@ -94,7 +96,7 @@ def slack_signs(body: bytes, stamp: str = str(SLACK["clock"])) -> Headers:
 
 def is_slacks(headers: Mapping[str, str], body: bytes) -> bool:
     stamp = headers.get("x-slack-request-timestamp", "")
-    if not stamp.isdigit() or abs(int(stamp) - SLACK["clock"]) > 300:
+    if not (stamp.isascii() and stamp.isdigit()) or abs(int(stamp) - SLACK["clock"]) > 300:
         return False
     return headers.get("x-slack-signature") == slack_signs(body, stamp)["x-slack-signature"]
 
@@ -198,7 +200,7 @@ class Changes:
     def draw_signed(self, door: Door) -> tuple[Headers, bytes]:
         """Return a changed body, signed as it is."""
         body = self._random.choice(door.bodies)
-        change = self.of_meaning if self._random.random() < 0.5 else self.of_bytes
+        change = self.of_meaning if self._random.random() < MEANT else self.of_bytes
         changed = change(body)
         return door.sign(changed), changed
 

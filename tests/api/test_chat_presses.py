@@ -129,7 +129,7 @@ def test_forged_and_stale_ids_lead_nowhere(
             (button(Verb.UPSCALE, 1, parent), "7", STALE),
             (button(Verb.CANCEL, 0, parent), "7", STALE),
             (button(Verb.UPSCALE, 0, parent), USER, STALE),
-            (button(Verb.UPSCALE, 3, parent), USER, "none of index 2"),
+            (button(Verb.UPSCALE, 3, parent), USER, STALE),
             ("g1:u:1:zzzzzzzzzzzzzzzzzzzzzzzzzz", USER, STALE),
             ("MJ::JOB::upsample::2::x", USER, STALE),
         ]
@@ -167,7 +167,7 @@ def test_only_the_owner_presses_where_the_rules_say_so_and_cancels_anywhere(
         assert "has ended" in late.text
         assert len(await here.jobs()) == 1
         other = await here.say("/imagine a boat")
-        assert "is cancelled" in (await here.press(other.message, "Cancel")).text
+        assert "a boat" in (await here.press(other.message, "Cancel")).text
         assert (await here.job()).state is JobState.CANCELLED
 
     chat(settings, chat_platforms, scenario)

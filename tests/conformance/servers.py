@@ -25,6 +25,7 @@ NAMES: Final = {
     "gpt-image-1-mini": ("sim-image-1", "image_edit"),
     "gpt-3.5-turbo-instruct": ("sim-chat-1", "completion"),
     "text-embedding-3-small": ("sim-embedding-1", "embedding"),
+    "gpt-4o-mini-tts": ("sim-speech-1", "speech"),
 }
 SLOW: Final = b"Count to a hundred, slowly."
 _SLOW_SECONDS: Final = 1.6

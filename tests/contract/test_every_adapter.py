@@ -23,7 +23,14 @@ from schemas.errors import (
     ModelTimeoutError,
     ModelUnavailableError,
 )
-from tests.fixtures.adapter_scenes import WIRES, claim_of, pictures_of, wire_of
+from tests.fixtures.adapter_scenes import (
+    SPEAKS,
+    WIRES,
+    claim_of,
+    pictures_of,
+    spoken_claim,
+    wire_of,
+)
 from tests.fixtures.adapter_wires import Wire
 from tests.fixtures.cog_scenes import Heard
 from tests.fixtures.kiln_package import install_kiln
@@ -37,6 +44,7 @@ from tests.fixtures.model_server import (
     hangs_up,
     png,
 )
+from tests.fixtures.sounds import tone
 from tests.fixtures.until import until
 
 HELD: Final = 50
@@ -67,9 +75,13 @@ FAULTS: Final[Mapping[str, tuple[Answer, Expected]]] = {
     "echoes the key": (answers(SAID, 401), (ModelAuthError, None)),
 }
 ONE_ANSWER: Final = "one call, one answer: it says nothing before it is whole"
+NO_SPEECH: Final = "genq runs no speech over it: what of its answers is speech is nowhere said"
 CANNOT: Final[Mapping[tuple[str, str], str]] = {
     ("http", "progress"): ONE_ANSWER,
     ("installed", "progress"): "this one's wire: " + ONE_ANSWER,
+    ("cog", "speech"): NO_SPEECH,
+    ("comfyui", "speech"): NO_SPEECH,
+    ("installed", "speech"): "this one paints; another may list speech among its kinds",
 }
 
 
@@ -217,6 +229,52 @@ def test_watchers_hear_how_far_it_is(name: str) -> None:
     assert all(0 <= step <= all_of_them for step, all_of_them in steps)
 
 
+SPOKEN: Final = tone()
+
+
+@wires("speech")
+def test_a_job_gets_the_sound_that_was_spoken_for_it(name: str) -> None:
+    async def scene(wire: Wire) -> None:
+        wire.speak(SPOKEN)
+        reply = await wire.provider.generate(spoken_claim())
+        assert reply.audio is not None
+        assert (reply.audio.data, reply.audio.content_type) == (SPOKEN, "audio/wav")
+        assert (reply.pictures, reply.text, wire.asked()) == ((), None, 1)
+        assert wire.keys() == [f"Bearer {API_KEY}"]
+
+    play(name, scene, speaks=True)
+
+
+@wires("speech")
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_of_speech_means_what_it_means_of_pictures(name: str, fault: str) -> None:
+    answer, (kind, later) = FAULTS[fault]
+
+    async def scene(wire: Wire) -> None:
+        wire.meet(answer)
+        with pytest.raises(GenqError) as failure:
+            await wire.provider.generate(spoken_claim())
+        assert type(failure.value) is kind
+        assert failure.value.retry_after == later
+        assert API_KEY not in f"{failure.value!r} {failure.value.message}"
+        assert wire.asked() == 1
+        wire.speak(SPOKEN)
+        assert (await wire.provider.generate(spoken_claim())).audio is not None
+
+    play(name, scene, speaks=True)
+
+
+@wires("speech")
+@pytest.mark.parametrize("sound", [SPOKEN[:-20], b"", b"no sound"], ids=len)
+def test_what_is_no_sound_or_half_of_one_is_a_bad_answer(name: str, sound: bytes) -> None:
+    async def scene(wire: Wire) -> None:
+        wire.speak(sound)
+        with pytest.raises(ModelBadAnswerError):
+            await wire.provider.generate(spoken_claim())
+
+    play(name, scene, speaks=True)
+
+
 def test_what_a_wire_cannot_do_is_said_of_wires_and_sentences_that_there_are() -> None:
     sentences = {
         "pictures",
@@ -226,7 +284,9 @@ def test_what_a_wire_cannot_do_is_said_of_wires_and_sentences_that_there_are() -
         "silence",
         "death",
         "progress",
+        "speech",
     }
+    assert {name for name in WIRES if (name, "speech") not in CANNOT} == set(SPEAKS)
 
     assert {name for name, _ in CANNOT} <= set(WIRES)
     assert {sentence for _, sentence in CANNOT} <= sentences

@@ -175,6 +175,7 @@ def test_models_are_listed_and_shown() -> None:
             "sim-upscale-1",
             "sim-chat-1",
             "sim-embedding-1",
+            "sim-speech-1",
             "sim-moderation-1",
         ]
         assert (shown.id, shown.owned_by) == ("sim-chat-1", "genq-simulator")

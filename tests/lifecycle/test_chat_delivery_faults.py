@@ -71,15 +71,14 @@ def test_a_rate_limit_rests_the_lane_for_exactly_as_long_as_it_says(play: ChatPl
 
 def test_a_limit_of_the_whole_bot_holds_all_its_lanes(play: ChatPlay) -> None:
     play.imagine("one")
-    play.imagine("two", channel="1100000000000000777")
     play.genq.run_until_idle()
     headers = {"X-RateLimit-Global": "true", "X-RateLimit-Scope": "global"}
     play.ledger.fail_next("PATCH", 429, {**LIMITED, "global": True}, headers=headers)
     play.deliver()
-    asked = len(play.ledger.matching("PATCH"))
-    assert asked <= 2
+    play.imagine("two", channel="1100000000000000777")
+    play.genq.run_until_idle()
     play.deliver()
-    assert len(play.ledger.matching("PATCH")) == asked
+    assert len(play.ledger.matching("PATCH")) == 1
     play.settle()
     assert [one.labels[0] for one in play.messages] == ["U1", "U1"]
 

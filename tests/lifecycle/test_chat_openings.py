@@ -30,6 +30,7 @@ from tests.fixtures.chat_openings import (
     said,
 )
 from tests.fixtures.harness import Harness
+from tests.fixtures.judging import judge
 
 RATE = [Served(lane=2, pool=1, released=10 * HORIZON.total_seconds(), finished=50, seconds=2.0)]
 
@@ -262,3 +263,25 @@ def test_who_asks_first_and_who_asks_again_are_told_their_true_place(genq: Harne
     jobs = [genq.job(format_id("job", one.job.id)) for one in made[:2]]
     places = [genq.in_transaction(lambda c, j=j: place_of(c, j, genq.settings)) for j in jobs]
     assert [place and place.ahead_in_lane for place in places] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "told", "state"),
+    [
+        ("never [sexual_minors 0.9]", "BLOCKED None", MessageState.FINAL),
+        ("perhaps [weapons_mass_harm 0.4]", "HELD None", MessageState.OPEN),
+    ],
+)
+def test_what_safety_stops_is_told_in_the_answer_and_what_is_held_is_shown_later(
+    genq: Harness, prompt: str, told: str, state: MessageState
+) -> None:
+    judge(genq)
+
+    made = make(genq, opening(opens=True), prompt=prompt)
+    again = make(genq, opening(opens=True), prompt=prompt)
+
+    assert body_of(made) == f"{format_id('job', made.job.id)} {told}".encode()
+    assert body_of(again) == body_of(made)
+    kept = message(genq, made)
+    assert (kept.state, kept.ended_at is None) == (state, state is MessageState.OPEN)
+    assert counts(genq)[2:4] == [1, 1]

@@ -49,6 +49,7 @@ MODELS: Final = (
     ("sim-embedding-1", Kind.EMBEDDING),
     ("sim-chat-1", Kind.COMPLETION),
     ("sim-image-1", Kind.IMAGE_EDIT),
+    ("sim-speech-1", Kind.SPEECH),
 )
 PNG: Final = "data:image/png;base64," + base64.b64encode(png()).decode()
 
@@ -152,6 +153,10 @@ def test_a_job_of_every_kind_ends_with_what_it_asked_for(
         genq, Kind.IMAGE_EDIT, prompt="bluer", images=[source, upload(genq, png()), PNG], n=2
     )
     assert [(one.width, one.height) for one in edits.artifacts] == [(made.width, 64)] * 2
+    speech = run(genq, Kind.SPEECH, input="a kite", voice="alloy", response_format="wav")
+    (sound,) = speech.artifacts
+    assert (sound.content_type, sound.width, speech.text) == ("audio/wav", None, None)
+    assert sound.key.endswith(".0.wav")
     # The input is kept as it was sent.
     assert edits.input["images"][0] == source
     again = run(genq, Kind.IMAGE_EDIT, prompt="bluer", images=[PNG], mask=PNG)

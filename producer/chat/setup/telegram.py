@@ -89,7 +89,7 @@ class TelegramSetup:
             raise SetupRefusedError("Telegram took the webhook, and tells another address")
         waiting = found.get("pending_update_count", 0)
         self._steps.done(
-            "seen", f"{waiting} updates wait there; {REACHED} before the first one"
+            "seen", f"{waiting} updates wait; {REACHED} before the first one"
         )
         if error := found.get("last_error_message"):
             shown = "".join(one for one in str(error)[:200] if one.isprintable())

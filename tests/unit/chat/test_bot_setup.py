@@ -1,4 +1,4 @@
-"""`genq bot setup` against platforms that judge every request: what is told, done and refused."""
+"""`genq bot setup` against platforms that judge every request."""
 
 import asyncio
 import re
@@ -95,7 +95,7 @@ def test_slack_gets_its_token_tried_and_a_manifest_to_paste(
 def test_slack_without_a_token_still_shows_the_manifest_that_brings_one(
     chat_platforms: PlayedPlatforms, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(SettingsError, match="GENQ_SLACK_BOT_TOKEN: https://api.slack.com/apps"):
+    with pytest.raises(SettingsError, match=r"GENQ_SLACK_BOT_TOKEN: https://api\.slack\.com"):
         run(chat_platforms, "slack", missing=("slack_bot_token",))
 
     said = capsys.readouterr()
@@ -128,7 +128,7 @@ def test_a_dry_run_sends_nothing_and_shows_no_secret(
         (
             "discord",
             {"public_url": "http://genq.example"},
-            "PUBLIC_URL: .* no https:// address",
+            "PUBLIC_URL: .* no https://",
         ),
     ],
 )
@@ -163,9 +163,7 @@ def test_commands_that_are_refused_leave_the_endpoint_as_it_was(
 def test_an_endpoint_that_discord_does_not_reach_registers_nothing(
     chat_platforms: PlayedPlatforms,
 ) -> None:
-    chat_platforms.ledger.fail_next(
-        "PATCH", 400, {"message": "Invalid Form Body", "code": 50035}
-    )
+    chat_platforms.ledger.fail_next("PATCH", 400, {"message": "Invalid Form Body"})
 
     with pytest.raises(SetupRefusedError, match="the internet must reach it"):
         run(chat_platforms, "discord")
