@@ -59,7 +59,10 @@ class ManifestTimings(Shape):
 
 
 class ManifestArtifact(Shape):
-    """One picture. ``c2pa_manifest`` is the id of the Content Credentials inside of it."""
+    """One file. ``c2pa_manifest`` is the id of the Content Credentials inside of it.
+
+    It is null where there are none: sounds get none.
+    """
 
     index: int
     content_type: str

@@ -1,5 +1,6 @@
 """How messages of a played chat look in a terminal, and in a pipe."""
 
+import html
 import io
 import re
 from collections.abc import Sequence
@@ -48,7 +49,7 @@ def lines_of(platform: str, message: Message) -> list[str]:
 def picture_path(folder: Path, number: int, picture: Picture) -> Path:
     """Return a name for a picture that no file has yet: ``kites/1-a-red-kite.jpg``."""
     _, _, words = picture.alt.partition(": ")
-    slug = _SLUG.sub("-", words.lower())[:_LONGEST].strip("-") or "picture"
+    slug = _SLUG.sub("-", html.unescape(words).lower())[:_LONGEST].strip("-") or "picture"
     suffix = Path(picture.name).suffix or ".png"
     while (path := folder / f"{number}-{slug}{suffix}").exists():
         number += 1

@@ -20,7 +20,7 @@ _SLACK: Final = re.compile(
     r"<@[^>]{1,40}>|<!date\^([0-9]{1,12})\^[^>]{0,200}>|<(https?://[^>|]{1,2000})(?:\|[^>]*)?>"
 )
 _ENTITIES: Final = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
-_PERCENT: Final = re.compile(r"([0-9]{1,3}) ?%")
+_PERCENT: Final = re.compile(r"\(([0-9]{1,3})%\)|, ([0-9]{1,3}) %")
 _UNSEEN: Final = re.compile("[\u2060\u200b]")
 
 
@@ -112,7 +112,7 @@ def in_words(platform: str, text: str, moment: Callable[[int], str]) -> str:
 def percent_of(text: str) -> int | None:
     """Return how far a message says that it is, if it does; prompts are before that."""
     found = _PERCENT.findall(text)
-    return min(100, int(found[-1])) if found else None
+    return min(100, int("".join(found[-1]))) if found else None
 
 
 def _pressable(message: Message) -> list[Button]:

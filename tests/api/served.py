@@ -16,7 +16,7 @@ from sqlalchemy import text as sql
 from infra.api_keys import digest_of, new_api_key, prefix_of
 from infra.doorbells import DONE
 from infra.endings import ending_of
-from infra.objectstore.keys import object_key
+from infra.objectstore.keys import extension_of, object_key
 from infra.postgres.api_keys import insert_key
 from infra.postgres.engine import transaction
 from infra.postgres.finish import finish_jobs
@@ -97,6 +97,7 @@ class Served:
         state: JobState = JobState.SUCCEEDED,
         *,
         pictures: Sequence[bytes] = (),
+        sound: bytes | None = None,
         text: str | None = None,
         result: Mapping[str, Any] | None = None,
         error: ErrorRecord | None = None,
@@ -106,6 +107,8 @@ class Served:
         """Run a job to its end and ring the bell; ``claim``: of an attempt that runs."""
         claim = claim or await self.claim(job_id)
         artifacts = [await self._store(claim, n, data) for n, data in enumerate(pictures)]
+        if sound is not None:
+            artifacts.append(await self._store(claim, 0, sound, "audio/mpeg"))
         ending = ending_of(
             claim,
             state=state,
@@ -121,18 +124,21 @@ class Served:
         if ring:
             await self.services.doorbells.ring(DONE, job_id)
 
-    async def _store(self, claim: Claim, index: int, data: bytes) -> Artifact:
+    async def _store(
+        self, claim: Claim, index: int, data: bytes, content_type: str = "image/png"
+    ) -> Artifact:
         key = object_key(
             tenant_id=claim.tenant_id,
             created_at=claim.created_at,
             job_id=claim.job_id,
             fence=claim.fence,
             index=index,
-            extension="png",
+            extension=extension_of(content_type),
         )
-        await self.services.store.put(key, data, "image/png")
+        await self.services.store.put(key, data, content_type)
         digest = hashlib.sha256(data).hexdigest()
-        return Artifact(index, key, "image/png", len(data), digest, 8, 8)
+        side = 8 if content_type == "image/png" else None
+        return Artifact(index, key, content_type, len(data), digest, side, side)
 
 
 async def new_key(

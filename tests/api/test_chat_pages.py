@@ -212,6 +212,9 @@ def test_a_link_that_is_late_invented_or_stuffed_is_refused_without_a_trace(
                 assert "does not work" in held(answer)
         large = await use(await link(api), "k" * 5_000)
         assert (large.status_code, api.key in large.text) == (413, False)
+        async with httpx2.AsyncClient() as stranger:
+            many = {f"field{n}": "1" for n in range(20)} | {"key": api.key}
+            assert (await stranger.post(await link(api), data=many)).status_code == 400
         assert await bound(api) is None
 
     run(settings, scenario)

@@ -8,7 +8,7 @@ from jsonschema_rs import Draft202012Validator
 
 from infra.settings import Settings
 from producer.api.problems import MEANINGS
-from producer.openai.endpoints import ENDPOINTS
+from producer.openai.endpoints import CALLS
 from schemas.error_remedies import JOB_CODES
 from schemas.scopes import KeyScope
 from tests.api.served import Served, new_key, run
@@ -112,7 +112,7 @@ def test_every_request_example_is_taken_by_the_api(settings: Settings) -> None:
                 for content in (contents[one] for one in contents if one.endswith("json")):
                     for example in examples(told, content):
                         # Models have other names here, and no worker makes anything.
-                        asked = example | {"model": None} if path in ENDPOINTS else example
+                        asked = example | {"model": None} if path in CALLS else example
                         if "input_file_id" in asked:
                             asked = asked | {"input_file_id": file}
                         answer = await api.http.request(
@@ -120,7 +120,7 @@ def test_every_request_example_is_taken_by_the_api(settings: Settings) -> None:
                         )
                         # The id in the path is a placeholder.
                         fine = {200, 201, 202, 204} if "{" not in path else {200, 404}
-                        fine |= {408} if path in ENDPOINTS else set[int]()
+                        fine |= {408} if path in CALLS else set[int]()
                         assert answer.status_code in fine, (method, path, answer.text)
 
     held = {"facade_max_hold": timedelta(milliseconds=20)}

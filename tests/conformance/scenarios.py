@@ -80,6 +80,16 @@ def vectors(real: Real) -> None:
     assert packed.usage.total_tokens > 0
 
 
+def speech(real: Real) -> None:
+    asked: dict[str, Any] = {"model": "gpt-4o-mini-tts", "voice": "coral", "input": "A kite."}
+    told = real(lambda c: c.audio.speech.create(**asked, instructions="Speak cheerfully."))
+    assert told.response.headers["content-type"] == "audio/mpeg"
+    # MPEG-2 layer III.
+    assert told.content.startswith(b"\xff\xf3")
+    samples = real(lambda c: c.audio.speech.create(**asked, response_format="wav"))
+    assert samples.content[8:12] == b"WAVE"
+
+
 def pictures(real: Real) -> None:
     made = real(
         lambda c: c.images.generate(model="gpt-image-1", prompt="a red kite", size="64x64")
@@ -224,6 +234,7 @@ SCENARIOS: Final[tuple[Callable[[Real], None], ...]] = (
     chat,
     attached,
     vectors,
+    speech,
     pictures,
     moderation,
     files,

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -21,9 +22,12 @@ _START: Final = "$ "
 _SECONDS: Final = 60
 
 
-def blocks(language: str) -> list[str]:
-    """Return the fenced blocks of a language, in order."""
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+def blocks(language: str, *, indented: bool = False) -> list[str]:
+    """Return the fenced blocks of a language, in order; ``indented``: also those in lists."""
+    room = " *" if indented else ""
+    return re.findall(
+        rf"^{room}```{language}\n(.*?)^{room}```", README, re.DOTALL | re.MULTILINE
+    )
 
 
 def commands() -> list[str]:
@@ -176,6 +180,32 @@ def test_the_receiver_block_verifies_a_signed_event() -> None:
     exec(compile(receiver, "README.md", "exec"), names)
 
     assert names["event"]["data"]["id"] == "job_1"
+
+
+def test_the_bot_of_the_readme_is_registered(shell: Shell) -> None:
+    """Its lines run as written; the dots stand for values of a Discord that is played here."""
+    play, start, setup = (
+        block
+        for block in map(textwrap.dedent, blocks("sh", indented=True))
+        if "bot" in block.lower()
+    )
+    with subprocess.Popen(
+        [sys.executable, "-P", "-m", "infra.simulator.chat", "--platform", "discord"],
+        stdout=subprocess.PIPE,
+    ) as played:
+        assert played.stdout is not None
+        told: dict[str, str] = orjson.loads(played.stdout.readline())["settings"]
+        for name, value in told.items():
+            start = start.replace(f"GENQ_{name.upper()}=…", f"GENQ_{name.upper()}={value}")
+        elsewhere = {"GENQ_DISCORD_URL": told["discord_url"], "GENQ_PROFILE": "none"}
+        bot = Shell(shell.folder, {**shell.environment, **elsewhere})
+        done = bot.run(start.removesuffix("genq up\n") + setup)
+        played.terminate()
+
+    assert play == "genq bot play\n"
+    assert start.endswith("genq up\n")
+    assert done.returncode == 0, done.stderr
+    assert f"client_id={told['discord_application_id']}" in done.stdout
 
 
 def test_relative_links_lead_somewhere() -> None:

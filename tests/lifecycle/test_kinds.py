@@ -193,6 +193,8 @@ def test_what_is_asked_of_every_kind_is_judged_before_a_model_sees_it(
     asked: list[tuple[Kind, dict[str, Any]]] = [
         (Kind.EMBEDDING, {"input": ["fine", BAD]}),
         (Kind.EMBEDDING, {"input": BAD}),
+        (Kind.SPEECH, {"input": BAD, "voice": "alloy"}),
+        (Kind.SPEECH, {"input": "fine", "voice": "alloy", "instructions": BAD}),
         (Kind.COMPLETION, {"prompt": ["fine", BAD]}),
         (Kind.COMPLETION, {"prompt": "fine", "suffix": BAD}),
         (Kind.IMAGE_EDIT, {"prompt": BAD, "images": [PNG]}),
