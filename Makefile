@@ -13,7 +13,7 @@ export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test conformance check eval-safety bench bench-submit bench-scale bench-webhooks bench-batches bench-outage chaos fmt openapi openapi-lint verify-node
+.PHONY: help setup demo up test conformance check eval-safety bench bench-submit bench-scale bench-webhooks bench-batches bench-outage bench-chats chaos fmt openapi openapi-lint verify-node
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ bench-batches: setup ## Run a batch of 100,000 lines beside people who wait for 
 
 bench-outage: setup ## Play four hours of a receiver that is down while 100,000 webhooks wait
 	$(BIN)/python -P -m tests.bench.outage
+
+bench-chats: setup ## Measure how soon chat commands are answered, also while PostgreSQL is frozen
+	$(BIN)/python -P -m tests.bench.chats
 
 eval-safety: setup ## Judge the labelled prompts offline: confusion matrix, goals, speed
 	$(BIN)/python -P -m tests.eval_safety

@@ -107,11 +107,7 @@ class EndNews:
         if claim.end_user is not None:
             facts["user_id"] = self._user(claim.tenant_id, claim.end_user)
         if output is not None:
-            facts["content_length"] = (
-                output.bytes
-                if output.text is None
-                else len(output.text)
-            )
+            facts["content_length"] = output.bytes if output.text is None else len(output.text)
         tokens = _tokens_of(run)
         if tokens is not None:
             facts["tokens_used"] = tokens

@@ -18,8 +18,9 @@ def bot_commands() -> typer.Typer:
     """Return the group."""
     app = group(
         "Bots on Discord, Slack and Telegram: whom they serve, and by which rules.",
+        "genq bot play",
+        "genq bot setup discord",
         "genq bot bind discord 41771983423143937 --tenant demo",
-        "genq bot bindings",
         order=("play", "setup", "bindings", "bind", "unbind", "resume"),
     )
     add(

@@ -11,6 +11,7 @@ from producer.api.bodies import read_json
 from producer.api.services import Services
 from producer.openai.endpoints import CALLS
 from producer.openai.hold import held_answer
+from producer.openai.speech import Speech
 from producer.openai.streams import stream_of
 from schemas.errors import InputError
 
@@ -26,8 +27,8 @@ def route_of(path: str) -> Route:
         if not isinstance(body, dict):
             raise InputError('the body must be an object, such as {"model": …}')
         asked = cast("dict[str, Any]", body)
-        streamed = stream_of(endpoint, asked)
-        answer = streamed or held_answer
-        return await answer(services, tenant, request, endpoint, asked)
+        if not isinstance(endpoint, Speech) and (streamed := stream_of(endpoint, asked)):
+            return await streamed(services, tenant, request, endpoint, asked)
+        return await held_answer(services, tenant, request, endpoint, asked)
 
     return answer_call

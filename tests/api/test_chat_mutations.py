@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import parse_qsl, urlencode
 
 import orjson
@@ -110,6 +110,13 @@ def is_telegrams(headers: Mapping[str, str], body: bytes) -> bool:
     return {**headers, **telegram_signs(body)} == headers
 
 
+def _names(told: Any) -> list[Any]:
+    """Return what a value is asked for: keys or places; none of a plain one."""
+    if isinstance(told, dict):
+        return list(cast("dict[str, Any]", told))
+    return list(range(len(cast("list[Any]", told)))) if isinstance(told, list) else []
+
+
 DOORS: Final = (
     Door(Platform.DISCORD, discord_signs, is_discords),
     Door(Platform.SLACK, slack_signs, is_slacks),
@@ -151,12 +158,11 @@ class Changes:
         return urlencode(form, errors="replace").encode()
 
     def _json(self, told: Any) -> bytes:
-        at = told
+        at: Any = told
         while True:
-            names: list[Any] = list(at) if isinstance(at, dict) else list(range(len(at)))
-            name = self._random.choice(names)
-            inner = at[name]
-            if not isinstance(inner, dict | list) or not inner or self._random.random() < 0.2:
+            name = self._random.choice(_names(at))
+            inner: Any = at[name]
+            if not _names(inner) or self._random.random() < 0.2:
                 break
             at = inner
         if self._random.random() < 0.3:

@@ -197,7 +197,10 @@ def test_the_bot_of_the_readme_is_registered(shell: Shell) -> None:
         told: dict[str, str] = orjson.loads(played.stdout.readline())["settings"]
         for name, value in told.items():
             start = start.replace(f"GENQ_{name.upper()}=…", f"GENQ_{name.upper()}={value}")
-        elsewhere = {"GENQ_DISCORD_URL": told["discord_url"], "GENQ_PROFILE": "none"}
+        # The `genq up` beside it was started without the bot.
+        fresh = str(shell.folder / "fresh")
+        elsewhere = {"GENQ_DISCORD_URL": told["discord_url"], "XDG_CONFIG_HOME": fresh}
+        elsewhere["XDG_DATA_HOME"] = fresh
         bot = Shell(shell.folder, {**shell.environment, **elsewhere})
         done = bot.run(start.removesuffix("genq up\n") + setup)
         played.terminate()

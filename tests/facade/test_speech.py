@@ -10,19 +10,13 @@ from openai import BadRequestError
 from infra.settings import Settings
 from tests.facade.scene import SHORT, Scene, play
 from tests.fixtures.sounds import MP3
+from tests.fixtures.until import until
 
 ASKED: Final[dict[str, Any]] = {"model": "test-speech", "input": "A kite.", "voice": "alloy"}
 SOUND: Final = MP3 * 50
 
 
-def test_openais_clients_get_the_file_and_what_it_is(
-    settings: Settings, tmp_path: Path
-) -> None:
-    async def streamed(here: Scene, path: Path) -> None:
-        streaming = here.client.audio.speech.with_streaming_response
-        async with streaming.create(**ASKED, response_format="mp3") as answer:
-            await answer.stream_to_file(path)
-
+def test_openais_clients_get_the_file_and_what_it_is(settings: Settings) -> None:
     async def scenario(here: Scene) -> None:
         create: Any = here.client.audio.speech.create
         more = {"instructions": "softly", "speed": 1.5, "stream_format": "audio"}
@@ -53,8 +47,20 @@ def test_openais_clients_get_the_file_and_what_it_is(
         assert (again.content, again.headers["content-type"]) == (SOUND, "audio/mpeg")
         manifest = (await here.api.http.get(f"/v1/jobs/{job}/manifest.json")).json()
         assert manifest["artifacts"][0]["c2pa_manifest"] is None
-        path = tmp_path / "hello.mp3"
-        begun = asyncio.create_task(streamed(here, path))
+
+    play(settings, scenario)
+
+
+def test_the_file_can_be_read_while_it_comes(settings: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "hello.mp3"
+
+    async def streamed(here: Scene) -> None:
+        streaming = here.client.audio.speech.with_streaming_response
+        async with streaming.create(**ASKED, response_format="mp3") as answer:
+            await answer.stream_to_file(path)
+
+    async def scenario(here: Scene) -> None:
+        begun = asyncio.create_task(streamed(here))
         await here.api.end(await here.job(), sound=SOUND)
         await begun
         assert path.read_bytes() == SOUND
@@ -68,9 +74,7 @@ def test_a_call_that_is_sent_round_comes_back_to_its_job(settings: Settings) -> 
         asked = asyncio.create_task(create(**ASKED))
         job = await here.job()
         await here.waited_for()
-        async with asyncio.timeout(10):
-            while len(here.sent) < 2:
-                await asyncio.sleep(0.01)  # sleeps: the client rings no bell when it comes back
+        await until(lambda: len(here.sent) > 1, "the client comes back")
         await here.api.end(job, sound=SOUND)
         assert (await asked).content == SOUND
         assert len(await here.jobs()) == 1

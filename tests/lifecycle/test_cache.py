@@ -10,10 +10,16 @@ from infra.objectstore.directory import DirectoryStore
 from infra.postgres.cache import evict, kept
 from infra.postgres.erase_content import erase_content
 from producer.answer_cache import AnswerCache
+from schemas.claim import Claim
+from schemas.generation import Kind
 from schemas.ids import parse_id
 from schemas.job_states import JobState
-from tests.fixtures.caching import CachingWorkers
+from schemas.model_catalog import ModelSpec
+from tests.fixtures.caching import CachingWorkers, HeldProvider
 from tests.fixtures.harness import Harness
+from tests.fixtures.sounds import tone
+from worker.providers.audio import read_audio
+from worker.providers.provider import Reply
 
 
 @pytest.fixture
@@ -104,6 +110,44 @@ def test_a_job_may_allow_it_and_a_job_may_refuse_it(
     workers.run()
     assert len(workers.provider.calls) == 3
     assert cache_of(genq, fresh) == {}
+
+
+class Speaking(HeldProvider):
+    """A model that speaks."""
+
+    async def generate(self, claim: Claim) -> Reply:
+        """Speak."""
+        self.calls.append(claim)
+        return Reply(audio=read_audio(tone(), wanted="wav", server="painter"))
+
+
+def test_a_sound_is_used_again_where_its_job_allows_it(genq: Harness) -> None:
+    (server,) = genq.settings.model_servers
+    speaks = server.model_copy(
+        update={"models": (ModelSpec(name="test-speech", kind=Kind.SPEECH),)}
+    )
+    genq.settings = genq.settings.model_copy(update={"model_servers": (speaks,)})
+    workers = CachingWorkers(genq)
+    workers.provider = Speaking()
+
+    def ask(**more: Any) -> str:
+        # A new process has nothing in memory: it reads what was stored.
+        workers.restart()
+        job = workers.ask(kind=Kind.SPEECH, input="A kite.", voice="alloy", job=more)
+        workers.run()
+        return job
+
+    first, again = ask(cache="allow"), ask(cache="allow")
+    usual = ask()
+    workers.close()
+
+    assert len(workers.provider.calls) == 2
+    assert cache_of(genq, again) == {"status": "hit", "of": first}
+    assert cache_of(genq, usual) == {}
+    one, other = genq.job(first).artifacts[0], genq.job(again).artifacts[0]
+    assert one.sha256 == other.sha256
+    assert one.key != other.key
+    assert (other.content_type, other.width) == ("audio/wav", None)
 
 
 def test_hits_survive_a_restart(genq: Harness, workers: CachingWorkers) -> None:

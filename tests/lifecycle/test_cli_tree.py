@@ -18,8 +18,8 @@ Capture = pytest.CaptureFixture[str]
 JOB: Final = "job_" + "0" * 26
 # They print one value, a document of another form, what another program prints, or nothing.
 WITHOUT_JSON: Final = {
-    "api", "batch results", "completion", "db check", "db current", "db upgrade", "deliver",
-    "dispatch", "env", "export", "hash-lists rm", "key", "manifest", "openapi",
+    "api", "batch results", "bot play", "completion", "db check", "db current", "db upgrade",
+    "deliver", "dispatch", "env", "export", "hash-lists rm", "key", "manifest", "openapi",
     "schedules delete", "simulator", "version", "work",
 }  # fmt: skip
 # Commands whose arguments another program reads: it brings the other flags itself.

@@ -153,14 +153,18 @@ def test_a_job_of_every_kind_ends_with_what_it_asked_for(
         genq, Kind.IMAGE_EDIT, prompt="bluer", images=[source, upload(genq, png()), PNG], n=2
     )
     assert [(one.width, one.height) for one in edits.artifacts] == [(made.width, 64)] * 2
-    speech = run(genq, Kind.SPEECH, input="a kite", voice="alloy", response_format="wav")
-    (sound,) = speech.artifacts
-    assert (sound.content_type, sound.width, speech.text) == ("audio/wav", None, None)
-    assert sound.key.endswith(".0.wav")
     # The input is kept as it was sent.
     assert edits.input["images"][0] == source
     again = run(genq, Kind.IMAGE_EDIT, prompt="bluer", images=[PNG], mask=PNG)
     assert again.artifacts[0].sha256 != edits.artifacts[0].sha256
+
+
+def test_a_speech_job_ends_with_a_file(genq: Harness, simulated: Simulation) -> None:
+    asked = {"input": "a kite", "voice": "alloy", "response_format": "wav"}
+    speech = run(genq, Kind.SPEECH, **asked)
+    (sound,) = speech.artifacts
+    assert (sound.content_type, sound.width, speech.text) == ("audio/wav", None, None)
+    assert sound.key.endswith(".0.wav")
 
 
 def test_a_picture_that_cannot_be_edited_is_named(genq: Harness, simulated: Simulation) -> None:

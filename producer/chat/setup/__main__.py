@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 the platform refused, 2 usage, 5 the platform cannot be re
 """
 
 import gc
+import os
 import sys
 
 if __name__ == "__main__":
@@ -19,4 +20,8 @@ if __name__ == "__main__":
         code = main()
     except KeyboardInterrupt:
         code = 130
+    except BrokenPipeError:
+        # Whoever reads it has seen enough; what is left goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
     sys.exit(code)

@@ -50,7 +50,8 @@ NEEDED: Final[Mapping[Platform, Mapping[str, tuple[str, str]]]] = MappingProxyTy
 def missing_of(platform: Platform, fields: list[str]) -> SettingsError:
     """Return the error that tells which settings are missing, and where to find them."""
     lines = [f"  {variable(field)}: {NEEDED[platform][field][0]}" for field in fields]
-    return SettingsError("\n".join([f"of the {platform} bot is not set:", *lines]))
+    told = [f"of the {platform} bot is not set, neither here nor where `genq up` runs:", *lines]
+    return SettingsError("\n".join(told))
 
 
 def fault_of(public_url: str) -> str | None:

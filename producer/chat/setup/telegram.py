@@ -88,9 +88,7 @@ class TelegramSetup:
         if found.get("url") != door:
             raise SetupRefusedError("Telegram took the webhook, and tells another address")
         waiting = found.get("pending_update_count", 0)
-        self._steps.done(
-            "seen", f"{waiting} updates wait; {REACHED} before the first one"
-        )
+        self._steps.done("seen", f"{waiting} updates wait; {REACHED} before the first one")
         if error := found.get("last_error_message"):
             shown = "".join(one for one in str(error)[:200] if one.isprintable())
             self._steps.warn("seen", f"the last update could not be brought: {shown}")

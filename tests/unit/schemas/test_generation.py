@@ -9,14 +9,16 @@ from pydantic import ValidationError
 
 from schemas.chat_input import MAX_MESSAGES, ChatInput
 from schemas.completion_input import MAX_PROMPTS
-from schemas.cost import estimate
+from schemas.cost import Cost, estimate, money, worth
 from schemas.embedding_input import MAX_INPUTS
 from schemas.embedding_vectors import floats_of, packed_floats
 from schemas.errors import InputError
 from schemas.generation import BY_NUMBER, INPUTS, Kind, Usage, refuse_repeated, wire_parameters
 from schemas.image_edit_input import MAX_EDITED
 from schemas.image_input import ImageInput
+from schemas.model_catalog import Price
 from schemas.parameters import MAX_CHOICES, MAX_IMAGES, MAX_PROMPT_CHARACTERS
+from schemas.speech_input import MAX_SPOKEN
 
 USER: Final = {"role": "user", "content": "name a kite"}
 
@@ -155,6 +157,7 @@ ASKED: Final[dict[Kind, dict[str, Any]]] = {
     Kind.COMPLETION: {"prompt": "A kite is"},
     Kind.IMAGE_EDIT: {"prompt": "make it red", "images": [FILE]},
     Kind.CHAT: {"messages": [USER]},
+    Kind.SPEECH: {"input": "A kite.", "voice": "alloy"},
 }
 
 
@@ -168,6 +171,8 @@ ASKED: Final[dict[Kind, dict[str, Any]]] = {
         (Kind.COMPLETION, {"suffix": "end", "logprobs": 5, "max_tokens": 7, "stop": ["x"]}),
         (Kind.IMAGE_EDIT, {"images": [FILE, MADE, PNG], "mask": PNG, "n": 2, "size": "auto"}),
         (Kind.CHAT, {"n": 8, "logprobs": True, "top_logprobs": 20, "verbosity": "low"}),
+        (Kind.SPEECH, {"voice": {"id": "voice_1"}, "speed": 0.25, "stream_format": "audio"}),
+        (Kind.SPEECH, {"instructions": "softly", "response_format": "pcm", "speed": 4}),
         (Kind.CHAT, {"parallel_tool_calls": False, "prompt_cache_key": "k"}),
     ],
 )
@@ -200,6 +205,14 @@ def test_what_openai_knows_of_a_kind_is_taken_as_it_is(
         (Kind.COMPLETION, {"prompt": ["a"] * (MAX_PROMPTS + 1)}),
         (Kind.COMPLETION, {"logprobs": 6}),
         (Kind.COMPLETION, {"best_of": 0}),
+        (Kind.SPEECH, {"input": ""}),
+        (Kind.SPEECH, {"input": "x" * (MAX_SPOKEN + 1)}),
+        (Kind.SPEECH, {"input": ["a"]}),
+        (Kind.SPEECH, {"voice": None}),
+        (Kind.SPEECH, {"voice": {"id": "a", "name": "b"}}),
+        (Kind.SPEECH, {"response_format": "midi"}),
+        (Kind.SPEECH, {"speed": 4.1}),
+        (Kind.SPEECH, {"stream_format": "sse"}),
         (Kind.IMAGE_EDIT, {"images": []}),
         (Kind.IMAGE_EDIT, {"images": [FILE] * (MAX_EDITED + 1)}),
         (Kind.IMAGE_EDIT, {"images": ["ftp://example.com/kite.png"]}),
@@ -265,6 +278,18 @@ def test_more_work_is_reckoned_to_cost_more() -> None:
     assert 15 < written.units / read.units < 25
     edit = estimate(Kind.IMAGE_EDIT, ASKED[Kind.IMAGE_EDIT] | {"n": 3, "size": "1024x1024"})
     assert (edit.images, edit.units, edit.tokens) == (3, 3000, 0)
+
+
+def test_speech_costs_by_its_characters() -> None:
+    asked = {"input": "x" * 2_000, "voice": "alloy", "instructions": "y" * 400}
+    price = Price(per_million_characters=15)
+
+    assert estimate(Kind.SPEECH, asked) == Cost(2_000, tokens=601)
+    assert money([price], asked, images=0, tokens=601) == 30_000
+    took = estimate(Kind.SPEECH, asked)
+    assert worth(price, asked, took=took, usage=Usage()) == 30_000
+    # Of others nothing is spoken.
+    assert money([price], {"input": "x" * 2_000}, images=0, tokens=500) == 0
 
 
 @given(st.lists(st.floats(width=32, allow_nan=False), max_size=20))

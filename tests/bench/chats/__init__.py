@@ -1,0 +1,1 @@
+"""Measures how soon people in chats are answered."""
