@@ -23,7 +23,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from schemas.flag_rules import EXCLUSIVE, NAMES, RULES, FlagValue, Takes
+from schemas.flag_rules import EXCLUSIVE, MAPPED, NAMES, RULES, FlagValue, Takes
 
 _QUOTED: Final = r'"(?:[^"\\]|\\.)*"|“[^“”]*”'
 _BEGIN: Final = r"(?:^|(?<=\s))"
@@ -39,6 +39,8 @@ _WHOLE_QUOTE: Final = re.compile(_QUOTED, re.DOTALL)
 _ESCAPE: Final = re.compile(r"\\([\"\\])")
 _PLAIN: Final = re.compile(r"[^\s\"“”\\—\u2013=-][^\s\"“”\\]*")
 _CLOSE: Final = 0.6
+# Those of every model.
+_THERE_ARE: Final = ", ".join(f"--{name}" for name in RULES if name not in MAPPED)
 MOST_FLAGS: Final = 40
 """Of one prompt; there are fewer flags than that, so that more are mistakes."""
 
@@ -120,7 +122,7 @@ def _read(prompt: str, start: int, end: int) -> tuple[str, FlagValue] | str:
     name = NAMES.get(named[0].lower())
     if name is None:
         close = difflib.get_close_matches(named[0].lower(), NAMES, 1, _CLOSE)
-        hint = f"did you mean --{close[0]}?" if close else "see genq submit --flags-help"
+        hint = f"did you mean --{close[0]}?" if close else f"there are {_THERE_ARE}"
         return f"unknown flag; {hint}"
     rest = prompt[named.end() : end].strip()
     if rest.startswith("="):

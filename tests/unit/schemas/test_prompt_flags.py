@@ -52,7 +52,11 @@ def test_dashes_that_begin_no_flag_are_text(prompt: str) -> None:
 
 WRONG: dict[str, tuple[int, str]] = {
     "a --arr 3:2": (3, "unknown flag; did you mean --ar?"),
-    "a --xyzzy": (3, "unknown flag; see genq submit --flags-help"),
+    "a --xyzzy": (
+        3,
+        "unknown flag; there are --ar, --size, --seed, --n, --turbo, --fast, --relax, --batch, "
+        "--model, --format, --quality, --style",
+    ),
     "a --ar16:9": (3, "no flag: write its name, a space, and its value"),
     "a --ar 9:1": (3, "--ar must be a ratio from 1:4 to 4:1, such as 16:9"),
     "a --seed": (3, "--seed needs a value: 0 to 2^63 - 1"),
