@@ -1,12 +1,21 @@
 """The bots: who we are on each chat platform, and the rules that hold where none are set."""
 
+import re
 from datetime import timedelta
-from typing import Literal, Self
+from typing import Final, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings
 
 from infra.queue_settings import Seconds
+
+TELEGRAM_SECRET: Final = re.compile(r"[A-Za-z0-9_-]{1,256}")
+"""What Telegram takes as the secret of a webhook."""
+
+# They stand in headers and in URLs.
+_SECRET: Final = re.compile(r"[!-~]{1,4096}")
+_PRINTABLE: Final = re.compile(r"[!-~]+")
 
 
 class ChatSettings(BaseSettings):
@@ -46,6 +55,39 @@ class ChatSettings(BaseSettings):
         "anyone", description="who may press the buttons under a result"
     )
 
+    @field_validator(
+        "discord_bot_token",
+        "slack_signing_secret",
+        "slack_bot_token",
+        "telegram_bot_token",
+        "telegram_secret",
+    )
+    @classmethod
+    def _no_open_door(cls, told: SecretStr | None) -> SecretStr | None:
+        """Refuse an empty secret: it is one that everybody knows."""
+        if told is None:
+            return None
+        secret = told.get_secret_value().strip()
+        if not secret:
+            raise ValueError("it is empty; leave it out where there is no such bot")
+        if _SECRET.fullmatch(secret) is None:
+            raise ValueError("it holds a space, or what is no ASCII")
+        return SecretStr(secret)
+
+    @field_validator("telegram_secret")
+    @classmethod
+    def _as_telegram_takes_it(cls, told: SecretStr | None) -> SecretStr | None:
+        if told is not None and not TELEGRAM_SECRET.fullmatch(told.get_secret_value()):
+            raise ValueError("1 to 256 of A-Z a-z 0-9 _ - (openssl rand -hex 32 makes one)")
+        return told
+
+    @field_validator("discord_url", "slack_url", "telegram_url")
+    @classmethod
+    def _as_a_url(cls, told: str) -> str:
+        if not _is_http(told):
+            raise ValueError("http:// or https:// with a host, without a name or a query")
+        return told
+
     @model_validator(mode="after")
     def _whole_bots(self) -> Self:
         groups = (
@@ -64,3 +106,13 @@ def has_bot(settings: ChatSettings) -> bool:
     """Return whether any platform has a bot here."""
     tokens = (settings.discord_bot_token, settings.slack_bot_token, settings.telegram_bot_token)
     return any(token is not None for token in tokens)
+
+
+def _is_http(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        host, name, _ = parts.hostname, parts.username, parts.port
+    except ValueError:
+        return False
+    plain = _PRINTABLE.fullmatch(url) and not (parts.query or parts.fragment)
+    return bool(plain and parts.scheme in {"http", "https"} and host) and name is None

@@ -3,13 +3,13 @@
 https://core.telegram.org/bots/api#setwebhook
 """
 
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from infra.chat.adapter import ChatCall
 from infra.chat.telegram_calls import TelegramCalls
+from infra.chat_settings import TELEGRAM_SECRET
 from infra.settings import Settings
 from schemas.errors import SettingsError
 
@@ -30,7 +30,6 @@ COMMANDS: Final[Mapping[str, str]] = {
     "help": "What I can do",
 }
 
-_SECRET: Final = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _PORTS: Final = frozenset({None, 443, 80, 88, 8443})
 
 
@@ -49,7 +48,7 @@ def webhook_parameters(url: str, secret: str) -> dict[str, Any]:
         raise SettingsError(
             "public_url: Telegram brings updates to https alone, on port 443, 80, 88 or 8443"
         )
-    if not _SECRET.fullmatch(secret):
+    if not TELEGRAM_SECRET.fullmatch(secret):
         raise SettingsError("telegram_secret: 1 to 256 of A-Z a-z 0-9 _ -")
     return {
         "url": url,

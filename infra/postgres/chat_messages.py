@@ -37,13 +37,14 @@ _SAVE: Final = HotStatement("""
 UPDATE chat_message SET ref = CAST(:ref AS jsonb), token = :token, posting_at = NULL,
   rendered = COALESCE(:rendered, rendered),
   edited_at = CASE WHEN :shown THEN now() ELSE edited_at END
-WHERE id = :id RETURNING true
+WHERE id = :id AND state = 1 RETURNING true
 """)
 _POST: Final = text("""
 UPDATE chat_message m SET posting_at = COALESCE(m.posting_at, now())
-FROM (SELECT id, posting_at FROM chat_message WHERE id = :id FOR UPDATE) was
+FROM (SELECT id, posting_at FROM chat_message WHERE id = :id AND state = 1 FOR UPDATE) was
 WHERE m.id = was.id RETURNING was.posting_at
 """)
+_IS_OPEN: Final = text("SELECT true FROM chat_message WHERE id = :id AND state = 1")
 _END: Final = text("""
 UPDATE chat_message SET state = :state, detail = :detail, ended_at = now(), posting_at = NULL,
   token = CASE WHEN :state = 2 THEN token END
@@ -119,6 +120,17 @@ class NewMessage:
     ended: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """A new message that is about to be posted.
+
+    Attributes:
+        before: When somebody else noted the same, and left no word of what came of it.
+    """
+
+    before: datetime | None
+
+
 async def insert_message(
     connection: AsyncConnection, sealer: Sealer, message: NewMessage
 ) -> None:
@@ -172,7 +184,7 @@ async def save_message(
         rendered: Digest of what it shows now; ``None``: it shows what it did.
 
     Returns:
-        Whether there is such a message still.
+        Whether it is open still: after an erasure, nothing more is sent.
     """
     values = {
         "id": message_id,
@@ -183,14 +195,19 @@ async def save_message(
     return bool(await _SAVE.run(connection, values))
 
 
-async def begin_posting(connection: AsyncConnection, message_id: UUID) -> datetime | None:
+async def begin_posting(connection: AsyncConnection, message_id: UUID) -> Posting | None:
     """Note that a new message is about to be posted, durable before it is.
 
     Returns:
-        When somebody else noted the same, and left no word of what came of it.
+        Who else did; ``None``: the message has ended, and nothing is to be posted.
     """
     row = (await connection.execute(_POST, {"id": message_id})).one_or_none()
-    return None if row is None else row.posting_at
+    return None if row is None else Posting(row.posting_at)
+
+
+async def is_open(connection: AsyncConnection, message_id: UUID) -> bool:
+    """Return whether a message is there and has not ended."""
+    return (await connection.execute(_IS_OPEN, {"id": message_id})).one_or_none() is not None
 
 
 async def end_message(

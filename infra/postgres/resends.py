@@ -62,6 +62,7 @@ class Resend:
     Attributes:
         endpoint_id: ``None``: the URL came with the job.
         origin: ``url``'s ``scheme://host:port``.
+        trigger: Why.
     """
 
     id: UUID
@@ -70,6 +71,7 @@ class Resend:
     url: str
     origin: str
     endpoint_id: UUID | None
+    trigger: Trigger = Trigger.MANUAL
 
 
 async def add_resend(connection: AsyncConnection, resend: Resend) -> bool:
@@ -85,7 +87,7 @@ async def add_resend(connection: AsyncConnection, resend: Resend) -> bool:
         "url": resend.url,
         "origin": resend.origin,
         "endpoint_id": resend.endpoint_id,
-        "trigger": int(Trigger.MANUAL),
+        "trigger": int(resend.trigger),
     }
     return (await connection.execute(_RESEND, values)).one_or_none() is not None
 

@@ -87,6 +87,11 @@ _STATEMENTS: Final[tuple[str, ...]] = (
       WHERE state <> 2
     """,
     """
+    CREATE INDEX IF NOT EXISTS ix_chat_message_unended
+      ON chat_message (id)
+      WHERE state = 1
+    """,
+    """
     CREATE INDEX IF NOT EXISTS ix_chat_message_user
       ON chat_message (tenant_id, platform, user_id, id)
     """,

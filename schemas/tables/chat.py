@@ -128,6 +128,8 @@ Index(
     chat_message.c.id,
     postgresql_where=text("state <> 2"),
 )
+# Those that nothing may be owed to any more: walked by who keeps house.
+Index("ix_chat_message_unended", chat_message.c.id, postgresql_where=text("state = 1"))
 # A user's gallery, newest first.
 Index(
     "ix_chat_message_user",

@@ -44,6 +44,7 @@ PLACES: Final = 6
 BUDGET_SECONDS: Final = 1.4
 # What upscales and variations add to the words.
 _WORDS: Final = re.compile(r"(?<=\.).*", re.DOTALL)
+_NUMBER: Final = re.compile(rb'name="n"\r\n(?:[^\r\n]+\r\n)*\r\n([0-9]+)')
 _LOOK: Final = 0.05
 # Who asks while a new process starts is heard when it is up, which may be too late; whoever
 # delivers cannot know that the platform took no answer, or that somebody who died found out.
@@ -74,7 +75,9 @@ class Painter(HeldModel):
         return await self._paint(orjson.loads(await request.read()).get("n"))
 
     async def edit(self, request: web.Request) -> web.Response:
-        return await self._paint((await request.post()).get("n"))
+        # By hand: a form that breaks off leaves files open.
+        told = _NUMBER.search(await request.read())
+        return await self._paint(told and told[1])
 
     async def _paint(self, asked: Any) -> web.Response:
         await asyncio.sleep(self._chance.uniform(0.02, 0.4))  # sleeps: a model takes its time

@@ -10,6 +10,7 @@ from infra.postgres.chat_messages import (
     KeptMessage,
     begin_posting,
     end_message,
+    is_open,
     save_message,
 )
 from infra.postgres.engine import single_statements, transaction
@@ -43,13 +44,19 @@ class ChatRecords:
         """
         return message.opened(self._sealer)
 
-    async def begin_posting(self, message: KeptMessage) -> None:
-        """Write down that a new message is about to be posted."""
+    async def is_open(self, message: KeptMessage) -> bool:
+        """Return whether a message may be edited still: it may have been erased just now."""
         async with transaction(self._single) as connection:
-            before = await begin_posting(connection, message.id)
-        if before is not None:
+            return await is_open(connection, message.id)
+
+    async def begin_posting(self, message: KeptMessage) -> bool:
+        """Write down that a new message is about to be posted, unless it has ended: false."""
+        async with transaction(self._single) as connection:
+            posting = await begin_posting(connection, message.id)
+        if posting is not None and posting.before is not None:
             # Whoever posted it died before its answer; a platform that knows nonces makes one.
             _log.warning("chat_posted_again", message_id=str(message.id))
+        return posting is not None
 
     async def save(
         self,
@@ -58,8 +65,8 @@ class ChatRecords:
         digest: bytes | None,
         *,
         last: bool = False,
-    ) -> None:
-        """Write down what a step came to.
+    ) -> bool:
+        """Write down what a step came to, and return whether the message was open still.
 
         Args:
             message: Of which message.
@@ -68,9 +75,12 @@ class ChatRecords:
             last: That is its last form.
         """
         async with transaction(self._engine if last else self._single) as connection:
-            await save_message(connection, self._sealer, message.id, ref, rendered=digest)
+            saved = await save_message(
+                connection, self._sealer, message.id, ref, rendered=digest
+            )
             if last:
                 await end_message(connection, message.id, MessageState.FINAL)
+        return saved
 
     async def end(
         self, message: KeptMessage, state: MessageState, detail: str | None = None
@@ -91,6 +101,8 @@ class ChatRecords:
             # What holds for a person everywhere is not over for being removed from one place.
             paused = (
                 binding is not None
+                # Nor is one for blocking the bot in private messages.
+                and message.place_id
                 and binding.place_id == message.place_id
                 and await pause_binding(connection, binding.id, why)
             )
