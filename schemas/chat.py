@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
+from hashlib import sha256
 from typing import Any, Final
 from uuid import UUID
 
@@ -153,6 +154,7 @@ class MessageState(IntEnum):
     """No way was left; the result waits in /v1/jobs."""
 
 
+_LANE_DIGITS: Final = 24
 CHAT_SCHEME: Final = "chat-"
 """How the URLs of messages begin; those of receivers of webhooks begin with http."""
 
@@ -160,10 +162,13 @@ CHAT_SCHEME: Final = "chat-"
 def chat_url(platform: Platform, channel: str, message_id: UUID) -> str:
     """Return what stands for a webhook's URL in a delivery to a chat message.
 
-    Its origin, ``chat-<platform>://<channel>``, is the lane: one for each bucket of rates. No
-    caller can write one: the URLs of webhooks begin with http.
+    Its origin, ``chat-<platform>://<digest of the channel>``, is the lane: one for each bucket of
+    rates. The channel of a private conversation may be the person's own id, which is to stand
+    neither in logs nor in rows that outlive it. No caller can write such a URL: those of webhooks
+    begin with http.
     """
-    return f"{CHAT_SCHEME}{platform}://{channel}/{message_id}"
+    lane = sha256(f"{platform}:{channel}".encode()).hexdigest()[:_LANE_DIGITS]
+    return f"{CHAT_SCHEME}{platform}://{lane}/{message_id}"
 
 
 def of_chat_url(url: str) -> tuple[Platform, UUID] | None:

@@ -23,6 +23,8 @@ TOKEN_LIFE: Final = timedelta(minutes=14, seconds=30)
 _SIGNATURE: Final = re.compile(r"[0-9A-Fa-f]{128}")
 _TIMESTAMP: Final = re.compile(r"[0-9]{1,20}")
 _MOST: Final = 2**53
+# What a server with boosts takes is more than is sent in good time.
+_MOST_FILE: Final = 10 * 1024 * 1024
 _SLASH: Final = 1
 _ATTACHMENT: Final = 11
 _BOT_DM: Final = 1
@@ -186,7 +188,7 @@ def _heard(read: _Interaction, now: datetime, *, original: bool) -> dict[str, An
             token_until=now + TOKEN_LIFE,
             original=original,
             reply_to=None if read.message is None else read.message.id,
-            limit=read.attachment_size_limit,
+            limit=min(read.attachment_size_limit, _MOST_FILE),
         ),
         "received_at": now,
     }

@@ -166,10 +166,12 @@ def _rounded(when: datetime) -> int:
 
 def _embeds(view: View) -> list[Json]:
     embeds: list[Json] = []
-    if view.text and view.text.strip():
-        embeds.append({"description": escaped(view.text.strip(), _DESCRIPTION)})
+    # What is left of a text may be nothing, and Discord takes no embed without words.
+    text = escaped((view.text or "").strip(), _DESCRIPTION).strip()
+    if text:
+        embeds.append({"description": text})
     title, colour = _STATUS_TITLES[view.status]
-    words = escaped(view.notice, _NOTICE) if view.notice else ""
+    words = escaped(view.notice or "", _NOTICE).strip()
     if view.link is not None and not _fits(view.link):
         words = f"{words}\n[Open]({_quoted(view.link)})".strip()
     if words and units(words) <= _NOTICE_AND_LINK:

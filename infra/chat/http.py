@@ -17,6 +17,9 @@ from schemas.chat_errors import ChatUnreachableError
 
 _SECONDS: Final = 10.0
 _CONNECT_SECONDS: Final = 5.0
+# Of files on their way, in either direction: a slow line is no reason to give a result up.
+_BYTES_A_SECOND: Final = 128 * 1024
+_SMALL: Final = 1 << 20
 _JSON: Final = "application/json"
 # Slack hands out addresses below its own name: of answers, and of uploads.
 _SLACK: Final = ".slack.com"
@@ -29,7 +32,8 @@ class AioChatHttp:
         session: Open; who made it closes it.
         origins: Where calls may go, as ``scheme://host[:port]``; besides, Slack's own hosts
             over https.
-        seconds: For a whole call, connecting included.
+        seconds: For a whole call, connecting included; files have a second more for each
+            128 KiB.
     """
 
     def __init__(
@@ -41,9 +45,7 @@ class AioChatHttp:
     ) -> None:
         self._session: Final = session
         self._origins: Final = frozenset(URL(one).origin() for one in origins)
-        self._timeout: Final = aiohttp.ClientTimeout(
-            total=seconds, sock_connect=_CONNECT_SECONDS
-        )
+        self._seconds: Final = seconds
 
     async def send(self, call: ChatCall) -> ChatHttpAnswer:
         """Make one request; no redirect is followed, nothing is tried again.
@@ -63,7 +65,9 @@ class AioChatHttp:
                 data=data,
                 headers=headers,
                 allow_redirects=False,
-                timeout=self._timeout,
+                timeout=aiohttp.ClientTimeout(
+                    total=self._seconds + seconds_of_files(call), sock_connect=_CONNECT_SECONDS
+                ),
             ) as response:
                 body = await _read(response, call)
                 told = {name.lower(): value for name, value in response.headers.items()}
@@ -82,6 +86,14 @@ class AioChatHttp:
             if url.scheme == "https" and url.port == _HTTPS and url.host.endswith(_SLACK):
                 return url
         raise _unreachable(call, "its address is not the platform's")
+
+
+def seconds_of_files(call: ChatCall) -> float:
+    """Return how much longer than any other a call may take, for the files in it."""
+    sent = sum(len(one.data) for one in call.files)
+    sent += 0 if call.raw is None else len(call.raw.data)
+    fetched = call.most if call.most > _SMALL else 0
+    return (sent + fetched) / _BYTES_A_SECOND
 
 
 @asynccontextmanager

@@ -62,6 +62,8 @@ class Said:
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 UNREACHED: Final = Said(Meaning.AGAIN)
 INVALID_BLOCKS: Final = "invalid_blocks"
+TOO_LONG: Final = frozenset({"msg_too_long", "msg_blocks_too_long"})
+"""Slack takes a shorter form of the message."""
 
 _WORDS: Final[Mapping[Meaning, frozenset[str]]] = MappingProxyType(
     {

@@ -7,11 +7,11 @@ from typing import Any, Final
 
 from infra.chat.adapter import ChatHttp, Fate, SendResult
 from infra.chat.slack_calls import SlackCalls
-from infra.chat.slack_errors import INVALID_BLOCKS, Meaning, Said
+from infra.chat.slack_errors import INVALID_BLOCKS, TOO_LONG, Meaning, Said
 from infra.chat.slack_moves import DIRECT, RESPONSE, Move, fallen, next_move
 from infra.chat.slack_text import mention
 from infra.chat.slack_upload import Upload
-from infra.chat.slack_view import LIMITS, message_of, waiting_form
+from infra.chat.slack_view import LIMITS, SHORT, WHOLE, message_of, waiting_form
 from schemas.chat import MessageRef
 from schemas.chat_view import View
 
@@ -60,10 +60,10 @@ class SlackStep:
 
     async def _post(self) -> SendResult:
         final = self.view.status.final
-        message = rendered(waiting_form(self.view) if final else self.view)
+        shown = waiting_form(self.view) if final else self.view
         after = Fate.NEXT if final else Fate.TAKEN
         if self.ref.rung == RESPONSE:
-            ref, said = await self._respond(message, replace_original=False)
+            ref, said = await self._respond(shown, replace_original=False)
             if said.meaning is Meaning.DONE:
                 return SendResult(after, ref, status=said.status)
             return self._failed(said, ref)
@@ -72,7 +72,10 @@ class SlackStep:
             if mention(self.view.owner.id) is None:
                 return SendResult(Fate.HOPELESS, self.ref, detail="nobody to write to")
             channel = self.view.owner.id
-        said = await self.calls.post(self.http, self.ref, message, channel)
+        said = await self.calls.post(self.http, self.ref, rendered(shown), channel)
+        if said.error in TOO_LONG:
+            short = rendered(shown, most=SHORT)
+            said = await self.calls.post(self.http, self.ref, short, channel)
         if said.meaning is not Meaning.DONE:
             return self._failed(said)
         ts, where = said.told.get("ts"), said.told.get("channel")
@@ -93,11 +96,10 @@ class SlackStep:
     async def _edit(self) -> SendResult:
         upload = Upload.of(self.ref, self.view)
         ids = () if upload is None else upload.ids
-        message = rendered(self.view, ids)
         if self.ref.rung == RESPONSE:
-            ref, said = await self._respond(message, replace_original=True)
+            ref, said = await self._respond(self.view, ids, replace_original=True)
         else:
-            ref, said = self.ref, await self.calls.update(self.http, self.ref, message)
+            ref, said = self.ref, await self._update(ids)
         if said.meaning is Meaning.DONE:
             return SendResult(Fate.TAKEN, ref, status=said.status)
         if upload is not None and ids and self._gives_up(said, upload, ref):
@@ -115,18 +117,29 @@ class SlackStep:
         ref = replace(ref, upload=str(Upload.made(self.view, self.now, ids)))
         return SendResult(Fate.NEXT, ref, status=said.status, detail=said.detail)
 
+    async def _update(self, ids: tuple[str, ...]) -> Said:
+        said = await self.calls.update(self.http, self.ref, rendered(self.view, ids))
+        if said.error not in TOO_LONG:
+            return said
+        short = rendered(self.view, ids, most=SHORT)
+        return await self.calls.update(self.http, self.ref, short)
+
     async def _respond(
-        self, message: Mapping[str, Any], *, replace_original: bool
+        self, view: View, ids: tuple[str, ...] = (), *, replace_original: bool
     ) -> tuple[MessageRef, Said]:
-        body = {
-            "response_type": "in_channel",
-            "replace_original": replace_original,
-            **message,
-        }
-        said = await self.calls.respond(self.http, self.ref.token or "", body)
-        # Slack may have taken one whose answer was lost; it took none that it put off.
-        used = said.meaning is not Meaning.LIMITED
-        return replace(self.ref, uses=self.ref.uses + used), said
+        said, uses = Said(Meaning.REFUSED), self.ref.uses
+        for most in (WHOLE, SHORT):
+            body = {
+                "response_type": "in_channel",
+                "replace_original": replace_original,
+                **rendered(view, ids, most=most),
+            }
+            said = await self.calls.respond(self.http, self.ref.token or "", body)
+            # Slack may have taken one whose answer was lost; it took none that it put off.
+            uses += said.meaning is not Meaning.LIMITED
+            if said.error not in TOO_LONG:
+                break
+        return replace(self.ref, uses=uses), said
 
     def _failed(
         self, said: Said, ref: MessageRef | None = None, *, of_bot: bool = False
@@ -152,12 +165,12 @@ class SlackStep:
         return SendResult(Fate.NEXT, ref, status=status, detail=why)
 
 
-def rendered(view: View, ids: tuple[str, ...] = ()) -> dict[str, Any]:
+def rendered(view: View, ids: tuple[str, ...] = (), *, most: int = WHOLE) -> dict[str, Any]:
     """Return the message; of pictures that cannot be shown it says so."""
     if view.status.final and view.pictures and not ids:
         notice = f"{view.notice}\n{_UNSHOWN}" if view.notice else _UNSHOWN
-        return message_of(replace(view, notice=notice))
-    return message_of(view, ids)
+        return message_of(replace(view, notice=notice), most=most)
+    return message_of(view, ids, most=most)
 
 
 def result_of(said: Said, ref: MessageRef) -> SendResult:

@@ -6,7 +6,7 @@ the characters they stand for without reading them again
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -77,24 +77,24 @@ def time_of_day(at: datetime) -> str:
     return f"<!date^{int(minute.timestamp())}^{{time}}|{minute:%H:%M %Z}>"
 
 
-def chunks(text: str, most: int, count: int) -> Iterator[str]:
-    """Yield ``text`` in at most ``count`` parts that each fit ``most`` when escaped.
+def chunks(text: str, sizes: Sequence[int]) -> Iterator[str]:
+    """Yield ``text``, escaped, in parts of at most these sizes; none of them is empty.
 
     A part ends where a line does, if one ends in its second half; what does not fit into the
     last one ends in an ellipsis.
     """
     left = cleaned(text).strip()
-    for number in range(count):
-        if not left:
-            return
-        if number == count - 1:
-            yield left
-            return
-        taken = len(_within([_ENTITIES.get(one, one) for one in left], most))
-        if taken < len(left):
-            line = left.rfind("\n", taken // 2, taken)
-            taken = line if line > 0 else taken
-        yield left[:taken]
+    for number, most in enumerate(sizes, 1):
+        taken = len(left)
+        if number < len(sizes):
+            taken = len(_within([_ENTITIES.get(one, one) for one in left], most))
+            if taken < len(left):
+                line = left.rfind("\n", taken // 2, taken)
+                taken = line if line > 0 else taken
+        # Of a part that is space alone, Slack would be shown nothing, which it refuses.
+        part = escaped(left[:taken], most)
+        if part:
+            yield part
         left = left[taken:].strip("\n")
 
 

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from infra.chat.shown_text import cleaned, one_line
 from infra.chat.slack_text import (
@@ -27,7 +27,11 @@ LINK_ACTION: Final = "link"
 
 _BLOCKS: Final = 50
 _SECTION: Final = 3000
-_TEXTS: Final = 4
+# Slack takes about 12,000 characters in all blocks of a message together, and does not say how
+# it counts them: msg_blocks_too_long was seen from 11,341 on. Here every string counts.
+WHOLE: Final = 10_000
+SHORT: Final = 4_000
+"""Of a message that Slack called too long even so."""
 _HEADER: Final = 150
 _LABEL: Final = 75
 _ALT: Final = 2000
@@ -39,7 +43,7 @@ _FALLBACK: Final = 400
 _MIB: Final = 1 << 20
 
 LIMITS: Final = ChatLimits(
-    text=_TEXTS * _SECTION,
+    text=WHOLE,
     caption=_SECTION,
     label=_LABEL,
     buttons_a_row=_ROW,
@@ -86,28 +90,31 @@ def waiting_form(view: View) -> View:
     )
 
 
-def message_of(view: View, files: Sequence[str] = ()) -> dict[str, Any]:
+def message_of(
+    view: View, files: Sequence[str] = (), *, most: int = WHOLE
+) -> dict[str, Any]:
     """Return the text and the blocks of a message.
 
     Args:
         view: What it shows.
         files: Slack's ids of the view's pictures, in their order; pictures without one are
             left out.
+        most: Characters of all blocks; what a model wrote takes what the rest leaves.
     """
-    blocks: list[dict[str, Any]] = []
+    head: list[dict[str, Any]] = []
     prompt = cleaned(view.prompt).strip()
     if prompt:
-        blocks.append(_section(plain_text(prompt, _SECTION)))
-    blocks.append({"type": "context", "elements": [markup(_state_line(view))]})
-    texts = chunks(view.text or "", _SECTION, _TEXTS)
-    blocks.extend(_section(plain_text(text, _SECTION)) for text in texts)
-    blocks.extend(_pictures(view, files))
+        head.append(_section(plain_text(prompt, min(_SECTION, most * 3 // 10))))
+    head.append({"type": "context", "elements": [markup(_state_line(view))]})
+    tail = list(_pictures(view, files, most // 10))
     if view.notice and cleaned(view.notice).strip():
-        blocks.append(_section(plain_text(view.notice, _SECTION)))
+        tail.append(_section(plain_text(view.notice, min(_SECTION, most * 3 // 20))))
     if view.link:
-        blocks.extend(_rows((Button("Open the result", url=view.link),)))
-    blocks.extend(_rows(view.buttons))
-    return {"text": _fallback(view), "blocks": blocks[:_BLOCKS]}
+        tail.extend(_rows((Button("Open the result", url=view.link),)))
+    tail.extend(_rows(view.buttons))
+    sizes = _sizes(most - sum(map(_weight, (*head, *tail))))
+    texts = [_section(_as_it_is(text)) for text in chunks(view.text or "", sizes)]
+    return {"text": _fallback(view), "blocks": [*head, *texts, *tail][:_BLOCKS]}
 
 
 def notice_of(notice: Notice) -> dict[str, Any]:
@@ -160,13 +167,30 @@ def _fallback(view: View) -> str:
     return f"{prompt} - {phrase}"
 
 
-def _pictures(view: View, files: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _pictures(view: View, files: Sequence[str], most: int) -> Iterator[dict[str, Any]]:
+    """Yield the pictures; ``most``: characters of what is told of them, together."""
     if not view.status.final:
         return
     shown = [one for one in view.pictures if one.media_type in LIMITS.picture_types]
-    for picture, file_id in zip(shown[:_PICTURES], files, strict=False):
-        alt = escaped(one_line(picture.alt), _ALT) or "picture"
+    pairs = list(zip(shown[:_PICTURES], files, strict=False))
+    for picture, file_id in pairs:
+        alt = escaped(one_line(picture.alt), min(_ALT, most // len(pairs))) or "picture"
         yield {"type": "image", "slack_file": {"id": file_id}, "alt_text": alt}
+
+
+def _sizes(left: int) -> list[int]:
+    """Return the sizes of as many sections as ``left`` characters are shown in."""
+    whole, rest = divmod(left - _SECTIONS_OWN, _SECTION) if left > _SECTIONS_OWN else (0, 0)
+    return [_SECTION] * whole + ([rest] if rest > 1 else [])
+
+
+def _weight(drawn: object) -> int:
+    """Return the characters of all strings in a block."""
+    if isinstance(drawn, dict):
+        return sum(map(_weight, cast("dict[str, object]", drawn).values()))
+    if isinstance(drawn, list):
+        return sum(map(_weight, cast("list[object]", drawn)))
+    return len(drawn) if isinstance(drawn, str) else 0
 
 
 def _rows(buttons: Sequence[Button]) -> Iterator[dict[str, Any]]:
@@ -206,8 +230,15 @@ def _button(button: Button, link_id: str) -> dict[str, Any] | None:
     return drawn
 
 
+def _as_it_is(text: str) -> dict[str, Any]:
+    """Return the text object of what is escaped already."""
+    return {"type": "plain_text", "text": text, "emoji": False}
+
+
 def _section(text: dict[str, Any]) -> dict[str, Any]:
     return {"type": "section", "text": text}
 
 
+# The names of types of as many sections as there may be.
+_SECTIONS_OWN: Final = 4 * len("sectionplain_text")
 _BARE: Final = {"type": "plain_text", "text": "·", "emoji": False}

@@ -125,7 +125,7 @@ def _user(said: _Json) -> ChatUser | None:
 def _place(message: _Json) -> Place | None:
     chat = _part(message, "chat")
     kind = chat.get("type")
-    if kind not in _CHATS or not _is_id(chat.get("id")):
+    if not isinstance(kind, str) or kind not in _CHATS or not _is_id(chat.get("id")):
         return None
     channel = str(chat["id"])
     private = kind == _PRIVATE

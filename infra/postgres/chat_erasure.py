@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infra.postgres.chat_messages import COLUMNS, KeptMessage, message_of_row
-from schemas.chat import Platform, end_user_of
+from schemas.chat import CHAT_SCHEME, Platform, end_user_of
 
 _OF: Final = "job_id = ANY (CAST(:ids AS uuid[]))"
 
@@ -23,12 +23,20 @@ UPDATE chat_message SET token = NULL, posting_at = NULL, detail = CASE state
   ended_at = COALESCE(ended_at, now()), state = CASE state WHEN 1 THEN 2 ELSE state END
 WHERE {_OF} AND (state = 1 OR token IS NOT NULL)
 """)
-_ALL: Final = tuple(
+# An event that is on its way finds no message either.
+_OWED: Final = f"{_OF} AND starts_with(url, '{CHAT_SCHEME}')"
+# URLs name channels, and that of a private conversation may be the person.
+_URLS: Final = text(f"""
+UPDATE delivery_attempt a SET url = NULL FROM outbox o
+WHERE o.{_OF} AND a.event_id = o.id AND starts_with(a.url, '{CHAT_SCHEME}')
+""")
+_ALL: Final = _URLS, *(
     text(f"DELETE FROM {table} WHERE {which}")
     for table, which in (
         ("chat_inbound", _OF),
         ("chat_press", f"{_OF} OR next_{_OF}"),
         ("chat_message", _OF),
+        ("delivery", _OWED),
     )
 )
 _OF_JOBS: Final = text(f"""

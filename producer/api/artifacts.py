@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from infra.objectstore.store import StoredObject
 from infra.postgres.tenants import Tenant
+from producer.api.generated_content import MADE, SAFETY
 from producer.api.http_errors import RangeNotSatisfiableError
 from producer.api.jobs import find_job
 from producer.api.preferences import is_known
@@ -22,13 +23,7 @@ from schemas.job_states import JobState, status_of
 from schemas.privacy_errors import ContentErasedError
 
 _RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
-# Artifacts are what models made: shown, but never run, whatever they contain.
-SAFETY: Final = {
-    "x-content-type-options": "nosniff",
-    "content-security-policy": "default-src 'none'; sandbox",
-}
 _FOR_EVER: Final = 31_536_000
-MADE: Final = {"x-genq-ai-generated": "true"}
 
 
 @dataclass(frozen=True, slots=True)

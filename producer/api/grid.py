@@ -10,8 +10,9 @@ from starlette.responses import Response
 from infra.pictures.grid import FORMATS, NARROWEST, USUAL, WIDEST
 from infra.postgres.tenants import Tenant
 from infra.provenance.sheets import GridWish, pictures_of
-from producer.api.artifacts import MADE, SAFETY, artifact_of
+from producer.api.artifacts import artifact_of
 from producer.api.bodies import did_you_mean
+from producer.api.generated_content import MADE, SAFETY
 from producer.api.jobs import find_job
 from producer.api.preferences import is_known
 from producer.api.services import Services

@@ -143,8 +143,8 @@ PRIVACY_ROUTES: Final[tuple[tuple[Operation, _Route], ...]] = (
             summary="Export a person's data",
             description="Every job that names this end_user, oldest first, one a line: inputs, "
             "outputs, links to artifacts, verdicts; of jobs that a chat asked for, the message "
-            "that shows them (`chat`). What binds the person in chats comes last (`chat_binding` "
-            "objects). Nothing after an erasure.",
+            "that shows them (`chat`). What binds the person in chats comes last "
+            "(`chat_binding` objects). Nothing after an erasure.",
             tag=_TAG,
             scope=KeyScope.PRIVACY,
             parameters=[

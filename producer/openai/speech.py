@@ -9,7 +9,7 @@ from typing import Any, Final
 from starlette.responses import Response, StreamingResponse
 
 from infra.objectstore.store import ObjectStore
-from producer.api.artifacts import MADE, SAFETY
+from producer.api.generated_content import MADE, SAFETY
 from producer.openai.endpoint import Defaults
 from producer.openai.request_parts import Rules, request_from
 from schemas.errors import InternalError

@@ -12,6 +12,7 @@ from infra.postgres.chat_bindings import list_bindings, put_binding
 from infra.postgres.engine import create_engine
 from infra.settings import Settings
 from infra.webhook_receivers import CHAT_SCHEDULE
+from producer.dispatcher.chat_house import owe_looks
 from producer.doctor.bots import look_at_bots
 from producer.doctor.finding import Finding, Level
 from producer.doctor.subject import Subject
@@ -21,6 +22,13 @@ from tests.fixtures.chat_platforms import GUILD, PlayedPlatforms
 from tests.fixtures.chat_play import ChatPlay, open_chat_play
 
 PATCH = "PATCH .*@original"
+# What a process of a release before makes of a delivery whose URL it does not know.
+_REFUSED = """
+WITH d AS (DELETE FROM delivery RETURNING *)
+INSERT INTO delivery_attempt (event_id, delivery_id, n, outcome, duration_ms, id, tenant_id,
+  job_id, url, trigger, ended)
+SELECT event_id, id, 1, 'refused', 0, uuidv7(), tenant_id, job_id, url, trigger, 2 FROM d
+"""
 LIMITED = {"message": "You are being rate limited.", "retry_after": 7.25, "global": False}
 
 
@@ -206,3 +214,54 @@ def test_neither_tokens_nor_prompts_are_in_the_log_of_attempts(play: ChatPlay) -
     assert "chat-discord://" in told
     assert said.token not in told
     assert "secret kite" not in told
+
+
+def house(play: ChatPlay) -> None:
+    """Let half an hour pass for messages, and keep house."""
+
+    async def keep() -> None:
+        engine = create_engine(play.genq.settings, process="house")
+        try:
+            await owe_looks(engine)
+        finally:
+            await engine.dispose()
+
+    play.genq.sql("UPDATE chat_message SET created_at = created_at - interval '30 minutes'")
+    play.genq.do(keep())
+
+
+def test_a_message_whose_delivery_is_gone_is_looked_at_again(play: ChatPlay) -> None:
+    play.imagine()
+    play.deliver()
+    house(play)
+    assert play.owed() == 0  # Its job still waits.
+    play.genq.run_until_idle()
+    owed = play.owed()
+    assert owed
+    house(play)
+    assert play.owed() == owed
+    play.genq.sql("DELETE FROM delivery")  # As a process of a release before leaves it.
+    house(play)
+    assert play.owed() == 1
+    play.settle()
+    assert play.messages[0].labels[0] == "U1"
+    assert (play.message().state, play.owed()) == (MessageState.FINAL, 0)
+    house(play)
+    assert play.owed() == 0
+
+
+def test_a_message_that_is_looked_at_again_in_vain_ends_after_the_second_time(
+    play: ChatPlay,
+) -> None:
+    play.imagine()
+    play.genq.run_until_idle()
+    play.genq.sql("DELETE FROM delivery")
+    for _ in range(2):
+        house(play)
+        assert play.owed() == 1
+        play.genq.sql(_REFUSED)
+    with capture_logs() as logs:
+        house(play)
+    row = play.message()
+    assert (row.state, row.token, play.owed()) == (MessageState.UNDELIVERABLE, None, 0)
+    assert [one["event"] for one in logs] == ["chat_result_undeliverable"]

@@ -125,7 +125,7 @@ class ChatSender:
         if look.message.state is MessageState.FINAL:
             return nothing_sent("it shows its last form already")
         if look.message.state is not MessageState.OPEN or look.job is None:
-            return over("nothing more is sent to this message")
+            return _ended()
         return await self._brought(
             _Sending(
                 bot, look, look.job, self._ref_of(look), is_for_progress(owed.kind), owed.origin
@@ -176,18 +176,23 @@ class ChatSender:
     ) -> tuple[SendResult | Result, MessageRef]:
         """Return what the last step came to, and the ref after it, which is written."""
         adapter, ref, message = sending.bot.adapter, sending.ref, sending.look.message
+        still_open = await self._records.is_open(message)
         for _ in range(_MOST_STEPS):
-            if adapter.posts(ref, view):
+            if still_open and adapter.posts(ref, view):
                 if sending.progress and not sending.final:
                     return nothing_sent("there is no message to edit"), ref
-                await self._records.begin_posting(message)
+                still_open = await self._records.begin_posting(message)
+            if not still_open:
+                return _ended(), ref
             sent, rests = await self._step(sending, ref, view)
             if rests:
                 return resting(rests), ref
             ref = sent.ref
             taken = sent.fate is Fate.TAKEN
             digest = adapter.digest(ref, view) if taken else None
-            await self._records.save(message, ref, digest, last=taken and sending.final)
+            still_open = await self._records.save(
+                message, ref, digest, last=taken and sending.final
+            )
             if sent.fate is not Fate.NEXT or sent.pause > 0:
                 return sent, ref
         _log.error("chat_steps_without_end", message_id=str(message.id))
@@ -229,6 +234,10 @@ class ChatSender:
             case _:
                 pass
         return result_of(sent)
+
+
+def _ended() -> Result:
+    return over("nothing more is sent to this message")
 
 
 def _nonce(look: Look) -> str:

@@ -5,7 +5,7 @@ A field that a block does not have is refused, as Slack does. Lengths count char
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import orjson
 
@@ -15,6 +15,7 @@ from infra.simulator.chat.wire import list_of, listed, nested, object_of
 _SPEC: Final = SPECS / "slack-block-limits.json"
 _FIELD_TEXT: Final = 2000
 _PLAIN, _MRKDWN = frozenset({"plain_text"}), frozenset({"plain_text", "mrkdwn"})
+_SHOWN: Final = frozenset({"text", "alt_text", "url", "value"})
 _DRAWN: Final = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8")
 
 Faults = Iterator[str]
@@ -46,6 +47,15 @@ def block_faults(blocks: object, file: Callable[[str], bytes | None]) -> Faults:
         yield "blocks: a block_id is there twice"
     for number, one in enumerate(told):
         yield from _block(f"/blocks/{number}", one, file)
+
+
+def length_of(blocks: object) -> int:
+    """Return the characters of all texts in the blocks: together they have a limit, too."""
+    if isinstance(blocks, list):
+        return sum(map(length_of, cast("list[object]", blocks)))
+    told = object_of(blocks) or {}
+    own = [one for name, one in told.items() if name in _SHOWN and isinstance(one, str)]
+    return sum(map(len, own)) + sum(map(length_of, told.values()))
 
 
 def _block(at: str, told: object, file: Callable[[str], bytes | None]) -> Faults:

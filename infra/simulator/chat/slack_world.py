@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from infra.clock import Clock
 from infra.simulator.chat.messages import Board, Form, Message, Picture, PlayedButton
-from infra.simulator.chat.slack_blocks import block_faults
+from infra.simulator.chat.slack_blocks import block_faults, length_of
 from infra.simulator.chat.slack_errors import fault, invalid_blocks
 from infra.simulator.chat.wire import listed, nested
 
@@ -21,6 +21,8 @@ APP: Final = "A1"
 URL_USES: Final = 5
 URL_LIFE: Final = 1800.0
 _TEXT: Final = 40_000
+# Undocumented; refusals were seen from here on.
+_ALL_BLOCKS: Final = 11_340
 _PING: Final = re.compile(r"<!(channel|here|everyone)(?:\|[^>]*)?>|<@([UW]\w+)(?:\|[^>]*)?>")
 
 
@@ -114,6 +116,8 @@ class SlackWorld:
             raise fault("invalid_arguments", "there is a NUL in the text")
         if len(text or "") > _TEXT:
             raise fault("msg_too_long")
+        if length_of(told.get("blocks")) > _ALL_BLOCKS:
+            raise fault("msg_blocks_too_long")
         faults = [] if told.get("blocks") is None else list(self._faults(told["blocks"]))
         if faults:
             raise invalid_blocks(*faults)

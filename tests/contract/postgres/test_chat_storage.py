@@ -17,6 +17,7 @@ from infra.postgres import chat_bots as bots
 from infra.postgres import chat_house as house
 from infra.postgres import chat_links as links
 from infra.postgres import chat_messages as messages
+from infra.postgres.chat_erasure import forget_chats_of
 from infra.postgres.engine import create_engine
 from infra.postgres.tenants import ensure_tenant
 from infra.sealing import sealer_for
@@ -213,9 +214,10 @@ def test_a_message_keeps_what_was_sent(settings: Settings) -> None:
         assert kept
         assert (kept.opened(sealer), kept.edited_at) == (one.ref, None)
 
-        assert await messages.begin_posting(connection, one.id) is None
+        assert await messages.begin_posting(connection, one.id) == messages.Posting(None)
         unknown = await messages.begin_posting(connection, one.id)
-        assert unknown is not None
+        assert unknown
+        assert unknown.before is not None
         posted = MessageRef("c1", message="m9", token="a-token")
         assert await messages.save_message(connection, sealer, one.id, posted, rendered=b"x")
         kept = await messages.get_message(connection, one.id)
@@ -261,3 +263,22 @@ def test_what_nobody_needs_any_more_is_forgotten_in_pieces(settings: Settings) -
     assert asyncio.run(run()) == {
         "chat_inbound": 1, "chat_link": 1, "chat_press": 1, "chat_message": 2
     }  # fmt: skip
+
+
+def test_nothing_is_written_of_a_message_that_has_ended_and_none_is_posted(
+    settings: Settings,
+) -> None:
+    async def scene(connection: AsyncConnection) -> None:
+        one, sealer = new(), sealer_for(settings)
+        await messages.insert_message(connection, sealer, one)
+        assert await messages.is_open(connection, one.id)
+        await forget_chats_of(connection, [one.job_id], results=True, person=False)
+
+        assert not await messages.is_open(connection, one.id)
+        assert await messages.begin_posting(connection, one.id) is None
+        assert not await messages.save_message(connection, sealer, one.id, one.ref)
+        kept = await messages.get_message(connection, one.id)
+        assert kept
+        assert (kept.token, kept.posting_at) == (None, None)
+
+    play(settings, scene)

@@ -12,7 +12,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from infra.chat.adapter import ChatCall, ChatHttpAnswer, FilePart
-from infra.chat.http import AioChatHttp
+from infra.chat.http import AioChatHttp, seconds_of_files
 from infra.chat.opening import adapters_of
 from schemas.chat import Platform
 from schemas.chat_errors import ChatUnreachableError
@@ -114,6 +114,22 @@ def test_an_answer_has_a_time() -> None:
     with pytest.raises(ChatUnreachableError) as caught:
         answered(never, call_of(), seconds=0.05)
     assert "secret" not in f"{caught.value!r}{caught.value.__cause__}"
+
+
+def test_a_file_on_a_slow_line_has_a_second_more_for_each_128_kib() -> None:
+    """And with it a call that would have been over is answered."""
+    photo = FilePart("photo", "a.jpg", "image/jpeg", bytes(1 << 17))
+
+    async def slow(request: web.Request) -> web.Response:
+        await asyncio.sleep(0.1)  # sleeps: it plays a line that is slower than the time allowed
+        return await tell_back(request)
+
+    with pytest.raises(ChatUnreachableError):
+        answered(slow, call_of(body={}), seconds=0.02)
+    for call in (call_of(files=(photo,)), call_of(raw=photo), call_of(most=20_000_000)):
+        assert answered(slow, call, seconds=0.02).status == 200
+    assert seconds_of_files(call_of(files=(photo,) * 80)) == 80
+    assert seconds_of_files(call_of(most=1 << 20)) == 0
 
 
 def test_an_answer_that_breaks_off_is_none() -> None:

@@ -68,3 +68,10 @@ def test_no_text_is_longer_than_it_may_be(text: str, most: int) -> None:
     assert read_back(whole) == cleaned(text)
     assert not re.search(r"@(everyone|here)", whole, re.IGNORECASE)
     assert not re.search(r"(?<!\\)(?:\\\\)*<", whole)
+
+
+@pytest.mark.parametrize("empty", ["", " \n", "\u200e", " \0\u202e "])
+def test_a_text_of_which_nothing_is_left_makes_no_empty_embed(empty: str) -> None:
+    assert view_body(replace(DONE, text=empty, notice=empty))["embeds"] == []
+    [shown] = view_body(replace(DONE, text=f"{empty}a"))["embeds"]
+    assert shown == {"description": "a"}
