@@ -94,16 +94,19 @@ class Place:
 
     Attributes:
         id: Of what is bound to a tenant: a Discord guild, a Slack workspace, a Telegram chat;
-            empty in a private conversation with the bot (there the user is bound).
+            empty in a private conversation with the bot (there the user is bound), but on
+            Slack, where it is the workspace: what is bound there holds in its direct messages.
         channel: Where the message goes; on Telegram the chat, its topic is ``thread``.
         private: Nobody but the user and the bot sees it.
         thread: Of a forum or a thread, where the platform has it apart from the channel.
+        parent: The channel that a thread belongs to, where ``channel`` is the thread itself.
     """
 
     id: str
     channel: str
     private: bool = False
     thread: str | None = None
+    parent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +122,8 @@ class MessageRef:
         token_until: When that must not be used any more (aware): received + 14 min 30 s on
             Discord, + 30 min on Slack.
         original: Discord: the message is ``@original`` of the token's interaction.
-        uses: How often Slack's ``response_url`` was used; it serves five times.
+        uses: How often Slack's ``response_url`` was used; it serves five times. Discord: the
+            rung on which the message was made, 2 or 3, if it is not the first one.
         rung: Discord's ladder: 0 token, 1 bot token and message, 2 a new message in the
             channel, 3 a direct message. Telegram: what the message is,
             0 text, 1 a picture, 2 text with drafts beside it.
@@ -162,10 +166,10 @@ CHAT_SCHEME: Final = "chat-"
 def chat_url(platform: Platform, channel: str, message_id: UUID) -> str:
     """Return what stands for a webhook's URL in a delivery to a chat message.
 
-    Its origin, ``chat-<platform>://<digest of the channel>``, is the lane: one for each bucket of
-    rates. The channel of a private conversation may be the person's own id, which is to stand
-    neither in logs nor in rows that outlive it. No caller can write such a URL: those of webhooks
-    begin with http.
+    Its origin, ``chat-<platform>://<digest of the channel>``, is the lane: one for each bucket
+    of rates. The channel of a private conversation may be the person's own id, which is to stand
+    neither in logs nor in rows that outlive it. No caller can write such a URL: those of
+    webhooks begin with http.
     """
     lane = sha256(f"{platform}:{channel}".encode()).hexdigest()[:_LANE_DIGITS]
     return f"{CHAT_SCHEME}{platform}://{lane}/{message_id}"

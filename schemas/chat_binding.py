@@ -15,7 +15,7 @@ from schemas.shape import Shape
 MOST_CHANNELS: Final = 200
 MOST_JOBS: Final = 1_000
 
-ChannelId = Annotated[str, Field(min_length=1, max_length=64)]
+ChannelId = Annotated[str, Field(max_length=64, pattern=r"^-?[0-9A-Za-z]+$")]
 ModelName = Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -46,7 +46,7 @@ class ChatRules(Shape):
 
     def serves(self, place: Place) -> bool:
         """Return whether the bot serves there; a thread is served as its channel is."""
-        where = {place.channel, place.thread} - {None}
+        where = {place.channel, place.thread, place.parent} - {None}
         if where & set(self.channels_denied):
             return False
         return self.channels is None or bool(where & set(self.channels))

@@ -15,6 +15,8 @@ from schemas.chat_buttons import (
     picture_buttons,
 )
 from schemas.chat_view import Button, ChatStatus, View, ViewPicture
+from schemas.errors import Category
+from schemas.ids import format_id
 from schemas.job import JobRecord
 from schemas.job_states import JobState
 from schemas.picture_words import users_words
@@ -49,6 +51,8 @@ _WORDS: Final[Mapping[ChatStatus, str]] = MappingProxyType(
         ChatStatus.BLOCKED: "The rules of this place do not allow it.",
     }
 )
+# Errors about what was asked for. The others name servers and accounts.
+_THEIRS: Final = frozenset({Category.INPUT.value, Category.SECURITY.value})
 ERASED: Final = "Its content was erased."
 ELSEWHERE: Final = "It does not fit here."
 
@@ -175,11 +179,19 @@ def _notice(job: JobRecord, status: ChatStatus, link: str | None) -> str | None:
         case ChatStatus.DONE:
             return ELSEWHERE if link else None
         case ChatStatus.FAILED:
-            return None if job.error is None else job.error["message"]
+            return _why_failed(job)
         case ChatStatus.BLOCKED:
             return _reasons(job) or _WORDS[status]
         case _:
             return _WORDS.get(status)
+
+
+def _why_failed(job: JobRecord) -> str | None:
+    """Return what whoever asked can do better; what servers say is not for a whole channel."""
+    if job.error is not None and job.error["category"] in _THEIRS:
+        return job.error["message"]
+    again = "🔄 tries it again." if job.kind.pictures else "Ask for it again."
+    return f"It failed ({format_id('job', job.id)}). {again}"
 
 
 def _reasons(job: JobRecord) -> str:

@@ -35,12 +35,20 @@ class ViewPicture:
     Attributes:
         name: A file name without a path: ``grid.webp``.
         data: The bytes, within the platform's limit already.
+        source: What they are made of, the same at each making, where the bytes are not: a
+            sheet is signed anew each time. Empty: ``data``.
     """
 
     name: str
     media_type: str
     alt: str = field(repr=False)
     data: bytes = field(repr=False)
+    source: bytes = field(default=b"", repr=False)
+
+    @property
+    def identity(self) -> bytes:
+        """Return what digests are made of: equal for what looks the same."""
+        return self.source or self.data
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from infra.doorbells import DELIVER, DONE, READY, ROOM, WAKE, Doorbells, Ring
 from infra.endings import checks_of, ending_of
 from infra.group_commit import GroupCommit
 from infra.new_ids import new_key
+from infra.postgres.chat_turns import owe_looks_at
 from infra.postgres.engine import single_statements, transaction
 from infra.postgres.finish import Ending, Finished, finish_jobs
 from infra.postgres.flows import wake_flows
@@ -186,7 +187,8 @@ class AttemptEnds:
             ended = await self._end_unwanted(connection, attempts, done.cancelled)
             await correct(connection, unused(idle, self._accounts))
             await self._flights.write(connection, attempts, done.flows.keys())
-        self._ring([Ring(WAKE, READY), *_news_of(ended)])
+            looks = await owe_looks_at(connection, attempts, now)
+        self._ring([Ring(WAKE, READY), *_news_of(ended, looks=looks)])
         _count_cancelled(attempts, done.cancelled)
         return [
             attempt.claim.job_id in done.flows or attempt.claim.job_id in ended.jobs
@@ -199,7 +201,9 @@ class AttemptEnds:
             await add_work(connection, _lost(holdings, held.jobs - held.before))
             ended = await self._end_unwanted(connection, holdings, held.cancelled)
             await self._flights.write(connection, holdings, held.jobs)
-        self._ring([Ring(WAKE, READY if held.unparked else ROOM), *_news_of(ended)])
+            looks = await owe_looks_at(connection, holdings, held.jobs)
+        news = _news_of(ended, looks=looks)
+        self._ring([Ring(WAKE, READY if held.unparked else ROOM), *news])
         _count_cancelled(holdings, held.cancelled)
         return [one.claim.job_id in held.jobs | ended.jobs for one in holdings]
 
@@ -233,12 +237,12 @@ class AttemptEnds:
         task.add_done_callback(self._rings.discard)
 
 
-def _news_of(finished: Finished) -> list[Ring]:
+def _news_of(finished: Finished, *, looks: bool = False) -> list[Ring]:
     rings: list[Ring] = []
     if finished.jobs:
         ids = " ".join(format_id("job", job_id) for job_id in finished.jobs)
         rings.append(Ring(DONE, ids))
-    if finished.owed:
+    if finished.owed or looks:
         rings.append(Ring(DELIVER, ""))
     return rings
 

@@ -112,7 +112,8 @@ def bind(
     """Bind a place or a person to a tenant, or change a binding; it counts at once.
 
     Of a binding that is there, what is not named stays as it is, unless the tenant changes;
-    one that is paused goes on. What is said of a person comes before what is said of a place.
+    one that is paused goes on. What is said of a person in a place comes first, then what is
+    said of the place, then what is said of the person anywhere.
     """
     flags = {
         "--user": user,
@@ -161,7 +162,7 @@ def resume(
 
 
 def _at(place: str | None) -> dict[str, str | None]:
-    return {"--place": place.replace(MINUS, "-") if place else None}
+    return {"--place": place or None}
 
 
 def _become(
@@ -183,4 +184,4 @@ def _become(
         words.append(f"--embedded={running}")
     # In one word each: a value may begin with a dash.
     words += [f"{flag}={value}" for flag, value in flags.items() if value is not None]
-    become("producer.bot", [*words, *told])
+    become("producer.bot", [word.replace(MINUS, "-") for word in (*words, *told)])

@@ -180,7 +180,7 @@ class ChatAdapter(Protocol):
             http: The way out.
             now: Aware; tokens die by it.
             nonce: The same for the same message: where the platform knows such a thing, a new
-                message with it is made once.
+                message with it is made once, for some minutes.
 
         Returns:
             What came of it. A platform that cannot be reached is ``AGAIN``: nothing is raised

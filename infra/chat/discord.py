@@ -84,18 +84,13 @@ class DiscordAdapter:
         """What it allows; lengths in UTF-16 code units."""
         return LIMITS
 
-    def verify(
-        self,
-        headers: Mapping[str, str],
-        body: bytes,
-        now: datetime,  # noqa: ARG002 - ages are not looked at: see verify_signature
-    ) -> None:
-        """Let nothing pass that Discord did not sign.
+    def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> None:
+        """Let nothing pass that Discord did not sign within five minutes.
 
         Raises:
-            ChatUnauthorizedError: It is not signed.
+            ChatUnauthorizedError: It is not signed, or its time is not of this moment.
         """
-        verify_signature(self._key, headers, body)
+        verify_signature(self._key, headers, body, now)
 
     def parse(
         self,
@@ -131,23 +126,25 @@ class DiscordAdapter:
     async def send(
         self, ref: MessageRef, view: View, http: ChatHttp, *, now: datetime, nonce: str
     ) -> SendResult:
-        """Take one step on the ladder (``infra/chat/discord_ladder.py``); at most 5 in all.
+        """Take one step on the ladder (``infra/chat/discord_ladder.py``); at most 7 in all.
 
         Once the message is out of reach, a new one is made for a final view alone: nobody is
-        pinged for progress.
+        pinged for progress. A new message is never made in its final form: Discord knows a
+        nonce for some minutes only, and one of a token not at all. So a lost answer can leave
+        a second waiting form there, but no second result.
         """
         stood = standing(ref, now)
         if stood != ref:
             return SendResult(Fate.NEXT, stood)
         if ref.rung >= Rung.REPLY and not view.status.final:
             return SendResult(Fate.TAKEN, ref)
+        first = self.posts(ref, view) and view.status.final
         try:
             if ref.rung == Rung.DIRECT:
-                return await self._direct(ref, view, http, now, nonce)
-            # No nonce guards what a token makes: only its first form can stand there twice.
-            first = ref.rung == Rung.TOKEN and self.posts(ref, view) and view.status.final
-            call = self._call(ref, _first_form(view) if first else view, nonce)
-            result = decide(ref, await http.send(call), now)
+                result = await self._direct(ref, _first_form(view), http, now, nonce)
+            else:
+                call = self._call(ref, _first_form(view) if first else view, nonce)
+                result = decide(ref, await http.send(call), now)
         except ChatUnreachableError as error:
             return SendResult(Fate.AGAIN, ref, detail=error.message)
         if first and result.fate is Fate.TAKEN:
@@ -258,7 +255,7 @@ def _first_form(view: View) -> View:
 
 
 def _posted(body: dict[str, Any], nonce: str, answered: str | None) -> dict[str, Any]:
-    """Return the body of a new message that is made once, however often it is asked for."""
+    """Return the body of a new message that is made once, if it is asked for in good time."""
     short = nonce
     if len(nonce) > _MOST_NONCE:
         short = hashlib.sha256(nonce.encode()).hexdigest()[:_MOST_NONCE]

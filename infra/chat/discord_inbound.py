@@ -22,6 +22,9 @@ TOKEN_LIFE: Final = timedelta(minutes=14, seconds=30)
 
 _SIGNATURE: Final = re.compile(r"[0-9A-Fa-f]{128}")
 _TIMESTAMP: Final = re.compile(r"[0-9]{1,20}")
+_SKEW: Final = 300
+# Threads: of announcements, public, private.
+_THREADS: Final = frozenset({10, 11, 12})
 _MOST: Final = 2**53
 # What a server with boosts takes is more than is sent in good time.
 _MOST_FILE: Final = 10 * 1024 * 1024
@@ -81,12 +84,18 @@ class _Message(_Read):
     id: Snowflake
 
 
+class _Channel(_Read):
+    type: _Number = 0
+    parent_id: Snowflake | None = None
+
+
 class _Interaction(_Read):
     type: _Number
     id: Snowflake | None = None
     token: Annotated[str, Field(pattern=r"^[!-~]{1,2048}$")] | None = None
     guild_id: Snowflake | None = None
     channel_id: Snowflake | None = None
+    channel: _Channel = _Channel()
     context: _Number | None = None
     attachment_size_limit: _Size = 0
     member: _Member | None = None
@@ -95,11 +104,13 @@ class _Interaction(_Read):
     message: _Message | None = None
 
 
-def verify_signature(key: Ed25519PublicKey, headers: Mapping[str, str], body: bytes) -> None:
+def verify_signature(
+    key: Ed25519PublicKey, headers: Mapping[str, str], body: bytes, now: datetime
+) -> None:
     """Let pass what the application's key signed: timestamp and body, one after the other.
 
-    The timestamp's age is not looked at, as Discord's own libraries do not: a repeated request
-    is known by its interaction's id, and its token is dead after 15 minutes anyway.
+    Within five minutes: Discord's own libraries do not look at it, but what is repeated later
+    may be one that nobody remembers any more.
 
     Raises:
         ChatUnauthorizedError: Anything else.
@@ -108,6 +119,8 @@ def verify_signature(key: Ed25519PublicKey, headers: Mapping[str, str], body: by
     timestamp = headers.get("x-signature-timestamp", "")
     if _SIGNATURE.fullmatch(signature) is None or _TIMESTAMP.fullmatch(timestamp) is None:
         raise ChatUnauthorizedError("the headers hold no signature with a timestamp")
+    if abs(now.timestamp() - int(timestamp)) > _SKEW:
+        raise ChatUnauthorizedError("x-signature-timestamp: it is not of this moment")
     if not body.startswith(b"{"):
         # Digits of the timestamp could be moved to the body's beginning, and be signed still.
         raise ChatUnauthorizedError("the body is no JSON object")
@@ -181,6 +194,7 @@ def _heard(read: _Interaction, now: datetime, *, original: bool) -> dict[str, An
             read.guild_id or "",
             read.channel_id,
             private=read.guild_id is None and read.context in {None, _BOT_DM},
+            parent=read.channel.parent_id if read.channel.type in _THREADS else None,
         ),
         "ref": MessageRef(
             read.channel_id,

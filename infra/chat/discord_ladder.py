@@ -2,7 +2,9 @@
 
 An interaction's token lives for 15 minutes, and pictures take longer. So there are four rungs,
 each tried when the one before it has failed for good: the token; the bot's own token; a new
-message that answers the first; a direct message. No rung is stood on twice.
+message that answers the first; a direct message. The last two post a first form, which is then
+edited from the second rung. No rung makes a message twice: ``MessageRef.uses`` is the one that
+did.
 """
 
 from collections.abc import Mapping
@@ -81,10 +83,11 @@ def standing(ref: MessageRef, now: datetime) -> MessageRef:
 
 def above(ref: MessageRef) -> MessageRef | None:
     """Return ``ref`` a rung higher; ``None``: there is none."""
-    if ref.rung >= Rung.DIRECT:
+    highest = max(ref.rung, ref.uses)
+    if highest >= Rung.DIRECT:
         return None
     # A token that failed is not kept: its address is never called again.
-    return replace(ref, rung=ref.rung + 1, token=None, token_until=None)
+    return replace(ref, rung=highest + 1, token=None, token_until=None)
 
 
 def decide(ref: MessageRef, answer: ChatHttpAnswer, now: datetime) -> SendResult:
@@ -106,14 +109,19 @@ def decide(ref: MessageRef, answer: ChatHttpAnswer, now: datetime) -> SendResult
 
 
 def taken(ref: MessageRef, answer: ChatHttpAnswer) -> SendResult:
-    """Return what became of a message that Discord took: it knows its own id now."""
+    """Return what became of a message that Discord took: it knows its own id now.
+
+    An answer that names none is not Discord's, or is of no use: what was asked is asked again,
+    while the nonce of a new message still guards it.
+    """
     pause = pause_after(answer)
     message = made_id(answer)
-    if message is not None:
-        ref = replace(ref, message=message)
-        if ref.rung >= Rung.REPLY:
-            # A new message: from now on it is the one.
-            ref = replace(ref, rung=Rung.BOT, original=False, reply_to=None)
+    if message is None:
+        return SendResult(Fate.AGAIN, ref, status=answer.status, detail="no message id")
+    ref = replace(ref, message=message)
+    if ref.rung >= Rung.REPLY:
+        # A new message: from now on it is the one.
+        ref = replace(ref, rung=Rung.BOT, uses=ref.rung, original=False, reply_to=None)
     return SendResult(Fate.TAKEN, ref, pause=pause, status=answer.status)
 
 
@@ -157,12 +165,15 @@ def _anywhere(ref: MessageRef, answer: ChatHttpAnswer, said: Said) -> SendResult
         return SendResult(Fate.AGAIN, ref, status=status)
     if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE or said.code == errors.TOO_LARGE:
         return SendResult(Fate.HOPELESS, ref, status=status, detail=_TOO_LARGE)
-    if status == HTTPStatus.FORBIDDEN and not said.json:
+    if said.json:
+        return None
+    if status == HTTPStatus.FORBIDDEN:
         pause = _BANNED_SECONDS
         return SendResult(
             Fate.AGAIN, ref, pause=pause, of_bot=True, invalid=True, status=status
         )
-    return None
+    # A proxy's own 401 or 404 says nothing about our tokens and messages.
+    return SendResult(Fate.AGAIN, ref, invalid=status in _INVALID, status=status)
 
 
 def _of_token(ref: MessageRef, answer: ChatHttpAnswer, said: Said, now: datetime) -> SendResult:

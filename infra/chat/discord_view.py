@@ -123,10 +123,10 @@ def notice_body(notice: Notice, *, private: bool = True) -> Json:
 
 def digest_of(view: View) -> bytes:
     """Return a digest of all that is seen of ``view``: 32 bytes."""
-    body, files = with_pictures(view_body(view), view)
+    body, _ = with_pictures(view_body(view), view)
     seen = hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS))
-    for one in files:
-        seen.update(hashlib.sha256(one.data).digest())
+    for one in view.pictures[:_FILES]:
+        seen.update(hashlib.sha256(one.identity).digest())
     return seen.digest()
 
 

@@ -111,7 +111,11 @@ async def open_chat_http(settings: Settings) -> AsyncGenerator[AioChatHttp]:
         if proxy is None:
             session = await closing.enter_async_context(
                 aiohttp.ClientSession(
-                    cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
+                    # Who sends has bounds of its own: a platform that hangs takes no
+                    # connection from the others, and nobody waits for one.
+                    connector=aiohttp.TCPConnector(limit=0),
+                    cookie_jar=aiohttp.DummyCookieJar(),
+                    auto_decompress=False,
                 )
             )
         else:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from infra.chat.adapter import ChatCall, ChatHttp, FilePart
-from infra.chat.slack_errors import INVALID_BLOCKS, UNREACHED, Meaning, Said, said_of
+from infra.chat.slack_errors import INVALID_BLOCKS, TOO_LONG, UNREACHED, Meaning, Said, said_of
 from schemas.chat import MessageRef
 from schemas.chat_errors import ChatUnreachableError
 from schemas.chat_view import ViewPicture
@@ -62,9 +62,9 @@ class SlackCalls:
         if not self.trusts(url):
             return Said(Meaning.ELSEWHERE)
         said = await _sent(http, ChatCall("POST", url, "response_url", body=message))
-        # Its words for an end are many; what is wrong with the message itself has one.
-        ended = said.status in _ENDED and said.error != INVALID_BLOCKS
-        if said.meaning is Meaning.REFUSED and (ended or said.error is None):
+        # Its words for an end are many; what is wrong with the message itself has few.
+        ended = said.status in _ENDED and said.error not in _OF_THE_MESSAGE
+        if ended and (said.meaning is Meaning.REFUSED or said.error is None):
             return replace(said, meaning=Meaning.ELSEWHERE)
         return said
 
@@ -102,6 +102,8 @@ class SlackCalls:
         raw = FilePart("file", picture.name, "application/octet-stream", picture.data)
         said = await _sent(http, ChatCall("POST", url, "upload", raw=raw))
         # Its answer is no JSON: "OK - 12345".
+        if said.status in _REFUSALS and said.error is None:
+            said = replace(said, meaning=Meaning.REFUSED)
         return ticket if said.status == _OK else said
 
     async def _method(self, http: ChatHttp, method: str, body: Mapping[str, Any]) -> Said:
@@ -144,6 +146,9 @@ async def _sent(http: ChatHttp, call: ChatCall) -> Said:
 
 
 _OK: Final = 200
+_OF_THE_MESSAGE: Final = TOO_LONG | {INVALID_BLOCKS}
+# Of an upload, but for 429.
+_REFUSALS: Final = frozenset(range(400, 500)) - {429}
 _ENDED: Final = frozenset({403, 404, 410})
 # Slack looks for no names and channels in the text.
 _UNREAD: Final[Mapping[str, Any]] = {"parse": "none", "link_names": False}

@@ -78,7 +78,7 @@ _WORDS: Final[Mapping[Meaning, frozenset[str]]] = MappingProxyType(
         Meaning.GONE: frozenset({"message_not_found"}),
         Meaning.ELSEWHERE: frozenset(
             {
-                *("not_in_channel", "channel_not_found", "restricted_action"),
+                *("not_in_channel", "channel_not_found", "is_archived", "restricted_action"),
                 *("restricted_action_read_only_channel", "restricted_action_thread_locked"),
                 *("restricted_action_thread_only_channel", "cannot_reply_to_message"),
                 "restricted_action_non_threadable_channel",
@@ -117,8 +117,8 @@ def said_of(answer: ChatHttpAnswer) -> Said:
     elif answer.status == _OK and (told.get("ok") is True or answer.body.strip() == b"ok"):
         meaning = Meaning.DONE
     elif error is None:
-        # An answer of HTTP 200 that is not Slack's came from something on the way.
-        meaning = Meaning.AGAIN if answer.status == _OK else Meaning.REFUSED
+        # An answer that is not Slack's came from something on the way.
+        meaning = Meaning.AGAIN
     elif error == INVALID_BLOCKS and _of_a_file(told):
         meaning = Meaning.UNREADY
     else:

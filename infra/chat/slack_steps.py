@@ -21,6 +21,8 @@ _POST_PAUSE: Final = 1.0
 # Until then an upload may be one that Slack still looks at: the result is worth more than it.
 _UPLOAD_SECONDS: Final = 120
 _URL_TRIES: Final = 3
+# While Slack looks at an upload, nothing is wrong with anything.
+_UNREADY_PAUSE: Final = 2.0
 _WITHOUT: Final = frozenset({"missing_scope", "not_allowed_token_type"})
 
 _FATES: Final[Mapping[Meaning, Fate]] = {
@@ -152,7 +154,7 @@ class SlackStep:
         return SendResult(
             fate,
             ref,
-            pause=said.pause,
+            pause=_UNREADY_PAUSE if said.meaning is Meaning.UNREADY else said.pause,
             of_bot=of_bot and limited,
             status=said.status,
             detail=said.detail,

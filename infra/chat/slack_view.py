@@ -90,9 +90,7 @@ def waiting_form(view: View) -> View:
     )
 
 
-def message_of(
-    view: View, files: Sequence[str] = (), *, most: int = WHOLE
-) -> dict[str, Any]:
+def message_of(view: View, files: Sequence[str] = (), *, most: int = WHOLE) -> dict[str, Any]:
     """Return the text and the blocks of a message.
 
     Args:
@@ -139,7 +137,7 @@ def pictures_digest(view: View) -> str:
     """Return a digest of the view's pictures, 16 characters."""
     digest = hashlib.sha256()
     for one in view.pictures:
-        digest.update(hashlib.sha256(one.data).digest())
+        digest.update(hashlib.sha256(one.identity).digest())
         digest.update(one.media_type.encode() + b"\0")
     return digest.hexdigest()[:16]
 

@@ -119,7 +119,7 @@ class TelegramAdapter:
         form = view_form(view, private=private, caption=bool(view.pictures))
         found = hashlib.sha256(orjson.dumps([form.text, form.entities, form.keyboard]))
         for picture in view.pictures[:1]:
-            found.update(hashlib.sha256(picture.data).digest())
+            found.update(hashlib.sha256(picture.identity).digest())
         return found.digest()
 
     async def send(

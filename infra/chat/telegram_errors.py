@@ -22,6 +22,9 @@ HAS_DRAFT: Final = 2
 """Text, and beside it drafts were streamed, which stay until a new message comes."""
 
 _PATIENCE: Final = 5.0
+_LONGEST: Final = 86_400.0
+# What something on the way may say in Telegram's place, and mean the same by it.
+_PLAIN: Final = frozenset({HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.TOO_MANY_REQUESTS})
 _SAID: Final = 160
 # Telegram quotes what it refuses; what it quotes is content.
 _QUOTES: Final = re.compile(r"(?<!\w)([\"']).*\1|\S+://\S*", re.DOTALL)
@@ -52,6 +55,12 @@ _NOT_MODIFIED: Final = "message is not modified"
 _NO_TEXT: Final = "there is no text in the message to edit"
 _NO_CAPTION: Final = "there is no caption in the message to edit"
 _TOO_BIG: Final = "too big"
+# No picture of this kind, or none at all, is taken there, whatever the status: the bot has not
+# left, and whoever sends it tries a smaller one, and then a link alone.
+_NO_PICTURE: Final = re.compile(
+    r"not enough rights to send (?:photo|media)|chat_send_photos_forbidden|media_forbidden"
+    r"|photo_invalid_dimensions"
+)
 _NO_METHOD: Final = "method not found"
 
 
@@ -63,6 +72,7 @@ class Said:
         status: As the body says it, or else HTTP's.
         words: The description; of whom it quotes is not known.
         result: Of a call that was taken.
+        foreign: Not Telegram said it, but something on the way: it means nothing for the bot.
     """
 
     ok: bool
@@ -71,6 +81,7 @@ class Said:
     result: Any = None
     retry_after: float | None = None
     moved_to: int | None = None
+    foreign: bool = False
 
     @property
     def message_id(self) -> str | None:
@@ -82,8 +93,10 @@ class Said:
 
 
 def read_answer(answer: ChatHttpAnswer) -> Said:
-    """Return what was answered; of a body that is no answer of Telegram's, the status."""
+    """Return what was answered; whatever has no ``ok`` came from something on the way."""
     told = _object_of(answer.body)
+    if "ok" not in told and answer.status not in _PLAIN:
+        return Said(ok=False, status=answer.status, foreign=True)
     if told.get("ok") is True and answer.status < HTTPStatus.BAD_REQUEST:
         return Said(ok=True, status=answer.status, result=told.get("result"))
     more = told.get("parameters")
@@ -113,15 +126,21 @@ def _fate(said: Said, ref: MessageRef) -> tuple[Fate, MessageRef]:
     if said.moved_to is not None:
         # What stood in the old group cannot be edited any more.
         return Fate.NEXT, MessageRef(str(said.moved_to), limit=ref.limit)
-    if said.status == HTTPStatus.BAD_REQUEST:
+    if said.status == HTTPStatus.BAD_REQUEST and not said.foreign:
         return _bad_request(words, ref)
+    return _by_status(said, words), ref
+
+
+def _by_status(said: Said, words: str) -> Fate:
+    if said.foreign:
+        return Fate.AGAIN
+    if _NO_PICTURE.search(words):
+        return Fate.HOPELESS
     if said.status == HTTPStatus.NOT_FOUND:
         # A token that is none has no path on the server; an old server lacks new methods.
-        return (Fate.HOPELESS if _NO_METHOD in words else Fate.STOPPED), ref
-    if said.status in _FATES:
-        return _FATES[said.status], ref
+        return Fate.HOPELESS if _NO_METHOD in words else Fate.STOPPED
     known = HTTPStatus.BAD_REQUEST < said.status < HTTPStatus.INTERNAL_SERVER_ERROR
-    return (Fate.HOPELESS if known else Fate.AGAIN), ref
+    return _FATES.get(said.status, Fate.HOPELESS if known else Fate.AGAIN)
 
 
 def _bad_request(words: str, ref: MessageRef) -> tuple[Fate, MessageRef]:
@@ -147,6 +166,13 @@ def _detail(said: Said) -> str:
 
 
 def _retry_after(
+    parameters: Mapping[str, Any], words: str, headers: Mapping[str, str]
+) -> float | None:
+    told = _told_after(parameters, words, headers)
+    return None if told is None else min(told, _LONGEST)
+
+
+def _told_after(
     parameters: Mapping[str, Any], words: str, headers: Mapping[str, str]
 ) -> float | None:
     told = parameters.get("retry_after")

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from infra.chat.adapter import ChatCall, ChatHttp, Fate, SendResult
+from infra.chat.blank_picture import blank_picture
 from infra.chat.telegram_calls import TelegramCalls
 from infra.chat.telegram_errors import (
     HAS_DRAFT,
@@ -26,6 +27,7 @@ from schemas.chat_view import ChatStatus, View, ViewPicture
 
 # From here on the upload takes long enough to say that it is under way.
 _LARGE: Final = 1_000_000
+_STILL_THERE: Final = "a preview of what was refused could not be taken away"
 _WITHOUT_PICTURE: Final = frozenset({ChatStatus.BLOCKED, ChatStatus.HELD})
 
 
@@ -66,15 +68,34 @@ class TelegramSteps:
         return _taken(made, said) if whole else SendResult(Fate.NEXT, made, status=said.status)
 
     async def _delete(self, ref: MessageRef, view: View, http: ChatHttp) -> SendResult:
-        """Take away a message whose place a new one takes; it stays if it must."""
+        """Take away a message whose place a new one takes; it stays if it must.
+
+        A picture that was refused does not: a plain one takes its place.
+        """
         said = await told_by(http, self._calls.delete(ref))
         result = _not_taken(said, ref) if said is None or not said.ok else None
         if result is None or result.fate is Fate.GONE:
             fresh = replace(ref, message=None, rung=IS_TEXT)
             return SendResult(Fate.NEXT, fresh, status=said.status if said else None)
-        if result.fate is Fate.HOPELESS:
+        if result.fate is not Fate.HOPELESS:
+            return result
+        if ref.rung != IS_PICTURE:
             return await self._edit(ref, view, http)
-        return result
+        return await self._blanked(ref, view, http)
+
+    async def _blanked(self, ref: MessageRef, view: View, http: ChatHttp) -> SendResult:
+        """Put a plain picture in the place of a refused one, which cannot be taken away."""
+        form = _form(ref, view, None)
+        said = await told_by(http, self._calls.edit_media(ref, form, blank_picture()))
+        if said is not None and said.ok:
+            return _taken(ref, said)
+        result = _not_taken(said, ref)
+        if result.fate is not Fate.HOPELESS:
+            return result
+        result = await self._edit(ref, view, http)
+        if result.fate is not Fate.TAKEN:
+            return result
+        return replace(result, fate=Fate.HOPELESS, detail=_STILL_THERE)
 
     async def _draft(self, ref: MessageRef, view: View, http: ChatHttp) -> SendResult:
         form = _form(ref, replace(view, buttons=()), None)

@@ -2,7 +2,8 @@
 
 No ``parse_mode`` is used, so nothing in a text is markup and nothing needs escaping. What
 Telegram still finds by itself is a mention, which would ring somebody's telephone: an invisible
-character after the ``@`` keeps it text. https://core.telegram.org/bots/api#messageentity
+character after the ``@`` keeps it text. Only where a letter, a digit or an underscore stands
+before the ``@`` it finds none (an address of e-mail), so there it is left as it is. https://core.telegram.org/bots/api#messageentity
 """
 
 import re
@@ -12,7 +13,7 @@ from typing import Any, Final
 
 from infra.chat.shown_text import cleaned
 
-_MENTION: Final = re.compile(r"(?<![A-Za-z0-9_.+-])@(?=[A-Za-z0-9_])")
+_MENTION: Final = re.compile(r"(?<![A-Za-z0-9_])@(?=[A-Za-z0-9_])")
 _JOINER: Final = "@\u2060"
 _ELLIPSIS: Final = "…"
 

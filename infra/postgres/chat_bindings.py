@@ -22,6 +22,9 @@ WHERE b.platform = :platform AND (b.place_id, b.user_id) IN (
   (:place_id, :user_id), (NULLIF(:place_id, ''), ''), ('', :user_id))
 ORDER BY b.place_id = '', b.user_id = '' LIMIT 1
 """)
+# Class of the advisory locks: "gqcb". A binding that is not there yet has no row to lock.
+_LOCKS: Final = 0x67716362
+_LOCK: Final = text("SELECT pg_advisory_xact_lock(:locks, hashtext(:bound))")
 _GET: Final = text(f"{_READ} WHERE b.id = :id")
 _LIST: Final = text(f"""{_READ}
 WHERE (CAST(:tenant_id AS bigint) IS NULL OR b.tenant_id = :tenant_id)
@@ -36,6 +39,13 @@ WITH b AS (
   ON CONFLICT (platform, place_id, user_id) DO UPDATE SET tenant_id = excluded.tenant_id,
     rules = excluded.rules, paused_at = NULL, paused_reason = NULL, updated_at = now()
   RETURNING *)
+SELECT {_COLUMNS} FROM b JOIN tenant t ON t.id = b.tenant_id
+""").bindparams(bindparam("rules", type_=JSONB))
+# Of what was read: neither whose it is nor whether it is paused has changed since.
+_REVISE: Final = text(f"""
+WITH b AS (
+  UPDATE chat_binding SET rules = :rules, updated_at = clock_timestamp()
+  WHERE id = :id AND tenant_id = :tenant_id AND updated_at = :updated_at RETURNING *)
 SELECT {_COLUMNS} FROM b JOIN tenant t ON t.id = b.tenant_id
 """).bindparams(bindparam("rules", type_=JSONB))
 _DELETE: Final = text("DELETE FROM chat_binding WHERE id = :id RETURNING true")
@@ -59,6 +69,14 @@ async def find_binding(
     """
     which = {"platform": platform.value, "place_id": place_id, "user_id": user_id}
     return _found(await connection.execute(_FIND, which))
+
+
+async def lock_binding(
+    connection: AsyncConnection, platform: Platform, place_id: str, user_id: str
+) -> None:
+    """Let nobody else change the binding of just this place or person before the commit."""
+    bound = f"{platform} {place_id} {user_id}"
+    await connection.execute(_LOCK, {"locks": _LOCKS, "bound": bound})
 
 
 async def get_binding(connection: AsyncConnection, binding_id: UUID) -> ChatBinding | None:
@@ -102,6 +120,19 @@ async def put_binding(
         "rules": rules.model_dump(mode="json", exclude_defaults=True),
     }
     return _binding((await connection.execute(_PUT, values)).one())
+
+
+async def revise_binding(
+    connection: AsyncConnection, before: ChatBinding, rules: ChatRules
+) -> ChatBinding | None:
+    """Change the rules of a binding and nothing else; ``None``: it is not as it was read."""
+    values = {
+        "id": before.id,
+        "tenant_id": before.tenant_id,
+        "updated_at": before.updated_at,
+        "rules": rules.model_dump(mode="json", exclude_defaults=True),
+    }
+    return _found(await connection.execute(_REVISE, values))
 
 
 async def delete_binding(connection: AsyncConnection, binding_id: UUID) -> bool:

@@ -28,9 +28,10 @@ _OWED: Final = f"{_OF} AND starts_with(url, '{CHAT_SCHEME}')"
 # URLs name channels, and that of a private conversation may be the person.
 _URLS: Final = text(f"""
 UPDATE delivery_attempt a SET url = NULL FROM outbox o
-WHERE o.{_OF} AND a.event_id = o.id AND starts_with(a.url, '{CHAT_SCHEME}')
+WHERE o.{_OF} AND o.job_id BETWEEN :low AND :high AND a.event_id = o.id
+  AND starts_with(a.url, '{CHAT_SCHEME}')
 """)
-_ALL: Final = _URLS, *(
+_ALL: Final = tuple(
     text(f"DELETE FROM {table} WHERE {which}")
     for table, which in (
         ("chat_inbound", _OF),
@@ -44,6 +45,10 @@ SELECT {COLUMNS} FROM chat_message m WHERE m.tenant_id = :tenant_id AND m.{_OF}
 """)
 _PEOPLE: Final = text("""
 SELECT id, platform, user_id FROM chat_binding WHERE tenant_id = :tenant_id AND user_id <> ''
+""")
+_CODES: Final = text("SELECT DISTINCT platform, user_id FROM chat_link")
+_FORGET_CODES: Final = text("""
+DELETE FROM chat_link WHERE platform = :platform AND user_id = :user_id
 """)
 _UNBIND: Final = text("""
 DELETE FROM chat_binding WHERE tenant_id = :tenant_id AND id = ANY (CAST(:ids AS uuid[]))
@@ -65,6 +70,10 @@ async def forget_chats_of(
     statements = [_ANSWERS, _MESSAGES] if results else [_ANSWERS]
     for statement in _ALL if person else statements:
         await connection.execute(statement, values)
+    if person and job_ids:
+        # The bounds let PostgreSQL leave out all partitions but the jobs' own.
+        bounds = {"low": min(job_ids), "high": max(job_ids)}
+        await connection.execute(_URLS, values | bounds)
 
 
 async def messages_of_jobs(
@@ -89,3 +98,17 @@ async def unbind_people(
     if bindings:
         values = {"tenant_id": tenant_id, "ids": list(bindings)}
         await connection.execute(_UNBIND, values)
+
+
+async def people_with_codes(connection: AsyncConnection) -> list[tuple[Platform, str]]:
+    """Return who asked for codes of /link within the days that these are kept."""
+    rows = await connection.execute(_CODES)
+    return [(Platform(row.platform), row.user_id) for row in rows]
+
+
+async def forget_codes_of(
+    connection: AsyncConnection, platform: Platform, user_id: str
+) -> None:
+    """Delete a person's codes of /link."""
+    values = {"platform": platform.value, "user_id": user_id}
+    await connection.execute(_FORGET_CODES, values)

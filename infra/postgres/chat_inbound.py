@@ -1,4 +1,4 @@
-"""What was heard, once: a request that makes a job, and what it was answered with."""
+"""What was heard, once: a request that makes or ends a job, and what it was answered with."""
 
 from dataclasses import dataclass, field
 from typing import Final
@@ -30,18 +30,18 @@ class HeardBefore:
     """A request that came before.
 
     Attributes:
-        job_id: What it made.
-        answer: What it was answered with, sealed; ``None``: that is erased.
+        job_id: What it made, or was to end; ``None``: it found nothing.
+        answer: What it was answered with, sealed; ``None``: that is erased, or was not kept.
         tenant_id: Whose job that is; ``None``: its message is gone, by erasure or retention.
     """
 
-    job_id: UUID
+    job_id: UUID | None
     answer: bytes | None = field(repr=False)
     tenant_id: int | None
 
 
 async def claim_inbound(
-    connection: AsyncConnection, platform: Platform, dedupe_key: str, job_id: UUID
+    connection: AsyncConnection, platform: Platform, dedupe_key: str, job_id: UUID | None
 ) -> HeardBefore | None:
     """Make a request this transaction's own.
 
@@ -49,7 +49,7 @@ async def claim_inbound(
         connection: A transaction of isolation READ COMMITTED; its commit makes it known.
         platform: Who sent it.
         dedupe_key: The same for its repetitions.
-        job_id: What it is to make.
+        job_id: What it is to make or to end; ``None``: nothing.
 
     Returns:
         ``None``: it is new; else what came before, in a transaction that has committed.

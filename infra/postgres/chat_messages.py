@@ -50,6 +50,11 @@ UPDATE chat_message SET state = :state, detail = :detail, ended_at = now(), post
   token = CASE WHEN :state = 2 THEN token END
 WHERE id = :id AND state = 1 RETURNING true
 """)
+# Whose content was erased has a detail.
+_REOPEN: Final = text("""
+UPDATE chat_message SET state = 1, rendered = NULL, ended_at = NULL
+WHERE id = :id AND state = 2 AND detail IS NULL RETURNING true
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +234,15 @@ async def end_message(
     """
     values = {"id": message_id, "state": int(state), "detail": detail}
     return (await connection.execute(_END, values)).one_or_none() is not None
+
+
+async def reopen_message(connection: AsyncConnection, message_id: UUID) -> bool:
+    """Let a message take its last form once more: an older one arrived after it.
+
+    Returns:
+        Whether it had its last form; not if it ended in another way.
+    """
+    return (await connection.execute(_REOPEN, {"id": message_id})).one_or_none() is not None
 
 
 def found_message(rows: Any) -> KeptMessage | None:

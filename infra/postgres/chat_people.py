@@ -41,6 +41,11 @@ WHERE {_MINE} AND (CAST(:before AS uuid) IS NULL OR m.id < CAST(:before AS uuid)
 ORDER BY m.id DESC LIMIT :limit
 """)
 
+_OWN_PLACE: Final = text("""
+SELECT place_id FROM chat_message
+WHERE job_id = :job_id AND platform = :platform AND user_id = :user_id
+""")
+
 
 @dataclass(frozen=True, slots=True)
 class Person:
@@ -113,6 +118,17 @@ async def newest_of(
     values = {**_who(person), "kind": kind, "limit": limit, "before": before}
     rows = await connection.execute(_NEWEST, values)
     return await with_jobs(connection, [message_of_row(row) for row in rows])
+
+
+async def place_of_own(
+    connection: AsyncConnection, platform: Platform, user_id: str, job_id: UUID
+) -> str:
+    """Return the place where somebody asked for a job of theirs; empty: nowhere, or privately.
+
+    For who presses a button of it elsewhere: whose job it is, the place says.
+    """
+    values = {"platform": platform.value, "user_id": user_id, "job_id": job_id}
+    return (await connection.execute(_OWN_PLACE, values)).scalar_one_or_none() or ""
 
 
 async def with_jobs(

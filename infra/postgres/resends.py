@@ -16,13 +16,14 @@ COALESCE(CAST(substring(convert_from(substring(o.body FROM 1 FOR 400), 'LATIN1')
 """The number of an event ``o`` among those of its job: its envelope begins with it."""
 
 # Whoever asks for one delivery does not wait for a breaker: the lane is looked at now.
-_WOKEN: Final = """
+WOKEN: Final = """
 woken AS (
   INSERT INTO webhook_lane AS l (id, tenant_id, endpoint_id, origin, next_due_at)
   SELECT lane_id, tenant_id, endpoint_id, origin, now() FROM owed
   ON CONFLICT (id) DO UPDATE SET next_due_at = now()
   WHERE l.next_due_at IS NULL OR l.next_due_at > now())
 """
+"""Wakes the lanes of ``owed``."""
 
 # An erasure that is under way is waited for.
 _RESEND: Final = text(f"""
@@ -36,7 +37,7 @@ owed AS (
     :trigger
   FROM o WHERE octet_length(o.body) > 0
   RETURNING id, lane_id, tenant_id, endpoint_id, origin),
-{_WOKEN}
+{WOKEN}
 SELECT id FROM owed
 """)
 
@@ -45,7 +46,7 @@ WITH owed AS (
   UPDATE delivery SET next_at = now(), rank = 0, trigger = :trigger
   WHERE id = :id AND tenant_id = :tenant_id
   RETURNING id, lane_id, tenant_id, endpoint_id, origin),
-{_WOKEN}
+{WOKEN}
 SELECT id FROM owed
 """)
 

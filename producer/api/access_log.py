@@ -41,6 +41,10 @@ _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "O
 _SILENT: Final = frozenset({"/livez", "/readyz", "/metrics"})
 _SHOWN_PATH: Final = 200
 _TOLD_BY_ROUTE: Final = "{token}"
+# A link that was copied with a slash too many leads to no route, and opens what it opens.
+_BEFORE_TOKEN: Final = re.compile(
+    r".*?/+(?:chat/+(?:link|gallery)|v1/+artifacts)/+", re.IGNORECASE | re.DOTALL
+)
 # What stands between a known caller and a job.
 _LIMITS: Final = frozenset(
     error.code
@@ -122,8 +126,7 @@ class AccessLog:
         _log.info(
             "http_request",
             method=method,
-            # A link's token would open for whoever reads the log what it opens for its holder.
-            path=route if _TOLD_BY_ROUTE in route else scope["path"][:_SHOWN_PATH],
+            path=_shown_path(route, scope["path"]),
             route=route,
             status=status,
             duration_ms=round((now - began) * 1000, 1),
@@ -178,6 +181,17 @@ async def _answer_fault(
         return
     # The head is out. Breaking the connection is the only way to say that the rest is missing.
     raise error
+
+
+def _shown_path(route: str, path: str) -> str:
+    """Return the path as it may be logged, without the token of a link.
+
+    That would open for whoever reads the log what it opens for its holder.
+    """
+    if _TOLD_BY_ROUTE in route:
+        return route
+    before = _BEFORE_TOKEN.match(path) if route == _UNMATCHED else None
+    return (path if before is None else before[0])[:_SHOWN_PATH]
 
 
 def _given_id(scope: Scope) -> str | None:

@@ -71,7 +71,7 @@ def _tell_pauses(screen: Screen, views: Sequence[Mapping[str, Any]]) -> None:
 
 def _row(view: Mapping[str, Any]) -> tuple[str, ...]:
     rules = view["rules"]
-    channels = ", ".join(rules["channels"] or ()) or "any"
+    channels = "any" if rules["channels"] is None else ", ".join(rules["channels"]) or "none"
     if rules["channels_denied"]:
         channels += f", not {', '.join(rules['channels_denied'])}"
     return (

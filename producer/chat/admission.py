@@ -6,13 +6,14 @@ from typing import Final
 from infra.call_gate import CallGate
 from infra.chat.adapter import ChatAdapter
 from infra.postgres.chat_bindings import find_binding
+from infra.postgres.chat_people import place_of_own
 from infra.postgres.engine import transaction
 from infra.postgres.tenants import Tenant, get_tenant, named_tenant
 from producer.chat.asked import Asked, ChatMeans, HeardT, Turn, tell
 from schemas.admission_errors import CallRateError
 from schemas.chat import Place, Platform
 from schemas.chat_binding import ChatBinding, ChatRules
-from schemas.chat_inbound import Command, Heard
+from schemas.chat_inbound import Command, Heard, Press
 from schemas.chat_view import Tell, Tone
 from schemas.permission_errors import TenantSuspendedError
 
@@ -24,6 +25,8 @@ _PLACES: Final = {
     Platform.SLACK: "workspace",
     Platform.TELEGRAM: "chat",
 }
+# The requests of the others do not say it.
+_SAY_WHO_MANAGES: Final = frozenset({Platform.DISCORD})
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,12 @@ def _manages(heard: Heard) -> bool:
 async def _find(means: ChatMeans, heard: HeardT) -> _Found:
     fallback = means.settings.chat_tenant
     async with transaction(means.engine) as connection:
-        binding = await find_binding(connection, heard.platform, heard.place.id, heard.user.id)
+        place_id = heard.place.id
+        if not place_id and isinstance(heard, Press) and heard.action is not None:
+            # A result that could not be shown where it was asked for came as a direct message.
+            asked, user = heard.action.job_id, heard.user.id
+            place_id = await place_of_own(connection, heard.platform, user, asked)
+        binding = await find_binding(connection, heard.platform, place_id, heard.user.id)
         if binding is not None:
             return _Found(binding, await get_tenant(connection, binding.tenant_id))
         unbound = await named_tenant(connection, fallback) if fallback else None
@@ -101,9 +109,12 @@ def _not_linked(place: Place, platform: Platform) -> Tell:
             Tone.WARNING,
         )
     where = _PLACES[platform]
-    return tell(
-        "Not linked",
-        f"This {where} is not linked to an account yet. Send /link: whoever manages the "
-        f"{where} links it for all, everybody else links themselves.",
-        Tone.WARNING,
+    how = (
+        f"Send /link: whoever manages the {where} links it for all, everybody else links "
+        "themselves."
+        if platform in _SAY_WHO_MANAGES
+        else "Send /link to link yourself; whoever operates the bot links it for all: genq bot "
+        "bind."
     )
+    told = f"This {where} is not linked to an account yet. {how}"
+    return tell("Not linked", told, Tone.WARNING)

@@ -1,8 +1,10 @@
 """What commands and presses are given: who asks for what, and what there is to work with."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -26,6 +28,9 @@ from schemas.lanes import DEFAULT_LANE, Lane
 # Nobody waits in a chat for what may take a day.
 _LANES: Final = (DEFAULT_LANE, Lane.TURBO, Lane.RELAX)
 
+# Pictures that this process holds in memory at once, on their way from a platform to the store.
+_FETCHED_AT_ONCE: Final = 4
+
 HeardT = TypeVar("HeardT", Command, Press)
 
 
@@ -36,6 +41,7 @@ class ChatMeans:
     Attributes:
         engine: One statement is a transaction.
         whole: Whatever is in one transaction is seen as one.
+        fetching: Room for pictures that are fetched here, all people's together.
     """
 
     settings: Settings
@@ -49,6 +55,9 @@ class ChatMeans:
     pages: PageLinks
     desk: BindingDesk
     http: ChatHttp
+    fetching: asyncio.Semaphore = field(
+        default_factory=lambda: asyncio.Semaphore(_FETCHED_AT_ONCE)
+    )
 
     @property
     def public_url(self) -> str:
@@ -62,9 +71,14 @@ class Turn:
 
     Attributes:
         deferred: Its time is up: it was answered that it is being worked on.
+        counted: It is one of those that its person may ask within a minute.
+        stored: The files that its pictures became, by the platform's ids: when it is tried
+            again, they are not fetched again.
     """
 
     deferred: bool = False
+    counted: bool = False
+    stored: dict[str, UUID] = field(default_factory=dict[str, UUID])
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,6 +109,7 @@ class BindingDesk:
             NotFoundError: There is no such tenant, or no binding whose tenant could stay.
         """
         async with transaction(whole_transactions(self._engine)) as connection:
+            await _lock(connection, bound)
             if tenant is not None:
                 tenant_id = await _tenant(connection, tenant)
                 return await bind(connection, bound, tenant_id, change)
@@ -118,6 +119,25 @@ class BindingDesk:
                     f"{bound.named} is not bound yet: say to whom, --tenant NAME"
                 )
             return await bind(connection, bound, before.tenant_id, change)
+
+    async def revise(self, bound: Bound, change: Change) -> ChatBinding | None:
+        """Change rules alone: whose it is, and whether it is paused, stays as it is.
+
+        Returns:
+            ``None``: somebody else changed it meanwhile, and nothing is changed.
+
+        Raises:
+            NotFoundError: It is not bound.
+        """
+        async with transaction(whole_transactions(self._engine)) as connection:
+            await _lock(connection, bound)
+            before = await exact_binding(connection, bound)
+            if before is None:
+                raise NotFoundError(f"{bound.named} is not bound")
+            made = await stored.revise_binding(connection, before, change(before))
+            if made is not None:
+                await _record(connection, made, "chat.bound")
+        return made
 
     async def delete(self, key: UUID) -> ChatBinding:
         """Unbind; what was made there stays its tenant's.
@@ -169,6 +189,7 @@ async def bind(
 
     Both tenants read of it in their audit logs, if it was another's.
     """
+    await _lock(connection, bound)
     before = await exact_binding(connection, bound)
     made = await stored.put_binding(
         connection,
@@ -195,6 +216,11 @@ async def exact_binding(connection: AsyncConnection, bound: Bound) -> ChatBindin
 def bound_by(binding: ChatBinding) -> Bound:
     """Return what a binding binds."""
     return Bound(binding.platform, binding.place_id, binding.user_id)
+
+
+async def _lock(connection: AsyncConnection, bound: Bound) -> None:
+    # Rules are read, changed and written: of two who do so at once the second reads the first's.
+    await stored.lock_binding(connection, bound.platform, bound.place_id, bound.user_id)
 
 
 async def _tenant(connection: AsyncConnection, name: str) -> int:

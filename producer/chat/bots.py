@@ -3,8 +3,10 @@
 from datetime import datetime
 from typing import Any, Final
 
+from infra.chat.bot_tokens import token_digests
 from infra.chat_settings import ChatSettings
 from infra.postgres.chat_bots import ChatBot
+from infra.settings import Settings
 from schemas.chat import Platform
 from schemas.job import iso_ms
 
@@ -21,9 +23,11 @@ def is_configured(settings: ChatSettings, platform: Platform) -> bool:
 
 
 def bot_view(
-    settings: ChatSettings, platform: Platform, known: ChatBot | None, now: datetime
+    settings: Settings, platform: Platform, known: ChatBot | None, now: datetime
 ) -> dict[str, Any]:
     """Return the JSON form of a bot: exactly the fields of ``ChatBotView``.
+
+    A bot that has another token by now than the one that was refused is not stopped.
 
     Args:
         settings: Of this process.
@@ -32,6 +36,9 @@ def bot_view(
         now: Aware.
     """
     stopped_at = known.stopped_at if known else None
+    token = token_digests(settings).get(platform)
+    if known is not None and token is not None and not known.stopped(token):
+        stopped_at = None
     paused_until = known.paused_until if known else None
     if paused_until is not None and paused_until <= now:
         paused_until = None
@@ -43,5 +50,5 @@ def bot_view(
         "state": state,
         "stopped_at": iso_ms(stopped_at) if stopped_at else None,
         "paused_until": iso_ms(paused_until) if paused_until else None,
-        "reason": known.stopped_reason if known else None,
+        "reason": known.stopped_reason if known and stopped_at else None,
     }

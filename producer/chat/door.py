@@ -3,6 +3,9 @@
 A request is answered within its budget of time, whatever hangs: by then with what came of it,
 else with a form that says so, and the work goes on. What a signed request meets never becomes
 an error of HTTP: it is told to whoever asked, and logged.
+
+What was deferred lives in this process. One that stops tells whoever still waits that they are
+to ask again; of one that is killed nobody tells them, and the platform shows it as unanswered.
 """
 
 import asyncio
@@ -37,6 +40,9 @@ _FIRST_PAUSE: Final = 0.25
 _LONGEST_PAUSE: Final = 2.0
 # Of a process that stops.
 _LAST_WAIT_SECONDS: Final = 10.0
+_LAST_WORDS_SECONDS: Final = 3.0
+
+_LOST: Final = Tell(notice_of(DatabaseUnavailableError("this process stops")))
 
 _log = structlog.get_logger()
 
@@ -59,6 +65,7 @@ class ChatDoor:
         self._calls = calls
         self._budget = budget
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._deferred: set[asyncio.Task[Outcome]] = set()
 
     async def answer(
         self, platform: Platform, headers: Mapping[str, str], body: bytes
@@ -85,13 +92,26 @@ class ChatDoor:
             return adapter.answer(heard, None)
         return await self._within_budget(adapter, heard, began)
 
-    async def close(self) -> None:
-        """Wait for what was answered and is not done yet, for a while."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=_LAST_WAIT_SECONDS)
+    async def close(self, patience: float = _LAST_WAIT_SECONDS) -> None:
+        """Wait for what was answered and is not done yet, for a while; then give it up.
+
+        Args:
+            patience: Seconds. Of what was deferred it is told then that it came to nothing.
+        """
+        await self._wait(patience)
+        for work in list(self._deferred):
+            work.cancel()
+        await self._wait(_LAST_WORDS_SECONDS)
         for task in (left := list(self._tasks)):
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
+
+    async def _wait(self, seconds: float) -> None:
+        """Wait for so long until nothing is under way: one that ends may start another."""
+        loop = asyncio.get_running_loop()
+        give_up = loop.time() + seconds
+        while self._tasks and (left := give_up - loop.time()) > 0:
+            await asyncio.wait(set(self._tasks), timeout=left)
 
     async def _within_budget(
         self, adapter: ChatAdapter, heard: Command | Press, began: float
@@ -103,6 +123,8 @@ class ChatDoor:
         await asyncio.wait({work}, timeout=max(left, 0.0))
         if not work.done():
             turn.deferred = True
+            self._deferred.add(work)
+            work.add_done_callback(self._deferred.discard)
             self._start(self._finish_late(adapter, heard, work))
             _count(heard.platform, "deferred", began)
             return adapter.answer(heard, Defer())
@@ -130,7 +152,8 @@ class ChatDoor:
     async def _finish_late(
         self, adapter: ChatAdapter, heard: Command | Press, work: asyncio.Task[Outcome]
     ) -> None:
-        reply = _reply_of(await work)
+        await asyncio.wait({work})
+        reply = _LOST if work.cancelled() else _reply_of(work.result())
         if reply is None and isinstance(heard, Press):
             reply = Mark(None)
         if reply is not None:
@@ -182,7 +205,10 @@ class ChatDoor:
             before = await self._means.submitter.chat_answered(heard)
             if before is not None:
                 return Opened(before.answer, None, posted_later=False)
-        await count_person(self._calls, heard)
+        if not turn.counted:
+            # Once, however often it is tried.
+            await count_person(self._calls, heard)
+            turn.counted = True
         if isinstance(heard, Command):
             anybody = for_all(heard.name)
             if anybody is not None:

@@ -173,7 +173,7 @@ class ChatInserts:
         self, connection: AsyncConnection, heard: Command | Press, before: HeardBefore
     ) -> ChatOpened:
         job = None
-        if before.tenant_id is not None:
+        if before.tenant_id is not None and before.job_id is not None:
             job = await get_job(connection, before.tenant_id, before.job_id)
         # What was answered may be erased by now: then there is nothing more to say.
         answer = ChatAnswer(200)

@@ -12,7 +12,8 @@ from schemas.chat_view import Reply, Show, Tell
 
 # Discord may not have seen our answer yet, or asks for a moment.
 _PAUSES: Final = (0.5, 1.0, 2.0, 4.0)
-_LONGEST_PAUSE: Final = 10.0
+# A platform that wants more than this is not asked again: nobody reads the words by then.
+_LONGEST_PAUSE: Final = 60.0
 
 _log = structlog.get_logger()
 
@@ -28,13 +29,16 @@ async def bring_later(
     """Bring a reply beside the answer: words privately, or into a deferred answer's place.
 
     A job's message needs nothing: the delivery process brings it. A platform that does not
-    take it is logged: nobody waits for this any more.
+    take it, or wants to be left alone for over a minute, is logged: nobody waits for this any
+    more.
     """
     for pause in (*_PAUSES, None):
         result = await _bring(means, adapter, heard, reply, deferred=deferred)
         if result is None or result.fate in {Fate.TAKEN, Fate.NEXT}:
             return
-        if result.fate not in {Fate.AGAIN, Fate.LIMITED} or pause is None:
+        wait = result.pause or pause or 0.0
+        again = result.fate in {Fate.AGAIN, Fate.LIMITED} and pause is not None
+        if not again or wait > _LONGEST_PAUSE:
             _log.warning(
                 "chat_reply_lost",
                 platform=heard.platform.value,
@@ -42,7 +46,7 @@ async def bring_later(
                 status=result.status,
             )
             return
-        await asyncio.sleep(min(result.pause or pause, _LONGEST_PAUSE))
+        await asyncio.sleep(wait)
 
 
 async def _bring(

@@ -1,12 +1,12 @@
 """/queue and /cancel: what somebody has under way, and ending it."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from infra.postgres.chat_messages import message_of_job
-from infra.postgres.chat_people import ShownJob, open_jobs_of, unfinished_of
+from infra.postgres.chat_inbound import claim_inbound, heard_before
+from infra.postgres.chat_messages import KeptMessage, message_of_job
+from infra.postgres.chat_people import open_jobs_of, unfinished_of
 from infra.postgres.engine import transaction
 from producer.chat.asked import Asked, ChatMeans, HeardT, Outcome, tell
 from producer.position import placed
@@ -14,6 +14,7 @@ from schemas.chat_buttons import cancel_button
 from schemas.chat_inbound import Command
 from schemas.chat_job import starts_at
 from schemas.chat_view import Notice, Tell, Tone
+from schemas.errors import DatabaseUnavailableError
 from schemas.ids import InvalidIdError, format_id, parse_id
 from schemas.job import JobRecord
 from schemas.job_states import JobState, JobStatus, status_of
@@ -66,9 +67,12 @@ async def cancel(means: ChatMeans, asked: Asked[Command]) -> Outcome:
     number = int(named) if named.isascii() and named.isdigit() and len(named) == 1 else None
     if named and not number:
         return _no_such("say nothing for the newest job, or a number of /queue, or a job's id")
-    async with transaction(means.engine) as connection:
-        found = await open_jobs_of(connection, asked.person, limit=MOST_LISTED)
-    return await _cancel_listed(means, asked, found, number or 1)
+    chosen = await _chosen(means, asked, number or 1)
+    if isinstance(chosen, UUID):
+        return await cancel_job(means, asked, chosen)
+    if not chosen:
+        return tell("Nothing to cancel", _NOTHING)
+    return _no_such(f"/queue lists {chosen} jobs; there is none of number {number}")
 
 
 async def cancel_job(means: ChatMeans, asked: Asked[HeardT], job_id: UUID) -> Tell:
@@ -88,18 +92,32 @@ async def cancel_job(means: ChatMeans, asked: Asked[HeardT], job_id: UUID) -> Te
     if job is None:
         return _no_such("there is no such job of yours")
     if job.state.final:
-        return tell("Cancelled", f"It is cancelled: {_words(job)}.")
-    return tell("Cancelled", f"It runs, and is being stopped: {_words(job)}.")
+        return tell("Cancelled", f"It is cancelled: {_named(job, message, asked)}.")
+    return tell("Cancelled", f"It runs, and is being stopped: {_named(job, message, asked)}.")
 
 
-async def _cancel_listed(
-    means: ChatMeans, asked: Asked[Command], found: Sequence[ShownJob], number: int
-) -> Tell:
-    if not found:
-        return tell("Nothing to cancel", _NOTHING)
-    if not 1 <= number <= len(found):
-        return _no_such(f"/queue lists {len(found)} jobs; there is none of number {number}")
-    return await cancel_job(means, asked, found[number - 1].job.id)
+async def _chosen(means: ChatMeans, asked: Asked[Command], number: int) -> UUID | int:
+    """Choose the job that a number means, once: a repetition is of the same job.
+
+    What is to be ended is written down before it is, or the second newest would follow the
+    newest. A job's id needs no such thing: to cancel it twice is to cancel it once.
+
+    Returns:
+        The job; or how many there are to choose from, if it is none of them.
+    """
+    platform, key = asked.heard.platform, asked.heard.dedupe_key
+    async with transaction(means.whole) as connection:
+        before = await heard_before(connection, platform, key)
+        if before is None:
+            found = await open_jobs_of(connection, asked.person, limit=MOST_LISTED)
+            wanted = found[number - 1].job.id if 1 <= number <= len(found) else None
+            try:
+                before = await claim_inbound(connection, platform, key, wanted)
+            except LookupError as error:
+                raise DatabaseUnavailableError(str(error)) from error
+            if before is None:
+                return wanted or len(found)
+    return before.job_id or 0
 
 
 def _line(job: JobRecord, now: datetime) -> str:
@@ -137,6 +155,17 @@ def _words(job: JobRecord) -> str:
     if len(words) > _LONGEST_PROMPT:
         words = words[:_LONGEST_PROMPT] + "…"
     return words or format_id("job", job.id)
+
+
+def _named(job: JobRecord, message: KeptMessage, asked: Asked[HeardT]) -> str:
+    """Return what a job is about to those who can read that already; its id to others.
+
+    Who is in a group may read what is answered there, and not what was asked for elsewhere.
+    """
+    place = asked.heard.place
+    if place.private or message.ref.channel == place.channel:
+        return _words(job)
+    return format_id("job", job.id)
 
 
 def _no_such(what: str) -> Tell:

@@ -49,12 +49,16 @@ async def _change(means: ChatMeans, asked: Asked[Command], rule: Rule) -> Tell:
         return rule(before.rules if before is not None else ChatRules(), heard.place)
 
     try:
-        await means.desk.put(Bound(heard.platform, heard.place.id, ""), None, change)
+        made = await means.desk.revise(Bound(heard.platform, heard.place.id, ""), change)
     except NotFoundError:
         return tell(
             "Not linked",
             "This place has no rules of its own: link it first, /link.",
             Tone.WARNING,
+        )
+    if made is None:
+        return tell(
+            "Try again", "Somebody else changed the settings at the same time.", Tone.WARNING
         )
     return tell("Settings", "It is changed, and holds from now on. /settings shows all.")
 
@@ -89,7 +93,8 @@ def _press_by_anyone(rules: ChatRules, _place: Place) -> ChatRules:
 
 
 def _serve_not(rules: ChatRules, place: Place) -> ChatRules:
-    denied = tuple(dict.fromkeys((*rules.channels_denied, place.channel)))
+    channel = place.parent or place.channel
+    denied = tuple(dict.fromkeys((*rules.channels_denied, channel)))
     if len(denied) > MOST_CHANNELS:
         what = f"the bot is off in {MOST_CHANNELS} channels already; ask the operator for more"
         raise InputError(what, fields=[FieldError("/channel", what)])
@@ -97,7 +102,8 @@ def _serve_not(rules: ChatRules, place: Place) -> ChatRules:
 
 
 def _serve(rules: ChatRules, place: Place) -> ChatRules:
-    denied = tuple(one for one in rules.channels_denied if one != place.channel)
+    here = {place.channel, place.parent}
+    denied = tuple(one for one in rules.channels_denied if one not in here)
     return rules.model_copy(update={"channels_denied": denied})
 
 

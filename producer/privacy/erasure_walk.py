@@ -12,7 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from infra.audit_actor import record
 from infra.objectstore.store import ObjectStore
-from infra.postgres.chat_erasure import bound_people, unbind_people
+from infra.postgres.chat_erasure import (
+    bound_people,
+    forget_codes_of,
+    people_with_codes,
+    unbind_people,
+)
 from infra.postgres.engine import transaction, whole_transactions
 from infra.postgres.erase_content import erase_content
 from infra.postgres.erased_lines import batches_of_jobs, erase_lines_of_jobs
@@ -36,6 +41,7 @@ from producer.privacy.file_walk import FileWalk
 from producer.privacy.objects import delete_objects, keys_of
 from producer.privacy.people import is_kept
 from producer.privacy.usage import names_of_person
+from schemas.chat import end_user_of
 from schemas.ids import format_id
 from schemas.privacy import Erasure, ErasureStage, ErasureState, person_of
 
@@ -227,6 +233,10 @@ class ErasureWalk:
             if subject_of(self._settings, erasure.tenant_id, name) == erasure.subject
         ]
         await unbind_people(connection, erasure.tenant_id, theirs)
+        for platform, user in await people_with_codes(connection):
+            name = end_user_of(platform, user)
+            if subject_of(self._settings, erasure.tenant_id, name) == erasure.subject:
+                await forget_codes_of(connection, platform, user)
 
     async def _record(self, connection: AsyncConnection, erasure: Erasure) -> None:
         detail = {"erasure": format_id("ers", erasure.id), **erasure.counts}

@@ -18,7 +18,8 @@ from schemas.tables.metadata import metadata
 
 _NOW = text("now()")
 
-# Whose jobs are made in a place, or by a user: a row of the user comes before one of the place.
+# Whose jobs are made in a place, or by a user. A row of the user in that place comes first,
+# then one of the place, then one of the user anywhere.
 chat_binding = Table(
     "chat_binding",
     metadata,

@@ -1,20 +1,29 @@
 """Bindings of chats and bots: over HTTP, by the SDK and by `genq bot`."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
 import pytest
+from pydantic import SecretStr
 
 from genq import AsyncGenq, NotFoundError
-from infra.postgres.chat_bindings import pause_binding
-from infra.postgres.chat_bots import pause_bot, stop_bot
+from infra.chat.bot_tokens import token_digests
+from infra.clock import SystemClock
+from infra.postgres.chat_bindings import pause_binding, revise_binding
+from infra.postgres.chat_bots import ChatBot, pause_bot, stop_bot
 from infra.postgres.engine import transaction
 from infra.settings import Settings
+from producer.chat.binding_desk import BindingDesk, Bound
+from producer.api.chat_bindings import desk_of
+from producer.chat.binding_desk import Bound, Change
+from producer.chat.bots import bot_view
 from schemas.chat import Platform
-from schemas.chat_binding import ChatRules
+from schemas.chat_binding import ChatBinding, ChatRules
 from schemas.chat_binding_views import ChatBindingView, ChatBotView, ChatRulesView
 from schemas.ids import parse_id
 from schemas.scopes import KeyScope
+from tests.api.people import sql
 from tests.api.served import Served, new_key, pointers, run
 
 BINDINGS: Final = "/v1/chat/bindings"
@@ -127,6 +136,7 @@ def test_a_wrong_binding_is_refused_with_its_place_and_what_to_do(settings: Sett
             ({"platform": "telegram", "place": GROUP, "user": "-5"}, "", "not the @name"),
             ({"platform": "irc"}, "/platform", "discord"),
             ({"rules": {"lanes": ["quick"]}}, "/rules/lanes/0", "turbo"),
+            ({"rules": {"channels": ["\u2212100"]}}, "/rules/channels/0", "pattern"),
             ({"rules": {"max_jobs": 0}}, "/rules/max_jobs", "1"),
             ({"rules": {"lane": ["fast"]}}, "/rules/lane", "lanes"),
         )
@@ -210,5 +220,54 @@ def test_the_sdk_binds_lists_and_unbinds(settings: Settings) -> None:
             await genq.chats.unbind(made.id)
             with pytest.raises(NotFoundError):
                 await genq.chats.get(made.id)
+
+    run(settings, scenario)
+
+
+def test_a_bot_with_another_token_than_the_refused_one_is_not_shown_as_stopped(
+    settings: Settings,
+) -> None:
+    own = settings.model_copy(update={"discord_bot_token": SecretStr("new")})
+    now = SystemClock().now()
+    refused = token_digests(own)[Platform.DISCORD]
+    for digest, state, reason in ((b"old", "on", None), (refused, "stopped", "401")):
+        known = ChatBot(Platform.DISCORD, digest, now, "401", None)
+        view = bot_view(own, Platform.DISCORD, known, now)
+        assert (view["state"], view["reason"]) == (state, reason)
+        assert (view["stopped_at"] is None) == (state == "on")
+
+
+def test_rules_that_are_changed_in_a_chat_change_nothing_else(settings: Settings) -> None:
+    async def scenario(api: Served) -> None:
+        desk = BindingDesk(api.services.engine, api.services.doorbells)
+        bound = Bound(Platform.DISCORD, "g1", "")
+        await desk.put(bound, "acme", lambda _: ChatRules(max_jobs=2))
+        await sql(api, "UPDATE chat_binding SET paused_at = now(), paused_reason = 'left'")
+        paused = await desk.find(bound)
+        changed = await desk.revise(bound, lambda _: ChatRules(press_by="owner"))
+        assert changed is not None
+        assert changed.rules == ChatRules(press_by="owner")
+        assert (changed.tenant, changed.paused_at) == ("acme", paused.paused_at)
+        # What was read is not so any more.
+        async with transaction(api.services.engine) as connection:
+            assert await revise_binding(connection, paused, ChatRules()) is None
+        assert await desk.find(bound) == changed
+
+    run(settings, scenario)
+
+
+def test_of_rules_that_are_changed_at_once_none_is_lost(settings: Settings) -> None:
+    def one_more(number: int) -> Change:
+        def change(before: ChatBinding | None) -> ChatRules:
+            rules = ChatRules() if before is None else before.rules
+            return ChatRules(channels_denied=(*rules.channels_denied, str(number)))
+
+        return change
+
+    async def scenario(api: Served) -> None:
+        desk = desk_of(api.services)
+        bound = Bound(Platform.DISCORD, GUILD, "")
+        await asyncio.gather(*(desk.put(bound, "acme", one_more(n)) for n in range(6)))
+        assert sorted((await desk.find(bound)).rules.channels_denied) == list("012345")
 
     run(settings, scenario)

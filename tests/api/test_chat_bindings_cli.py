@@ -61,12 +61,14 @@ def shell(
 def test_the_real_command_line_passes_on_what_was_typed(settings: Settings, home: Home) -> None:
     async def scenario(api: Served) -> None:
         line = f"bot bind telegram {GROUP} --tenant acme --lanes fast,relax --max-jobs 5 --json"
+        line += f" --not-in {GROUP}"
         bound = await operating(line, shell_of(settings))
         assert bound.code == 0, bound.err
         made = json.loads(bound.out)
         assert (made["place"], made["user"], made["tenant"]) == (GROUP, None, "acme")
         assert made["rules"]["lanes"] == ["fast", "relax"]
         assert made["rules"]["max_jobs"] == 5
+        assert made["rules"]["channels_denied"] == [GROUP]
         assert "from the next command on" in bound.err
         assert (await audited(api, "acme"))[0] == "chat.bound"
 
@@ -125,7 +127,7 @@ def test_the_command_line_says_which_bots_are_silent_and_how_to_wake_them(
 ) -> None:
     async def scenario(api: Served) -> None:
         await operator(api)
-        made = (await put(api)).json()
+        made = (await put(api, rules={"channels": []})).json()
         async with transaction(api.services.engine) as connection:
             await pause_binding(connection, parse_id("chb", made["id"]), "the bot was removed")
             await stop_bot(connection, Platform.DISCORD, b"digest", "401 Unauthorized")
@@ -136,6 +138,7 @@ def test_the_command_line_says_which_bots_are_silent_and_how_to_wake_them(
     assert main(["bindings"]) == 0
     said = capsys.readouterr()
     assert "paused" in said.out
+    assert "none" in said.out
     assert f"genq bot resume discord {GUILD}" in said.err
     assert "401 Unauthorized" in said.err
     assert main(["resume", "discord"]) == 0

@@ -137,6 +137,24 @@ def test_a_command_that_takes_too_long_is_deferred_and_its_job_is_made_once(
     chat(settings, chat_platforms, scenario, chat_answer_budget=SOON)
 
 
+def test_whoever_still_waits_when_the_server_stops_is_told_to_ask_again(
+    settings: Settings, chat_platforms: PlayedPlatforms
+) -> None:
+    async def scenario(here: Chat) -> None:
+        async with locked(here, "chat_binding"):
+            said = await here.say("/imagine a red kite")
+            listed = await here.say("/queue")
+            assert {kind_of(said), kind_of(listed)} == {DEFERRED}
+            assert here.api.services.chat is not None
+            await here.api.services.chat.close(patience=0)
+            told = [one.text for one in here.discord.board.of_bot() if one.private_to]
+            assert len([text for text in told if "Try again in a few seconds" in text]) == 2
+            assert not any(one.pending for one in here.discord.board.of_bot())
+        assert await here.jobs() == []
+
+    chat(settings, chat_platforms, scenario, chat_answer_budget=SOON)
+
+
 def test_a_refusal_that_comes_late_is_told_in_private_once(
     settings: Settings, chat_platforms: PlayedPlatforms
 ) -> None:

@@ -16,7 +16,8 @@ from infra.simulator.chat.wire import Answer
 from producer.api.app import create_app
 from producer.api.services import open_services
 from schemas.chat import Platform, Verb
-from tests.api.chatting import Chat, button, chat_settings
+from schemas.job_states import JobState
+from tests.api.chatting import Chat, button, chat, chat_settings
 from tests.api.served import serving
 from tests.fixtures.chat_platforms import PlayedPlatforms, over_asgi
 
@@ -86,3 +87,24 @@ def test_five_repetitions_over_two_servers_make_one_job_and_five_equal_answers(
             await play()
 
     asyncio.run(served())
+
+
+def test_a_repeated_cancel_ends_no_other_job(
+    settings: Settings, chat_platforms: PlayedPlatforms
+) -> None:
+    async def scenario(here: Chat) -> None:
+        people = here.platforms.telegram.people
+        nothing = await people.say("/cancel")
+        assert "Nothing to cancel" in nothing.text
+        for n in range(4):
+            await people.say(f"/imagine kite {n}")
+        assert "Nothing to cancel" in (await people.again(nothing)).text
+        newest = await people.say("/cancel", times=TIMES)
+        second = await people.say("/cancel 2")
+        assert equal(await people.again(newest, times=TIMES)).body == newest.answer.body
+        assert equal(await people.again(second, times=TIMES)).body == second.answer.body
+        states = [job.state for job in await here.jobs()]
+        ended = [n for n, state in enumerate(states) if state is JobState.CANCELLED]
+        assert ended == [1, 3]
+
+    chat(settings, chat_platforms, scenario, bots=("telegram",))

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from infra.settings import Settings
 from schemas.chat import Platform
 from tests.api.chat_doors import Doors, chat_doors
-from tests.api.test_chat_vectors import BOTS, SLACK, TELEGRAM, VECTORS, Then, body_of
+from tests.api.test_chat_vectors import BOTS, DISCORD, SLACK, TELEGRAM, VECTORS, Then, body_of
 
 EACH: Final = 1_667
 SEED: Final = 9
@@ -69,7 +69,7 @@ class Door:
 
 
 def discord_signs(body: bytes) -> Headers:
-    stamp = "1700000000"
+    stamp = str(DISCORD["clock"])
     signature = KEY.sign(stamp.encode() + body).hex()
     return {"x-signature-ed25519": signature, "x-signature-timestamp": stamp}
 
@@ -77,8 +77,10 @@ def discord_signs(body: bytes) -> Headers:
 def is_discords(headers: Mapping[str, str], body: bytes) -> bool:
     try:
         signature = bytes.fromhex(headers.get("x-signature-ed25519", ""))
-        stamp = headers.get("x-signature-timestamp", "").encode()
-        KEY.public_key().verify(signature, stamp + body)
+        stamp = headers.get("x-signature-timestamp", "")
+        KEY.public_key().verify(signature, stamp.encode() + body)
+        if abs(int(stamp) - DISCORD["clock"]) > 300:
+            return False
     except (InvalidSignature, ValueError):
         return False
     return True
@@ -225,7 +227,7 @@ def test_of_ten_thousand_changed_requests_none_is_a_fault_of_ours_and_none_gets_
 
     async def play() -> None:
         bots = {**BOTS, "discord_public_key": public_key}
-        async with chat_doors(settings, Then(), **bots) as doors:
+        async with chat_doors(settings, Then(door.platform), **bots) as doors:
             for number in range(2 * EACH):
                 draw = changes.draw_signed if number % 2 else changes.draw
                 headers, body = draw(door)

@@ -1,12 +1,24 @@
 """Slack and Telegram at the door: empty answers, words in private, Telegram's pictures."""
 
-from typing import Final
+from dataclasses import replace
+from typing import Final, cast
 
+import pytest
+
+from infra.chat.adapter import ChatAdapter, ChatHttp
 from infra.settings import Settings
+from producer.chat.asked import Asked, Turn
+from producer.chat.pictures import named_pictures
+from schemas.chat import Platform
+from schemas.chat_binding import ChatRules
+from schemas.chat_inbound import Attached
+from schemas.errors import DatabaseUnavailableError, InputError
 from schemas.generation import Kind
+from schemas.ids import format_id
 from schemas.picture_references import Source, source_of
 from tests.api.chatting import Chat, chat
 from tests.api.people import sql
+from tests.fixtures.chat_openings import said as heard
 from tests.fixtures.chat_platforms import PlayedPlatforms
 
 BOTS: Final = ("slack", "telegram")
@@ -99,5 +111,76 @@ def test_in_a_group_of_telegram_what_is_private_is_written_to_the_person(
         direct = [one.text for one in telegram.board.of_bot("123456")]
         assert any("/chat/gallery/" in text for text in direct)
         assert not [one for one in telegram.board.of_bot(str(GROUP)) if "gallery/" in one.text]
+
+    chat(settings, chat_platforms, scenario, bots=BOTS)
+
+
+def test_a_group_of_telegram_does_not_read_what_was_asked_for_in_private(
+    settings: Settings, chat_platforms: PlayedPlatforms
+) -> None:
+    async def scenario(here: Chat) -> None:
+        people = here.platforms.telegram.people
+        await people.say("/imagine a secret")
+        shown = format_id("job", (await here.job()).id)
+        said = await people.say("/cancel", chat=GROUP)
+        assert "secret" not in said.text
+        assert shown in said.text
+        await people.say("/imagine an open letter", chat=GROUP)
+        assert "open letter" in (await people.say("/cancel", chat=GROUP)).text
+
+    chat(settings, chat_platforms, scenario, bots=BOTS)
+
+
+def test_whoever_has_all_their_jobs_has_no_picture_fetched(
+    settings: Settings, chat_platforms: PlayedPlatforms
+) -> None:
+    async def scenario(here: Chat) -> None:
+        people = here.platforms.telegram.people
+        await people.say("/imagine a red kite")
+        picture = people.upload("a.png", "image/png", PNG)
+        assert "Queue full" in (await people.say("/describe", picture=picture)).text
+        assert here.platforms.ledger.matching("getFile") == []
+        assert await sql(here.api, "SELECT 1 FROM file") == []
+
+    chat(settings, chat_platforms, scenario, bots=BOTS, chat_user_jobs=1)
+
+
+class Fetching:
+    """A bot that hands out one picture."""
+
+    def __init__(self) -> None:
+        self.fetched = 0
+
+    async def fetch_file(self, file_id: str, http: ChatHttp) -> bytes:
+        del file_id, http
+        self.fetched += 1
+        return PNG
+
+
+def test_a_picture_is_fetched_once_however_often_its_command_is_tried(
+    settings: Settings, chat_platforms: PlayedPlatforms
+) -> None:
+    async def scenario(here: Chat) -> None:
+        door, bot = here.api.services.chat, Fetching()
+        assert door is not None
+        command = replace(
+            heard(platform=Platform.TELEGRAM),
+            pictures=(Attached(file_id="f1", media_type="image/x-<script>"),),
+        )
+        tenant = await here.tenant("acme")
+        asked = Asked(command, tenant, ChatRules(), cast("ChatAdapter", bot), Turn())
+        names: list[str] = []
+        for error in (DatabaseUnavailableError, DatabaseUnavailableError, InputError):
+            with pytest.raises(error):
+                async with named_pictures(door._means, asked, ()) as pictures:
+                    names.extend(pictures.names)
+                    raise error("so")
+        assert bot.fetched == 1
+        assert len(set(names)) == 1
+        # What else it is said to be is not repeated; what is refused leaves nothing.
+        [file] = await sql(here.api, "SELECT content_type, deleted_at FROM file")
+        assert file.content_type == "application/octet-stream"
+        assert file.deleted_at is not None
+        assert asked.turn.stored == {}
 
     chat(settings, chat_platforms, scenario, bots=BOTS)

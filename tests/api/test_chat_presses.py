@@ -3,7 +3,9 @@
 import asyncio
 
 from infra.settings import Settings
-from schemas.chat import Verb
+from infra.simulator.chat.messages import Form, Message
+from schemas.chat import ChatUser, Verb
+from schemas.chat_job import Card, job_view_of
 from schemas.errors import ErrorRecord
 from schemas.ids import format_id
 from schemas.job_states import JobState
@@ -89,13 +91,15 @@ def test_what_failed_is_asked_for_again_as_it_was(
         job = await here.job()
         error: ErrorRecord = {
             "code": "model_unavailable",
-            "message": "gone",
+            "message": "gpu-3.internal: the account has no credits",
             "category": "model",
             "severity": "high",
             "retryable": True,
             "error_id": "err_1",
         }
         await here.api.end(format_id("job", job.id), JobState.FAILED, error=error)
+        failed = job_view_of(await here.job(), Card("imagine", ChatUser("7")), now=job.created_at)
+        assert failed.notice == f"It failed ({format_id('job', job.id)}). 🔄 tries it again."
         await here.press_id(said, button(Verb.REROLL, 0, job), user="7")
         again = await here.job()
         assert again.id != job.id
@@ -210,3 +214,21 @@ def test_one_click_that_comes_five_times_makes_one_job_and_five_equal_answers(
         assert pressed.private != other.private
 
     chat(settings, chat_platforms, scenario)
+
+
+def test_a_result_that_came_as_a_direct_message_has_buttons_for_whoever_asked_for_it(
+    settings: Settings, chat_platforms: PlayedPlatforms
+) -> None:
+    async def scenario(here: Chat) -> None:
+        await here.bind()
+        said = await here.say("/imagine a red kite")
+        parent = await here.done()
+        assert said.message is not None
+        for user, made in (("7", 1), (USER, 2)):
+            direct = here.discord.world.direct(user).id
+            shown = Message("77", direct, "bot", [Form(0.0, "a red kite")])
+            up = button(Verb.UPSCALE, 1, parent)
+            await here.press(shown, up, user=user, forged=True)
+            assert len(await here.jobs()) == made
+
+    chat(settings, chat_platforms, scenario, chat_tenant=None)

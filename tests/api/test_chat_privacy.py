@@ -22,7 +22,17 @@ from tests.api.served import SECRET as WEBHOOK_SECRET
 from tests.api.served import Served, run
 from tests.fixtures.chat_openings import opening, said
 
+# A code of each, an attempt of each delivery; as before a process's delivery was recorded.
+LEFT_BEHIND: Final = (
+    "INSERT INTO chat_link (digest, platform, place_id, user_id, expires_at)"
+    " SELECT decode(lpad(u, 2, '0'), 'hex'), 'discord', '', u, now()"
+    " FROM unnest(CAST('{7,8}' AS text[])) u",
+    "INSERT INTO delivery_attempt (event_id, delivery_id, n, outcome, duration_ms, job_id, url)"
+    " SELECT event_id, id, 1, 'refused', 0, job_id, url FROM delivery",
+)
+URLS: Final = "SELECT url FROM delivery UNION ALL SELECT url FROM delivery_attempt"
 NAMED: Final = {
+    "chat_link": "SELECT user_id FROM chat_link ORDER BY 1",
     "chat_inbound": "SELECT dedupe_key FROM chat_inbound ORDER BY 1",
     "chat_press": "SELECT user_id FROM chat_press ORDER BY 1",
     "chat_message": "SELECT user_id FROM chat_message ORDER BY 1",
@@ -79,10 +89,21 @@ async def play_of_two(api: Served) -> list[JobRecord]:
 def test_an_erased_person_is_in_no_chat_any_more_and_the_others_are(settings: Settings) -> None:
     async def scenario(api: Served) -> None:
         await play_of_two(api)
+        for statement in LEFT_BEHIND:
+            await sql(api, statement)
+        theirs = "SELECT id FROM chat_message WHERE user_id = '7'"
+        messages = [str(row.id) for row in await sql(api, theirs)]
+        urls = [row.url for row in await sql(api, URLS)]
+        assert all(any(m in url for url in urls) for m in messages)
+
         await erase(api, "discord:7")
         await carry_out(api)
 
+        left = [row.url or "" for row in await sql(api, URLS)]
+        assert not any(m in url for m in messages for url in left)
+        assert len(left) > len(list(filter(None, left))) > 0
         assert await people_in(api) == {
+            "chat_link": ["8"],
             "chat_inbound": ["8 asks", "8 varies"],
             # Each press was on a picture of the one, and made one of the other.
             "chat_press": [],

@@ -37,10 +37,14 @@ BOTS: Final[Mapping[str, Any]] = {
 
 
 class Then(SystemClock):
-    """The time at which the requests to Slack were signed."""
+    """The time at which a platform's requests were signed; Telegram signs none."""
+
+    def __init__(self, platform: Platform = Platform.SLACK) -> None:
+        self.platform = platform
 
     def now(self) -> datetime:
-        return datetime.fromtimestamp(SLACK["clock"], UTC)
+        clock = VECTORS[self.platform].get("clock", SLACK["clock"])
+        return datetime.fromtimestamp(clock, UTC)
 
 
 def body_of(platform: Platform, one: Mapping[str, Any]) -> str:
@@ -49,7 +53,8 @@ def body_of(platform: Platform, one: Mapping[str, Any]) -> str:
     return VECTORS[platform]["requests"][0]["body"] if said.startswith("(body of") else said
 
 
-async def verdict(doors: Doors, platform: Platform, one: Mapping[str, Any]) -> int:
+async def verdict(doors: Doors, then: Then, platform: Platform, one: Mapping[str, Any]) -> int:
+    then.platform = platform
     headers = [(name.lower().encode(), told.encode()) for name, told in one["headers"].items()]
     return await doors.post(f"/chat/{platform}", headers, body_of(platform, one).encode())
 
@@ -116,10 +121,11 @@ def test_every_vector_gets_at_the_doors_the_verdict_of_the_platforms_own_librari
     settings: Settings,
 ) -> None:
     async def play() -> None:
-        async with chat_doors(settings, Then(), **BOTS) as doors:
+        then = Then()
+        async with chat_doors(settings, then, **BOTS) as doors:
             ours = {
                 platform: {
-                    one["name"]: await verdict(doors, platform, one)
+                    one["name"]: await verdict(doors, then, platform, one)
                     for one in VECTORS[platform]["requests"]
                 }
                 for platform in Platform

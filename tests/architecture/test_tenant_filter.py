@@ -46,6 +46,7 @@ WAIVERS: Final[Mapping[str, str]] = {
     "budgets._WRITTEN": _OWN,
     "capacity._CAPACITY": _NUMBERS,
     "chat_inbound._READ": "by a request that its platform has signed",
+    "chat_people._OWN_PLACE": "by a button whose platform has signed who pressed it",
     "claim_keys._LIVE": "by ids of jobs that hold keys of the tenant",
     "forgotten_reservations._SETTLE": _OPERATORS,
     "hash_lists._ALL": "for the cache of a process, which gives each tenant its own",
@@ -63,7 +64,7 @@ WAIVERS: Final[Mapping[str, str]] = {
     **{f"state_counts._{n}": _NUMBERS for n in ("ACTIVE", "BATCHES", "DELIVERIES", "LANES")},
     **{f"chat_bindings._{n}": _ADMIN for n in ("DELETE", "PAUSE", "RESUME")},
 } | dict.fromkeys((
-    "cancel._MARK", "chat_erasure._MESSAGES", "dead_letters._HISTORY", "erase_content._JOBS",
+    "cancel._MARK", "chat_erasure._MESSAGES", "chat_erasure._URLS", "dead_letters._HISTORY", "erase_content._JOBS",
     "erase_content._KEYS", "erase_content._PENDING", "erase_content._PROMPTS",
     "erase_content._RESULTS", "job_files._LEAVE_OF_JOBS", "schedules._RUNS",
     "schedules._SERVED",

@@ -1,10 +1,8 @@
 """Every process dies by SIGKILL again and again, and each command still ends in one message."""
 
 import asyncio
-import base64
 import random
 import re
-import socket
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,24 +11,18 @@ from typing import Any, Final
 from uuid import UUID
 
 import aiohttp
-import orjson
 import pytest
-from aiohttp import web
 
 from infra.postgres.engine import transaction
 from infra.postgres.read_jobs import get_job
 from infra.settings import Settings
 from infra.simulator.chat.acting import ANSWER_SECONDS, Said
-from infra.simulator.chat.calling import Call, over_http
 from infra.simulator.chat.messages import Message
 from infra.simulator.chat.platforms import ChatPlatforms
-from infra.simulator.chat.wire import Answer
 from schemas.chat import ChatAction, MessageState, Platform, Verb
-from schemas.generation import Kind
 from schemas.job_states import JobState
-from schemas.model_catalog import ModelSpec
-from tests.fixtures.model_server import png
-from tests.fixtures.processes import MODEL, MODULES, HeldModel, System, system
+from tests.fixtures.mortal_chats import Painter, call_of, free_port, listening, variables
+from tests.fixtures.processes import MODULES, System, system
 
 COMMANDS: Final = 42
 SPAN_SECONDS: Final = 6.0
@@ -44,45 +36,11 @@ PLACES: Final = 6
 BUDGET_SECONDS: Final = 1.4
 # What upscales and variations add to the words.
 _WORDS: Final = re.compile(r"(?<=\.).*", re.DOTALL)
-_NUMBER: Final = re.compile(rb'name="n"\r\n(?:[^\r\n]+\r\n)*\r\n([0-9]+)')
-_LOOK: Final = 0.05
 # Who asks while a new process starts is heard when it is up, which may be too late; whoever
 # delivers cannot know that the platform took no answer, or that somebody who died found out.
 _KNOWN: Final = re.compile(
     r"^POST /chat/\w+ was answered after |: a webhook that gave 404 was used again$"
 )
-
-
-class Painter(HeldModel):
-    """Paints as many pictures as it is asked for, and takes its time."""
-
-    models: Sequence[ModelSpec] = (
-        ModelSpec(name=MODEL, kind=Kind.IMAGE),
-        ModelSpec(name="held-edit", kind=Kind.IMAGE_EDIT),
-    )
-
-    def __init__(self, chance: Random) -> None:
-        super().__init__()
-        self._chance = chance
-        self._drawn = base64.b64encode(png()).decode()
-
-    @property
-    def routes(self) -> Sequence[web.RouteDef]:
-        edits = web.post("/v1/images/edits", self.edit)
-        return [web.post("/v1/images/generations", self.generate), edits]
-
-    async def generate(self, request: web.Request) -> web.Response:
-        return await self._paint(orjson.loads(await request.read()).get("n"))
-
-    async def edit(self, request: web.Request) -> web.Response:
-        # By hand: a form that breaks off leaves files open.
-        told = _NUMBER.search(await request.read())
-        return await self._paint(told and told[1])
-
-    async def _paint(self, asked: Any) -> web.Response:
-        await asyncio.sleep(self._chance.uniform(0.02, 0.4))  # sleeps: a model takes its time
-        drawn = [{"b64_json": self._drawn}] * int(asked or 1)
-        return web.json_response({"created": 1, "data": drawn})
 
 
 @dataclass
@@ -127,8 +85,12 @@ class Play:
         ):
             pause = self.chance.uniform(0.2, 0.6)
             await asyncio.sleep(pause)  # sleeps: who got no answer asks once more
-        if presses:
+        if presses and self.asked_for_sure(prompt):
             await self._press(platform, number, prompt)
+
+    def asked_for_sure(self, prompt: str) -> bool:
+        """Return whether a command was answered with its job, and not put off."""
+        return any(one.prompt == prompt and one.said is not None for one in self.asked)
 
     def _say(self, platform: Platform, number: int, prompt: str) -> Awaitable[Said]:
         text, place = f"/imagine {prompt}", number // 3 % PLACES
@@ -185,10 +147,12 @@ class Play:
         """Kill one process after the other, and start it again."""
         loop = asyncio.get_running_loop()
         end = loop.time() + HAVOC_SECONDS
-        while loop.time() < end:
+        # Each of them once, then as chance will have it.
+        firsts = self.chance.sample(VICTIMS, len(VICTIMS))
+        while loop.time() < end or firsts:
             pause = self.chance.uniform(0.1, 0.5)
             await asyncio.sleep(pause)  # sleeps: until the next one dies
-            [name] = self.chance.choices(VICTIMS, WEIGHTS)
+            name = firsts.pop() if firsts else self.chance.choices(VICTIMS, WEIGHTS)[0]
             self.deaths[name] += 1
             await self.running.kill(name)
             # Nobody waits for a worker's new session: the old one holds what it ran.
@@ -269,48 +233,6 @@ class Play:
         return [f"{one.seconds:.2f} s {one.text} {one.answer.body!r}" for one in said if one]
 
 
-def call_of(url: str, session: aiohttp.ClientSession) -> Call:
-    """Call the API; Telegram repeats what nobody answers, the others do not."""
-    once = over_http(url, session)
-
-    async def call(path: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        while True:
-            try:
-                return await once(path, headers, body)
-            except aiohttp.ClientError:
-                if not path.endswith(Platform.TELEGRAM.value):
-                    raise
-            await asyncio.sleep(_LOOK)  # sleeps: until Telegram tries again
-
-    return call
-
-
-def free_port() -> int:
-    """Return one that the kernel chose: the API listens there again after each death."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
-
-
-async def listening(port: int) -> bool:
-    try:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
-    except OSError:
-        return False
-    writer.close()
-    return True
-
-
-def variables(platforms: ChatPlatforms, port: int) -> dict[str, str]:
-    told = {
-        **platforms.settings(),
-        "api_port": str(port),
-        "chat_tenant": "acme",
-        "webhook_lane_lease": "1",
-        "provenance": "false",
-    }
-    return {f"GENQ_{name.upper()}": value for name, value in told.items()}
-
-
 def test_whatever_dies_every_command_that_was_answered_ends_in_one_last_message(
     settings: Settings, request: pytest.FixtureRequest
 ) -> None:
@@ -334,6 +256,5 @@ def test_whatever_dies_every_command_that_was_answered_ends_in_one_last_message(
             await here.settled()
             faults = await here.judge()
             assert faults == [], "\n".join([f"seed {seed}: {dict(here.deaths)}", *faults])
-            assert set(here.deaths) == set(VICTIMS), (seed, here.deaths)
 
     asyncio.run(play())

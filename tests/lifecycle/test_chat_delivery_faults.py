@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from infra.chat.adapter import ChatCall, ChatHttpAnswer
 from infra.postgres.chat_bindings import list_bindings, put_binding
 from infra.postgres.engine import create_engine
 from infra.settings import Settings
@@ -265,3 +266,25 @@ def test_a_message_that_is_looked_at_again_in_vain_ends_after_the_second_time(
     row = play.message()
     assert (row.state, row.token, play.owed()) == (MessageState.UNDELIVERABLE, None, 0)
     assert [one["event"] for one in logs] == ["chat_result_undeliverable"]
+
+
+def test_nothing_more_is_sent_of_a_message_that_is_erased_between_two_requests(
+    play: ChatPlay,
+) -> None:
+    play.imagine()
+    play.deliver()
+    play.pass_time(minutes=16)
+    play.genq.run_until_idle()
+    play.ledger.fail_next("/channels", 403, {"code": 50001, "message": "Missing Access"})
+    before, way_out = len(play.ledger.requests), play.http
+
+    class Erasing:
+        async def send(self, call: ChatCall) -> ChatHttpAnswer:
+            answer = await way_out.send(call)
+            await play.sql("UPDATE chat_message SET state = 2, token = NULL")
+            return answer
+
+    play.http = Erasing()
+    play.settle()
+    assert len(play.ledger.requests) == before + 1
+    assert (play.message().token, play.owed()) == (None, 0)

@@ -5,6 +5,7 @@ import pytest
 from sqlalchemy import Connection, event
 from sqlalchemy.exc import OperationalError
 
+from infra.new_ids import new_key
 from infra.postgres.service_rates import HORIZON, Served, add_served
 from infra.sealing import sealer_for
 from producer.position import place_of
@@ -17,6 +18,7 @@ from schemas.ids import format_id
 from schemas.job import JobRecord
 from schemas.job_states import JobState
 from schemas.position import QueuePlace
+from schemas.webhook_endpoint import origin_of
 from tests.fixtures.budgeting import assert_balanced, give
 from tests.fixtures.chat_openings import (
     TOKEN,
@@ -88,7 +90,9 @@ def test_a_message_that_is_still_to_be_posted_hears_that_its_job_is_queued(
 
     assert message(genq, made).edited_at is None
     assert genq.events(format_id("job", made.job.id)) == ["job.queued"]
-    assert genq.sql("SELECT origin FROM delivery")[0].origin == "chat-discord://c1"
+    lane = origin_of(chat_url(Platform.DISCORD, "c1", new_key()))
+    assert genq.sql("SELECT origin FROM delivery")[0].origin == lane
+    assert lane != origin_of(chat_url(Platform.DISCORD, "c2", new_key()))
 
 
 def test_five_at_once_of_the_same_request_are_one_job_and_equal_answers(genq: Harness) -> None:

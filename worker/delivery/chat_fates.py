@@ -1,7 +1,6 @@
 """What came of sending a chat message, as a delivery's attempt came to it. Pure."""
 
 from datetime import timedelta
-from http import HTTPStatus
 from typing import Final
 
 from infra.chat.adapter import Fate, SendResult
@@ -12,7 +11,13 @@ from worker.delivery.result import Outcome, Result
 UNTIL_ANOTHER_TOKEN: Final = timedelta(minutes=1)
 """So often it is looked whether a bot that was stopped may speak again."""
 _UNSAID_PAUSE: Final = 1.0
+_CROWDED: Final = timedelta(seconds=1)
 _NOTHING: Final = timedelta()
+
+OVERTAKEN: Final = Result(
+    Outcome.DEFERRED, _NOTHING, detail="it covered the last form", rest=_NOTHING, again=_CROWDED
+)
+"""An older form arrived after the last one, which is to be sent again."""
 
 
 def result_of(sent: SendResult) -> Result:
@@ -57,14 +62,10 @@ def resting(seconds: float) -> Result:
     return Result(Outcome.RATE_LIMITED, _NOTHING, detail="the bot pauses", rest=pause)
 
 
-def no_bot() -> Result:
-    """Return that this process has no such bot; what is owed waits for one that has."""
+def crowded() -> Result:
+    """Return that others hold all the memory for pictures; no request was made."""
     return Result(
-        Outcome.DEFERRED,
-        _NOTHING,
-        detail="no bot of this platform is configured here",
-        rest=UNTIL_ANOTHER_TOKEN,
-        again=UNTIL_ANOTHER_TOKEN,
+        Outcome.DEFERRED, _NOTHING, detail="others send pictures", rest=_NOTHING, again=_CROWDED
     )
 
 
@@ -83,12 +84,6 @@ def stopped(reason: str | None) -> Result:
 def is_for_progress(kind: OutboxKind) -> bool:
     """Return whether an event is of no use later."""
     return kind is OutboxKind.PROGRESS
-
-
-def is_too_large(sent: SendResult) -> bool:
-    """Return whether the platform refused a message for the size of its files."""
-    large = sent.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    return sent.fate is Fate.HOPELESS and (large or "too large" in (sent.detail or "").lower())
 
 
 def _pause(sent: SendResult) -> timedelta | None:

@@ -26,7 +26,7 @@ from schemas.job_states import JobState
 from schemas.position import QueuePlace
 from schemas.progress import Progress
 from schemas.tenant_plan import SafetyLevel
-from worker.delivery.chat_pictures import ChatPictures, preview_picture
+from worker.delivery.chat_pictures import ChatPictures, Shown, preview_picture
 
 _QUEUED: Collection[JobState] = (JobState.SCHEDULED, JobState.READY, JobState.RELEASED)
 
@@ -103,46 +103,49 @@ class ChatLooks:
                 used = await pressed_of(connection, job.id)
         return Look(message, job, place, level, used)
 
-    async def view(self, look: Look, job: JobRecord, *, most: int) -> View:
+    async def view(
+        self, look: Look, job: JobRecord, *, most: int, previews: bool = True
+    ) -> View:
         """Return what the message is to show.
 
         Args:
             look: How it stands.
             job: Its job.
             most: Bytes of a file; 0: a link alone.
+            previews: Whether a picture is shown before the end.
 
         Raises:
             GridBusyError: Others' sheets took too long.
             ObjectStoreError: The store failed.
         """
         now = self._clock.now()
-        told, pictures, link = await self._shown(look, job, most)
+        told, shown = None, Shown()
+        if job.state is JobState.RUNNING:
+            told = await self._told(job)
+            shown = Shown(await self._preview(job, told, most if previews else 0))
+        elif job.state is JobState.SUCCEEDED and job.kind.pictures:
+            shown = await self._pictures.of(job, level=look.level, most=most)
+            job = replace(job, output_erased=job.output_erased or shown.gone)
         view = job_view_of(
             job,
             card_of(look),
             now=now,
             place=look.place,
             progress=told,
-            pictures=pictures,
-            link=link,
+            pictures=shown.pictures,
+            link=shown.link,
         )
         return _without_past(view, now)
 
-    async def _shown(
-        self, look: Look, job: JobRecord, most: int
-    ) -> tuple[Progress | None, tuple[ViewPicture, ...], str | None]:
-        if job.state is JobState.RUNNING:
-            told = (await self._line.progress_of([job.id])).get(job.id)
-            return told, await self._preview(job, told, most), None
-        if job.state is JobState.SUCCEEDED and job.kind.pictures:
-            shown = await self._pictures.of(job, level=look.level, most=most)
-            return None, shown.pictures, shown.link
-        return None, (), None
+    async def _told(self, job: JobRecord) -> Progress | None:
+        """Return what its attempt told last; not what one before it did."""
+        told = (await self._line.progress_of([job.id])).get(job.id)
+        return told if told is None or told.attempt == job.attempts else None
 
     async def _preview(
         self, job: JobRecord, told: Progress | None, most: int
     ) -> tuple[ViewPicture, ...]:
-        if told is None or not told.preview or not job.kind.pictures:
+        if not most or told is None or not told.preview or not job.kind.pictures:
             return ()
         try:
             data = await self._line.preview_of(job.id)

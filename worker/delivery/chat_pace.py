@@ -19,7 +19,8 @@ Sleep = Callable[[float], Awaitable[None]]
 # Calls a second, over all channels: a little less than the platforms allow.
 _RATES: Final = {Platform.DISCORD: 45.0, Platform.TELEGRAM: 30.0}
 _BURST_SECONDS: Final = 0.2
-_LONGEST_NAP: Final = 10.0
+# Longer ones the lane rests, and holds no place of others meanwhile.
+_LONGEST_NAP: Final = 1.0
 _MOST_CHANNELS: Final = 1000
 _AUTHORIZATION: Final = "authorization"
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+import structlog
+
 from infra.artifact_tokens import ARTIFACT_PATH, ArtifactGrant, ArtifactTokens
 from infra.clock import Clock
 from infra.objectstore.store import ObjectStore
@@ -13,7 +15,8 @@ from infra.provenance.sheets import Grids, GridWish
 from infra.safety.policies import Policies
 from schemas.chat_job import prompt_of
 from schemas.chat_view import ViewPicture
-from schemas.errors import NotFoundError
+from schemas.errors import GenqError, NotFoundError, ObjectMissingError
+from schemas.ids import format_id
 from schemas.job import Artifact, JobRecord
 from schemas.job_states import JobState
 from schemas.policy_duties import Marking
@@ -26,13 +29,21 @@ _JPEG: Final = "image/jpeg"
 _SHOWN: Final = frozenset({_JPEG, "image/png"})
 _WIDTHS: Final = (2048, 1280, 768, 384)
 
+_log: Final = structlog.get_logger()
+
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a message shows of a result; ``link``: it does not fit, and is there."""
+    """What a message shows of a result.
+
+    Attributes:
+        link: It does not fit, and is there.
+        gone: The store has it no more.
+    """
 
     pictures: tuple[ViewPicture, ...] = ()
     link: str | None = None
+    gone: bool = False
 
 
 class ChatPictures:
@@ -80,7 +91,16 @@ class ChatPictures:
         if job.state is not JobState.SUCCEEDED or job.output_erased or not job.artifacts:
             return Shown()
         pictures = [one for one in job.artifacts if one.content_type in FORMATS.values()]
-        shown = await self._fitted(job, pictures[:MOST], level, most) if pictures else None
+        shown = None
+        try:
+            if most and pictures:
+                shown = await self._fitted(job, pictures[:MOST], level, most)
+        except ObjectMissingError:
+            return Shown(gone=True)
+        except GenqError:
+            raise
+        except Exception:  # noqa: BLE001 - as often as it is tried: its link is worth more
+            _log.exception("chat_picture_not_made", job_id=format_id("job", job.id))
         return Shown(link=self._link(job)) if shown is None else Shown((shown,))
 
     async def _fitted(
@@ -92,16 +112,14 @@ class ChatPictures:
             return ViewPicture(
                 _name(job, first.content_type), first.content_type, _alt(job, 1), data
             )
-        if not most:
-            return None
         how = (await self._policies.of(job.tenant_id, level)).marking
         for width in _WIDTHS:
             data = await self._made(job, pictures, width, how)
-            if data is None or len(data) <= most:
-                alt = _alt(job, len(pictures))
-                return (
-                    None if data is None else ViewPicture(_name(job, _JPEG), _JPEG, alt, data)
-                )
+            if data is None:
+                return None
+            if len(data) <= most:
+                alt, name = _alt(job, len(pictures)), _name(job, _JPEG)
+                return ViewPicture(name, _JPEG, alt, data, _source(pictures, width))
         return None
 
     async def _made(
@@ -125,6 +143,11 @@ class ChatPictures:
 def preview_picture(job: JobRecord, data: bytes) -> ViewPicture:
     """Return what is there so far of a picture: a small JPEG."""
     return ViewPicture("preview.jpg", _JPEG, f"So far: {prompt_of(job)}".strip(), data)
+
+
+def _source(pictures: Sequence[Artifact], width: int) -> bytes:
+    """Return what a sheet is made of: it is signed, with the time, each time it is made."""
+    return "\n".join((str(width), *(one.key for one in pictures))).encode()
 
 
 def _name(job: JobRecord, media_type: str) -> str:

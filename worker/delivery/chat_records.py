@@ -11,6 +11,7 @@ from infra.postgres.chat_messages import (
     begin_posting,
     end_message,
     is_open,
+    reopen_message,
     save_message,
 )
 from infra.postgres.engine import single_statements, transaction
@@ -81,6 +82,11 @@ class ChatRecords:
             if last:
                 await end_message(connection, message.id, MessageState.FINAL)
         return saved
+
+    async def reopen(self, message: KeptMessage) -> bool:
+        """Write down that a last form was covered by an older one, if it has its last form."""
+        async with transaction(self._single) as connection:
+            return await reopen_message(connection, message.id)
 
     async def end(
         self, message: KeptMessage, state: MessageState, detail: str | None = None

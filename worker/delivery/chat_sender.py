@@ -4,9 +4,10 @@ Everything that must not be lost is in ``chat_message``: what each step came to 
 before the next one, so a process that dies goes on where it was.
 """
 
+import asyncio
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
 
@@ -22,11 +23,12 @@ from schemas.errors import GenqError
 from schemas.job import JobRecord
 from schemas.receiver import Receiver
 from schemas.webhook_errors import SealedValueError
+from worker.delivery.by_url import no_bot
 from worker.delivery.chat_bots import ChatBots
 from worker.delivery.chat_fates import (
+    OVERTAKEN,
+    crowded,
     is_for_progress,
-    is_too_large,
-    no_bot,
     nothing_sent,
     over,
     resting,
@@ -39,8 +41,12 @@ from worker.delivery.result import Outcome, Result
 
 # From the first rung of a ladder to the last, with a post before each edit.
 _MOST_STEPS: Final = 10
-# Files that a platform calls too large are made smaller once, then left out.
+# Pictures that a platform refuses are made smaller once, then left out.
 _SMALLER: Final = 4
+# What is refused though it is no larger is hardly refused for its size.
+_SMALL: Final = 64 << 10
+# Messages of one platform whose pictures are in memory.
+_MOST_SHOWN: Final = 16
 
 _log: Final = structlog.get_logger()
 
@@ -51,6 +57,8 @@ class Bot:
 
     adapter: ChatAdapter
     pace: ChatPace
+    room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_MOST_SHOWN))
+    """For messages whose pictures are in memory. Who finds none comes again in a moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +113,8 @@ class ChatSender:
         began = self._clock.monotonic()
         try:
             result = await self._send(owed)
+            if result is OVERTAKEN:
+                result = await self._send(owed)
         except GenqError as error:
             # PostgreSQL, the store, a key that is missing: none of it is the platform's fault.
             _log.warning("chat_not_sent", delivery_id=str(owed.id), reason=error.code)
@@ -115,7 +125,7 @@ class ChatSender:
         named = of_chat_url(owed.url)
         bot = None if named is None else self._bots.get(named[0])
         if named is None or bot is None:
-            return no_bot()
+            return no_bot(owed.age)
         hindrance = await self._standing.hindrance(named[0])
         if hindrance is not None:
             return hindrance
@@ -135,7 +145,13 @@ class ChatSender:
     async def _brought(self, sending: _Sending) -> Result:
         if sending.progress and not sending.final and self._is_too_soon(sending):
             return nothing_sent("it was edited a moment ago")
-        return await self._fitted(sending)
+        if not (sending.final and sending.job.kind.pictures):
+            return await self._fitted(sending)
+        room = sending.bot.room
+        if room.locked():
+            return crowded()
+        async with room:
+            return await self._fitted(sending)
 
     def _ref_of(self, look: Look) -> MessageRef:
         try:
@@ -153,11 +169,18 @@ class ChatSender:
         return message.edited_ago is not None and message.edited_ago < least
 
     async def _fitted(self, sending: _Sending) -> Result:
-        """Send with files as large as they may be; if they are too large even so, smaller."""
+        """Send with pictures as large as they may be; if they are refused, smaller, then none.
+
+        The words, and a link, are worth more than that a platform takes the picture.
+        """
         adapter = sending.bot.adapter
-        most = sending.ref.limit or adapter.limits.file_bytes
-        for limit in (most, most // _SMALLER, 0):
-            view = await self._looks.view(sending.look, sending.job, most=limit)
+        limit = sending.ref.limit or adapter.limits.file_bytes
+        # A preview is not worth a second try.
+        smaller = sending.final
+        while True:
+            view = await self._looks.view(
+                sending.look, sending.job, most=limit, previews=adapter.limits.previews
+            )
             digest = adapter.digest(sending.ref, view)
             if digest == sending.look.message.rendered:
                 if sending.final:
@@ -167,9 +190,11 @@ class ChatSender:
             if isinstance(sent, Result):
                 return sent
             sending = replace(sending, ref=ref)
-            if not is_too_large(sent) or not view.pictures:
-                break
-        return await self._told(sending, view, sent)
+            if sent.fate is not Fate.HOPELESS or not view.pictures:
+                return await self._told(sending, sent)
+            size = max(len(one.data) for one in view.pictures)
+            limit = max(min(limit, size) // _SMALLER, _SMALL) if smaller else 0
+            smaller = False
 
     async def _steps(
         self, sending: _Sending, view: View
@@ -178,7 +203,8 @@ class ChatSender:
         adapter, ref, message = sending.bot.adapter, sending.ref, sending.look.message
         still_open = await self._records.is_open(message)
         for _ in range(_MOST_STEPS):
-            if still_open and adapter.posts(ref, view):
+            posts = still_open and adapter.posts(ref, view)
+            if posts:
                 if sending.progress and not sending.final:
                     return nothing_sent("there is no message to edit"), ref
                 still_open = await self._records.begin_posting(message)
@@ -186,6 +212,9 @@ class ChatSender:
                 return _ended(), ref
             sent, rests = await self._step(sending, ref, view)
             if rests:
+                if posts:
+                    # Nothing was: who comes next need not wonder.
+                    await self._records.save(message, ref, None)
                 return resting(rests), ref
             ref = sent.ref
             taken = sent.fate is Fate.TAKEN
@@ -193,6 +222,8 @@ class ChatSender:
             still_open = await self._records.save(
                 message, ref, digest, last=taken and sending.final
             )
+            if not (still_open or sending.final) and await self._records.reopen(message):
+                return OVERTAKEN, ref
             if sent.fate is not Fate.NEXT or sent.pause > 0:
                 return sent, ref
         _log.error("chat_steps_without_end", message_id=str(message.id))
@@ -216,7 +247,7 @@ class ChatSender:
             self._standing.note_invalid(platform)
         return sent, 0.0
 
-    async def _told(self, sending: _Sending, view: View, sent: SendResult) -> Result:
+    async def _told(self, sending: _Sending, sent: SendResult) -> Result:
         """Write down how it ended, where it did, and return what the attempt came to."""
         message = sending.look.message
         if sent.of_bot and sent.pause > 0:
@@ -229,7 +260,7 @@ class ChatSender:
                 await self._records.end(message, MessageState.GONE, detail)
             case Fate.LEFT:
                 await self._records.leave(message, sent.detail or "the bot may not write there")
-            case Fate.HOPELESS if sending.final or not view.pictures:
+            case Fate.HOPELESS if sending.final:
                 await self._records.give_up(message, sent.detail or "no way is left")
             case _:
                 pass

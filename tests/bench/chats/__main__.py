@@ -29,6 +29,7 @@ from infra.embedded.run_state import RunState
 from infra.simulator.chat.acting import Said
 from infra.simulator.chat.calling import over_http
 from infra.simulator.chat.platforms import ChatPlatforms
+from tests.bench.cpu import CpuMeter, Usage, between
 from tests.bench.lines import running
 from tests.bench.machine import describe_machine
 
@@ -53,11 +54,13 @@ class Run:
         users: Who asked; each asks once.
         seconds: Until each answer.
         kinds: What they were answered with.
+        usage: Of CPU, while they asked.
     """
 
     users: list[str] = field(default_factory=list[str])
     seconds: list[float] = field(default_factory=list[float])
     kinds: Counter[str] = field(default_factory=Counter[str])
+    usage: Usage | None = None
 
     def percentile(self, part: float) -> float:
         """Return by when this part of all had been answered."""
@@ -72,6 +75,7 @@ class Stack:
     facts: dict[str, Any]
     database_url: str
     platforms: ChatPlatforms
+    meter: CpuMeter
     asked: int = 0
 
     async def command(self, run: Run) -> None:
@@ -90,12 +94,13 @@ class Stack:
 
     async def commands(self, rate: float, seconds: float) -> Run:
         """Ask at an even rate, whoever is still waiting."""
-        run, began = Run(), time.perf_counter()
+        run, began, before = Run(), time.perf_counter(), self.meter.read()
         async with asyncio.TaskGroup() as tasks:
             for number in range(round(rate * seconds)):
                 wait = began + number / rate - time.perf_counter()
                 await asyncio.sleep(max(0.0, wait))
                 tasks.create_task(self.command(run))
+        run.usage = between(before, self.meter.read())
         return run
 
     def jobs_of(self, run: Run) -> Counter[str]:
@@ -142,7 +147,9 @@ async def running_stack(folder: Path, slots: int) -> AsyncGenerator[Stack]:
             state = RunState.read(DataFolder(folder / "data").state_file)
             if state is None:
                 raise RuntimeError("genq up has not written its state")
-            yield Stack(facts, state.environment["GENQ_DATABASE_URL"], platforms)
+            pids = {**facts["pids"], "up": up.pid, "Discord and its people": os.getpid()}
+            meter = CpuMeter(pids)
+            yield Stack(facts, state.environment["GENQ_DATABASE_URL"], platforms, meter)
 
 
 async def measure(asked: argparse.Namespace, folder: Path) -> list[str]:
@@ -198,6 +205,9 @@ def _figures(
     yield "p50", f"{middle * 1000:.0f} ms"
     yield "p99", f"{nearly * 1000:.0f} ms"
     yield "slowest", f"{slowest * 1000:.0f} ms"
+    if run.usage is not None:
+        shares = {**run.usage.shares(), "others": 100 * run.usage.others / run.usage.wall}
+        yield "% of a core", ", ".join(f"{name} {share:.0f}" for name, share in shares.items())
 
 
 def _show(title: str, facts: dict[str, str]) -> None:

@@ -157,6 +157,8 @@ def test_a_bot_serves_where_its_rules_say_and_a_thread_is_served_as_its_channel(
     assert [only.serves(Place("g1", c)) for c in ("c1", "c2")] == [True, False]
     assert [no.serves(Place("g1", c)) for c in ("c1", "c2")] == [True, False]
     assert only.serves(thread)
+    assert only.serves(Place("g1", "t9", parent="c1"))
+    assert not no.serves(Place("g1", "t9", parent="c2"))
     assert ChatRules().serves(thread)
 
 

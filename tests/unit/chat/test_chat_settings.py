@@ -65,7 +65,14 @@ def test_a_secret_that_telegram_takes_not_is_refused(odd: str) -> None:
 @pytest.mark.parametrize("name", ["discord_url", "slack_url", "telegram_url"])
 @pytest.mark.parametrize(
     "odd",
-    ["", "discord.com/api", "ftp://x.example", "https://", "https://a:b@x.example", "http://x y"],
+    [
+        "",
+        "discord.com/api",
+        "ftp://x.example",
+        "https://",
+        "https://a:b@x.example",
+        "http://x y",
+    ],
 )
 def test_a_platform_is_at_an_http_url_with_a_host(name: str, odd: str) -> None:
     assert refusal(**{name: odd}).startswith(f"GENQ_{name.upper()}: http:// or https://")

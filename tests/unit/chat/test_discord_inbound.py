@@ -23,6 +23,7 @@ VECTORS = json.loads(Path(__file__).with_name("chat-inbound-vectors.json").read_
     "discord"
 ]
 NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
+THEN = datetime.fromtimestamp(VECTORS["clock"], UTC)
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 BY_NAME: dict[str, dict[str, Any]] = {one["name"]: one for one in VECTORS["requests"]}
 EXAMPLES = 200
@@ -39,7 +40,7 @@ def heard(name: str) -> Any:
 
 def passes(headers: Mapping[str, str], body: bytes) -> bool:
     try:
-        verify_signature(KEY.public_key(), headers, body)
+        verify_signature(KEY.public_key(), headers, body, THEN)
     except ChatUnauthorizedError:
         return False
     return True
@@ -56,7 +57,7 @@ def test_every_vector_is_judged_as_it_says(request_: dict[str, Any]) -> None:
     bot, body = discord_bot(), request_["body"].encode()
     verdict = 200
     try:
-        bot.verify(lowered(request_["headers"]), body, NOW)
+        bot.verify(lowered(request_["headers"]), body, THEN)
     except ChatUnauthorizedError:
         verdict = 401
     assert verdict == request_["expect_status"]

@@ -1,6 +1,7 @@
 """A message finds its way within 15 minutes and after, and is never made twice."""
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -70,6 +71,50 @@ def steps(
     return results, discord
 
 
+def assert_waits_first(discord: ScriptedDiscord, line: str) -> None:
+    """What is posted waits; the result itself is an edit, which nobody sees twice."""
+    bodies = [call.body or {} for call in discord.calls]
+    posted, last = bodies[discord.lines.index(line)], bodies[-1]
+    assert "Waiting to start" in posted["content"]
+    assert (posted["components"], posted["attachments"]) == ([], [])
+    assert len(last["attachments"]) == 1
+
+
+def test_a_result_whose_post_was_lost_for_long_stands_there_once() -> None:
+    """The nonce is forgotten by then: what stands there twice is a form that waits."""
+    ref = MessageRef(CHANNEL, message=MESSAGE, rung=2)
+    result, lost = step(ref, None)
+    assert (result.fate, result.ref) == (Fate.AGAIN, ref)
+    results, discord = steps(result.ref)
+    for told in (lost, discord):
+        assert (told.calls[0].body or {})["attachments"] == []
+    assert discord.lines == [POST, EDIT]
+    assert results[-1].fate is Fate.TAKEN
+
+
+def test_a_message_that_was_made_anew_and_is_out_of_reach_is_not_made_again_there() -> None:
+    there = MessageRef(CHANNEL, message="77", rung=1, uses=2)
+    result, _ = step(there, refused(403, 50001))
+    assert (result.fate, result.ref.rung) == (Fate.NEXT, 3)
+    result, _ = step(replace(there, uses=3), refused(403, 50001))
+    assert result.fate is Fate.HOPELESS
+
+
+@pytest.mark.parametrize("answer", [said(200, {}), ChatHttpAnswer(200, {}, b"<html>")])
+def test_a_success_that_names_no_message_is_asked_again(answer: ChatHttpAnswer) -> None:
+    for ref in (original(), MessageRef(CHANNEL, rung=2)):
+        result, _ = step(ref, answer)
+        assert (result.fate, result.ref) == (Fate.AGAIN, ref)
+
+
+@pytest.mark.parametrize("status", [301, 400, 401, 404, 405])
+def test_what_a_proxy_says_ends_no_message_and_stops_no_bot(status: int) -> None:
+    page = ChatHttpAnswer(status, {}, b"<html>nginx</html>")
+    for ref in (original(), *(MessageRef(CHANNEL, message=MESSAGE, rung=n) for n in (1, 2, 3))):
+        result, _ = step(ref, page)
+        assert (result.fate, result.ref) == (Fate.AGAIN, ref)
+
+
 def test_within_its_time_the_token_is_used_and_the_messages_id_is_learned() -> None:
     result, discord = step(original())
     assert discord.lines == [ORIGINAL]
@@ -121,8 +166,10 @@ def test_a_message_somebody_deleted_is_left_alone() -> None:
 @pytest.mark.parametrize("code", [50001, 50013, 50005, 30046, 50083])
 def test_where_the_bot_may_not_edit_it_answers_with_a_new_message_once(code: int) -> None:
     ref = MessageRef(CHANNEL, message=MESSAGE, rung=1)
-    results, discord = steps(ref, refused(403, code), said(200, {"id": "77"}))
-    assert discord.lines == [EDIT, POST]
+    made = said(200, {"id": "77"})
+    results, discord = steps(ref, refused(403, code), made, made)
+    assert discord.lines == [EDIT, POST, f"PATCH /channels/{CHANNEL}/messages/77"]
+    assert_waits_first(discord, POST)
     body = discord.calls[1].body
     assert body is not None
     assert schema_faults("POST", "/channels/{channel_id}/messages", body) == []
@@ -134,7 +181,7 @@ def test_where_the_bot_may_not_edit_it_answers_with_a_new_message_once(code: int
         "replied_user": False,
     }
     # From now on it is the new one that is edited.
-    assert results[-1].ref == MessageRef(CHANNEL, message="77", rung=1)
+    assert results[-1].ref == MessageRef(CHANNEL, message="77", rung=1, uses=2)
 
 
 def test_the_last_way_is_a_direct_message() -> None:
@@ -144,15 +191,19 @@ def test_the_last_way_is_a_direct_message() -> None:
         refused(403, 50001),
         said(200, {"id": DIRECT}),
         said(200, {"id": "88", "channel_id": DIRECT}),
+        said(200, {"id": "88", "channel_id": DIRECT}),
     )
     results, discord = steps(original(message=MESSAGE), *answers)
-    assert discord.lines == [ORIGINAL, EDIT, POST, OPEN, f"POST /channels/{DIRECT}/messages"]
-    assert [one.fate for one in results] == [Fate.NEXT] * 3 + [Fate.TAKEN]
-    opened, sent = discord.calls[-2].body, discord.calls[-1].body
+    made = f"POST /channels/{DIRECT}/messages"
+    edited = f"PATCH /channels/{DIRECT}/messages/88"
+    assert discord.lines == [ORIGINAL, EDIT, POST, OPEN, made, edited]
+    assert [one.fate for one in results] == [Fate.NEXT] * 4 + [Fate.TAKEN]
+    opened, sent = discord.calls[-3].body, discord.calls[-2].body
     assert opened == {"recipient_id": OWNER.id}
     assert sent is not None
     assert "message_reference" not in sent
-    assert results[-1].ref == MessageRef(DIRECT, message="88", rung=1)
+    assert results[-1].ref == MessageRef(DIRECT, message="88", rung=1, uses=3)
+    assert_waits_first(discord, made)
 
 
 def test_a_conversation_that_is_not_named_is_asked_for_again() -> None:
@@ -173,7 +224,7 @@ def test_with_no_way_left_it_is_given_up() -> None:
 
 def test_an_unknown_original_whose_token_died_is_answered_anew() -> None:
     _, discord = steps(original(), now=LATE)
-    assert discord.lines == [POST]
+    assert discord.lines == [POST, EDIT]
 
 
 def test_nobody_is_pinged_for_progress() -> None:
@@ -189,7 +240,7 @@ def test_nobody_is_pinged_for_progress() -> None:
 def test_a_bot_that_may_not_read_history_writes_without_answering() -> None:
     ref = MessageRef(CHANNEL, message=MESSAGE, rung=2)
     _, discord = steps(ref, refused(400, 160002))
-    assert discord.lines == [POST, POST]
+    assert discord.lines == [POST, POST, EDIT]
     body = discord.calls[1].body
     assert body is not None
     assert "message_reference" not in body

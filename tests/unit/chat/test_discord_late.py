@@ -2,9 +2,12 @@
 
 import asyncio
 from dataclasses import replace
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
-from infra.chat.adapter import ChatHttpAnswer, Fate, SendResult
+from infra.chat.adapter import ChatAdapter, ChatHttpAnswer, Fate, SendResult
+from producer.chat.asked import ChatMeans
+from producer.chat.late import bring_later
 from schemas.chat_inbound import Command, Press
 from schemas.chat_view import Defer, Mark, Notice, Show, Tell
 from tests.fixtures.discord_views import (
@@ -18,6 +21,7 @@ from tests.fixtures.discord_views import (
     discord_bot,
     refused,
 )
+from tests.fixtures.leaping_loop import leap
 from tests.unit.chat.test_discord_inbound import heard
 
 WEBHOOK = f"/webhooks/{APPLICATION}/{TOKEN}"
@@ -27,6 +31,18 @@ UNSEEN = refused(404, 10015)
 COMMAND: Command = heard("/imagine in a guild")
 PRESS: Press = heard("button U2")
 NOTICE = Notice("Queue full", "Running 3/3, waiting 7/7.")
+
+
+class AsyncAnswers:
+    """Answers one after the other."""
+
+    def __init__(self, answers: list[SendResult]) -> None:
+        self.answers, self.count = answers, 0
+
+    async def __call__(self, *asked: Any) -> SendResult:
+        del asked
+        self.count += 1
+        return self.answers[self.count - 1]
 
 
 def finish(
@@ -76,3 +92,18 @@ def test_private_words_wait_for_discord_to_see_our_answer_and_take_no_other_way(
     assert [one.fate for one in fates] == [Fate.AGAIN, Fate.HOPELESS, Fate.TAKEN]
     assert fates[0].pause == 0.5
     assert len(set(discord.lines)) == 1
+
+
+def test_a_platform_that_asks_for_a_minute_has_it_and_is_not_asked_after_a_longer_one() -> None:
+    async def waits(pause: float) -> tuple[int, float]:
+        fates = [SendResult(Fate.LIMITED, COMMAND.ref, pause=pause)] * 2
+        told = SimpleNamespace(
+            tell=AsyncAnswers([*fates, SendResult(Fate.TAKEN, COMMAND.ref)])
+        )
+        began = asyncio.get_running_loop().time()
+        means = cast("ChatMeans", SimpleNamespace(http=None))
+        await bring_later(means, cast("ChatAdapter", told), COMMAND, Tell(NOTICE))
+        return told.tell.count, asyncio.get_running_loop().time() - began
+
+    assert leap(waits(60.0)) == (3, 120.0)
+    assert leap(waits(61.0)) == (1, 0.0)

@@ -120,7 +120,7 @@ def test_a_bot_that_was_put_out_of_the_channel_writes_to_the_user_once(
         assert result.ref.channel != CHANNEL
         again = await bot.show(result.ref, replace(final, title="Image #2"))
         assert again.fate is Fate.TAKEN
-        assert finals[0].edits == 1
+        assert finals[0].edits == 2
 
     asyncio.run(scenario())
 

@@ -1,13 +1,16 @@
 """Whatever somebody writes, Discord shows it as it is, and nobody is pinged."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.chat.discord_text import escaped, plain, units
+from infra.chat.discord_view import view_body
 from infra.chat.shown_text import cleaned
+from tests.fixtures.discord_views import DONE
 
 ESCAPE = re.compile(r"\\([^0-9A-Za-z\s])")
 

@@ -174,8 +174,6 @@ def test_a_picture_goes_only_to_slack() -> None:
     ("answer", "fate"),
     [
         ("message_not_found", Fate.GONE),
-        ("is_archived", Fate.HOPELESS),
-        ("msg_too_long", Fate.HOPELESS),
         ("invalid_blocks", Fate.HOPELESS),
         ("a_word_of_tomorrow", Fate.HOPELESS),
         *(
@@ -184,10 +182,11 @@ def test_a_picture_goes_only_to_slack() -> None:
         ),
         *((word, Fate.STOPPED) for word in ("not_authed", "missing_scope", "token_expired")),
         *((word, Fate.AGAIN) for word in ("fatal_error", "internal_error", "request_timeout")),
-        *((word, Fate.NEXT) for word in ("not_in_channel", "channel_not_found")),
+        *((word, Fate.NEXT) for word in ("not_in_channel", "is_archived")),
         *((word, Fate.NEXT) for word in ("edit_window_closed", "cant_update_message")),
         *((plain(status), Fate.AGAIN) for status in (500, 502, 503, 504)),
-        *((plain(status), Fate.HOPELESS) for status in (301, 400, 404)),
+        *((plain(status, b"<html>a proxy</html>"), Fate.AGAIN) for status in (301, 400, 403)),
+        (plain(404, b'{"message": "no route"}'), Fate.AGAIN),
         (plain(200, b"<html>a login page</html>"), Fate.AGAIN),
         (plain(200, b"[]"), Fate.AGAIN),
         (plain(200, b'{"ok": 1}'), Fate.AGAIN),

@@ -65,7 +65,7 @@ def _no_file(status: int = 200) -> ChatHttpAnswer:
     return plain(status, json.dumps(told).encode())
 
 
-@pytest.mark.parametrize("error", ["not_in_channel", "channel_not_found"])
+@pytest.mark.parametrize("error", ["not_in_channel", "channel_not_found", "is_archived"])
 def test_where_the_bot_may_not_write_it_answers_by_the_response_url(error: str) -> None:
     http = slack(error, plain(200, b"ok"), *UPLOADING, plain(200, b"ok"))
     ref, fate = steps(REF, view(position=1), http)

@@ -171,6 +171,7 @@ def test_every_refusal_has_its_fate(said: Script, fate: Fate) -> None:
         (refusal("Too Many Requests: retry after 7", 429), 7.0),
         (refusal("slow down", 429), 5.0),
         ({}, 5.0),
+        (refusal("slow down", 429, retry_after=10**9), 86_400.0),
     ],
 )
 def test_a_pause_is_as_long_as_telegram_says(body: dict[str, object], pause: float) -> None:
@@ -239,7 +240,7 @@ def test_a_preview_of_what_is_refused_then_does_not_stay() -> None:
 
     assert steps(PHOTO, REFUSED, gone)[0].ref.message == "101"
     assert steps(PHOTO, REFUSED, stays)[0].ref == PHOTO
-    assert stays.methods == ["deleteMessage", "editMessageCaption"]
+    assert stays.methods == ["deleteMessage", "editMessageMedia"]
     assert step(PHOTO, REFUSED, ScriptedTelegram([LOST])).fate is Fate.AGAIN
 
 

@@ -1,7 +1,6 @@
 """What came of sending a chat message decides what becomes of its delivery and its lane."""
 
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
 
 import pytest
 
@@ -10,7 +9,8 @@ from infra.webhook_receivers import CHAT_SCHEDULE
 from schemas.chat import MessageRef
 from schemas.receiver import Receiver
 from schemas.webhooks import DELIVERY_LIFETIME, Breaker, Ended
-from worker.delivery.chat_fates import is_too_large, result_of
+from worker.delivery.by_url import no_bot
+from worker.delivery.chat_fates import result_of
 from worker.delivery.lane_state import LaneState, Tried
 from worker.delivery.lane_step import LaneStep, after
 from worker.delivery.result import Outcome
@@ -83,16 +83,7 @@ def test_what_is_owed_to_a_bot_that_is_stopped_waits() -> None:
     assert waits.state.blocked_until == AT + timedelta(minutes=1)
 
 
-@pytest.mark.parametrize(
-    ("sent", "large"),
-    [
-        (SendResult(Fate.HOPELESS, MessageRef("1"), status=413), True),
-        (SendResult(Fate.HOPELESS, MessageRef("1"), detail="too large"), True),
-        (SendResult(Fate.HOPELESS, MessageRef("1"), detail=str(uuid4())), False),
-        (SendResult(Fate.AGAIN, MessageRef("1"), status=413), False),
-    ],
-)
-def test_a_refusal_for_its_size_is_known_by_its_status_or_its_words(
-    sent: SendResult, large: bool
-) -> None:
-    assert is_too_large(sent) is large
+def test_a_process_without_the_bot_leaves_what_is_owed_to_another_at_once() -> None:
+    ages = [timedelta(seconds=s) for s in (0, 100, 10_000)]
+    assert [no_bot(age).again for age in ages] == [timedelta(seconds=s) for s in (2, 10, 60)]
+    assert {no_bot(age).rest for age in ages} == {timedelta(seconds=2)}
