@@ -25,7 +25,8 @@ from producer.accepted import accepted_record
 from producer.budget_verdict import lane_of
 from producer.budgets import BudgetedInserts, BudgetedJob
 from producer.bulk_items import SubmittedMany
-from producer.chat.inserts import ChatInserts, ChatJob
+from producer.chat.inserts import ChatInserts
+from producer.chat.opened_job import ChatJob
 from producer.chat.opening import CHAT_FACE, ChatOpened, ChatOpening
 from producer.draft import NOTHING, Drafter
 from producer.idempotency import refuse_other_body
@@ -203,7 +204,12 @@ class Submitter:
         return await self._bulk_inserts.add(tenant, requests, whole=whole, call=call)
 
     async def draft(
-        self, tenant: Tenant, request: JobRequest, *, typed: str | None = None
+        self,
+        tenant: Tenant,
+        request: JobRequest,
+        *,
+        typed: str | None = None,
+        message: Mapping[str, Any] = NOTHING,
     ) -> NewJob:
         """Return the job that ``submit`` would write, for whoever writes more along with it.
 
@@ -211,8 +217,9 @@ class Submitter:
             tenant: Whose job it is.
             request: What is asked for.
             typed: The prompt with its flags, of a job that is repeated without them.
+            message: As ``Drafter.draft`` has it.
         """
-        return (await self._drafter.draft(tenant, request, typed=typed))[0]
+        return (await self._drafter.draft(tenant, request, typed=typed, message=message))[0]
 
     async def prices(self, model: str, kind: Kind) -> list[Price]:
         """Return the prices at which a model is offered now, by settings and route."""
@@ -222,6 +229,7 @@ class Submitter:
         """Wait for what is being written."""
         await self._inserts.close()
         await self._budgeted_inserts.close()
+        await self._chat_inserts.close()
         if self._rings:
             await asyncio.wait(self._rings)
 

@@ -167,8 +167,8 @@ def chat_url(platform: Platform, channel: str, message_id: UUID) -> str:
     """Return what stands for a webhook's URL in a delivery to a chat message.
 
     Its origin, ``chat-<platform>://<digest of the channel>``, is the lane: one for each bucket
-    of rates. The channel of a private conversation may be the person's own id, which is to stand
-    neither in logs nor in rows that outlive it. No caller can write such a URL: those of
+    of rates. The channel of a private conversation may be the person's own id, which is to
+    stand neither in logs nor in rows that outlive it. No caller can write such a URL: those of
     webhooks begin with http.
     """
     lane = sha256(f"{platform}:{channel}".encode()).hexdigest()[:_LANE_DIGITS]

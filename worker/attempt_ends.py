@@ -14,7 +14,7 @@ from infra.doorbells import DELIVER, DONE, READY, ROOM, WAKE, Doorbells, Ring
 from infra.endings import checks_of, ending_of
 from infra.group_commit import GroupCommit
 from infra.new_ids import new_key
-from infra.postgres.chat_turns import owe_looks_at
+from infra.postgres.chat_turns import owe_looks_after
 from infra.postgres.engine import single_statements, transaction
 from infra.postgres.finish import Ending, Finished, finish_jobs
 from infra.postgres.flows import wake_flows
@@ -187,7 +187,7 @@ class AttemptEnds:
             ended = await self._end_unwanted(connection, attempts, done.cancelled)
             await correct(connection, unused(idle, self._accounts))
             await self._flights.write(connection, attempts, done.flows.keys())
-            looks = await owe_looks_at(connection, attempts, now)
+            looks = await owe_looks_after(connection, attempts, now)
         self._ring([Ring(WAKE, READY), *_news_of(ended, looks=looks)])
         _count_cancelled(attempts, done.cancelled)
         return [
@@ -201,7 +201,7 @@ class AttemptEnds:
             await add_work(connection, _lost(holdings, held.jobs - held.before))
             ended = await self._end_unwanted(connection, holdings, held.cancelled)
             await self._flights.write(connection, holdings, held.jobs)
-            looks = await owe_looks_at(connection, holdings, held.jobs)
+            looks = await owe_looks_after(connection, holdings, held.jobs)
         news = _news_of(ended, looks=looks)
         self._ring([Ring(WAKE, READY if held.unparked else ROOM), *news])
         _count_cancelled(holdings, held.cancelled)

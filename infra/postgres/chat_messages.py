@@ -140,8 +140,13 @@ async def insert_message(
     connection: AsyncConnection, sealer: Sealer, message: NewMessage
 ) -> None:
     """Write a message, in the transaction that writes its job."""
+    await _ADD.run(connection, values_of_message(sealer, message))
+
+
+def values_of_message(sealer: Sealer, message: NewMessage) -> dict[str, Any]:
+    """Return the columns of a message that is to be written."""
     state = MessageState.FINAL if message.ended else MessageState.OPEN
-    values = {
+    return {
         "id": message.id,
         "job_id": message.job_id,
         "tenant_id": message.tenant_id,
@@ -155,7 +160,6 @@ async def insert_message(
         "shown": message.shown,
         "ended": message.ended,
     }
-    await _ADD.run(connection, values)
 
 
 async def get_message(connection: AsyncConnection, message_id: UUID) -> KeptMessage | None:

@@ -15,7 +15,7 @@ from schemas.chat import Platform
 from schemas.job import JobRecord
 
 # Class of the advisory locks: "gqch".
-_LOCKS: Final = 0x67716368
+LOCKS: Final = 0x67716368
 _LOCK: Final = HotStatement("""
 SELECT pg_advisory_xact_lock(:locks, hashtext(:person))
 """)
@@ -55,6 +55,11 @@ class Person:
     platform: Platform
     user_id: str
 
+    @property
+    def name(self) -> str:
+        """Return what this person's lock is called."""
+        return f"{self.tenant_id}:{self.platform}:{self.user_id}"
+
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
@@ -79,8 +84,7 @@ async def lock_person(connection: AsyncConnection, person: Person) -> None:
         connection: A transaction that holds no other person's lock.
         person: Who.
     """
-    name = f"{person.tenant_id}:{person.platform}:{person.user_id}"
-    await _LOCK.run(connection, {"locks": _LOCKS, "person": name})
+    await _LOCK.run(connection, {"locks": LOCKS, "person": person.name})
 
 
 async def unfinished_of(connection: AsyncConnection, person: Person) -> Unfinished:

@@ -35,23 +35,27 @@ SELECT id FROM owed
 """)
 
 
-async def owe_looks_at(
-    connection: AsyncConnection, attempts: Iterable[PutBack | Holding], jobs: Collection[UUID]
-) -> bool:
-    """Have messages looked at that show jobs; ring ``DELIVER`` after the commit.
-
-    Args:
-        connection: In whose transaction the attempts end.
-        attempts: They say whether a message shows their job: mostly none does.
-        jobs: Whose attempts were written.
+async def owe_looks(connection: AsyncConnection, jobs: Collection[UUID]) -> bool:
+    """Have the messages looked at that show jobs; ring ``DELIVER`` after the commit.
 
     Returns:
-        Whether anything is owed.
+        Whether there are any.
+    """
+    kind, trigger = int(OutboxKind.LIFECYCLE), int(Trigger.SCHEDULED)
+    values = {"jobs": list(jobs), "kind": kind, "trigger": trigger}
+    return bool((await connection.execute(_LOOK, values)).all())
+
+
+async def owe_looks_after(
+    connection: AsyncConnection, attempts: Iterable[PutBack | Holding], jobs: Collection[UUID]
+) -> bool:
+    """Do so in the transaction that ends attempts of jobs which go on.
+
+    Args:
+        connection: Of that transaction.
+        attempts: They say whether a message shows their job: mostly none does.
+        jobs: Whose attempts were written.
     """
     chats = [one.claim.job_id for one in attempts if Hears.CHAT in one.claim.hears]
     shown = [job_id for job_id in chats if job_id in jobs]
-    if not shown:
-        return False
-    kind, trigger = int(OutboxKind.LIFECYCLE), int(Trigger.SCHEDULED)
-    values = {"jobs": shown, "kind": kind, "trigger": trigger}
-    return bool((await connection.execute(_LOOK, values)).all())
+    return await owe_looks(connection, shown) if shown else False

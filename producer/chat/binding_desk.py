@@ -219,7 +219,7 @@ def bound_by(binding: ChatBinding) -> Bound:
 
 
 async def _lock(connection: AsyncConnection, bound: Bound) -> None:
-    # Rules are read, changed and written: of two who do so at once the second reads the first's.
+    # Rules are read, changed, written: of two who do so at once the second reads the first's.
     await stored.lock_binding(connection, bound.platform, bound.place_id, bound.user_id)
 
 

@@ -201,7 +201,8 @@ class ChatDoor:
     async def _decide(
         self, adapter: ChatAdapter, heard: Command | Press, turn: Turn
     ) -> Outcome:
-        if isinstance(heard, Press) or heard.name in MAKING:
+        # A plain command's repetition is found where its job would be written.
+        if isinstance(heard, Press) or (heard.name in MAKING and heard.pictures):
             before = await self._means.submitter.chat_answered(heard)
             if before is not None:
                 return Opened(before.answer, None, posted_later=False)

@@ -4,16 +4,16 @@ Locks are taken in this order by all: the tenant's books, the request, the perso
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from infra.postgres.budgets import lock_books
 from infra.postgres.chat_inbound import HeardBefore, claim_inbound, heard_before
 from infra.postgres.chat_inbound import keep_chat_answer as keep_answer
-from infra.postgres.chat_messages import NewMessage, insert_message
+from infra.postgres.chat_messages import insert_message
 from infra.postgres.chat_people import lock_person, unfinished_of
 from infra.postgres.chat_presses import Pressed, PressKey, claim_press, take_press
 from infra.postgres.engine import single_statements, transaction, whole_transactions
@@ -24,14 +24,16 @@ from infra.settings import Settings
 from producer.accepted import accepted_record
 from producer.budgets import BudgetedJob, insert_budgeted
 from producer.chat.kept_answers import open_answer, seal_answer
+from producer.chat.opened_job import ChatJob, ChatPlaced, message_of
 from producer.chat.opening import ChatOpened, ChatOpening
+from producer.chat.together import ChatGroups
 from producer.position import place_of, place_of_new
 from producer.rings import rings_of
 from schemas.chat_errors import ChatPressedError, ChatQueueFullError
 from schemas.chat_inbound import Command, Press
 from schemas.chat_view import ChatAnswer
 from schemas.errors import DatabaseUnavailableError, InternalError
-from schemas.job import JobRecord, JobRequest
+from schemas.job import JobRecord
 from schemas.job_states import JobState
 from schemas.position import QueuePlace
 
@@ -40,31 +42,6 @@ _AT_ONCE: Final = 8
 _PATIENCE: Final = 2.0
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class ChatJob:
-    """A job that is to be written for a chat.
-
-    Attributes:
-        new: The job, as it was drafted.
-        request: What it was made of.
-        parameters: Its model parameters, as they were checked.
-        chat: What is written along with it.
-    """
-
-    new: NewJob
-    request: JobRequest
-    parameters: Mapping[str, Any]
-    chat: ChatOpening
-
-
-@dataclass(frozen=True, slots=True)
-class ChatPlaced:
-    """What became of it; ``written`` is ``None`` where the request came before."""
-
-    opened: ChatOpened
-    written: BudgetedJob | None = None
 
 
 class ChatInserts:
@@ -85,6 +62,7 @@ class ChatInserts:
         self._ring = ring
         self._room = asyncio.Semaphore(max(1, min(_AT_ONCE, settings.database_pool_size // 2)))
         self._made: Sealer | None = None
+        self._opened: ChatGroups | None = None
 
     @property
     def _sealer(self) -> Sealer:
@@ -92,6 +70,17 @@ class ChatInserts:
         if self._made is None:
             self._made = sealer_for(self._settings)
         return self._made
+
+    @property
+    def _groups(self) -> ChatGroups:
+        if self._opened is None:
+            self._opened = ChatGroups(self._engine, self._settings, self._sealer)
+        return self._opened
+
+    async def close(self) -> None:
+        """Wait for what is being written."""
+        if self._opened is not None:
+            await self._opened.close()
 
     async def add(self, job: ChatJob) -> ChatPlaced:
         """Write the job with all that goes with it, if its request is new and may be served.
@@ -103,6 +92,13 @@ class ChatInserts:
             DatabaseUnavailableError: PostgreSQL could not be reached for two seconds. Whether
                 the job was written is unknown; the same request sent again is the same job.
         """
+        placed = await self._groups.add(job) if job.plain else None
+        if placed is not None:
+            self._ring(*rings_of([job.new]))
+            return placed
+        return await self._alone(job)
+
+    async def _alone(self, job: ChatJob) -> ChatPlaced:
         loop = asyncio.get_running_loop()
         give_up, pause = loop.time() + _PATIENCE, _FIRST_PAUSE
         while True:
@@ -141,7 +137,7 @@ class ChatInserts:
             raise InternalError("a job of a chat was not written")
         record = accepted_record(written.job, job.request, job.parameters, written.created_at)
         record = written.shown(record)
-        await insert_message(connection, self._sealer, _message(record, chat))
+        await insert_message(connection, self._sealer, message_of(record, chat))
         if written.downgraded or written.parked:
             stands = await place_of(connection, record, self._settings)
         answer = chat.answer(record, _standing(record, stands))
@@ -213,24 +209,6 @@ def _refuse_pressed(key: PressKey, pressed: Pressed) -> None:
         raise ChatPressedError(
             next_job_id=pressed.next_job_id, verb=key.verb, index=key.index, finished=done
         )
-
-
-def _message(job: JobRecord, chat: ChatOpening) -> NewMessage:
-    heard = chat.heard
-    return NewMessage(
-        id=chat.message_id,
-        job_id=job.id,
-        tenant_id=job.tenant_id,
-        platform=heard.platform,
-        place_id=heard.place.id,
-        user_id=heard.user.id,
-        command=chat.command,
-        title=chat.title,
-        ref=chat.ref,
-        shown=not chat.opens,
-        # Of a job that was blocked the answer says all.
-        ended=job.state.final,
-    )
 
 
 def _standing(job: JobRecord, stands: QueuePlace | None) -> QueuePlace | None:

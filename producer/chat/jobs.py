@@ -57,13 +57,12 @@ class _Answering:
         self._means = means
         self._asked = asked
         self._wanted = wanted
-        # By then the answer was given: the message is posted by the delivery process.
-        self.deferred: Final = asked.turn.deferred
         self.reply: Reply | None = None
 
     def __call__(self, job: JobRecord, place: QueuePlace | None) -> ChatAnswer:
         self.reply = self._reply(job, place)
-        given = Defer() if self.deferred else self.reply
+        # By then the answer may be given: the message is brought by the delivery process.
+        given = Defer() if self._asked.turn.deferred else self.reply
         return self._asked.adapter.answer(self._asked.heard, given)
 
     def _reply(self, job: JobRecord, place: QueuePlace | None) -> Reply:
@@ -94,6 +93,7 @@ async def make_job(means: ChatMeans, asked: Asked[HeardT], wanted: Wanted) -> Op
         answer=answering,
         title=wanted.title,
         opens=opens,
+        late=lambda: asked.turn.deferred,
         press=wanted.press,
     )
     submitted = await means.submitter.submit(

@@ -8,7 +8,7 @@ from uuid import UUID
 from infra.new_ids import new_key
 from infra.postgres.chat_people import Person
 from infra.postgres.chat_presses import PressKey
-from schemas.chat import MessageRef, chat_url
+from schemas.chat import MessageRef, Platform, chat_url
 from schemas.chat_inbound import Command, Press
 from schemas.chat_view import ChatAnswer
 from schemas.events import TERMINAL_TYPES, EventType
@@ -34,6 +34,10 @@ is ``None`` where the job ended at once (blocked). A job that is held has an emp
 """
 
 
+def _in_time() -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class ChatOpening:
     """What a chat wants with a job: all of it commits with the job, or nothing does.
@@ -46,7 +50,8 @@ class ChatOpening:
         most: Unfinished jobs of one person.
         answer: Makes the answer, which its repetitions get as well.
         title: What was done besides: ``Image #2``.
-        opens: A first message is still to be posted; else the answer is the message.
+        opens: A first message is still to be posted; else the answer is the message,
+        late: unless it came too late for that.
         press: The button that makes it, if one does.
         message_id: Of ``chat_message``.
     """
@@ -58,17 +63,15 @@ class ChatOpening:
     answer: AnswerOf = field(repr=False)
     title: str = ""
     opens: bool = False
+    late: Callable[[], bool] = _in_time
     press: PressKey | None = None
     message_id: UUID = field(default_factory=new_key)
 
     @property
     def webhook(self) -> dict[str, Any]:
         """Return what the job's payload keeps: its events go to whoever edits the message."""
-        place = self.heard.place
-        return {
-            "url": chat_url(self.heard.platform, place.channel, self.message_id),
-            "events": list(_EVENTS),
-        }
+        heard = self.heard
+        return message_webhook(heard.platform, heard.place.channel, self.message_id)
 
     def person(self, tenant_id: int) -> Person:
         """Return whose jobs are counted."""
@@ -88,3 +91,8 @@ class ChatOpened:
     answer: ChatAnswer
     repeated: bool
     job: JobRecord | None
+
+
+def message_webhook(platform: Platform, channel: str, message_id: UUID) -> dict[str, Any]:
+    """Return what a job's payload keeps of the message that shows it: who hears of it."""
+    return {"url": chat_url(platform, channel, message_id), "events": list(_EVENTS)}

@@ -179,7 +179,8 @@ async def _appeal(means: ChatMeans, asked: Asked[Press], pressing: _Pressing) ->
     named = format_id("apl", made.id)
     if not new:
         return tell("Appeal", f"A person was asked to look at it before: {named}.")
-    return tell("Appeal", f"A person looks at it: {named}.")
+    told = f"A person looks at it: {named}. If they allow it, it is made, and shown here."
+    return tell("Appeal", told)
 
 
 async def _pressed_before(

@@ -25,6 +25,7 @@ from infra.postgres.appeals import (
     judged_job,
     label_overturned,
 )
+from infra.postgres.chat_messages import message_of_job
 from infra.postgres.engine import transaction, whole_transactions
 from infra.postgres.publish import Publication, publish_events
 from infra.postgres.read_jobs import get_job
@@ -39,6 +40,7 @@ from infra.sealing import sealer_for
 from infra.settings import Settings
 from producer.budgets import admit_all
 from producer.bulk_items import is_refusal
+from producer.chat.reopened import Reopened
 from producer.retry import request_of
 from producer.submit import Submitter
 from schemas.admission_errors import BudgetExhaustedError
@@ -61,10 +63,12 @@ class Requeue:
 
     Attributes:
         new: ``None``: it cannot be done over any more; ``why`` says so.
+        shown: The message that will show it, if a chat asked for what was blocked.
     """
 
     new: NewJob | None
     why: str | None = None
+    shown: Reopened | None = None
 
 
 class Appeals:
@@ -150,10 +154,13 @@ class Appeals:
         async with transaction(self._engine) as connection:
             tenant = await get_tenant(connection, item.tenant_id)
             ended = await ended_jobs(connection, item.tenant_id, [item.job_id])
+            kept = await message_of_job(connection, item.tenant_id, item.job_id)
         if not ended or ended[0].erased:
             return Requeue(None, "its content was erased")
+        shown = None if kept is None else Reopened(kept)
+        hears: Mapping[str, Any] = {} if shown is None else shown.webhook
         try:
-            new = await self._submitter.draft(tenant, request_of(ended[0]))
+            new = await self._submitter.draft(tenant, request_of(ended[0]), message=hears)
         except GenqError as error:
             if not is_refusal(error):
                 raise
@@ -164,7 +171,8 @@ class Appeals:
             "reviewed_of": item.verdict.get("input_digest"),
         }
         text = orjson.dumps(payload).decode()
-        return Requeue(replace(new, redrive_of=item.job_id, payload=text, stop=None))
+        new = replace(new, redrive_of=item.job_id, payload=text, stop=None)
+        return Requeue(new, shown=shown)
 
     async def settle(
         self,
@@ -186,6 +194,8 @@ class Appeals:
             await self._announce(connection, appeal, AppealState.UPHELD, None)
             return {"appeal": AppealState.UPHELD.word}
         new = await self._insert(connection, again.new) if again and again.new else None
+        if new is not None and again is not None and again.shown is not None:
+            await again.shown.write(connection, self._sealer, new.id)
         requeued = new.id if new else None
         await close_appeal(connection, appeal, AppealState.OVERTURNED, requeued)
         label = {"label": FALSE_POSITIVE, "overturned": True, "decided_by_people": True}

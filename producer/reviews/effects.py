@@ -16,6 +16,7 @@ from infra.doorbells import DELIVER, DONE, READY, WAKE, Ring
 from infra.objectstore.store import ObjectStore
 from infra.pending import PendingOutput, open_pending
 from infra.postgres.approve import approve_output
+from infra.postgres.chat_turns import owe_looks
 from infra.postgres.held_jobs import admit_held, lock_held
 from infra.postgres.provenance import add_records
 from infra.postgres.review_queue import ReviewItem
@@ -137,7 +138,10 @@ class Effects:
         await admit_held(
             connection, waiting, since=item.created_at, verdict=told, reviewed=passed
         )
-        return Effect([Ring(WAKE, READY)], waiting)
+        rings = [Ring(WAKE, READY)]
+        if await owe_looks(connection, [item.job_id]):
+            rings.append(Ring(DELIVER, ""))
+        return Effect(rings, waiting)
 
     async def clear(self, pending: PendingOutput, *, kept: bool) -> None:
         """Delete what lies apart; ``kept``: its public copies are a job's result."""

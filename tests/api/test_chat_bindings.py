@@ -14,9 +14,8 @@ from infra.postgres.chat_bindings import pause_binding, revise_binding
 from infra.postgres.chat_bots import ChatBot, pause_bot, stop_bot
 from infra.postgres.engine import transaction
 from infra.settings import Settings
-from producer.chat.binding_desk import BindingDesk, Bound
 from producer.api.chat_bindings import desk_of
-from producer.chat.binding_desk import Bound, Change
+from producer.chat.binding_desk import BindingDesk, Bound, Change
 from producer.chat.bots import bot_view
 from schemas.chat import Platform
 from schemas.chat_binding import ChatBinding, ChatRules

@@ -12,7 +12,7 @@ from producer.chat.pictures import named_pictures
 from schemas.chat import Platform
 from schemas.chat_binding import ChatRules
 from schemas.chat_inbound import Attached
-from schemas.errors import DatabaseUnavailableError, InputError
+from schemas.errors import DatabaseUnavailableError, GenqError, InputError
 from schemas.generation import Kind
 from schemas.ids import format_id
 from schemas.picture_references import Source, source_of
@@ -170,11 +170,15 @@ def test_a_picture_is_fetched_once_however_often_its_command_is_tried(
         tenant = await here.tenant("acme")
         asked = Asked(command, tenant, ChatRules(), cast("ChatAdapter", bot), Turn())
         names: list[str] = []
+
+        async def tried(error: type[GenqError]) -> None:
+            async with named_pictures(door._means, asked, ()) as pictures:
+                names.extend(pictures.names)
+                raise error("so")
+
         for error in (DatabaseUnavailableError, DatabaseUnavailableError, InputError):
             with pytest.raises(error):
-                async with named_pictures(door._means, asked, ()) as pictures:
-                    names.extend(pictures.names)
-                    raise error("so")
+                await tried(error)
         assert bot.fetched == 1
         assert len(set(names)) == 1
         # What else it is said to be is not repeated; what is refused leaves nothing.

@@ -98,7 +98,9 @@ def test_what_failed_is_asked_for_again_as_it_was(
             "error_id": "err_1",
         }
         await here.api.end(format_id("job", job.id), JobState.FAILED, error=error)
-        failed = job_view_of(await here.job(), Card("imagine", ChatUser("7")), now=job.created_at)
+        failed = job_view_of(
+            await here.job(), Card("imagine", ChatUser("7")), now=job.created_at
+        )
         assert failed.notice == f"It failed ({format_id('job', job.id)}). 🔄 tries it again."
         await here.press_id(said, button(Verb.REROLL, 0, job), user="7")
         again = await here.job()

@@ -24,11 +24,15 @@ from tests.fixtures.chat_openings import opening, said
 
 # A code of each, an attempt of each delivery; as before a process's delivery was recorded.
 LEFT_BEHIND: Final = (
-    "INSERT INTO chat_link (digest, platform, place_id, user_id, expires_at)"
-    " SELECT decode(lpad(u, 2, '0'), 'hex'), 'discord', '', u, now()"
-    " FROM unnest(CAST('{7,8}' AS text[])) u",
-    "INSERT INTO delivery_attempt (event_id, delivery_id, n, outcome, duration_ms, job_id, url)"
-    " SELECT event_id, id, 1, 'refused', 0, job_id, url FROM delivery",
+    """
+INSERT INTO chat_link (digest, platform, place_id, user_id, expires_at)
+SELECT decode(lpad(u, 2, '0'), 'hex'), 'discord', '', u, now()
+FROM unnest(CAST('{7,8}' AS text[])) u
+""",
+    """
+INSERT INTO delivery_attempt (event_id, delivery_id, n, outcome, duration_ms, job_id, url)
+SELECT event_id, id, 1, 'refused', 0, job_id, url FROM delivery
+""",
 )
 URLS: Final = "SELECT url FROM delivery UNION ALL SELECT url FROM delivery_attempt"
 NAMED: Final = {

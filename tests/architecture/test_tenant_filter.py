@@ -43,7 +43,7 @@ WAIVERS: Final[Mapping[str, str]] = {
     "api_keys._NOTE": "by ids of keys that were recognised by their secret",
     "api_keys_of_all._FIND": _OPERATORS,
     "budgets._UNBALANCED": _OPERATORS,
-    "budgets._WRITTEN": _OWN,
+    **dict.fromkeys(("budgets._WRITTEN", "submit._WRITTEN_BEFORE"), _OWN),
     "capacity._CAPACITY": _NUMBERS,
     "chat_inbound._READ": "by a request that its platform has signed",
     "chat_people._OWN_PLACE": "by a button whose platform has signed who pressed it",
@@ -58,16 +58,15 @@ WAIVERS: Final[Mapping[str, str]] = {
     "provenance._NEAR": "whether anybody made it here; of others' results nothing else is told",
     "subject_keys._ERASED": "pseudonyms alone, for this process to forget",
     "strikes._SINCE": "for the cache of a process, which sorts them by tenant and person",
-    "submit._WRITTEN_BEFORE": _OWN,
     "hold._HOLD_NEW": "by ids of jobs that the same transaction has written for the tenant",
     "unique_jobs._IS_LIVE": "by the id of a job that holds a key of the tenant",
     **{f"state_counts._{n}": _NUMBERS for n in ("ACTIVE", "BATCHES", "DELIVERIES", "LANES")},
     **{f"chat_bindings._{n}": _ADMIN for n in ("DELETE", "PAUSE", "RESUME")},
 } | dict.fromkeys((
-    "cancel._MARK", "chat_erasure._MESSAGES", "chat_erasure._URLS", "dead_letters._HISTORY", "erase_content._JOBS",
-    "erase_content._KEYS", "erase_content._PENDING", "erase_content._PROMPTS",
-    "erase_content._RESULTS", "job_files._LEAVE_OF_JOBS", "schedules._RUNS",
-    "schedules._SERVED",
+    "cancel._MARK", "chat_erasure._MESSAGES", "chat_erasure._URLS", "dead_letters._HISTORY",
+    "erase_content._JOBS", "erase_content._KEYS", "erase_content._PENDING",
+    "erase_content._PROMPTS", "erase_content._RESULTS", "job_files._LEAVE_OF_JOBS",
+    "schedules._RUNS", "schedules._SERVED",
 ), _LOOKED_UP)  # fmt: skip
 
 VALKEY: Final = re.compile(r"(genq:[a-z]+)(?=[:{]|$)")

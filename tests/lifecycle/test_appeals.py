@@ -6,6 +6,7 @@ import orjson
 import pytest
 
 from infra.postgres.review_queue import ReviewItem
+from schemas.chat import Platform, chat_url
 from schemas.ids import format_id
 from schemas.job import JobRecord
 from schemas.job_states import JobState
@@ -62,3 +63,32 @@ def test_an_upheld_appeal_changes_nothing(office: Office) -> None:
     assert genq.sql("SELECT state FROM appeal")[0].state == 1
     rows = genq.sql("SELECT body FROM outbox WHERE type = 'job.appeal_decided'")
     assert orjson.loads(rows[0].body)["data"]["appeal"]["state"] == "upheld"
+
+
+def test_what_a_chat_asked_for_is_shown_there_when_its_appeal_is_granted(
+    office: Office,
+) -> None:
+    """In a message of its own, at the same place, for the same person."""
+    genq = office.genq
+    job = _blocked(office)
+    genq.sql(
+        "INSERT INTO chat_message (id, job_id, tenant_id, platform, place_id, user_id, command,"
+        " title, ref, state, ended_at) VALUES (uuidv7(), :job, :tenant, 'telegram', '-100',"
+        """ '7', 'imagine', 'Image #2', '{"channel": "-100", "message": "5", "thread": "3"}',"""
+        " 2, now()) RETURNING id",
+        job=job.id,
+        tenant=job.tenant_id,
+    )
+    genq.do(office.appeals.add(genq.tenant("acme"), job, "it is a kite"))
+    office.decide(BEN, office.item(format_id("job", job.id)), APPROVE)
+    old, new = genq.sql("SELECT * FROM chat_message ORDER BY id")
+    same = ("tenant_id", "platform", "place_id", "user_id", "command", "title")
+    assert [getattr(new, name) for name in same] == [getattr(old, name) for name in same]
+    assert (new.state, new.ref) == (1, {"channel": "-100", "thread": "3"})
+    genq.run_until_idle()
+    rows = genq.sql(
+        "SELECT DISTINCT d.url FROM delivery d JOIN outbox o ON o.id = d.event_id"
+        " WHERE o.job_id = :id",
+        id=new.job_id,
+    )
+    assert [row.url for row in rows] == [chat_url(Platform.TELEGRAM, "-100", new.id)]

@@ -14,6 +14,8 @@ from schemas.errors import ModelUnavailableError
 from schemas.job_states import JobState
 from tests.fixtures.chat_platforms import PlayedPlatforms
 from tests.fixtures.chat_play import ChatPlay, open_chat_play
+from tests.fixtures.judging import judge
+from tests.fixtures.reviewing import ADA, DOUBTFUL, Office, let_people_decide
 
 INVALID = {"code": 50035, "message": "Invalid Form Body"}
 # What Slack says of an upload that it still looks at.
@@ -131,4 +133,22 @@ def test_a_job_that_goes_back_to_the_queue_is_shown_waiting(play: ChatPlay) -> N
     play.genq.run_until_idle()
     play.deliver()
     assert "(90%)" in shown[1]
+    assert "(Waiting to start)" in play.messages[0].text
+
+
+def test_what_is_held_is_shown_so_and_again_as_waiting_once_people_let_it_pass(
+    play: ChatPlay,
+) -> None:
+    let_people_decide(play.genq)
+    judge(play.genq)
+    office = Office(play.genq)
+    play.imagine(DOUBTFUL)
+    play.deliver()
+    play.genq.run_until_idle()
+    # That it began is told, and that it is held: the first may be long gone by then.
+    assert play.owed() == 2
+    play.deliver()
+    assert "(Waiting for review)" in play.messages[0].text
+    office.decide(ADA, office.item(play.jobs[0]))
+    play.deliver()
     assert "(Waiting to start)" in play.messages[0].text

@@ -106,10 +106,10 @@ class Play:
         pictures = [self._uploaded(one) for one in listed(told, "pictures")]
         more: dict[str, Any] = {}
         if told.get("user"):
-            more["user"] = int(told["user"]) if name == "telegram" else str(told["user"])
+            more["user"] = _named(name, told, "user")
         if told.get("channel"):
             place = "chat" if name == "telegram" else "channel"
-            more[place] = int(told["channel"]) if name == "telegram" else str(told["channel"])
+            more[place] = _named(name, told, "channel")
         if name == "discord":
             more |= {"options": told.get("options"), "pictures": pictures}
         elif name == "telegram" and pictures:
@@ -131,7 +131,7 @@ class Play:
             raise LookupError(f"no message {sought}")
         more: dict[str, Any] = {"forged": bool(told.get("forged"))}
         if told.get("user"):
-            more["user"] = int(told["user"]) if name == "telegram" else str(told["user"])
+            more["user"] = _named(name, told, "user")
         pressed = await platform.people.press(found[0], str(told.get("button")), **more)
         said = self._said(name, pressed)
         if name == "telegram":
@@ -249,6 +249,17 @@ async def _body(request: web.Request, known: set[str]) -> dict[str, Any]:
     if told is None or told.keys() - known:
         raise WrongError(f"a JSON object of {', '.join(sorted(known))}")
     return told
+
+
+def _named(platform: str, told: Mapping[str, Any], field: str) -> int | str:
+    """Return a user or a channel as the platform numbers them."""
+    value = str(told[field])
+    if platform != "telegram":
+        return value
+    try:
+        return int(value)
+    except ValueError:
+        raise WrongError(f"{field}: a number; Telegram knows no other") from None
 
 
 def _json(body: object) -> web.Response:

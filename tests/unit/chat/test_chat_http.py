@@ -12,7 +12,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from infra.chat.adapter import ChatCall, ChatHttpAnswer, FilePart
-from infra.chat.http import AioChatHttp, seconds_of_files
+from infra.chat.http import AioChatHttp, open_chat_http, seconds_of_files
 from infra.chat.opening import adapters_of
 from schemas.chat import Platform
 from schemas.chat_errors import ChatUnreachableError
@@ -201,3 +201,35 @@ def test_a_platform_without_a_bot_has_no_adapter() -> None:
     found = adapters_of(settings_of(DISCORD))
     assert list(found) == [Platform.DISCORD]
     assert found[Platform.DISCORD].platform is Platform.DISCORD
+
+
+def test_a_platform_that_hangs_takes_no_connection_from_the_others() -> None:
+    """The usual hundred connections would all be its."""
+    gate, hung = asyncio.Event(), 0
+
+    async def hang(request: web.Request) -> web.Response:
+        nonlocal hung
+        hung += 1
+        if hung == 120:
+            gate.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def scenario() -> int:
+        app = web.Application()
+        app.router.add_post("/hang", hang)
+        app.router.add_post("/well", tell_back)
+        async with TestServer(app, shutdown_timeout=0) as server:
+            base = str(server.make_url("")).rstrip("/")
+            async with open_chat_http(settings_of({**DISCORD, "discord_url": base})) as http:
+                calls = [call_of(url=f"{base}/hang")] * 120
+                hanging = [asyncio.ensure_future(http.send(call)) for call in calls]
+                async with asyncio.timeout(5):
+                    await gate.wait()
+                    answer = await http.send(call_of(url=f"{base}/well"))
+                for one in hanging:
+                    one.cancel()
+                await asyncio.gather(*hanging, return_exceptions=True)
+                return answer.status
+
+    assert asyncio.run(scenario()) == 200

@@ -97,9 +97,7 @@ def test_private_words_wait_for_discord_to_see_our_answer_and_take_no_other_way(
 def test_a_platform_that_asks_for_a_minute_has_it_and_is_not_asked_after_a_longer_one() -> None:
     async def waits(pause: float) -> tuple[int, float]:
         fates = [SendResult(Fate.LIMITED, COMMAND.ref, pause=pause)] * 2
-        told = SimpleNamespace(
-            tell=AsyncAnswers([*fates, SendResult(Fate.TAKEN, COMMAND.ref)])
-        )
+        told = SimpleNamespace(tell=AsyncAnswers([*fates, SendResult(Fate.TAKEN, COMMAND.ref)]))
         began = asyncio.get_running_loop().time()
         means = cast("ChatMeans", SimpleNamespace(http=None))
         await bring_later(means, cast("ChatAdapter", told), COMMAND, Tell(NOTICE))

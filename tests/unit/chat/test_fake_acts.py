@@ -200,6 +200,10 @@ def test_what_cannot_be_played_is_told() -> None:
         assert (await player.ask("POST", "/play/press", pressed))[0] == 404
         assert (await player.ask("POST", "/play/say", {"txt": "x"}))[0] == 400
         assert (await player.ask("POST", "/play/say", {**say, "platform": "irc"}))[0] == 400
+        for name in ("user", "channel"):
+            nobody = {**say, "platform": "telegram", name: "ada"}
+            status, told = await player.ask("POST", "/play/say", nobody)
+            assert (status, told["error"].split(":")[0]) == (400, name)
         foreign, plain = {"Host": "evil.example"}, {"Content-Type": "text/plain"}
         assert (await player.ask("GET", "/play/messages", headers=foreign))[0] == 403
         assert (await player.ask("POST", "/play/say", say, headers=plain))[0] == 400

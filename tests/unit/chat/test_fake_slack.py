@@ -120,6 +120,9 @@ def test_blocks_that_slack_would_not_take_are_invalid(blocks: list[Any]) -> None
     assert len(played(scenario)) == 1
 
 
+LONG = [{"type": "section", "text": {"type": "plain_text", "text": "x" * 2836}}] * 4
+
+
 @pytest.mark.parametrize(
     ("method", "body", "error"),
     [
@@ -128,6 +131,7 @@ def test_blocks_that_slack_would_not_take_are_invalid(blocks: list[Any]) -> None
         ("chat.postMessage", {"channel": CHANNEL, "txt": "x"}, "invalid_arguments"),
         ("chat.postMessage", {"channel": CHANNEL}, "no_text"),
         ("chat.postMessage", {"channel": CHANNEL, "text": "x" * 40_001}, "msg_too_long"),
+        ("chat.postMessage", {"channel": CHANNEL, "blocks": LONG}, "msg_blocks_too_long"),
         ("chat.postMessage", {"channel": "C404", "text": "x"}, "channel_not_found"),
         ("chat.update", {"channel": CHANNEL, "ts": "1.1", "text": "x"}, "message_not_found"),
         ("files.getUploadURLExternal", {"filename": "x", "length": 1}, "invalid_arguments"),

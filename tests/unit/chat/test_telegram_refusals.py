@@ -61,9 +61,7 @@ def test_a_proxys_limits_are_limits() -> None:
         "PHOTO_INVALID_DIMENSIONS",
     ],
 )
-def test_where_no_picture_is_taken_the_bot_has_not_left_and_words_may_be(
-    status: int, words: str
-) -> None:
+def test_where_no_picture_is_taken_the_bot_has_not_left(status: int, words: str) -> None:
     result = step(DONE, ScriptedTelegram([(status, refusal(words, status))]), WORDS)
     # Not LEFT: whoever sends it makes the picture smaller, and then leaves it out.
     assert (result.fate, result.ref) == (Fate.HOPELESS, WORDS)
