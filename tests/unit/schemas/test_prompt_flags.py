@@ -54,8 +54,10 @@ WRONG: dict[str, tuple[int, str]] = {
     "a --arr 3:2": (3, "unknown flag; did you mean --ar?"),
     "a --xyzzy": (
         3,
-        "unknown flag; there are --ar, --size, --seed, --n, --turbo, --fast, --relax, --batch, "
-        "--model, --format, --quality, --style",
+        (
+            "unknown flag; there are --ar, --size, --seed, --n, --turbo, --fast, --relax, "
+            "--batch, --model, --format, --quality, --style"
+        ),
     ),
     "a --ar16:9": (3, "no flag: write its name, a space, and its value"),
     "a --ar 9:1": (3, "--ar must be a ratio from 1:4 to 4:1, such as 16:9"),
