@@ -128,7 +128,7 @@ def _kind(said: Said) -> str:
 
 
 @contextlib.asynccontextmanager
-async def running_stack(folder: Path, slots: int) -> AsyncGenerator[Stack]:
+async def running_stack(folder: Path, slots: int, latency: float) -> AsyncGenerator[Stack]:
     """Start a played Discord in this process, and a genq beside it."""
     platforms = ChatPlatforms()
     async with (
@@ -147,14 +147,23 @@ async def running_stack(folder: Path, slots: int) -> AsyncGenerator[Stack]:
             state = RunState.read(DataFolder(folder / "data").state_file)
             if state is None:
                 raise RuntimeError("genq up has not written its state")
+            await _slow_down(session, state.environment["GENQ_MODEL_SERVERS"], latency)
             pids = {**facts["pids"], "up": up.pid, "Discord and its people": os.getpid()}
             meter = CpuMeter(pids)
             yield Stack(facts, state.environment["GENQ_DATABASE_URL"], platforms, meter)
 
 
+async def _slow_down(session: aiohttp.ClientSession, servers: str, latency: float) -> None:
+    """Have the simulator take its time, as a model does that has a machine of its own."""
+    base: str = orjson.loads(servers)[0]["base_url"]
+    control = base.removesuffix("/v1") + "/control"
+    async with session.put(control, json={"latency": latency}) as answer:
+        answer.raise_for_status()
+
+
 async def measure(asked: argparse.Namespace, folder: Path) -> list[str]:
     """Run both stretches, print them, and return what is wrong."""
-    async with running_stack(folder, asked.slots) as stack:
+    async with running_stack(folder, asked.slots, asked.latency) as stack:
         await stack.commands(10, 3)  # what is done for the first time
         well = await stack.commands(asked.rate, asked.seconds)
         faults = await _judged(stack, well, "all is well", _GOAL_SECONDS)
@@ -236,6 +245,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--seconds", type=float, default=20, help="of each stretch")
     parser.add_argument("--freeze", type=float, default=10, help="seconds more, frozen")
     parser.add_argument("--slots", type=int, default=8, help="of the worker")
+    parser.add_argument(
+        "--latency", type=float, default=1.0, help="seconds of a model call; 0: none, no queue"
+    )
     return asyncio.run(_main(parser.parse_args(arguments)))
 
 
