@@ -36,6 +36,15 @@ class ChatNotConfiguredError(GenqError):
     retryable = False
 
 
+class ChatSetupRefusedError(GenqError):
+    """A chat platform refuses what the setup of its bot sends."""
+
+    code = "chat_setup_refused"
+    category = Category.INPUT
+    severity = Severity.LOW
+    retryable = False
+
+
 class ChatQueueFullError(GenqError):
     """A person has as many unfinished jobs as one person in a chat may have."""
 

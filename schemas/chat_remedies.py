@@ -22,6 +22,10 @@ CHAT_REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
         "chat_not_configured": (
             "The operator sets up the bot: genq bot setup discord, slack or telegram."
         ),
+        "chat_setup_refused": (
+            "Mend what the platform's own words name, most often a token or the public URL; "
+            "then run genq bot setup again: it may be repeated."
+        ),
         "chat_queue_full": (
             "Wait until one of your jobs has ended, or cancel one: /queue. The operator may "
             "raise GENQ_CHAT_USER_JOBS, or the limit of the binding."

@@ -146,6 +146,7 @@ MEANINGS: Final[Mapping[str, Meaning]] = MappingProxyType(
         "object_store_unavailable": Meaning(503, "Object store unavailable", _AWAY),
         "draining": Meaning(503, "About to stop"),
         "chat_platform_unreachable": Meaning(502, "Chat platform unreachable"),
+        "chat_setup_refused": Meaning(502, "Refused by the chat platform"),
         "stream_broken": Meaning(502, "Stream broken off"),
         "too_many_connections": Meaning(503, "Too many connections"),
         "grid_busy": Meaning(503, "Too many sheets of pictures"),

@@ -57,6 +57,7 @@ BODIES: Final[Mapping[str, Sequence[Any]]] = {
     ),
     "create_response": (RESPONSE,),
     "create_embedding": ({"input": CANARY},),
+    "create_speech": ({"input": CANARY, "voice": "alloy"},),
     "verify": ({"text": CANARY}, {"sha256": "00" * 32}),
     "create_own_policy": ({"policy": "mine", "categories": {"violence": {"block": 0.5}}},),
     "simulate_own_policy": (

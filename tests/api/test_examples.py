@@ -75,7 +75,12 @@ def test_every_error_names_its_codes_and_every_code_is_named() -> None:
     # A connection or a path that fits no operation has no place in the document.
     nowhere = {"request_timeout", "headers_too_large", "method_not_allowed"}
     # What goes wrong in a chat is told there; its platform gets no error.
-    nowhere |= {"chat_pressed", "chat_queue_full", "chat_platform_unreachable"}
+    nowhere |= {
+        "chat_pressed",
+        "chat_queue_full",
+        "chat_platform_unreachable",
+        "chat_setup_refused",
+    }
     # A call that is held for its job is answered with what stands in the job's error.
     assert named - JOB_CODES == MEANINGS.keys() - JOB_CODES - nowhere
 

@@ -134,7 +134,7 @@ def test_a_body_that_is_too_large_is_refused() -> None:
 def test_unknown_places_and_methods_answer_in_the_same_shape() -> None:
     async def scenario(running: Simulation) -> None:
         for method, path in (
-            ("POST", "/v1/audio/speech"),
+            ("POST", "/v1/audio/transcriptions"),
             ("GET", "/v1/images/generations"),
             ("DELETE", "/v1/models"),
             ("GET", "/../../etc/passwd"),

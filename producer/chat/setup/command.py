@@ -103,7 +103,7 @@ async def set_up(
 
     Raises:
         SettingsError: A setting is missing or wrong; nothing was changed.
-        SetupRefusedError: The platform refuses.
+        ChatSetupRefusedError: The platform refuses.
         ChatUnreachableError: The platform cannot be reached.
     """
     steps = Steps(http, screen, dry=given.dry_run)

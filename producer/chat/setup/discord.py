@@ -7,7 +7,8 @@ from infra.chat.adapter import ChatCall
 from infra.chat.discord_calls import USER_AGENT
 from infra.chat.discord_commands import COMMANDS, invitation, register_commands
 from infra.settings import Settings
-from producer.chat.setup.steps import SetupRefusedError, Steps, Told, wrong
+from producer.chat.setup.steps import Steps, Told, wrong
+from schemas.chat_errors import ChatSetupRefusedError
 
 _PATH: Final = "/chat/discord"
 _ENDPOINT: Final = "interactions_endpoint_url"
@@ -41,7 +42,7 @@ class DiscordSetup:
 
         Raises:
             SettingsError: The token, the id or the key is wrong; nothing was changed.
-            SetupRefusedError: Discord refuses; what was changed before is put back.
+            ChatSetupRefusedError: Discord refuses; what was changed before is put back.
             ChatUnreachableError: Discord cannot be reached.
         """
         steps = self._steps
@@ -65,7 +66,7 @@ class DiscordSetup:
                 "discord_bot_token", "Discord does not know this token; nothing was done"
             )
         if told.status != HTTPStatus.OK:
-            raise SetupRefusedError(f"Discord: {told.words()}; nothing was done")
+            raise ChatSetupRefusedError(f"Discord: {told.words()}; nothing was done")
         found = str(told.body.get("id"))
         if found != self._application:
             raise wrong(
@@ -84,7 +85,7 @@ class DiscordSetup:
     async def _tell_endpoint(self) -> None:
         told = await self._steps.ask(self._me("PATCH", {_ENDPOINT: self._door}))
         if told.status != HTTPStatus.OK:
-            raise SetupRefusedError(
+            raise ChatSetupRefusedError(
                 f"Discord does not take the endpoint {self._door}: {told.words()}. It asks "
                 "there before it takes it: genq must run with these settings, and the internet "
                 "must reach it at GENQ_PUBLIC_URL. Nothing was done"
@@ -96,7 +97,7 @@ class DiscordSetup:
         told = await self._steps.ask(call)
         if told.status != HTTPStatus.OK:
             undone = await self._put_back(before)
-            raise SetupRefusedError(
+            raise ChatSetupRefusedError(
                 f"Discord does not take the commands: {self._why(told)}; {undone}"
             )
         where = f"of server {self._guild}, at once" if self._guild else "of all servers"

@@ -8,7 +8,8 @@ import orjson
 from infra.chat.adapter import ChatCall
 from infra.chat.slack_manifest import manifest_of
 from infra.settings import Settings
-from producer.chat.setup.steps import REACHED, SetupRefusedError, Steps, wrong
+from producer.chat.setup.steps import REACHED, Steps, wrong
+from schemas.chat_errors import ChatSetupRefusedError
 
 PASTE: Final = (
     "1. https://api.slack.com/apps > Create New App > From a manifest > JSON: paste it, Create",
@@ -59,7 +60,7 @@ class SlackSetup:
 
         Raises:
             SettingsError: The token is wrong.
-            SetupRefusedError: Slack refuses for another reason.
+            ChatSetupRefusedError: Slack refuses for another reason.
             ChatUnreachableError: Slack cannot be reached.
         """
         if not self._steps.dry:
@@ -83,4 +84,4 @@ class SlackSetup:
             return
         if told.body.get("error") in _TOKEN_ERRORS:
             raise wrong("slack_bot_token", f"Slack does not take it: {told.words()}")
-        raise SetupRefusedError(f"Slack: {told.words()}")
+        raise ChatSetupRefusedError(f"Slack: {told.words()}")

@@ -8,16 +8,10 @@ import orjson
 
 from infra.chat.adapter import ChatCall, ChatHttp
 from producer.operator.screen import Screen
-from schemas.errors import GenqError, SettingsError
+from schemas.errors import SettingsError
 
 REACHED: Final = "whether the platform reaches it cannot be seen from here"
 _WIDTH: Final = 10
-
-
-class SetupRefusedError(GenqError):
-    """The platform refuses what it was sent."""
-
-    code = "chat_setup_refused"
 
 
 @dataclass(frozen=True, slots=True)

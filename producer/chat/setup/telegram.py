@@ -7,7 +7,8 @@ from infra.chat.adapter import ChatCall
 from infra.chat.telegram_calls import TelegramCalls
 from infra.chat.telegram_setup import setup_calls
 from infra.settings import Settings
-from producer.chat.setup.steps import REACHED, SetupRefusedError, Steps, Told, wrong
+from producer.chat.setup.steps import REACHED, Steps, Told, wrong
+from schemas.chat_errors import ChatSetupRefusedError
 
 _HIDDEN: Final = "***"
 _NO_TOKEN: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND})
@@ -36,7 +37,7 @@ class TelegramSetup:
 
         Raises:
             SettingsError: A setting is wrong; nothing was changed.
-            SetupRefusedError: Telegram refuses.
+            ChatSetupRefusedError: Telegram refuses.
             ChatUnreachableError: Telegram cannot be reached.
         """
         door = f"{self._settings.public_url.rstrip('/')}/chat/telegram"
@@ -53,7 +54,7 @@ class TelegramSetup:
         for call in wanted:
             told = await self._ask(call)
             if told.status != HTTPStatus.OK:
-                raise SetupRefusedError(
+                raise ChatSetupRefusedError(
                     f"Telegram does not take {call.bucket}: {told.words()}; set it right and "
                     "run this again: it may be run as often as you like"
                 )
@@ -70,7 +71,7 @@ class TelegramSetup:
                 "telegram_bot_token", "Telegram does not know this token; nothing was done"
             )
         if told.status != HTTPStatus.OK:
-            raise SetupRefusedError(f"Telegram: {told.words()}; nothing was done")
+            raise ChatSetupRefusedError(f"Telegram: {told.words()}; nothing was done")
         name = str(_result(told).get("username"))
         name = name if name.isascii() and name.replace("_", "").isalnum() else "?"
         self._steps.done("token", f"of the bot @{name}")
@@ -86,7 +87,7 @@ class TelegramSetup:
         """Say how Telegram itself sees the webhook."""
         found = _result(await self._ask(self._calls.method("getWebhookInfo", {})))
         if found.get("url") != door:
-            raise SetupRefusedError("Telegram took the webhook, and tells another address")
+            raise ChatSetupRefusedError("Telegram took the webhook, and tells another address")
         waiting = found.get("pending_update_count", 0)
         self._steps.done("seen", f"{waiting} updates wait; {REACHED} before the first one")
         if error := found.get("last_error_message"):

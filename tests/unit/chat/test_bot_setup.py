@@ -10,9 +10,8 @@ from infra.chat.discord_commands import COMMANDS
 from infra.settings import Settings
 from infra.simulator.chat.discord_world import APPLICATION
 from producer.chat.setup.command import main, parse, set_up
-from producer.chat.setup.steps import SetupRefusedError
 from producer.operator.screen import Screen
-from schemas.chat_errors import ChatUnreachableError
+from schemas.chat_errors import ChatSetupRefusedError, ChatUnreachableError
 from schemas.errors import SettingsError
 from tests.fixtures.chat_platforms import PlatformHttp, PlayedPlatforms, settings_for
 
@@ -149,7 +148,9 @@ def test_commands_that_are_refused_leave_the_endpoint_as_it_was(
 ) -> None:
     chat_platforms.ledger.fail_next("PUT .*commands", 403, {"message": "Missing Access"})
 
-    with pytest.raises(SetupRefusedError, match=r"Is the bot in server 4177\? .* what it was"):
+    with pytest.raises(
+        ChatSetupRefusedError, match=r"Is the bot in server 4177\? .* what it was"
+    ):
         run(chat_platforms, "discord", "--guild", "4177")
 
     told = [entry.told for entry in chat_platforms.ledger.matching("PATCH")]
@@ -164,7 +165,7 @@ def test_an_endpoint_that_discord_does_not_reach_registers_nothing(
 ) -> None:
     chat_platforms.ledger.fail_next("PATCH", 400, {"message": "Invalid Form Body"})
 
-    with pytest.raises(SetupRefusedError, match="the internet must reach it"):
+    with pytest.raises(ChatSetupRefusedError, match="the internet must reach it"):
         run(chat_platforms, "discord")
 
     assert chat_platforms.discord.world.commands == []

@@ -277,6 +277,7 @@ def test_every_kind_has_a_wall_time(environment: Environment) -> None:
         Kind.CHAT: timedelta(minutes=2),
         Kind.COMPLETION: timedelta(minutes=2),
         Kind.EMBEDDING: timedelta(minutes=2),
+        Kind.SPEECH: timedelta(minutes=2),
     }
 
 
