@@ -33,7 +33,7 @@ demo: setup ## Run two jobs through the whole system; the images land in demo-ou
 up: setup ## Run all of genq on this machine until Ctrl-C
 	$(BIN)/genq up
 
-test: setup ## Run every test, against real servers (WORKERS=2)
+test: setup ## Run every test, against real servers (WORKERS=3)
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal --ignore tests/architecture
 
 conformance: setup ## Run OpenAI's clients and their documentation's examples against a whole genq

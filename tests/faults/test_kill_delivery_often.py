@@ -5,6 +5,7 @@ import json
 import random
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -128,19 +129,22 @@ async def kill_often(fork: DeliveryFork, deliveries: Deliveries, receiver: Recei
         counted = upto
         running.append(await fork.start())
         if n == CRASH_AFTER:
-            signal_process(await backend(deliveries))
+            await kill_a_backend(deliveries)
             in_flight += await unrecorded(deliveries, receiver, since=upto)
     return in_flight
 
 
-async def backend(deliveries: Deliveries) -> int:
-    """Return the process of PostgreSQL that serves a delivery process."""
+async def kill_a_backend(deliveries: Deliveries) -> None:
+    """Kill a process of PostgreSQL that serves a delivery process."""
     while True:
         rows = await deliveries.execute(
             "SELECT pid FROM pg_stat_activity WHERE application_name = 'genq deliver' LIMIT 1"
         )
-        if rows:
-            return rows[0].pid
+        # What served the one that was killed a moment ago may be gone by now.
+        with suppress(ProcessLookupError):
+            for row in rows:
+                signal_process(row.pid)
+                return
 
 
 async def unrecorded(deliveries: Deliveries, receiver: Receiver, *, since: int) -> int:
